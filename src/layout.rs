@@ -1,0 +1,55 @@
+//! Where things are on the instance, and what the units are called.
+//!
+//! The build script hands these to the templates as `layout`, and the agent uses them, so that
+//! units and code can't disagree.
+
+macro_rules! layout {
+    ($($(#[$doc:meta])* $name:ident $key:literal = $value:literal;)*) => {
+        $($(#[$doc])* pub const $name: &str = $value;)*
+
+        /// Every name with its value, for the templates.
+        pub const ALL: &[(&str, &str)] = &[$(($key, $value)),*];
+    };
+}
+
+layout! {
+    /// The root of everything that is ours; nothing here is touched by EB.
+    ROOT "root" = "/opt/flipless";
+    /// The installed agent: units run this one, never the one in the app directory,
+    /// which EB removes in every flip.
+    AGENT "agent" = "/opt/flipless/bin/flipless";
+    /// One directory a release: `app/` (the bundle's content) and `environment`.
+    RELEASES "releases" = "/opt/flipless/releases";
+    /// One link a run, to its release's directory.
+    RUNS "runs" = "/opt/flipless/runs";
+    /// The agent's state file.
+    STATE "state" = "/var/lib/flipless/state.json";
+    /// What is true only until the next boot: the lock, what the front has loaded.
+    RUNTIME "runtime" = "/run/flipless";
+
+    /// The listener that the server's runs share.
+    APP_SOCKET "app_socket" = "flipless-app.socket";
+    /// What the listener starts when no run is active.
+    GATE "gate" = "flipless-gate.service";
+    /// The listener of the public port, in nginx mode.
+    FRONT_SOCKET "front_socket" = "flipless-front.socket";
+    /// The real nginx, in nginx mode.
+    FRONT "front" = "flipless-front.service";
+    /// Gives up a staged release that nobody committed.
+    DEADMAN_TIMER "deadman_timer" = "flipless-deadman.timer";
+    /// What the timer starts.
+    DEADMAN "deadman" = "flipless-deadman.service";
+    /// Our drop-in's file name: sorts after EB's, so that its settings win.
+    DROP_IN "drop_in" = "zz-flipless.conf";
+    /// The name under which the server finds its listener (`FileDescriptorName=`).
+    LISTENER "listener" = "app";
+}
+
+/// The unit of one run of a release.
+///
+/// ```
+/// assert_eq!(flipless::layout::app_unit("3fa9c1-7"), "flipless-app@3fa9c1-7.service");
+/// ```
+pub fn app_unit(run: &str) -> String {
+    format!("flipless-app@{run}.service")
+}

@@ -1,0 +1,112 @@
+use super::*;
+
+fn parse(text: &str) -> Result<Settings, String> {
+    Settings::parse(text, Path::new("flipless.toml")).map_err(|error| error.to_string())
+}
+
+#[test]
+fn an_empty_file_means_the_defaults() {
+    assert_eq!(parse("").unwrap(), Settings::default());
+    assert_eq!(Settings::default().server.port.get(), 5000);
+}
+
+#[test]
+fn a_missing_file_means_the_defaults() {
+    let settings = Settings::load(Path::new("no-such-folder/flipless.toml")).unwrap();
+    assert_eq!(settings, Settings::default());
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_place_and_the_known_ones() {
+    let error = parse("[front]\nmode = \"nginx\"\n  prot = 80\n").unwrap_err();
+    assert!(error.starts_with("flipless.toml:3:3: "), "{error}");
+    assert!(
+        error.contains("`prot`") && error.contains("`port`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_wrong_type_is_named_with_its_place() {
+    let error = parse("[front]\nport = \"80\"\n").unwrap_err();
+    assert!(error.starts_with("flipless.toml:2:8: "), "{error}");
+    assert!(error.contains("string"), "{error}");
+}
+
+#[test]
+fn a_number_out_of_range_says_what_is_allowed() {
+    for value in ["0", "65536", "-1", "99999999999"] {
+        let error = parse(&format!("[front]\nport = {value}\n")).unwrap_err();
+        assert!(error.starts_with("flipless.toml:2:8: "), "{error}");
+        assert!(error.contains("from 1 to 65535"), "{error}");
+    }
+}
+
+#[test]
+fn an_unknown_front_mode_lists_the_modes() {
+    let error = parse("[front]\nmode = \"apache\"\n").unwrap_err();
+    assert!(error.starts_with("flipless.toml:2:8: "), "{error}");
+    assert!(
+        error.contains("`nginx`, `direct`, `stock`") || error.contains("nginx"),
+        "{error}"
+    );
+}
+
+#[test]
+fn names_and_paths_that_could_break_a_unit_are_refused() {
+    for line in [
+        "[app]\nname = \"a b\"",
+        "[app]\nname = \"\"",
+        "[app]\nname = \"-x\"",
+        "[server]\nhealth-path = \"health\"",
+        "[server]\nhealth-path = \"/a b\"",
+        "[server]\nwritable-paths = [\"var/x\"]",
+        "[server]\nwritable-paths = [\"/var/../etc\"]",
+        "[bundle]\ninclude = [\"../secret\"]",
+        "[bundle]\ninclude = [\"/etc\"]",
+        "[bundle]\ninclude = [{ form = \"x\" }]",
+    ] {
+        let error = parse(line).unwrap_err();
+        assert!(error.starts_with("flipless.toml:2:"), "{line}: {error}");
+    }
+}
+
+#[test]
+fn an_include_is_a_path_or_a_pair() {
+    let settings =
+        parse("[bundle]\ninclude = [\"public\", { from = \"web/dist\", to = \"site\" }]").unwrap();
+    let pairs: Vec<_> = settings
+        .bundle
+        .include
+        .iter()
+        .map(|i| (i.from.as_str(), i.to.as_str()))
+        .collect();
+    assert_eq!(pairs, [("public", "public"), ("web/dist", "site")]);
+}
+
+#[test]
+fn the_drain_deadline_fits_the_front_mode_until_it_is_set() {
+    assert_eq!(parse("").unwrap().drain_seconds(), 30);
+    assert_eq!(
+        parse("[front]\nmode = \"direct\"").unwrap().drain_seconds(),
+        65
+    );
+    assert_eq!(
+        parse("[server]\ndrain-seconds = 7")
+            .unwrap()
+            .drain_seconds(),
+        7
+    );
+}
+
+#[test]
+fn settings_that_contradict_each_other_are_refused_at_their_place() {
+    let error = parse("[server]\nbin = \"flipless\"").unwrap_err();
+    assert!(error.starts_with("flipless.toml:2:1: "), "{error}");
+    let error = parse("[server]\nport = 80\n").unwrap_err();
+    assert!(
+        error.starts_with("flipless.toml:2:1: ") && error.contains("differ"),
+        "{error}"
+    );
+    assert!(parse("[server]\nport = 80\n[front]\nmode = \"direct\"\n").is_ok());
+}
