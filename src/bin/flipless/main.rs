@@ -8,6 +8,7 @@ mod commands;
 mod environment;
 mod front;
 mod lock;
+mod memory;
 mod nginx;
 mod paths;
 mod release;

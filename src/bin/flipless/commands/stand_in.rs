@@ -6,6 +6,7 @@ use signal_hook::consts::{SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::cli::StandIn;
+use crate::memory;
 
 /// Waits for a stop signal and returns. SIGQUIT is the one that nginx.service's `KillSignal=` sends;
 /// unhandled it would dump core, and systemd would call that a failure.
@@ -16,6 +17,7 @@ pub fn wait(service: StandIn) -> Result<()> {
         // web.service is Type=simple, as EB writes it: only nginx.service waits for this.
         sd_notify::notify(&[NotifyState::Ready]).context("cannot tell systemd of readiness")?;
     }
+    memory::drop_code_pages();
     signals.forever().next();
     Ok(())
 }
