@@ -59,8 +59,7 @@ fn write_seconds(out: &mut impl Write, time: Duration) -> fmt::Result {
 fn write_escaped(out: &mut impl Write, text: &[u8]) -> fmt::Result {
     for &byte in text {
         match byte {
-            b'"' | b'\\' => write!(out, "\\x{byte:02X}")?,
-            b' '..=b'~' => out.write_char(char::from(byte))?,
+            b' '..=b'~' if byte != b'"' && byte != b'\\' => out.write_char(char::from(byte))?,
             _ => write!(out, "\\x{byte:02X}")?,
         }
     }

@@ -1,6 +1,7 @@
 //! Accepting, whatever happens.
 
 use std::io;
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
@@ -43,12 +44,13 @@ pub(super) async fn accept_all<L: Accept>(
     lifecycle: &Lifecycle,
     mut serve: impl FnMut(L::Stream),
 ) {
+    let mut draining = pin!(lifecycle.reached(Phase::Draining));
     let mut failing = false;
     loop {
         // Cancelling loses no connection: tokio's `accept` is cancel safe.
         let accepted = tokio::select! {
             biased;
-            () = lifecycle.reached(Phase::Draining) => return,
+            () = &mut draining => return,
             accepted = listener.accept() => accepted,
         };
         match accepted {
