@@ -138,3 +138,89 @@ pub(crate) async fn ping_watchdog() {
         let _ = sd_notify::notify(&[NotifyState::Watchdog]);
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use hyper::service::service_fn;
+    use std::convert::Infallible;
+
+    const LIMIT: Duration = Duration::from_secs(20);
+
+    async fn answering(status: StatusCode) -> Result<(), HealthError> {
+        let service = service_fn(async |request: Request<Incoming>| {
+            assert_eq!(request.uri(), "/up?full");
+            let mut response = http::Response::new(Empty::<Bytes>::new());
+            *response.status_mut() = status;
+            Ok::<_, Infallible>(response)
+        });
+        check_health(service, "/up?full", LIMIT).await
+    }
+
+    #[tokio::test]
+    async fn only_a_status_of_success_is_healthy() {
+        answering(StatusCode::OK).await.unwrap();
+        answering(StatusCode::NO_CONTENT).await.unwrap();
+        for status in [
+            StatusCode::FOUND,
+            StatusCode::NOT_FOUND,
+            StatusCode::BAD_GATEWAY,
+        ] {
+            let error = answering(status).await.unwrap_err();
+            assert!(matches!(error, HealthError::Status { status: found, .. } if found == status));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_service_that_never_answers_is_given_up() {
+        let service =
+            service_fn(|_| std::future::pending::<Result<http::Response<String>, Infallible>>());
+        let error = check_health(service, "/", Duration::from_millis(10))
+            .await
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the health check GET / got no answer in 0.01 s"
+        );
+    }
+
+    #[tokio::test]
+    async fn the_services_own_error_is_the_cause() {
+        let service = service_fn(async |_| Err::<http::Response<String>, _>("no database"));
+        let error = check_health(service, "/", LIMIT).await.unwrap_err();
+        let HealthError::NoAnswer { source, .. } = error else {
+            panic!("{error}")
+        };
+        assert_eq!(source.source().unwrap().to_string(), "no database");
+    }
+
+    #[tokio::test]
+    async fn a_path_that_is_none_is_refused() {
+        let service = service_fn(async |_| Err::<http::Response<String>, _>("asked"));
+        let error = check_health(service, "/a b", LIMIT).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "\"/a b\" is no path to ask for the server's health"
+        );
+    }
+
+    #[tokio::test]
+    async fn an_endless_answer_is_not_waited_for() {
+        struct Endless;
+        impl http_body::Body for Endless {
+            type Data = Bytes;
+            type Error = Infallible;
+            fn poll_frame(
+                self: std::pin::Pin<&mut Self>,
+                _: &mut std::task::Context<'_>,
+            ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+                std::task::Poll::Ready(Some(Ok(http_body::Frame::data(Bytes::from_static(
+                    &[0; 4096],
+                )))))
+            }
+        }
+        let service = service_fn(async |_| Ok::<_, Infallible>(http::Response::new(Endless)));
+        check_health(service, "/", LIMIT).await.unwrap();
+    }
+}

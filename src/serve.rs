@@ -1,39 +1,25 @@
-//! From the first system call to the exit: listen, check, report ready, accept, drain.
+//! The library's face: one call, or the settings and then one call.
 
-use std::error::Error;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
-use tokio::task::JoinSet;
-
-use crate::drain::{EndOnDrop, Lifecycle, Phase};
-use crate::health_log::HealthLog;
-use crate::{constants, layout, notice, readiness};
+use tower_service::Service;
 
 mod accept;
 mod connection;
 mod error;
 mod listener;
 mod request;
+mod run;
 mod settings;
 mod signals;
 
 pub use error::ServeError;
-use request::RequestService;
-use signals::Signals;
 
-/// How long an idle connection is kept, and how long a request's head may take: longer than the
-/// balancer's idle timeout, 60 s unless changed, so that it is the balancer that closes. Otherwise
-/// it sends into a closing connection, and answers 502:
-/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html>
-const IDLE: Duration = Duration::from_secs(75);
-
-/// How long the last lines of the health log may take to be written.
-const LAST_LINES: Duration = Duration::from_secs(2);
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Serves an axum `Router` or any tower service until SIGTERM or SIGINT, with the settings of
 /// [`Server::new`].
@@ -52,12 +38,12 @@ const LAST_LINES: Duration = Duration::from_secs(2);
 /// ```
 pub async fn serve<S, B>(service: S) -> Result<(), ServeError>
 where
-    S: tower_service::Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
     S::Future: Send,
-    S::Error: Into<Box<dyn Error + Send + Sync>>,
+    S::Error: Into<BoxError>,
     B: http_body::Body + Send + 'static,
     B::Data: Send,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
+    B::Error: Into<BoxError>,
 {
     Server::new().serve(service).await
 }
@@ -157,76 +143,13 @@ impl Server {
     /// reported then.
     pub async fn serve<S, B>(self, service: S) -> Result<(), ServeError>
     where
-        S: tower_service::Service<Request<Incoming>, Response = Response<B>>
-            + Clone
-            + Send
-            + 'static,
+        S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
         S::Future: Send,
-        S::Error: Into<Box<dyn Error + Send + Sync>>,
+        S::Error: Into<BoxError>,
         B: http_body::Body + Send + 'static,
         B::Data: Send,
-        B::Error: Into<Box<dyn Error + Send + Sync>>,
+        B::Error: Into<BoxError>,
     {
-        let settings = self.resolve()?;
-        let mut signals = Signals::new().map_err(ServeError::Signals)?;
-        let listeners = listener::listeners(&settings.socket, settings.bind).await?;
-
-        // The check's own connection and request are not to be counted or logged.
-        let probe = RequestService::new(service.clone(), Lifecycle::new(), None);
-        tokio::select! {
-            checked = readiness::check_health(probe, &settings.health_path, settings.start) => checked?,
-            () = signals.stop() => return Ok(()),
-        }
-
-        let log = settings
-            .health_log
-            .map(HealthLog::start)
-            .transpose()
-            .map_err(ServeError::HealthLog)?;
-        let lifecycle = Lifecycle::new();
-        let _end = EndOnDrop(lifecycle.clone());
-        let service = RequestService::new(service, lifecycle.clone(), log.clone());
-        readiness::ready().map_err(ServeError::Notify)?;
-
-        let mut watchdog = JoinSet::new();
-        watchdog.spawn(readiness::ping_watchdog());
-        let mut accepting = JoinSet::new();
-        for listener in listeners {
-            let (service, lifecycle) = (service.clone(), lifecycle.clone());
-            accepting.spawn(listener.accept_all(service, lifecycle, settings.idle));
-        }
-
-        signals.stop().await;
-        lifecycle.enter(Phase::Draining);
-        readiness::stopping(lifecycle.connections());
-        // After this, every accepted connection is counted.
-        while accepting.join_next().await.is_some() {}
-        drain(&lifecycle, settings.drain, &mut signals).await;
-        lifecycle.enter(Phase::Over);
-        if let Some(log) = log {
-            let _ = tokio::time::timeout(LAST_LINES, log.flush()).await;
-        }
-        Ok(())
-    }
-}
-
-/// Waits for the connections that are left, at most until the limit.
-async fn drain(lifecycle: &Arc<Lifecycle>, limit: Duration, signals: &mut Signals) {
-    tokio::select! {
-        () = lifecycle.all_closed() => return,
-        () = tokio::time::sleep(limit) => {}
-        () = signals.interrupt() => {}
-        () = report(lifecycle) => {}
-    }
-    let left = lifecycle.connections();
-    notice::say(format_args!("drain ended, {left} connections cut"));
-}
-
-/// Keeps `systemctl status` up to date.
-async fn report(lifecycle: &Lifecycle) {
-    let mut interval = tokio::time::interval(Duration::from_secs(1));
-    loop {
-        interval.tick().await;
-        readiness::stopping(lifecycle.connections());
+        run::run(self.resolve()?, service).await
     }
 }

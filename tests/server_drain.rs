@@ -200,16 +200,6 @@ fn the_status_tells_how_many_are_left() {
     assert_eq!(message, "STOPPING=1\nSTATUS=draining, 2 connections left\n");
 }
 
-#[test]
-fn sigterm_before_readiness_ends_a_server_that_hangs() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let launch = Launch::on(&listener).set("FLIPLESS_TEST_START", "hang");
-    let mut server = launch.spawn();
-    server.signal("TERM");
-    // By the signal: nothing is installed yet.
-    assert_eq!(server.exit().0.code(), None);
-}
-
 /// A load of new and of kept connections; none of them retries.
 struct Load {
     stop: AtomicBool,

@@ -1,32 +1,29 @@
 //! One connection, counted until its last owner drops it.
 
+use std::error::Error;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use http::{Request, Response};
-use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::*;
-use crate::drain::OpenConnection;
+use super::request::{HttpService, RequestService};
+use crate::drain::{Lifecycle, OpenConnection, Phase};
+use crate::notice;
 
 /// Serves a connection in a task of its own, which counts it from now on.
-pub(super) fn spawn<IO, S, B>(
+pub(super) fn spawn<IO, S>(
     stream: IO,
     service: RequestService<S>,
     lifecycle: &Arc<Lifecycle>,
     idle: Duration,
 ) where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: tower_service::Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
-    S::Future: Send,
-    S::Error: Into<Box<dyn Error + Send + Sync>>,
-    B: http_body::Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
+    S: HttpService,
 {
     let stream = Counted {
         stream,

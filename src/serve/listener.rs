@@ -2,14 +2,16 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
-use http::{Request, Response};
-use hyper::body::Incoming;
 use socket2::{Domain, Socket};
 use tokio::net::{TcpListener, UnixListener};
 
-use super::*;
-use crate::activation;
+use super::request::{HttpService, RequestService};
+use super::{ServeError, accept, connection};
+use crate::drain::Lifecycle;
+use crate::{activation, notice};
 
 /// A listening socket of the runtime.
 pub(super) enum Listener {
@@ -46,22 +48,12 @@ impl Listener {
     }
 
     /// Accepts until the drain begins.
-    pub(super) async fn accept_all<S, B>(
+    pub(super) async fn accept_all<S: HttpService>(
         self,
         service: RequestService<S>,
         lifecycle: Arc<Lifecycle>,
         idle: Duration,
-    ) where
-        S: tower_service::Service<Request<Incoming>, Response = Response<B>>
-            + Clone
-            + Send
-            + 'static,
-        S::Future: Send,
-        S::Error: Into<Box<dyn Error + Send + Sync>>,
-        B: http_body::Body + Send + 'static,
-        B::Data: Send,
-        B::Error: Into<Box<dyn Error + Send + Sync>>,
-    {
+    ) {
         let shared = lifecycle.clone();
         match self {
             Self::Tcp(listener) => {

@@ -2,16 +2,40 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use tower_service::Service;
 
-use super::*;
-use crate::health_log::Record;
+use super::BoxError;
+use crate::drain::{Lifecycle, Phase};
+use crate::health_log::{HealthLog, Record};
 use crate::{Activity, Draining};
+
+/// What can be served; a name for the bounds of [`Server::serve`](super::Server::serve).
+pub(super) trait HttpService:
+    Service<Request<Incoming>, Response = Response<Self::Body>, Error: Into<BoxError>, Future: Send>
+    + Clone
+    + Send
+    + 'static
+{
+    type Body: Body<Data: Send, Error: Into<BoxError>> + Send + 'static;
+}
+
+impl<S, B> HttpService for S
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
+        + Clone
+        + Send
+        + 'static,
+    B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+{
+    type Body = B;
+}
 
 /// The user's service, as hyper needs it.
 #[derive(Clone)]
@@ -31,22 +55,15 @@ impl<S> RequestService<S> {
     }
 }
 
-impl<S, B> hyper::service::Service<Request<Incoming>> for RequestService<S>
-where
-    S: tower_service::Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
-    S::Future: Send,
-{
-    type Response = Response<Recorded<B>>;
+impl<S: HttpService> hyper::service::Service<Request<Incoming>> for RequestService<S> {
+    type Response = Response<Recorded<S::Body>>;
     type Error = S::Error;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, S::Error>> + Send>>;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        request
-            .extensions_mut()
-            .insert(Draining(self.lifecycle.clone()));
-        request
-            .extensions_mut()
-            .insert(Activity(self.lifecycle.clone()));
+        let extensions = request.extensions_mut();
+        extensions.insert(Draining(self.lifecycle.clone()));
+        extensions.insert(Activity(self.lifecycle.clone()));
         let log = self.log.as_ref();
         let mut record = log.map(|log| log.record(request.uri().path(), request.headers()));
         let (mut service, lifecycle) = (self.service.clone(), self.lifecycle.clone());
@@ -66,10 +83,7 @@ where
     }
 }
 
-async fn answer<S: tower_service::Service<R>, R>(
-    service: &mut S,
-    request: R,
-) -> Result<S::Response, S::Error> {
+async fn answer<S: Service<R>, R>(service: &mut S, request: R) -> Result<S::Response, S::Error> {
     poll_fn(|context| service.poll_ready(context)).await?;
     service.call(request).await
 }

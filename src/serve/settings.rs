@@ -1,6 +1,17 @@
 //! What is set, by whom: the program, the environment, `flipless.toml`.
 
-use super::*;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{ServeError, Server};
+use crate::{constants, layout};
+
+/// How long an idle connection is kept, and how long a request's head may take: longer than the
+/// balancer's idle timeout, 60 s unless changed, so that it is the balancer that closes. Otherwise
+/// it sends into a closing connection, and answers 502:
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html>
+const IDLE: Duration = Duration::from_secs(75);
 
 /// Every setting with its value.
 #[derive(Debug)]
