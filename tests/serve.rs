@@ -32,6 +32,16 @@ fn terminate_this_process() {
     );
 }
 
+/// Waits until the server closes a connection that says nothing, or only half a request.
+fn is_idle_closed(sent: &[u8]) -> bool {
+    let mut stream = TcpStream::connect(own_address()).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    stream.write_all(sent).unwrap();
+    matches!(stream.read(&mut [0]), Ok(0))
+}
+
 /// The whole connection's answer; empty if the server closes without one.
 fn get_once(path: &str) -> String {
     let mut stream = TcpStream::connect(own_address()).unwrap();
@@ -68,12 +78,13 @@ fn start(health: bool) -> (JoinHandle<Result<(), ServeError>>, mpsc::Receiver<()
     let server = Server::new()
         .bind(own_address())
         .health_path("/up")
+        .idle(Duration::from_millis(500))
         .drain(Duration::from_secs(20));
     (tokio::spawn(server.serve(app)), was_asked)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_outlives_a_panic_and_stops_at_any_time() {
+async fn a_server_outlives_panics_and_idlers_and_stops_at_any_time() {
     // Before it is ready: the handler of SIGTERM is in place once the check is asked.
     let (server, mut asked) = start(false);
     asked.recv().await.unwrap();
@@ -90,6 +101,15 @@ async fn a_server_outlives_a_panic_and_stops_at_any_time() {
         fine.starts_with("HTTP/1.1 200") && fine.ends_with("fine"),
         "{fine}"
     );
+
+    // A connection that is idle for long, or slow, is closed.
+    for sent in [&b""[..], b"GET / HTTP/1.1\r\nhos"] {
+        assert!(
+            tokio::task::spawn_blocking(|| is_idle_closed(sent))
+                .await
+                .unwrap()
+        );
+    }
 
     terminate_this_process();
     server.await.unwrap().unwrap();

@@ -140,6 +140,20 @@ fn a_blocking_inherited_socket_becomes_non_blocking() {
 }
 
 #[test]
+fn running_out_of_descriptors_ends_when_some_are_free_again() {
+    let listener = listener();
+    let mut server = Launch::on(&listener).open_files(32).serving();
+    let clients: Vec<Client> = (0..40).map(|_| server.connect()).collect();
+    let line = server.stderr_line();
+    assert!(
+        line.contains("can't accept connections for now: Too many open files"),
+        "{line}"
+    );
+    drop(clients);
+    assert_eq!(server.connect().get("/health").status, 200);
+}
+
+#[test]
 fn connections_made_before_readiness_wait_and_are_answered() {
     let (listener, notifications) = (listener(), Notifications::new());
     let mut early = Client::connect(listener.local_addr().unwrap());

@@ -206,6 +206,15 @@ struct Load {
     answered: AtomicUsize,
 }
 
+/// Ends the load, also when an assertion has failed: else its threads would be joined for ever.
+struct StopOnDrop<'a>(&'a Load);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.stop.store(true, Ordering::Relaxed);
+    }
+}
+
 impl Load {
     fn new_connections(&self, listener: &TcpListener) -> Result<(), String> {
         self.repeat(|| {
@@ -258,6 +267,7 @@ fn a_handover_under_load_loses_nothing() {
         answered: AtomicUsize::new(0),
     };
     thread::scope(|scope| {
+        let stop = StopOnDrop(&load);
         let clients: Vec<_> = (0..8)
             .map(|number| {
                 let (load, listener) = (&load, &listener);
@@ -283,7 +293,7 @@ fn a_handover_under_load_loses_nothing() {
             old = new;
         }
         load.advance(200);
-        load.stop.store(true, Ordering::Relaxed);
+        drop(stop);
         for client in clients {
             client.join().unwrap().unwrap();
         }

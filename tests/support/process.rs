@@ -5,9 +5,11 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
 
 use super::notify::Notifications;
-use super::{client::Client, wait_for};
+use super::{LIMIT, client::Client, wait_for};
 
 const SERVER: &str = env!("CARGO_BIN_EXE_server");
 
@@ -16,6 +18,7 @@ const SERVER: &str = env!("CARGO_BIN_EXE_server");
 const ACTIVATE: &str = r#"
 exec 3<&0 4<&1 </dev/null >/dev/null
 LISTEN_PID=${LISTEN_PID-$$}; export LISTEN_PID
+[ -z "$OPEN_FILES" ] || ulimit -n "$OPEN_FILES"
 exec "$0"
 "#;
 
@@ -92,6 +95,11 @@ impl Launch {
         self
     }
 
+    /// Allows an activated server this many open descriptors.
+    pub fn open_files(self, limit: u32) -> Self {
+        self.set("OPEN_FILES", &limit.to_string())
+    }
+
     pub fn notifying(self, notifications: &Notifications) -> Self {
         self.set("NOTIFY_SOCKET", notifications.path().to_str().unwrap())
     }
@@ -101,7 +109,7 @@ impl Launch {
         let mut child = self.command.spawn().unwrap();
         // The sockets are the child's alone now.
         drop(self.command);
-        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let stderr = lines(child.stderr.take().unwrap());
         Server {
             child,
             stderr,
@@ -123,7 +131,7 @@ impl Launch {
 /// A running server; killed when it is dropped.
 pub struct Server {
     child: Child,
-    stderr: BufReader<std::process::ChildStderr>,
+    stderr: Receiver<String>,
     address: Option<SocketAddr>,
 }
 
@@ -142,13 +150,19 @@ impl Server {
 
     /// From the line that a server prints that was not activated.
     pub fn listening_address(&mut self) -> SocketAddr {
-        let mut line = String::new();
-        self.stderr.read_line(&mut line).unwrap();
+        let line = self.stderr_line();
         let address = line.trim().strip_prefix("flipless: listening on http://");
         address
             .unwrap_or_else(|| panic!("{line:?}"))
             .parse()
             .unwrap()
+    }
+
+    /// The next line of standard error.
+    pub fn stderr_line(&mut self) -> String {
+        self.stderr
+            .recv_timeout(LIMIT)
+            .expect("a line on standard error")
     }
 
     pub fn signal(&self, name: &str) {
@@ -165,9 +179,7 @@ impl Server {
     /// Waits for the end; gives the status and what is left of standard error.
     pub fn exit(&mut self) -> (ExitStatus, String) {
         let status = wait_for("the server's end", || self.child.try_wait().unwrap());
-        let mut stderr = String::new();
-        self.stderr.read_to_string(&mut stderr).unwrap();
-        (status, stderr)
+        (status, self.stderr.iter().collect())
     }
 
     /// The flags of an open descriptor.
@@ -179,6 +191,19 @@ impl Server {
             .unwrap();
         u32::from_str_radix(flags.trim(), 8).unwrap()
     }
+}
+
+/// The lines of a stream, so that one can be waited for with a limit.
+fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut stream = BufReader::new(stream);
+        let mut line = String::new();
+        while stream.read_line(&mut line).is_ok_and(|length| length > 0)
+            && sender.send(std::mem::take(&mut line)).is_ok()
+        {}
+    });
+    receiver
 }
 
 impl Drop for Server {

@@ -45,6 +45,10 @@ impl Status {
                 ("release", self.release),
                 ("run", self.run),
                 ("pid", self.pid.to_string()),
+                (
+                    "started_in_words",
+                    self.started.replace('T', " ").replace('Z', " UTC"),
+                ),
                 ("started", self.started),
                 ("uptime", in_words(self.uptime_seconds)),
                 ("requests", self.requests.to_string()),
@@ -114,7 +118,7 @@ mod tests {
         let shown = [
             "3fa9c1d2e0b4",
             "4711",
-            "2026-01-31T09:00:00Z",
+            "2026-01-31 09:00:00 UTC",
             "1 min 1 s",
             "1234",
             "56",
