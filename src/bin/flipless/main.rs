@@ -16,6 +16,8 @@ mod run;
 mod state;
 mod system;
 mod systemd;
+#[cfg(test)]
+mod testing;
 mod units;
 
 use std::process::ExitCode;

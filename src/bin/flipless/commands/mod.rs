@@ -52,3 +52,6 @@ fn say(line: &str) {
 fn lock(system: &System, command: &str) -> Result<Lock> {
     lock::take(system, "lock", command, Duration::from_secs(LOCK_SECONDS))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,63 +1,44 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
-use crate::system::Commands;
+use crate::testing::Instance;
 
-/// No command is run by what is tested here.
-struct NoCommands;
-
-impl Commands for NoCommands {
-    fn run(&self, program: &str, _: &[&str]) -> io::Result<std::process::Output> {
-        panic!("{program} was run")
-    }
-    fn signal(&self, _: u32, _: crate::system::Signal) -> io::Result<()> {
-        panic!("a signal was sent")
-    }
-    fn boot_id(&self) -> io::Result<String> {
-        Ok("boot".into())
-    }
-    fn uptime(&self) -> u64 {
-        0
-    }
-    fn unix_time(&self) -> u64 {
-        0
-    }
-}
-
-fn bundle(root: &Path) -> System {
-    let system = System::new(root, Box::new(NoCommands));
+/// An instance with a bundle in `/b`.
+fn bundle() -> Instance {
+    let instance = Instance::new();
+    let system = &instance.system;
     system
         .write(format!("/b/bin/{SERVER_BIN}"), b"server", 0o755)
         .unwrap();
     system.write("/b/Procfile", b"web: x", 0o644).unwrap();
-    system
+    instance
 }
 
 #[test]
 fn the_identity_is_of_content_and_environment() {
-    let root = tempfile::tempdir().unwrap();
-    let system = bundle(root.path());
-    let first = install(&system, Path::new("/b"), "A=\"1\"\n").unwrap();
+    let instance = bundle();
+    let system = &instance.system;
+    let first = install(system, Path::new("/b"), "A=\"1\"\n").unwrap();
     assert_eq!(first.len(), IDENTITY_DIGITS);
     assert_eq!(
-        install(&system, Path::new("/b"), "A=\"1\"\n").unwrap(),
+        install(system, Path::new("/b"), "A=\"1\"\n").unwrap(),
         first
     );
     assert_ne!(
-        install(&system, Path::new("/b"), "A=\"2\"\n").unwrap(),
+        install(system, Path::new("/b"), "A=\"2\"\n").unwrap(),
         first
     );
     system.write("/b/Procfile", b"web: y", 0o644).unwrap();
     assert_ne!(
-        install(&system, Path::new("/b"), "A=\"1\"\n").unwrap(),
+        install(system, Path::new("/b"), "A=\"1\"\n").unwrap(),
         first
     );
 }
 
 #[test]
 fn an_installed_release_has_the_bundle_and_a_private_environment() {
-    let root = tempfile::tempdir().unwrap();
-    let system = bundle(root.path());
-    let identity = install(&system, Path::new("/b"), "A=\"1\"\n").unwrap();
+    let instance = bundle();
+    let system = &instance.system;
+    let identity = install(system, Path::new("/b"), "A=\"1\"\n").unwrap();
     let release = format!("{}/{identity}", layout::RELEASES);
     assert_eq!(
         system
@@ -76,18 +57,18 @@ fn an_installed_release_has_the_bundle_and_a_private_environment() {
 
 #[test]
 fn a_folder_without_the_server_is_refused_before_anything_is_written() {
-    let root = tempfile::tempdir().unwrap();
-    let system = bundle(root.path());
+    let instance = bundle();
+    let system = &instance.system;
     system.remove("/b/bin").unwrap();
-    let error = install(&system, Path::new("/b"), "").unwrap_err();
+    let error = install(system, Path::new("/b"), "").unwrap_err();
     assert!(error.to_string().contains("unpacked bundle"), "{error}");
     assert!(!system.exists(layout::RELEASES));
 }
 
 #[test]
 fn the_oldest_unused_releases_and_leftovers_go() {
-    let root = tempfile::tempdir().unwrap();
-    let system = bundle(root.path());
+    let instance = bundle();
+    let system = &instance.system;
     let names = ["a", "b", "c", "d", ".e.partial"];
     for (age, name) in names.iter().enumerate() {
         let path = format!("{}/{name}", layout::RELEASES);
@@ -99,9 +80,9 @@ fn the_oldest_unused_releases_and_leftovers_go() {
             .unwrap();
     }
     assert_eq!(KEEP_RELEASES, 3, "the test counts on the default");
-    assert_eq!(superfluous(&system, &["a"]).unwrap(), [".e.partial", "b"]);
+    assert_eq!(superfluous(system, &["a"]).unwrap(), [".e.partial", "b"]);
     assert_eq!(
-        superfluous(&system, &["a", "b", "c", "d"]).unwrap(),
+        superfluous(system, &["a", "b", "c", "d"]).unwrap(),
         [".e.partial"]
     );
 }
