@@ -41,6 +41,20 @@ pub fn discard(system: &System, run: &Run) -> Result<()> {
     system.remove(format!("{}/{}", layout::RUNS, run.run))
 }
 
+/// Stops runs that serve though no state names them: an interrupted restart or rollback left them.
+pub fn stop_strays(system: &System, state: &State) -> Result<()> {
+    let systemd = Systemd::new(system);
+    let staged = state.staged.as_ref().map(|staged| staged.run.unit());
+    let current = state.current.as_ref().map(Run::unit);
+    for unit in systemd.living_units("flipless-app@*.service")? {
+        let known = staged.as_ref() == Some(&unit) || current.as_ref() == Some(&unit);
+        if !known && systemd.state(&unit)? != "deactivating" {
+            systemd.stop_later(&unit)?;
+        }
+    }
+    Ok(())
+}
+
 /// Makes `run`, which serves, the current one; the one before it drains. `previous` stays a release
 /// that is another than the current one: that is what `rollback` is for.
 pub fn hand_over(system: &System, state: &mut State, run: Run) -> Result<()> {

@@ -27,6 +27,7 @@ pub fn restart_locked(system: &System, state: &mut State) -> Result<()> {
 
 /// Starts a run of `release` beside the current one and hands over to it.
 pub fn take_over(system: &System, state: &mut State, release: &str) -> Result<()> {
+    run::stop_strays(system, state)?;
     let run = state.new_run(release, system.commands().unix_time());
     state.save(system)?;
     run::start(system, &run)?;

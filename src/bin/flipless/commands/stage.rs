@@ -20,6 +20,7 @@ pub fn stage(system: &System, bundle: &Path) -> Result<()> {
     let mut state = State::load(system)?;
     check_mode(&state)?;
     give_up_leftover(system, &mut state)?;
+    run::stop_strays(system, &state)?;
     front::test_staged(system, bundle)?;
     let environment = environment::to_file(&environment::gather(system)?)?;
     let identity = release::install(system, bundle, &environment)?;

@@ -142,6 +142,37 @@ fn what_an_interrupted_deployment_staged_is_given_up_by_the_next() {
 }
 
 #[test]
+fn a_run_that_an_interrupted_restart_left_is_stopped_and_a_draining_one_is_not() {
+    let instance = deployed("v1");
+    let (current, stray, draining) = (
+        current_unit(&instance),
+        layout::app_unit("x-8"),
+        layout::app_unit("x-9"),
+    );
+    instance
+        .model
+        .borrow_mut()
+        .units
+        .insert(stray.clone(), "active".into());
+    instance
+        .model
+        .borrow_mut()
+        .units
+        .insert(draining.clone(), "deactivating".into());
+    stage_version(&instance, "v2").unwrap();
+    let calls = instance.take_calls();
+    assert!(
+        calls.contains(&format!("stop --no-block {stray}")),
+        "{calls:?}"
+    );
+    assert!(
+        !calls
+            .iter()
+            .any(|call| call.contains(&draining) || call.contains(&current))
+    );
+}
+
+#[test]
 fn commit_twice_is_fine_and_commit_without_stage_is_not() {
     let instance = Instance::new();
     assert!(commit::commit(&instance.system).is_err());
@@ -217,6 +248,8 @@ fn rollback_starts_the_previous_release_anew_beside_the_current_one() {
 fn nothing_restarts_while_a_deployment_is_under_way() {
     let instance = deployed("v1");
     stage_version(&instance, "v2").unwrap();
+    commit::commit(&instance.system).unwrap();
+    stage_version(&instance, "v3").unwrap();
     let before = state(&instance);
     assert!(restart::restart(&instance.system).is_err());
     assert!(rollback::rollback(&instance.system).is_err());
