@@ -1,0 +1,379 @@
+//! The bundle, built by `cargo xtask dist` and taken apart by other tools.
+#![allow(clippy::unwrap_used)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+use std::{env, fs};
+
+use serde_json::Value;
+
+/// What the default configuration ships, with `unzip -Z`'s permissions.
+const ENTRIES: [(&str, &str); 18] = [
+    (".ebextensions/flipless.config", "-rw-r--r--"),
+    (
+        ".platform/confighooks/postdeploy/10-flipless-commit.sh",
+        "-rwxr-xr-x",
+    ),
+    (
+        ".platform/confighooks/predeploy/90-flipless-stage.sh",
+        "-rwxr-xr-x",
+    ),
+    (
+        ".platform/hooks/postdeploy/10-flipless-commit.sh",
+        "-rwxr-xr-x",
+    ),
+    (
+        ".platform/hooks/predeploy/90-flipless-stage.sh",
+        "-rwxr-xr-x",
+    ),
+    ("Procfile", "-rw-r--r--"),
+    ("bin/flipless", "-rwxr-xr-x"),
+    ("bin/server", "-rwxr-xr-x"),
+    ("nginx/zz-flipless-keepalive.conf", "-rw-r--r--"),
+    ("systemd/flipless-app.socket", "-rw-r--r--"),
+    ("systemd/flipless-app@.service", "-rw-r--r--"),
+    ("systemd/flipless-deadman.service", "-rw-r--r--"),
+    ("systemd/flipless-deadman.timer", "-rw-r--r--"),
+    ("systemd/flipless-front.service", "-rw-r--r--"),
+    ("systemd/flipless-front.socket", "-rw-r--r--"),
+    ("systemd/flipless-gate.service", "-rw-r--r--"),
+    ("systemd/nginx.service.d/zz-flipless.conf", "-rw-r--r--"),
+    ("systemd/web.service.d/zz-flipless.conf", "-rw-r--r--"),
+];
+
+/// `cargo xtask` with what a machine could bring along: its umask, time zone and language.
+fn xtask(arguments: &[&str], out: &Path, prelude: &str) -> Output {
+    Command::new("sh")
+        .args(["-c", &format!("{prelude}; exec \"$0\" \"$@\"")])
+        .arg(env::var_os("CARGO").unwrap())
+        .arg("xtask")
+        .args(arguments)
+        .arg("--out")
+        .arg(out)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap()
+}
+
+fn dist(arguments: &[&str], out: &Path) -> Output {
+    xtask(&[&["dist"], arguments].concat(), out, "true")
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A failed run of `dist`: what it said, and that it left nothing but what was there.
+fn refused(arguments: &[&str]) -> String {
+    let out = tempfile::tempdir().unwrap();
+    let old = out.path().join("flipless-demo-0.1.0-x86_64.zip");
+    fs::write(&old, "the old one").unwrap();
+    let output = dist(arguments, out.path());
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(output.stdout.is_empty());
+    assert_eq!(fs::read_to_string(&old).unwrap(), "the old one");
+    assert_eq!(
+        fs::read_dir(out.path()).unwrap().count(),
+        1,
+        "nothing half written stays"
+    );
+    said(&output)
+}
+
+struct Bundle {
+    folder: tempfile::TempDir,
+    zip: PathBuf,
+}
+
+/// One bundle for all tests, built once.
+fn bundle() -> &'static Bundle {
+    static BUNDLE: OnceLock<Bundle> = OnceLock::new();
+    BUNDLE.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let output = dist(&[], folder.path());
+        assert!(output.status.success(), "{}", said(&output));
+        let zip = folder.path().join("flipless-demo-0.1.0-x86_64.zip");
+        let printed = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(
+            printed,
+            format!("{}\n", zip.display()),
+            "standard output is the path alone"
+        );
+        let mut unzip = Command::new("unzip");
+        unzip
+            .arg("-q")
+            .arg(&zip)
+            .arg("-d")
+            .arg(folder.path().join("content"));
+        let status = unzip
+            .status()
+            .expect("unzip is needed: `apt-get install unzip`");
+        assert!(status.success());
+        Bundle { zip, folder }
+    })
+}
+
+impl Bundle {
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join("content").join(name)
+    }
+
+    fn manifest(&self) -> Value {
+        serde_json::from_slice(&fs::read(self.zip.with_extension("json")).unwrap()).unwrap()
+    }
+}
+
+fn run(program: &str, arguments: &[&str], folder: &Path) -> String {
+    let output = Command::new(program)
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{program}: {}", said(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_zip_holds_exactly_what_eb_needs_with_its_permissions() {
+    let zip = bundle().zip.to_str().unwrap();
+    let listing = run("unzip", &["-Z", zip], Path::new("/"));
+    let lines = listing
+        .lines()
+        .filter(|line| line.starts_with(['-', 'd', 'l']));
+    let entries: Vec<(&str, &str)> = lines
+        .map(|line| {
+            (
+                line.split_whitespace().last().unwrap(),
+                line.split(' ').next().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(entries, ENTRIES);
+}
+
+#[test]
+fn the_procfile_starts_the_stand_in_as_web() {
+    let procfile = fs::read_to_string(bundle().file("Procfile")).unwrap();
+    assert_eq!(procfile, "web: bin/flipless stand-in web\n");
+}
+
+#[test]
+fn the_checksum_file_is_for_sha256sum() {
+    let folder = bundle().folder.path();
+    let checked = run(
+        "sha256sum",
+        &["-c", "flipless-demo-0.1.0-x86_64.zip.sha256"],
+        folder,
+    );
+    assert_eq!(checked, "flipless-demo-0.1.0-x86_64.zip: OK\n");
+}
+
+#[test]
+fn the_manifest_says_what_the_files_are() {
+    let bundle = bundle();
+    let manifest = bundle.manifest();
+    let digest =
+        |path: &Path| run("sha256sum", &[path.to_str().unwrap()], Path::new("/"))[..64].to_owned();
+    let whole = digest(&bundle.zip);
+    assert_eq!(manifest["sha256"], whole.as_str());
+    assert_eq!(manifest["bytes"], fs::metadata(&bundle.zip).unwrap().len());
+    assert_eq!(manifest["target"], "x86_64-unknown-linux-gnu");
+    assert_eq!(
+        manifest["label"],
+        format!("flipless-demo-0.1.0-{}", &whole[..12])
+    );
+    let entries = manifest["entries"].as_array().unwrap();
+    assert_eq!(entries.len(), ENTRIES.len());
+    for (entry, (path, permissions)) in entries.iter().zip(ENTRIES) {
+        let file = bundle.file(path);
+        assert_eq!(entry["path"], path);
+        assert_eq!(
+            entry["mode"],
+            if permissions.contains('x') {
+                "0755"
+            } else {
+                "0644"
+            }
+        );
+        assert_eq!(entry["sha256"], digest(&file).as_str(), "{path}");
+        assert_eq!(entry["bytes"], fs::metadata(&file).unwrap().len(), "{path}");
+    }
+    let checks = manifest["checks"].as_array().unwrap();
+    assert!(checks.len() > 5 && checks.iter().all(|check| check["ok"] == true));
+}
+
+#[test]
+fn a_second_build_elsewhere_and_otherwise_is_the_same_to_the_byte() {
+    let out = tempfile::tempdir().unwrap();
+    let prelude = "umask 077; export TZ=Asia/Kathmandu LC_ALL=C";
+    let output = xtask(&["dist", "--json"], out.path(), prelude);
+    assert!(output.status.success(), "{}", said(&output));
+    let printed: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let zip = PathBuf::from(printed["zip"].as_str().unwrap());
+    assert!(
+        fs::read(&zip).unwrap() == fs::read(&bundle().zip).unwrap(),
+        "the zips differ"
+    );
+    assert_eq!(printed["entries"], bundle().manifest()["entries"]);
+}
+
+#[test]
+fn no_path_of_the_building_machine_is_in_the_executables() {
+    let home = env::var("HOME").unwrap();
+    for name in ["bin/server", "bin/flipless"] {
+        let content = fs::read(bundle().file(name)).unwrap();
+        for path in [env!("CARGO_MANIFEST_DIR"), home.as_str()] {
+            let found = content
+                .windows(path.len())
+                .any(|window| window == path.as_bytes());
+            assert!(!found, "{name} names {path}");
+        }
+    }
+}
+
+/// A configuration for one run; `--plan` reads it without building.
+fn plan_with(configuration: &str) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flipless.toml");
+    fs::write(&path, configuration).unwrap();
+    fs::write(folder.path().join("notes.md"), "notes").unwrap();
+    let prelude = format!("export FLIPLESS_CONFIG='{}'", path.display());
+    xtask(&["dist", "--plan"], folder.path(), &prelude)
+}
+
+#[test]
+fn a_bad_setting_is_named_with_its_place() {
+    let output = plan_with("[front]\nprot = 80\n");
+    assert_eq!(output.status.code(), Some(1));
+    let said = said(&output);
+    assert!(
+        said.contains("flipless.toml:2:1: ") && said.contains("`prot`"),
+        "{said}"
+    );
+}
+
+#[test]
+fn an_include_that_is_not_there_is_named() {
+    let output = plan_with("[bundle]\ninclude = [\"public/site\"]\n");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("public/site"), "{}", said(&output));
+}
+
+#[test]
+fn an_include_that_takes_a_generated_file_s_place_is_refused() {
+    let output = plan_with("[bundle]\ninclude = [{ from = \"notes.md\", to = \"Procfile\" }]\n");
+    assert_eq!(output.status.code(), Some(1));
+    let said = said(&output);
+    assert!(
+        said.contains("Procfile") && said.contains("notes.md"),
+        "{said}"
+    );
+}
+
+#[test]
+fn misuse_exits_with_2() {
+    let out = tempfile::tempdir().unwrap();
+    for arguments in [
+        &["--arch", "sparc"][..],
+        &["--sever", "x"],
+        &["--server", "/no/such"],
+    ] {
+        assert_eq!(
+            dist(arguments, out.path()).status.code(),
+            Some(2),
+            "{arguments:?}"
+        );
+    }
+}
+
+#[test]
+fn a_server_that_is_no_executable_is_refused() {
+    let said = refused(&[
+        "--server",
+        concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"),
+    ]);
+    assert!(
+        said.contains("bin/server") && said.contains("ELF"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_server_for_another_processor_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = folder.path().join("server");
+    let mut content = fs::read(bundle().file("bin/server")).unwrap();
+    content[18..20].copy_from_slice(&183u16.to_le_bytes()); // e_machine = EM_AARCH64 (elf(5))
+    fs::write(&server, content).unwrap();
+    let said = refused(&["--server", server.to_str().unwrap()]);
+    assert!(
+        said.contains("aarch64") && said.contains("x86_64"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_server_that_needs_a_newer_glibc_is_refused_with_the_symbol_and_the_way_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    fs::write(path.join("fresh.c"), "int fresh(void) { return 0; }").unwrap();
+    fs::write(path.join("versions"), "GLIBC_2.99 { global: fresh; };").unwrap();
+    fs::write(
+        path.join("main.c"),
+        "int fresh(void); int main(void) { return fresh(); }",
+    )
+    .unwrap();
+    let library = [
+        "-shared",
+        "-nostdlib",
+        "-Wl,-soname,libfresh.so.1",
+        "-Wl,--version-script=versions",
+    ];
+    run(
+        "cc",
+        &[&library[..], &["-o", "libfresh.so.1", "fresh.c"]].concat(),
+        path,
+    );
+    run("cc", &["-o", "server", "main.c", "./libfresh.so.1"], path);
+    let said = refused(&["--server", path.join("server").to_str().unwrap()]);
+    for part in ["fresh", "2.99", "2.34", "zigbuild"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
+#[test]
+fn a_server_with_glibc_linked_in_is_refused_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("main.rs");
+    fs::write(&source, "fn main() { println!(\"hello\"); }").unwrap();
+    let arguments = [
+        "-C",
+        "target-feature=+crt-static",
+        "-o",
+        "server",
+        "main.rs",
+    ];
+    run("rustc", &arguments, folder.path());
+    let said = refused(&["--server", folder.path().join("server").to_str().unwrap()]);
+    assert!(said.contains("static") && said.contains("glibc"), "{said}");
+    assert!(said.contains("name"), "it says what breaks: {said}");
+}
+
+#[test]
+fn check_passes_the_bundle_and_fails_a_broken_one() {
+    let cargo = env::var_os("CARGO").unwrap();
+    let check = |zip: &Path| {
+        let mut command = Command::new(&cargo);
+        command.args(["xtask", "check", "--json"]).arg(zip);
+        command
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .unwrap()
+    };
+    let good = check(&bundle().zip);
+    assert!(good.status.success(), "{}", said(&good));
+    let broken = bundle().folder.path().join("broken.zip");
+    fs::write(&broken, &fs::read(&bundle().zip).unwrap()[..1000]).unwrap();
+    assert_eq!(check(&broken).status.code(), Some(1));
+}
