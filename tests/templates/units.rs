@@ -1,8 +1,8 @@
 //! The rendered units, as systemd sees them: valid, in their sandbox, and true to what the
 //! experiments settled.
 
+use std::fs;
 use std::process::Command;
-use std::{env, fs};
 
 use super::{MODES, real};
 
