@@ -13,6 +13,8 @@ mod render;
 #[allow(dead_code)]
 #[path = "src/settings/mod.rs"]
 mod settings;
+#[path = "build/templates.rs"]
+mod templates;
 
 type BuildResult<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -30,7 +32,9 @@ fn generate() -> BuildResult<()> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let settings = settings::Settings::load(&settings_path(&root))?;
     let settings = settings.with_front_mode(front_override().as_deref())?;
-    let templates = read_templates(&root.join("platform-templates"))?;
+    let folder = root.join("platform-templates");
+    println!("cargo::rerun-if-changed={}", folder.display());
+    let templates = templates::read_all(&folder)?;
     let rendered = render::render_all(&templates, &render::Context::new(&settings))?;
     write_platform(&out.join("platform"), &rendered)?;
     fs::write(out.join("constants.rs"), constants::source(&settings))?;
@@ -51,26 +55,6 @@ fn settings_path(root: &Path) -> PathBuf {
 fn front_override() -> Option<String> {
     println!("cargo::rerun-if-env-changed=FLIPLESS_FRONT");
     env::var("FLIPLESS_FRONT").ok()
-}
-
-/// Every template by its path, `/`-separated, dot-folders included.
-fn read_templates(folder: &Path) -> BuildResult<render::Files> {
-    println!("cargo::rerun-if-changed={}", folder.display());
-    let mut templates = render::Files::new();
-    for entry in walkdir::WalkDir::new(folder) {
-        let entry = entry?;
-        if !entry.file_type().is_file() {
-            continue;
-        }
-        let relative = entry.path().strip_prefix(folder)?;
-        let name = relative
-            .to_str()
-            .ok_or(format!("{}: not UTF-8", entry.path().display()))?;
-        let text = fs::read_to_string(entry.path())
-            .map_err(|error| format!("{}: {error}", entry.path().display()))?;
-        templates.insert(name.replace('\\', "/"), text);
-    }
-    Ok(templates)
 }
 
 /// Replaces the whole folder, so that a removed template leaves nothing behind.

@@ -85,8 +85,9 @@ pub fn unit_word(word: &str) -> String {
         match character {
             '"' | '\\' => quoted.extend(['\\', character]),
             '%' | '$' => quoted.extend([character, character]),
-            '\n' => quoted.push_str("\\n"),
-            '\t' => quoted.push_str("\\t"),
+            control if control.is_ascii_control() => {
+                quoted += &format!("\\x{:02x}", u32::from(control));
+            }
             other => quoted.push(other),
         }
     }

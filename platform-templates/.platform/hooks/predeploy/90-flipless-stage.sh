@@ -1,0 +1,4 @@
+#!/bin/sh
+# Before the flip, in /var/app/staging: start the new release beside the old one. A failure here
+# aborts the deployment while nothing has been stopped. 90: after the application's own hooks.
+exec bin/flipless stage

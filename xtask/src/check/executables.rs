@@ -1,0 +1,170 @@
+//! Every ELF file: does the platform's processor, dynamic linker and glibc run it?
+
+use super::Check;
+use super::bundle::{Bundle, Content, Entry};
+use super::elf::{Arch, Elf, GlibcVersion};
+
+/// Amazon Linux 2023's glibc.
+pub const FLOOR: &str = "GLIBC_2.34";
+/// The agent resolves no name, so it may be linked with glibc statically.
+const AGENT: &str = "bin/flipless";
+
+/// The processor that a finished bundle is for: its agent's.
+pub fn arch_of_agent(bundle: &Bundle) -> Option<Arch> {
+    bundle
+        .get(AGENT)
+        .and_then(elf_of)
+        .and_then(|(_, elf)| elf.arch)
+}
+
+/// Reads all ELF files.
+pub fn check(bundle: &Bundle, arch: Option<Arch>) -> Vec<Check> {
+    let elfs: Vec<(&Entry, &Elf)> = bundle.entries.iter().filter_map(elf_of).collect();
+    vec![
+        present(bundle),
+        machine(&elfs, arch),
+        interpreter(&elfs),
+        glibc(&elfs),
+        static_glibc(&elfs),
+    ]
+}
+
+fn elf_of(entry: &Entry) -> Option<(&Entry, &Elf)> {
+    match &entry.content {
+        Content::Elf(elf) => Some((entry, elf)),
+        _ => None,
+    }
+}
+
+/// What lies in `bin/` is executable, and the agent is there.
+fn present(bundle: &Bundle) -> Check {
+    let mut findings = Vec::new();
+    if bundle.get(AGENT).is_none() {
+        findings.push(format!("{AGENT} is missing"));
+    }
+    let programs = bundle
+        .entries
+        .iter()
+        .filter(|entry| entry.name.starts_with("bin/"));
+    for entry in programs.filter(|entry| !entry.folder) {
+        if !matches!(entry.content, Content::Elf(_) | Content::Broken(_)) {
+            findings.push(format!("{} is not an ELF executable", entry.name));
+        }
+    }
+    let programs = bundle
+        .entries
+        .iter()
+        .filter(|entry| entry.name.starts_with("bin/"));
+    for Entry { name, mode, .. } in programs.filter(|e| !e.folder && !e.executable()) {
+        findings.push(format!(
+            "{name} has no exec bit (mode {:04o})",
+            mode.unwrap_or(0) & 0o7777
+        ));
+    }
+    for (entry, why) in bundle.entries.iter().filter_map(broken) {
+        findings.push(format!("{} can't be read: {why}", entry.name));
+    }
+    Check::of("executables", findings, "present, with exec bits")
+}
+
+fn broken(entry: &Entry) -> Option<(&Entry, &str)> {
+    match &entry.content {
+        Content::Broken(why) => Some((entry, why)),
+        _ => None,
+    }
+}
+
+/// All are for the instances' processor.
+fn machine(elfs: &[(&Entry, &Elf)], wanted: Option<Arch>) -> Check {
+    let name = |arch: Option<Arch>| arch.map_or("another processor", Arch::name);
+    let wrong = elfs
+        .iter()
+        .filter(|(_, elf)| elf.arch.is_none() || elf.arch != wanted);
+    let findings = wrong
+        .map(|(entry, elf)| {
+            let is = name(elf.arch);
+            format!(
+                "{} is for {is}, the bundle for {}",
+                entry.name,
+                name(wanted)
+            )
+        })
+        .collect();
+    Check::of("machine", findings, name(wanted))
+}
+
+fn interpreter(elfs: &[(&Entry, &Elf)]) -> Check {
+    let findings = elfs
+        .iter()
+        .filter_map(|(entry, elf)| {
+            let (is, wanted) = (elf.interpreter.as_deref()?, elf.arch?.interpreter());
+            let name = &entry.name;
+            (is != wanted).then(|| format!("{name} asks for {is}, the platform has {wanted}"))
+        })
+        .collect();
+    Check::of("interpreter", findings, "the platform's, or none needed")
+}
+
+fn glibc(elfs: &[(&Entry, &Elf)]) -> Check {
+    let floor = GlibcVersion::parse(FLOOR);
+    let mut findings = Vec::new();
+    for (entry, elf) in elfs {
+        let newer = elf
+            .glibc
+            .iter()
+            .filter(|(version, _)| Some(version) > floor.as_ref());
+        for (version, symbols) in newer {
+            let symbols = if symbols.is_empty() {
+                "no symbol".into()
+            } else {
+                symbols.join(", ")
+            };
+            findings.push(format!(
+                "{} needs {} ({symbols}), the platform has {FLOOR}",
+                entry.name,
+                version.name()
+            ));
+        }
+    }
+    let newest = elfs
+        .iter()
+        .filter_map(|(_, elf)| elf.glibc.last())
+        .map(|(version, _)| version);
+    let fine = newest.max().map_or("none needed".into(), |version| {
+        format!(
+            "newest needed: {}, the platform has {FLOOR}",
+            version.name()
+        )
+    });
+    Check::of("glibc", findings, fine).with_hint(
+        "build against the older glibc: install zig and cargo-zigbuild (`pip install ziglang \
+         cargo-zigbuild`), then `cargo xtask dist` uses them; or build a static program: \
+         `cargo xtask dist --target x86_64-unknown-linux-musl`",
+    )
+}
+
+/// Seen on glibc 2.26, 2.31 and 2.34: SIGABRT or SIGFPE as soon as a name is resolved by an NSS
+/// module other than `files` and `dns`, which is loaded into a program that has its own glibc.
+fn static_glibc(elfs: &[(&Entry, &Elf)]) -> Check {
+    let others = elfs
+        .iter()
+        .filter(|(entry, elf)| entry.name != AGENT && elf.static_glibc());
+    let findings = others
+        .map(|(entry, _)| {
+            format!(
+                "{} is statically linked with glibc: it dies as soon as a name is resolved by an \
+                 NSS module of the instance",
+                entry.name
+            )
+        })
+        .collect();
+    Check::of(
+        "static glibc",
+        findings,
+        "none but the agent, which resolves no names",
+    )
+    .with_hint(
+        "link it dynamically (without `-C target-feature=+crt-static`), or statically with musl: \
+         `cargo xtask dist --target x86_64-unknown-linux-musl`",
+    )
+}

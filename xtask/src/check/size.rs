@@ -1,0 +1,20 @@
+//! EB's limit on a bundle.
+
+use super::Check;
+use super::bundle::Bundle;
+use crate::ui;
+
+/// 512 MB, as EB counts them.
+pub const LIMIT: u64 = 536_870_912;
+
+/// The zip's size.
+pub fn check(bundle: &Bundle) -> Vec<Check> {
+    let bytes = bundle.zip_bytes;
+    let too_large = format!("{bytes} bytes, EB takes at most {LIMIT} (512 MiB)");
+    let findings = (bytes > LIMIT).then_some(too_large).into_iter().collect();
+    vec![Check::of(
+        "size",
+        findings,
+        format!("{} of at most 512 MiB", ui::size(bytes)),
+    )]
+}

@@ -1,0 +1,243 @@
+//! Runs cargo. Where the executables are is what cargo says, never a guess.
+
+use std::ffi::OsString;
+use std::io::BufReader;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use cargo_metadata::{Message, PackageId};
+
+use super::flags;
+use super::target::{self, Builder, Target};
+use crate::project::Project;
+use crate::{tools, ui};
+
+/// The agent, and what its package's build script rendered.
+pub struct Agent {
+    /// The executable.
+    pub executable: PathBuf,
+    /// The rendered templates.
+    pub platform: PathBuf,
+}
+
+/// One run of cargo.
+struct Job<'a> {
+    package: &'a str,
+    bin: &'a str,
+    options: &'a [&'a str],
+    target: Target,
+    builder: Builder,
+    flags: Vec<String>,
+}
+
+/// Builds the server that the settings name.
+///
+/// # Errors
+/// When it can't be built; cargo has said why.
+pub fn server(project: &Project, target: Target) -> Result<PathBuf> {
+    let server = &project.settings.server;
+    ui::status(
+        "Building",
+        format!("{} for {}", server.bin, target.triple()),
+    );
+    let job = Job {
+        package: server.package.as_str(),
+        bin: server.bin.as_str(),
+        options: &["--release"],
+        target,
+        builder: target::builder(target)?,
+        flags: flags::remap(project)?,
+    };
+    Ok(run(project, &job)?.0)
+}
+
+/// Builds the agent: static if it can be. It resolves no name, so glibc may be static, too.
+///
+/// # Errors
+/// When it can't be built; cargo has said why.
+pub fn agent(project: &Project, server: Target) -> Result<Agent> {
+    let (target, linkage) = agent_target(server)?;
+    let how = if linkage.is_static {
+        "static"
+    } else {
+        "dynamic"
+    };
+    ui::status(
+        "Building",
+        format!("flipless, the agent, for {} ({how})", target.triple()),
+    );
+    if !linkage.is_static {
+        ui::warning("the stand-ins will use about 0.6 MiB more memory each: no static C library");
+        ui::hint(format!(
+            "rustup target add {}, or install Debian's libc6-dev, Fedora's glibc-static",
+            Target::musl(server.arch()).triple()
+        ));
+    }
+    let options = [
+        "--no-default-features",
+        "--features",
+        "agent",
+        "--profile",
+        "agent",
+    ];
+    let mut flags = flags::remap(project)?;
+    flags.extend(linkage.flags.iter().map(|flag| flag.to_string()));
+    let builder = linkage.builder;
+    let job = Job {
+        package: "flipless",
+        bin: "flipless",
+        options: &options,
+        target,
+        builder,
+        flags,
+    };
+    let (executable, out) = run(project, &job)?;
+    let out = out.context("cargo did not say where the build script's output is")?;
+    Ok(Agent {
+        executable,
+        platform: out.join("platform"),
+    })
+}
+
+struct Linkage {
+    is_static: bool,
+    builder: Builder,
+    flags: &'static [&'static str],
+}
+
+const STATIC: &[&str] = &["-Ctarget-feature=+crt-static", "-Crelocation-model=static"];
+
+fn agent_target(server: Target) -> Result<(Target, Linkage)> {
+    let musl = Target::musl(server.arch());
+    if musl.has_std() {
+        let builder = target::builder(musl)?;
+        return Ok((
+            musl,
+            Linkage {
+                is_static: true,
+                builder,
+                flags: STATIC,
+            },
+        ));
+    }
+    let gnu = Target::gnu(server.arch());
+    let builder = target::builder(gnu)?;
+    let (is_static, flags): (_, &[&str]) = match has_static_glibc(&builder) {
+        true => (true, STATIC),
+        false => (false, &[]),
+    };
+    Ok((
+        gnu,
+        Linkage {
+            is_static,
+            builder,
+            flags,
+        },
+    ))
+}
+
+/// gcc answers with a path only if it has the file; zig has none.
+fn has_static_glibc(builder: &Builder) -> bool {
+    let Builder::Cargo { linker } = builder else {
+        return false;
+    };
+    let mut compiler = tools::command(linker.unwrap_or("cc"));
+    let answer = tools::output(compiler.arg("-print-file-name=libc.a"));
+    answer.is_ok_and(|path| PathBuf::from(path).is_absolute())
+}
+
+/// The executable, and the output folder of the `flipless` package's build script.
+fn run(project: &Project, job: &Job) -> Result<(PathBuf, Option<PathBuf>)> {
+    let package = project.package(job.package)?;
+    if !package
+        .targets
+        .iter()
+        .any(|target| target.is_bin() && target.name == job.bin)
+    {
+        let bins = package.targets.iter().filter(|target| target.is_bin());
+        let names: Vec<_> = bins.map(|target| target.name.as_str()).collect();
+        return Err(ui::advised(
+            format!("the package `{}` has no binary `{}`", job.package, job.bin),
+            [format!(
+                "`[server] bin` in flipless.toml names one of: {}",
+                names.join(", ")
+            )],
+        ));
+    }
+    let mut child = command(project, job)
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot run cargo")?;
+    let stdout = child
+        .stdout
+        .take()
+        .context("cargo has no standard output")?;
+    let found = read(
+        BufReader::new(stdout),
+        job,
+        &package.id,
+        &project.package("flipless")?.id,
+    );
+    let status = child.wait()?;
+    if !status.success() {
+        bail!("cargo could not build `{}` ({status})", job.bin);
+    }
+    let (executable, out) = found?;
+    Ok((
+        executable.with_context(|| format!("cargo names no executable `{}`", job.bin))?,
+        out,
+    ))
+}
+
+fn command(project: &Project, job: &Job) -> Command {
+    let mut cargo = tools::cargo();
+    let triple = job.target.triple();
+    match job.builder {
+        Builder::Cargo { linker } => {
+            cargo.args(["build", "--target", triple]);
+            if let Some(linker) = linker {
+                cargo.env(target::linker_variable(job.target), linker);
+            }
+        }
+        Builder::Zig => {
+            cargo
+                .args(["zigbuild", "--target"])
+                .arg(OsString::from(format!("{triple}.2.34")));
+        }
+    }
+    cargo
+        .args(["--package", job.package, "--bin", job.bin])
+        .args(job.options)
+        .arg("--message-format=json-render-diagnostics")
+        .arg("--manifest-path")
+        .arg(project.root.join("Cargo.toml"))
+        .stdin(Stdio::null());
+    flags::add(&mut cargo, job.target, &job.flags);
+    cargo
+}
+
+fn read(
+    stdout: impl std::io::BufRead,
+    job: &Job,
+    package: &PackageId,
+    flipless: &PackageId,
+) -> Result<(Option<PathBuf>, Option<PathBuf>)> {
+    let (mut executable, mut out) = (None, None);
+    for message in Message::parse_stream(stdout) {
+        match message.context("cannot read cargo's messages")? {
+            Message::CompilerArtifact(artifact)
+                if artifact.package_id == *package
+                    && artifact.target.is_bin()
+                    && artifact.target.name == job.bin =>
+            {
+                executable = artifact.executable.map(Into::into);
+            }
+            Message::BuildScriptExecuted(script) if script.package_id == *flipless => {
+                out = Some(script.out_dir.into());
+            }
+            _ => {}
+        }
+    }
+    Ok((executable, out))
+}

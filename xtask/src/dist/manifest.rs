@@ -1,0 +1,92 @@
+//! What was made, for machines.
+
+use std::io::{Read, copy, sink};
+use std::path::Path;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::check::Check;
+use crate::check::bundle::{Bundle, Meter};
+
+/// `cargo xtask dist --json`, and the `.json` beside the zip.
+#[derive(Debug, Clone, Serialize)]
+pub struct Manifest {
+    /// The zip: its name in the file beside it, its path on standard output.
+    pub zip: String,
+    /// Of the zip, in hex.
+    pub sha256: String,
+    /// Of the zip.
+    pub bytes: u64,
+    /// EB's version label: changes with the content.
+    pub label: String,
+    /// The server's target triple.
+    pub target: String,
+    /// What is in the zip, as read back from it.
+    pub entries: Vec<Entry>,
+    /// What was checked.
+    pub checks: Vec<Check>,
+}
+
+/// A file of the zip.
+#[derive(Debug, Clone, Serialize)]
+pub struct Entry {
+    path: String,
+    mode: String,
+    bytes: u64,
+    sha256: String,
+}
+
+impl Manifest {
+    /// Describes the finished zip; `name` is NAME-VERSION-ARCH.
+    ///
+    /// # Errors
+    /// When the zip can't be read.
+    pub fn new(
+        zip: &Path,
+        name: &str,
+        target: &str,
+        bundle: &Bundle,
+        checks: Vec<Check>,
+    ) -> Result<Self> {
+        let sha256 = sha256(&mut super::open(zip)?)?;
+        let without_arch = name.rsplit_once('-').map_or(name, |(start, _)| start);
+        let entries = bundle.entries.iter().map(|entry| Entry {
+            path: entry.name.clone(),
+            mode: format!("{:04o}", entry.mode.unwrap_or(0) & 0o7777),
+            bytes: entry.bytes,
+            sha256: entry.sha256.clone(),
+        });
+        Ok(Self {
+            zip: format!("{name}.zip"),
+            bytes: bundle.zip_bytes,
+            label: format!("{without_arch}-{}", &sha256[..12]),
+            target: target.to_owned(),
+            entries: entries.collect(),
+            checks,
+            sha256,
+        })
+    }
+
+    /// The same, with the zip's path.
+    pub fn at(&self, path: &Path) -> Self {
+        Self {
+            zip: path.display().to_string(),
+            ..self.clone()
+        }
+    }
+
+    /// As text.
+    ///
+    /// # Errors
+    /// None that is known.
+    pub fn to_json(&self) -> Result<String> {
+        Ok(serde_json::to_string_pretty(self)?)
+    }
+}
+
+fn sha256(reader: &mut impl Read) -> Result<String> {
+    let mut meter = Meter::new(reader);
+    copy(&mut meter, &mut sink())?;
+    Ok(meter.sha256())
+}

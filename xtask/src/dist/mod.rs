@@ -1,0 +1,149 @@
+//! `cargo xtask dist`: build → stage → archive → check → manifest.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anstream::println;
+use anyhow::{Context, Result};
+
+use crate::check::elf::Arch;
+use crate::project::Project;
+use crate::{check, ui};
+
+mod archive;
+mod build;
+mod flags;
+mod include;
+mod manifest;
+mod output;
+mod stage;
+mod target;
+mod timestamp;
+mod upload;
+
+use manifest::Manifest;
+use output::Output;
+use stage::Stage;
+use target::Target;
+
+/// `cargo xtask dist`
+#[derive(clap::Args)]
+pub struct Args {
+    /// The instances' processor; aarch64 is Graviton
+    #[arg(long, value_enum, default_value = "x86_64", conflicts_with = "target")]
+    arch: Arch,
+    /// Build the server for exactly this target: musl, when the server shall need no glibc
+    #[arg(long, value_name = "TRIPLE", value_enum)]
+    target: Option<Target>,
+    /// Ship this executable as the server instead of building one
+    #[arg(long, value_name = "PATH", value_parser = crate::existing_file)]
+    server: Option<PathBuf>,
+    /// Where the zip goes [default: target/dist]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// List what would go in, without building
+    #[arg(long)]
+    plan: bool,
+    /// Print the manifest on standard output instead of the zip's path
+    #[arg(long)]
+    json: bool,
+}
+
+impl Args {
+    fn target(&self) -> Target {
+        self.target.unwrap_or(Target::gnu(self.arch))
+    }
+}
+
+/// Builds the bundle, or lists what it would hold.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let started = Instant::now();
+    let project = Project::load()?;
+    let planned = stage::plan(&project, args.server.as_deref())?;
+    if args.plan {
+        print_plan(&planned, args.json)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut output = Output::create(&args.out.clone().unwrap_or_else(|| project.dist_folder()))?;
+    let name = bundle_name(&project, args)?;
+    let staged = build_and_stage(&project, args, planned)?;
+
+    ui::status("Packing", format!("{} files", staged.len()));
+    archive::write(output.zip(), &staged, timestamp::from_environment()?)?;
+    let manifest = checked(&output, args.target(), &name)?;
+    let zip = output.publish(&manifest)?;
+
+    let size = ui::size(manifest.bytes);
+    let time = ui::duration(started.elapsed());
+    ui::status("Finished", format!("{} ({size}) in {time}", manifest.zip));
+    upload::explain(&zip, &manifest.label);
+    if args.json {
+        println!("{}", manifest.at(&zip).to_json()?);
+    } else {
+        println!("{}", zip.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// NAME-VERSION-ARCH.
+fn bundle_name(project: &Project, args: &Args) -> Result<String> {
+    let version = version(project)?;
+    let arch = args.target().arch().name();
+    Ok(format!("{}-{version}-{arch}", project.settings.app.name))
+}
+
+/// The server package's version.
+fn version(project: &Project) -> Result<String> {
+    let package = project.package(project.settings.server.package.as_str())?;
+    Ok(package.version.to_string())
+}
+
+fn build_and_stage(project: &Project, args: &Args, planned: Stage) -> Result<Stage> {
+    let target = args.target();
+    let server = match &args.server {
+        Some(path) => path.clone(),
+        None => build::server(project, target)?,
+    };
+    let agent = build::agent(project, target)?;
+    ui::status("Staging", agent.platform.display());
+    planned.complete(&server, &agent.executable, &agent.platform)
+}
+
+/// Re-opens the finished zip and checks it.
+fn checked(output: &Output, target: Target, name: &str) -> Result<Manifest> {
+    ui::status("Checking", "the finished zip");
+    let bundle = check::open(output.zip_path())?;
+    let checks = check::for_arch(&bundle, Some(target.arch()));
+    let failed: Vec<_> = checks.iter().filter(|check| !check.ok).collect();
+    if !failed.is_empty() {
+        let lines = failed
+            .iter()
+            .map(|check| format!("{}: {}", check.name, check.detail));
+        let message = lines.collect::<Vec<_>>().join("\n       ");
+        let hints = failed.iter().filter_map(|check| check.hint.clone());
+        return Err(ui::advised(message, hints)).context("the bundle is not fit to ship");
+    }
+    Manifest::new(output.zip_path(), name, target.triple(), &bundle, checks)
+}
+
+fn print_plan(stage: &Stage, json: bool) -> Result<()> {
+    if json {
+        println!("{}", serde_json::to_string_pretty(&stage.to_json())?);
+        return Ok(());
+    }
+    for (path, file) in stage.iter() {
+        println!("{:04o} {path}  ({})", file.mode, file.origin);
+    }
+    Ok(())
+}
+
+/// For messages and comparisons: what stands in the bundle under `bin/`.
+fn in_bin(name: &str) -> String {
+    format!("bin/{name}")
+}
+
+/// The file, with its path in every error.
+fn open(path: &Path) -> Result<std::fs::File> {
+    std::fs::File::open(path).with_context(|| format!("cannot open {}", path.display()))
+}

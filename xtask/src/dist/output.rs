@@ -1,0 +1,87 @@
+//! The files beside each other in the output folder: whole, or as they were before.
+
+use std::fs::{self, File, Permissions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use tempfile::NamedTempFile;
+
+use super::manifest::Manifest;
+
+/// A zip that is being written.
+pub struct Output {
+    folder: PathBuf,
+    zip: NamedTempFile,
+}
+
+impl Output {
+    /// A temporary file in `folder`, which is made if it isn't there.
+    ///
+    /// # Errors
+    /// When the folder can't be made or written to.
+    pub fn create(folder: &Path) -> Result<Self> {
+        let context = || format!("cannot write to {}", folder.display());
+        fs::create_dir_all(folder).with_context(context)?;
+        let zip = temporary(folder).with_context(context)?;
+        let folder = folder.to_owned();
+        Ok(Self { folder, zip })
+    }
+
+    /// The zip, to write.
+    pub fn zip(&mut self) -> &mut File {
+        self.zip.as_file_mut()
+    }
+
+    /// The zip, to read.
+    pub fn zip_path(&self) -> &Path {
+        self.zip.path()
+    }
+
+    /// Puts zip, checksum and manifest in their places: all are on disk before the first is
+    /// renamed.
+    ///
+    /// # Errors
+    /// When the disk is full, or a name is a folder.
+    pub fn publish(self, manifest: &Manifest) -> Result<PathBuf> {
+        let name = &manifest.zip;
+        let checksum = self.beside(&format!("{}  {name}\n", manifest.sha256))?;
+        let json = self.beside(&(manifest.to_json()? + "\n"))?;
+        let stem = name.strip_suffix(".zip").unwrap_or(name);
+        let zip = self.folder.join(name);
+        for (file, path) in [
+            (checksum, self.folder.join(format!("{name}.sha256"))),
+            (json, self.folder.join(format!("{stem}.json"))),
+            (self.zip, zip.clone()),
+        ] {
+            file.as_file().sync_all()?;
+            file.persist(&path)
+                .with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        // The renames themselves (fsync(2): a new name needs its folder synced).
+        File::open(&self.folder)
+            .and_then(|folder| folder.sync_all())
+            .ok();
+        Ok(zip)
+    }
+
+    fn beside(&self, text: &str) -> Result<NamedTempFile> {
+        let mut file = temporary(&self.folder)?;
+        file.write_all(text.as_bytes())?;
+        Ok(file)
+    }
+}
+
+fn temporary(folder: &Path) -> std::io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".dist-");
+    #[cfg(unix)]
+    let permissions = Some(std::os::unix::fs::PermissionsExt::from_mode(0o644));
+    #[cfg(not(unix))]
+    let permissions: Option<Permissions> = None;
+    if let Some(permissions) = permissions {
+        let permissions: Permissions = permissions;
+        builder.permissions(permissions);
+    }
+    builder.tempfile_in(folder)
+}

@@ -1,0 +1,168 @@
+//! Which toolchain builds for which target. What is missing is named, and how to get it.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::check::elf::Arch;
+use crate::{tools, ui};
+
+/// What a server can be built for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[allow(missing_docs)]
+pub enum Target {
+    #[value(name = "x86_64-unknown-linux-gnu")]
+    X86Gnu,
+    #[value(name = "x86_64-unknown-linux-musl")]
+    X86Musl,
+    #[value(name = "aarch64-unknown-linux-gnu")]
+    ArmGnu,
+    #[value(name = "aarch64-unknown-linux-musl")]
+    ArmMusl,
+}
+
+impl Target {
+    /// With the platform's own C library.
+    pub fn gnu(arch: Arch) -> Self {
+        match arch {
+            Arch::X86_64 => Self::X86Gnu,
+            Arch::Aarch64 => Self::ArmGnu,
+        }
+    }
+
+    /// Static, with its own C library.
+    pub fn musl(arch: Arch) -> Self {
+        match arch {
+            Arch::X86_64 => Self::X86Musl,
+            Arch::Aarch64 => Self::ArmMusl,
+        }
+    }
+
+    /// As rustc names it.
+    pub fn triple(self) -> &'static str {
+        match self {
+            Self::X86Gnu => "x86_64-unknown-linux-gnu",
+            Self::X86Musl => "x86_64-unknown-linux-musl",
+            Self::ArmGnu => "aarch64-unknown-linux-gnu",
+            Self::ArmMusl => "aarch64-unknown-linux-musl",
+        }
+    }
+
+    /// The processor.
+    pub fn arch(self) -> Arch {
+        match self {
+            Self::X86Gnu | Self::X86Musl => Arch::X86_64,
+            Self::ArmGnu | Self::ArmMusl => Arch::Aarch64,
+        }
+    }
+
+    /// Is it linked with glibc?
+    pub fn is_gnu(self) -> bool {
+        matches!(self, Self::X86Gnu | Self::ArmGnu)
+    }
+
+    /// Is a standard library for it installed? Asked offline; nothing is installed here.
+    pub fn has_std(self) -> bool {
+        let libdir = ["--print", "target-libdir", "--target", self.triple()];
+        tools::output(tools::rustc().args(libdir)).is_ok_and(|path| holds_std(Path::new(&path)))
+    }
+}
+
+fn holds_std(libdir: &Path) -> bool {
+    let Ok(files) = libdir.read_dir() else {
+        return false;
+    };
+    let names = files.flatten().map(|file| file.file_name());
+    names
+        .into_iter()
+        .any(|name| name.to_string_lossy().starts_with("libstd-"))
+}
+
+/// How a target is built.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Builder {
+    /// Plain cargo; `linker` where the host's own won't do.
+    Cargo {
+        /// A program on PATH, or one of rustc's own.
+        linker: Option<&'static str>,
+    },
+    /// cargo-zigbuild: builds against an older glibc, and for other processors.
+    Zig,
+}
+
+/// Chooses the builder.
+///
+/// # Errors
+/// When the standard library or a linker is missing: says where to get it.
+pub fn builder(target: Target) -> Result<Builder> {
+    if !target.has_std() {
+        return Err(std_missing(target));
+    }
+    if target.is_gnu() && zig_is_there() {
+        return Ok(Builder::Zig);
+    }
+    let linker = linker(target)?;
+    Ok(Builder::Cargo { linker })
+}
+
+/// cargo-zigbuild finds zig on PATH, or as a Python module.
+fn zig_is_there() -> bool {
+    let module =
+        |python: &str| tools::succeeds(tools::command(python).args(["-m", "ziglang", "version"]));
+    tools::which("cargo-zigbuild").is_some()
+        && (tools::which("zig").is_some() || module("python3") || module("python"))
+}
+
+/// None where the host's own linker does.
+fn linker(target: Target) -> Result<Option<&'static str>> {
+    let variable = linker_variable(target);
+    let native = cfg!(target_os = "linux") && std::env::consts::ARCH == target.arch().name();
+    if native || tools::variable(&variable).is_some() {
+        return Ok(None);
+    }
+    let linker = match target {
+        // musl's std brings its own start files: rustc's own linker is enough.
+        Target::X86Musl | Target::ArmMusl => return Ok(Some("rust-lld")),
+        Target::X86Gnu => "x86_64-linux-gnu-gcc",
+        Target::ArmGnu => "aarch64-linux-gnu-gcc",
+    };
+    if tools::which(linker).is_some() {
+        return Ok(Some(linker));
+    }
+    let package = linker.replace('_', "-").replace("-gcc", "");
+    Err(ui::advised(
+        format!(
+            "no linker for {}: `{linker}` is not on PATH",
+            target.triple()
+        ),
+        [
+            format!("Debian: apt-get install gcc-{package}"),
+            "anywhere: pip install ziglang cargo-zigbuild".into(),
+            format!("another linker: set {variable}"),
+        ],
+    ))
+}
+
+/// The variable by which cargo is told a target's linker.
+pub fn linker_variable(target: Target) -> String {
+    let name = target.triple().replace('-', "_").to_uppercase();
+    format!("CARGO_TARGET_{name}_LINKER")
+}
+
+fn std_missing(target: Target) -> anyhow::Error {
+    let triple = target.triple();
+    let libdir = ["--print", "target-libdir", "--target", triple];
+    let looked = tools::output(tools::rustc().args(libdir)).unwrap_or_default();
+    let debian = match target.arch() {
+        Arch::X86_64 => "amd64",
+        Arch::Aarch64 => "arm64",
+    };
+    let mut hints = vec![format!("rustup: rustup target add {triple}")];
+    if target.is_gnu() {
+        hints.push(format!("Debian: apt-get install libstd-rust-dev:{debian}"));
+    }
+    ui::advised(
+        format!("Rust has no standard library for {triple}; looked in {looked}"),
+        hints,
+    )
+}

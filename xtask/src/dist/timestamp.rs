@@ -1,0 +1,92 @@
+//! The one time that all entries carry; never the clock's.
+
+use anyhow::{Context, Result};
+use zip::DateTime;
+
+use crate::tools;
+
+/// `SOURCE_DATE_EPOCH` (seconds since 1970, <https://reproducible-builds.org/specs/source-date-epoch/>),
+/// else the first time that a zip can hold: 1980-01-01.
+///
+/// # Errors
+/// When the variable is not a number, or lies behind 2107.
+pub fn from_environment() -> Result<DateTime> {
+    let Some(text) = tools::variable("SOURCE_DATE_EPOCH") else {
+        return Ok(DateTime::default());
+    };
+    let text = text.to_string_lossy();
+    let seconds = text
+        .parse()
+        .with_context(|| format!("SOURCE_DATE_EPOCH={text}: not a number of seconds"))?;
+    from_epoch(seconds).with_context(|| format!("SOURCE_DATE_EPOCH={text}: a zip ends in 2107"))
+}
+
+/// UTC; what lies before 1980 becomes 1980-01-01.
+fn from_epoch(seconds: u64) -> Result<DateTime> {
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    let (year, month, day) = civil(days);
+    if year < 1980 {
+        return Ok(DateTime::default());
+    }
+    let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
+    let year = u16::try_from(year)?;
+    Ok(DateTime::from_date_and_time(
+        year,
+        month,
+        day,
+        hour as u8,
+        minute as u8,
+        second as u8,
+    )?)
+}
+
+/// Year, month and day of a day since 1970-01-01, by counting.
+fn civil(mut days: u64) -> (u64, u8, u8) {
+    let leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let mut year = 1970;
+    while year < 3000 && days >= 365 + u64::from(leap(year)) {
+        days -= 365 + u64::from(leap(year));
+        year += 1;
+    }
+    let february = 28 + u64::from(leap(year));
+    let mut month = 1;
+    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
+        if days < length {
+            break;
+        }
+        days -= length;
+        month += 1;
+    }
+    (year, month, days as u8 + 1)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_become_a_date_in_utc() {
+        for (seconds, expected) in [
+            (0, (1980, 1, 1, 0, 0, 0)),
+            (315_532_800, (1980, 1, 1, 0, 0, 0)),
+            (951_782_399, (2000, 2, 28, 23, 59, 59)),
+            (951_868_800, (2000, 3, 1, 0, 0, 0)),
+            (1_709_164_800, (2024, 2, 29, 0, 0, 0)),
+            (1_735_689_598, (2024, 12, 31, 23, 59, 58)),
+        ] {
+            let t = from_epoch(seconds).unwrap();
+            let found = (
+                t.year(),
+                t.month(),
+                t.day(),
+                t.hour(),
+                t.minute(),
+                t.second(),
+            );
+            assert_eq!(found, expected, "{seconds}");
+        }
+        assert!(from_epoch(u64::MAX).is_err());
+        assert!(from_epoch(4_400_000_000).is_err());
+    }
+}

@@ -1,0 +1,58 @@
+//! Programs that a task calls.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+/// The cargo that runs this task, so that both are of the same toolchain.
+pub fn cargo() -> Command {
+    Command::new(env::var_os("CARGO").unwrap_or("cargo".into()))
+}
+
+/// The compiler that cargo will use.
+pub fn rustc() -> Command {
+    Command::new(env::var_os("RUSTC").unwrap_or("rustc".into()))
+}
+
+/// A program on PATH.
+pub fn command(program: &str) -> Command {
+    Command::new(program)
+}
+
+/// Where `program` is found on PATH.
+pub fn which(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path)
+        .map(|folder| folder.join(program))
+        .find(|candidate| candidate.is_file())
+}
+
+/// Standard output of a command that must succeed, trimmed.
+///
+/// # Errors
+/// When it can't be started or fails; with what it wrote to standard error.
+pub fn output(command: &mut Command) -> Result<String> {
+    let program = command.get_program().display().to_string();
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("cannot run `{program}`"))?;
+    if !output.status.success() {
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        bail!("`{program}` failed ({}): {}", output.status, stderr.trim());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// Does the command run and succeed?
+pub fn succeeds(command: &mut Command) -> bool {
+    output(command).is_ok()
+}
+
+/// An environment variable that is set and not empty.
+pub fn variable(name: &str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
+}

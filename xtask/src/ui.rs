@@ -1,0 +1,96 @@
+//! What a person reads, all of it on standard error. anstream drops colour where it isn't wanted
+//! (`NO_COLOR`, a pipe).
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use anstream::eprintln;
+use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressStyle};
+
+const VERB: Style = AnsiColor::Green.on_default().bold();
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+const HINT: Style = AnsiColor::Cyan.on_default().bold();
+
+/// An error that knows the way out.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Advised {
+    message: String,
+    hints: Vec<String>,
+}
+
+/// An error with `hint:` lines after it.
+pub fn advised<H: Into<String>>(
+    message: impl Into<String>,
+    hints: impl IntoIterator<Item = H>,
+) -> anyhow::Error {
+    let hints = hints.into_iter().map(Into::into).collect();
+    let message = message.into();
+    Advised { message, hints }.into()
+}
+
+/// Cargo's status line: a verb of 12 columns, right-aligned.
+pub fn status(verb: &str, message: impl Display) {
+    eprintln!("{VERB}{verb:>12}{VERB:#} {message}");
+}
+
+/// The same in red: a step that went wrong while others go on.
+pub fn failed(verb: &str, message: impl Display) {
+    eprintln!("{ERROR}{verb:>12}{ERROR:#} {message}");
+}
+
+/// The same in yellow: a step that was left out.
+pub fn skipped(verb: &str, message: impl Display) {
+    eprintln!("{WARNING}{verb:>12}{WARNING:#} {message}");
+}
+
+/// Something works, but less well than it could.
+pub fn warning(message: impl Display) {
+    eprintln!("{WARNING}warning{WARNING:#}: {message}");
+}
+
+/// What to do next.
+pub fn hint(message: impl Display) {
+    eprintln!("{HINT}hint{HINT:#}: {message}");
+}
+
+/// The error, what caused it, and the hints of whoever knew one.
+pub fn error(error: &anyhow::Error) {
+    eprintln!("{ERROR}error{ERROR:#}: {error}");
+    for cause in error.chain().skip(1) {
+        eprintln!("  caused by: {cause}");
+    }
+    let advice = error.chain().filter_map(|cause| cause.downcast_ref());
+    for Advised { hints, .. } in advice {
+        hints.iter().for_each(hint);
+    }
+}
+
+/// A bar for `bytes` of work; nothing is drawn unless standard error is a terminal.
+pub fn bytes_bar(verb: &'static str, bytes: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template(
+        "{prefix:>12.green.bold} [{bar:27}] {bytes}/{total_bytes} {wide_msg}",
+    );
+    let bar = ProgressBar::new(bytes).with_prefix(verb);
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar
+}
+
+/// `1.4 s`, `2 min 5 s`.
+pub fn duration(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 60.. => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{:.1} s", time.as_secs_f64()),
+    }
+}
+
+/// `812 B`, `1.3 MiB`.
+pub fn size(bytes: u64) -> String {
+    match bytes {
+        0..1024 => format!("{bytes} B"),
+        1024..1_048_576 => format!("{:.1} KiB", bytes as f64 / 1024.0),
+        _ => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
+    }
+}
