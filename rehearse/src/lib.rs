@@ -10,7 +10,7 @@ pub mod bundle;
 pub mod clock;
 pub mod engine;
 pub mod image;
-// pub mod load;
+pub mod load;
 pub mod machine;
 pub mod progress;
 pub mod requirements;
