@@ -13,5 +13,6 @@ pub mod image;
 pub mod load;
 pub mod machine;
 pub mod progress;
+pub mod record;
 pub mod requirements;
-// pub mod scenario;
+pub mod summary;
