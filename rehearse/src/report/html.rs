@@ -1,5 +1,7 @@
 //! The result as one page that needs nothing else: no script, no request.
 
+mod view;
+
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, value::Serde};
 use serde::Serialize;
 
@@ -8,7 +10,7 @@ use super::{
     svg::{Chart, Scale},
     timeline::Timeline,
 };
-use crate::summary::{Failures, Latency};
+use view::{View, view};
 
 /// What `page.html` shows.
 #[derive(Serialize)]
@@ -23,46 +25,12 @@ struct Page<'a> {
     scenarios: Vec<Scenario>,
 }
 
-/// What `timeline.svg` shows.
-#[derive(Serialize)]
-struct Picture<'a> {
-    id: &'a str,
-    title: String,
-    c: &'a Chart,
-}
-
 /// A scenario and its runs, stock first.
 #[derive(Serialize)]
 struct Scenario {
     id: String,
     name: String,
     runs: Vec<View>,
-}
-
-/// A run as the page's text has it.
-#[derive(Serialize)]
-struct View {
-    id: String,
-    name: String,
-    front: String,
-    ok: bool,
-    sentence: String,
-    reasons: Vec<String>,
-    requests: String,
-    failed: String,
-    deploy_seconds: String,
-    steady: [String; 4],
-    deploy: [String; 4],
-    change: [String; 4],
-    phases: Vec<PhaseRow>,
-    svg: String,
-}
-
-#[derive(Serialize)]
-struct PhaseRow {
-    name: String,
-    start: String,
-    length: String,
 }
 
 #[derive(Serialize)]
@@ -128,9 +96,9 @@ fn verdict(rehearsal: &Rehearsal) -> (bool, String) {
     let text = match (failed, runs) {
         (_, 0) => "Nothing was rehearsed".into(),
         (0, 1) => format!("{name} passed"),
-        (0, _) => format!("{name} passed all {runs} scenarios"),
         (_, 1) => format!("{name} failed"),
-        _ => format!("{name} failed {failed} of {runs} scenarios"),
+        (0, _) => format!("{name} passed {runs} of {runs} runs"),
+        _ => format!("{name} failed {failed} of {runs} runs"),
     };
     (failed == 0 && runs > 0, text)
 }
@@ -169,7 +137,7 @@ fn scenario(number: usize, name: &str, mut runs: Vec<&Run>, templates: &Environm
         .collect();
     let scale = Scale::of(&runs);
     let id = format!("scenario-{number}");
-    let view = |(index, (run, timeline)): (usize, &(&Run, Timeline))| {
+    let run_view = |(index, (run, timeline)): (usize, &(&Run, Timeline))| {
         let chart = Chart::new(run, timeline, &scale);
         view(
             format!("{id}-run-{}", index + 1),
@@ -180,107 +148,8 @@ fn scenario(number: usize, name: &str, mut runs: Vec<&Run>, templates: &Environm
         )
     };
     Scenario {
-        runs: runs.iter().enumerate().map(view).collect(),
+        runs: runs.iter().enumerate().map(run_view).collect(),
         name: name.into(),
         id,
     }
-}
-
-fn view(
-    id: String,
-    run: &Run,
-    timeline: &Timeline,
-    chart: &Chart,
-    templates: &Environment,
-) -> View {
-    let name = format::front(&run.front);
-    let title = format!("Timeline of {}, {name}", run.scenario);
-    let svg = render(
-        templates,
-        "timeline.svg",
-        &Picture {
-            id: &id,
-            title,
-            c: chart,
-        },
-    );
-    let start =
-        |phase: &crate::record::Phase| phase.start.as_secs_f64() - run.deploy.start.as_secs_f64();
-    let phase = |phase| PhaseRow {
-        name: crate::record::Phase::clone(phase).name,
-        start: format!("{:.2}", start(phase)).replace('-', "−"),
-        length: format::duration(phase.end.saturating_sub(phase.start)),
-    };
-    let (steady, deploy) = (
-        values(run.summary.steady.as_ref()),
-        values(run.summary.deploy.as_ref()),
-    );
-    View {
-        svg,
-        id,
-        name,
-        front: run.front.clone(),
-        ok: run.ok,
-        sentence: sentence(run, timeline),
-        reasons: run.reasons.clone(),
-        requests: format::count(run.summary.requests),
-        failed: format::count(run.summary.failed),
-        deploy_seconds: format::seconds(run.deploy_seconds),
-        steady: steady.map(format::ms),
-        deploy: deploy.map(format::ms),
-        change: std::array::from_fn(|index| format::change(steady[index], deploy[index])),
-        phases: run.phases.iter().map(phase).collect(),
-    }
-}
-
-/// p50, p99, p99.9 and the maximum in milliseconds; not numbers where nothing was answered.
-fn values(latency: Option<&Latency>) -> [f64; 4] {
-    latency.map_or([f64::NAN; 4], |latency| {
-        [
-            latency.p50_ms,
-            latency.p99_ms,
-            latency.p999_ms,
-            latency.max_ms,
-        ]
-    })
-}
-
-/// What the clients saw, in a sentence.
-fn sentence(run: &Run, timeline: &Timeline) -> String {
-    let summary = &run.summary;
-    let requests = format::count(summary.requests);
-    if summary.failed == 0 {
-        return format!("None of {requests} requests failed.");
-    }
-    format!(
-        "{} of {requests} requests failed ({}), over {}: {}.",
-        format::count(summary.failed),
-        format::share(summary.failed, summary.requests),
-        format::duration(timeline.failing()),
-        kinds(&summary.kinds),
-    )
-}
-
-/// The failures by kind, without those that did not occur.
-fn kinds(kinds: &Failures) -> String {
-    let Failures {
-        refused,
-        reset,
-        closed,
-        timeout,
-        status,
-        truncated,
-    } = kinds;
-    let named = [
-        (refused, "refused"),
-        (reset, "reset"),
-        (closed, "closed without an answer"),
-        (timeout, "timed out"),
-        (status, "not 2xx"),
-        (truncated, "truncated"),
-    ];
-    let some = named.into_iter().filter(|(count, _)| **count > 0);
-    some.map(|(count, name)| format!("{} {name}", format::count(*count)))
-        .collect::<Vec<_>>()
-        .join(", ")
 }
