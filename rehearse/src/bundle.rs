@@ -70,24 +70,65 @@ fn parse_dist(json: &[u8]) -> Option<PathBuf> {
     Some(answer.get("zip")?.as_str()?.into())
 }
 
-fn options() -> SimpleFileOptions {
+fn options(mode: u32) -> SimpleFileOptions {
     SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
-        .unix_permissions(0o644)
+        .unix_permissions(mode)
 }
 
-/// Writes a copy of `original` with one more file: a new version of the same application.
-pub fn with_file(original: &Path, copy: &Path, name: &str, text: &str) -> Result<(), BundleError> {
+/// What a copy of a bundle has otherwise than its original.
+#[derive(Debug, Default)]
+pub struct Changes<'a> {
+    /// An entry that gets another name.
+    pub rename: Option<(&'a str, &'a str)>,
+    /// Entries that are added, or take the place of one of that name: name, text, mode.
+    pub files: &'a [(&'a str, &'a str, u32)],
+}
+
+/// Writes a copy of `original` with `changes`: another version of the same application.
+pub fn changed(original: &Path, copy: &Path, changes: &Changes) -> Result<(), BundleError> {
     let zip_error = |error| BundleError::Zip(original.display().to_string(), error);
     let file = File::open(original)
         .map_err(|error| BundleError::File(original.display().to_string(), error))?;
     let mut archive = ZipArchive::new(file).map_err(zip_error)?;
     write(copy, |writer| {
         for index in 0..archive.len() {
-            writer.raw_copy_file(archive.by_index_raw(index)?)?;
+            let entry = archive.by_index_raw(index)?;
+            let name = entry.name()?.into_owned();
+            match changes.rename {
+                Some((from, to)) if from == name => writer.raw_copy_file_rename(entry, to)?,
+                _ if changes.files.iter().any(|(added, ..)| *added == name) => {}
+                _ => writer.raw_copy_file(entry)?,
+            }
         }
-        add(writer, name, text)
+        changes
+            .files
+            .iter()
+            .try_for_each(|(name, text, mode)| add(writer, name, text, *mode))
     })
+}
+
+/// The server's path in a bundle, as its unit starts it.
+pub fn server_of(bundle: &Path) -> Result<String, BundleError> {
+    let zip_error = |error| BundleError::Zip(bundle.display().to_string(), error);
+    let file = File::open(bundle)
+        .map_err(|error| BundleError::File(bundle.display().to_string(), error))?;
+    let mut archive = ZipArchive::new(file).map_err(zip_error)?;
+    let unit = archive
+        .by_name("systemd/flipless-app@.service")
+        .map_err(zip_error)?;
+    let unit = io::read_to_string(unit)
+        .map_err(|error| BundleError::File(bundle.display().to_string(), error))?;
+    let command = unit
+        .lines()
+        .find_map(|line| line.strip_prefix("ExecStart="));
+    let program = command
+        .and_then(|command| command.split(' ').next())
+        .unwrap_or_default();
+    Ok(program
+        .split_once("/app/")
+        .map_or(program, |(_, path)| path)
+        .to_owned())
 }
 
 /// Writes the bundle of an application that knows nothing of flipless: it answers every request
@@ -99,8 +140,9 @@ pub fn stock_app(target: &Path, release: &str) -> Result<(), BundleError> {
             writer,
             "Procfile",
             "web: exec /usr/sbin/nginx -e stderr -p /var/app/current -c app.conf\n",
+            0o644,
         )?;
-        add(writer, "app.conf", &configuration)
+        add(writer, "app.conf", &configuration, 0o644)
     })
 }
 
@@ -118,8 +160,8 @@ fn write(
         .map_err(|error| BundleError::Zip(name(), error))
 }
 
-fn add(writer: &mut ZipWriter<File>, name: &str, text: &str) -> ZipResult {
-    writer.start_file(name, options())?;
+fn add(writer: &mut ZipWriter<File>, name: &str, text: &str, mode: u32) -> ZipResult {
+    writer.start_file(name, options(mode))?;
     Ok(writer.write_all(text.as_bytes())?)
 }
 
@@ -129,18 +171,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_new_version_has_the_old_files_and_one_more() {
+    fn a_new_version_has_the_old_files_but_for_what_changed() {
         let folder = tempfile::tempdir().unwrap();
         let (first, second) = (folder.path().join("1.zip"), folder.path().join("2.zip"));
         stock_app(&first, "one").unwrap();
-        with_file(&first, &second, "REHEARSAL", "2").unwrap();
+        let files = [("REHEARSAL", "2", 0o644), ("Procfile", "web: x", 0o644)];
+        let changes = Changes {
+            rename: Some(("app.conf", "a.conf")),
+            files: &files,
+        };
+        changed(&first, &second, &changes).unwrap();
         let mut archive = ZipArchive::new(File::open(&second).unwrap()).unwrap();
         let names: Vec<_> = archive
             .file_names()
             .map(|name| name.unwrap().into_owned())
             .collect();
-        assert_eq!(names, ["Procfile", "app.conf", "REHEARSAL"]);
-        let text = io::read_to_string(archive.by_name("app.conf").unwrap()).unwrap();
+        assert_eq!(names, ["a.conf", "REHEARSAL", "Procfile"]);
+        let text = io::read_to_string(archive.by_name("a.conf").unwrap()).unwrap();
         assert!(text.contains("\"release one\\n\""), "{text}");
     }
 
@@ -158,7 +205,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.zip");
         std::fs::write(&path, "x").unwrap();
-        let error = with_file(&path, &folder.path().join("y.zip"), "a", "b").unwrap_err();
+        let error = changed(&path, &folder.path().join("y.zip"), &Changes::default()).unwrap_err();
         assert!(error.to_string().contains("x.zip"), "{error}");
     }
 }

@@ -12,6 +12,11 @@ impl Clock {
         Self(Instant::now())
     }
 
+    /// The moment at which it showed zero.
+    pub fn zero(&self) -> Instant {
+        self.0
+    }
+
     /// The time since [`Clock::start`].
     pub fn now(&self) -> Duration {
         self.0.elapsed()

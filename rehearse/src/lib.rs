@@ -4,7 +4,8 @@
 //! - [`machine`]: a container booted from it;
 //! - [`engine`]: what EB's engine does on it, command by command;
 //! - [`load`]: clients that record every request;
-//! - [`scenario`]: what happens to the instance meanwhile, and the verdict.
+//! - [`scenario`]: what happens to the instance meanwhile, and the verdict;
+//! - [`report`]: the result for people and machines.
 
 pub mod bundle;
 pub mod clock;
@@ -14,5 +15,7 @@ pub mod load;
 pub mod machine;
 pub mod progress;
 pub mod record;
+pub mod report;
 pub mod requirements;
+pub mod scenario;
 pub mod summary;
