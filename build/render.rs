@@ -87,6 +87,11 @@ pub fn unit_word(word: &str) -> String {
             '%' | '$' => quoted.extend([character, character]),
             '\n' => quoted.push_str("\\n"),
             '\t' => quoted.push_str("\\t"),
+            // systemd takes a bare CR for a line's end.
+            '\r' => quoted.push_str("\\r"),
+            control if control.is_ascii_control() => {
+                quoted.push_str(&format!("\\x{:02x}", u32::from(control)));
+            }
             other => quoted.push(other),
         }
     }

@@ -4,7 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use cargo_metadata::{Metadata, MetadataCommand, Package};
+use cargo_metadata::{Metadata, MetadataCommand, Package, Target};
 
 use crate::settings::Settings;
 use crate::{tools, ui};
@@ -53,6 +53,16 @@ impl Project {
     /// Cargo's target directory.
     pub fn target_folder(&self) -> &Path {
         self.metadata.target_directory.as_std_path()
+    }
+
+    /// The integration tests of all packages.
+    pub fn test_targets(&self) -> impl Iterator<Item = &Target> {
+        let targets = self
+            .metadata
+            .packages
+            .iter()
+            .flat_map(|package| &package.targets);
+        targets.filter(|target| target.is_test())
     }
 
     /// A package of the workspace.

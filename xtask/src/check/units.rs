@@ -58,19 +58,21 @@ pub fn check(bundle: &Bundle) -> Vec<Check> {
         .filter_map(|entry| Some((&entry.name, std::str::from_utf8(entry.text()?).ok()?)))
         .map(|(name, text)| Unit::parse(name, text))
         .collect();
-    let rules: [(&str, fn(&[Unit]) -> Vec<String>, &str); 4] = [
-        (
+    let units = units.as_slice();
+    vec![
+        Check::of(
             "units: shared sockets",
-            shared_sockets,
+            shared_sockets(units),
             "non-blocking everywhere",
         ),
-        ("units: not EB's", part_of, "no PartOf="),
-        ("units: paths", moving_paths, "none that EB replaces"),
-        ("units: limits", limits, "a crash loop closes no socket"),
-    ];
-    rules
-        .map(|(name, rule, fine)| Check::of(name, rule(&units), fine))
-        .to_vec()
+        Check::of("units: not EB's", part_of(units), "no PartOf="),
+        Check::of("units: paths", moving_paths(units), "none that EB replaces"),
+        Check::of(
+            "units: limits",
+            limits(units),
+            "a crash loop closes no socket",
+        ),
+    ]
 }
 
 /// Services that are handed a socket: by `Sockets=`, by a socket's `Service=`, or by its name.

@@ -42,7 +42,9 @@ fn from_epoch(seconds: u64) -> Result<DateTime> {
 
 /// Year, month and day of a day since 1970-01-01, by counting.
 fn civil(mut days: u64) -> (u64, u8, u8) {
-    let leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
     let mut year = 1970;
     while year < 3000 && days >= 365 + u64::from(leap(year)) {
         days -= 365 + u64::from(leap(year));

@@ -1,0 +1,284 @@
+//! The templates render, and what is wrong with one is said with file and line.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::{env, fs};
+
+#[allow(dead_code, missing_docs)]
+#[path = "../src/layout.rs"]
+mod layout;
+#[path = "../build/render.rs"]
+mod render;
+#[allow(dead_code)]
+#[path = "../src/settings/mod.rs"]
+mod settings;
+#[path = "../build/templates.rs"]
+mod templates;
+
+use render::{Context, Files, render_all, unit_word};
+use settings::Settings;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+const MODES: [&str; 3] = ["nginx", "direct", "stock"];
+
+fn files(list: &[(&str, &str)]) -> Files {
+    list.iter()
+        .map(|(name, text)| (name.to_string(), text.to_string()))
+        .collect()
+}
+
+fn render(list: &[(&str, &str)]) -> Result<Files, String> {
+    render_all(&files(list), &Context::new(&Settings::default()))
+}
+
+fn real(mode: &str) -> Files {
+    let templates = templates::read_all(&Path::new(ROOT).join("platform-templates")).unwrap();
+    let settings = Settings::default().with_front_mode(Some(mode)).unwrap();
+    render_all(&templates, &Context::new(&settings)).unwrap()
+}
+
+#[test]
+fn settings_and_layout_are_there() {
+    let text = "{{ app.name }} {{ front.mode }} {{ layout.listener }} {{ drain_seconds }}";
+    assert_eq!(
+        render(&[("a", text)]).unwrap()["a"],
+        "flipless-demo nginx app 30"
+    );
+}
+
+#[test]
+fn an_undefined_name_is_an_error_with_file_and_line() {
+    let error = render(&[("systemd/x.service", "one\ntwo\n{{ server.prot }}\n")]).unwrap_err();
+    assert!(
+        error.starts_with("platform-templates/systemd/x.service:3: undefined"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_syntax_error_names_file_and_line() {
+    let error = render(&[("Procfile", "web: x\n{% if %}\n")]).unwrap_err();
+    assert!(
+        error.starts_with("platform-templates/Procfile:2: "),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_first_broken_template_in_sorted_order_is_named() {
+    let error = render(&[("b", "{{ no }}"), ("a/z", "{{ no }}")]).unwrap_err();
+    assert!(error.starts_with("platform-templates/a/z:1: "), "{error}");
+}
+
+#[test]
+fn a_template_that_renders_to_nothing_is_left_out() {
+    let stock = "{% if front.mode == \"stock\" %}\nx\n{% endif %}\n";
+    let rendered = render(&[("empty", stock), ("kept", "x\n")]).unwrap();
+    assert_eq!(rendered.into_keys().collect::<Vec<_>>(), ["kept"]);
+}
+
+#[test]
+fn block_tags_leave_no_lines_and_nothing_is_escaped() {
+    let text = "a\n  {% if true %}\nb & <c>\n  {% endif %}\nd\n";
+    assert_eq!(
+        render(&[("x.html", text)]).unwrap()["x.html"],
+        "a\nb & <c>\nd\n"
+    );
+}
+
+#[test]
+fn dot_folders_are_read_and_paths_have_slashes() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join(".platform/hooks")).unwrap();
+    fs::write(folder.path().join(".platform/hooks/a.sh"), "a").unwrap();
+    fs::write(folder.path().join("Procfile"), "b").unwrap();
+    let read = templates::read_all(folder.path()).unwrap();
+    assert_eq!(
+        read.into_keys().collect::<Vec<_>>(),
+        [".platform/hooks/a.sh", "Procfile"]
+    );
+}
+
+#[test]
+fn a_template_that_is_not_text_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("image"), [0xff, 0xfe]).unwrap();
+    let error = templates::read_all(folder.path()).unwrap_err();
+    assert!(error.contains("/image: "), "{error}");
+}
+
+#[test]
+fn the_real_templates_render_in_every_front_mode() {
+    for mode in MODES {
+        let rendered = real(mode);
+        assert!(
+            rendered["Procfile"].starts_with("web: bin/flipless stand-in web"),
+            "{mode}"
+        );
+        assert!(
+            rendered.contains_key("systemd/flipless-app.socket"),
+            "{mode}"
+        );
+        let front = rendered.contains_key("systemd/flipless-front.service");
+        assert_eq!(front, mode == "nginx", "{mode}");
+        for (name, text) in &rendered {
+            assert!(
+                text.ends_with('\n') && !text.contains('\r'),
+                "{mode}: {name}"
+            );
+            assert!(
+                !text.contains("{{") && !text.contains("{%"),
+                "{mode}: {name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn both_hook_trees_stage_before_and_commit_after_the_flip() {
+    for mode in MODES {
+        let rendered = real(mode);
+        for (stage, command) in [("predeploy", "stage"), ("postdeploy", "commit")] {
+            for tree in ["hooks", "confighooks"] {
+                let folder = format!(".platform/{tree}/{stage}/");
+                let mut hooks = rendered
+                    .iter()
+                    .filter(|(name, _)| name.starts_with(&folder));
+                let exec = format!("exec bin/flipless {command}\n");
+                let found = hooks.any(|(_, text)| text.starts_with("#!") && text.ends_with(&exec));
+                assert!(found, "{mode}: {folder}");
+            }
+        }
+    }
+}
+
+/// systemd's reading of one quoted word: systemd.service(5) "Command lines", systemd.syntax(7).
+fn as_systemd_reads(word: &str) -> String {
+    let inner = word
+        .strip_prefix('"')
+        .and_then(|word| word.strip_suffix('"'))
+        .unwrap();
+    let mut characters = inner.chars();
+    let mut read = String::new();
+    while let Some(character) = characters.next() {
+        assert!(!character.is_control() && character != '"', "{word:?}");
+        read.push(match character {
+            '%' | '$' => {
+                assert_eq!(characters.next(), Some(character), "{word:?}");
+                character
+            }
+            '\\' => match characters.next().unwrap() {
+                'n' => '\n',
+                't' => '\t',
+                'r' => '\r',
+                'x' => {
+                    let digits: String = characters.by_ref().take(2).collect();
+                    char::from(u8::from_str_radix(&digits, 16).unwrap())
+                }
+                other => other,
+            },
+            other => other,
+        });
+    }
+    read
+}
+
+#[test]
+fn any_word_reaches_the_server_as_it_was_written() {
+    let alphabet: Vec<char> = "ab\"'\\%$ \n\t\r;@-\u{1}\u{1b}\u{7f}é日#{}"
+        .chars()
+        .collect();
+    let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+    for _ in 0..20_000 {
+        let mut next = || {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            seed as usize
+        };
+        let length = next() % 12;
+        let word: String = (0..length)
+            .map(|_| alphabet[next() % alphabet.len()])
+            .collect();
+        assert_eq!(as_systemd_reads(&unit_word(&word)), word, "{word:?}");
+    }
+}
+
+/// A copy of the project, so that breaking it breaks nothing else; built into the same target
+/// directory, so that the dependencies are there.
+struct Copy(tempfile::TempDir);
+
+impl Copy {
+    fn new() -> Self {
+        let copy = tempfile::tempdir().unwrap();
+        let hidden = ["target", ".git"];
+        let entries = walkdir::WalkDir::new(ROOT)
+            .min_depth(1)
+            .into_iter()
+            .filter_entry(|entry| {
+                entry.depth() > 1 || !hidden.contains(&entry.file_name().to_str().unwrap())
+            });
+        for entry in entries.map(Result::unwrap) {
+            let to = copy.path().join(entry.path().strip_prefix(ROOT).unwrap());
+            if entry.file_type().is_dir() {
+                fs::create_dir(to).unwrap();
+            } else if entry.file_type().is_file() {
+                fs::copy(entry.path(), to).unwrap();
+            }
+        }
+        Self(copy)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.0.path().join(name), text).unwrap();
+    }
+
+    fn check(&self) -> Output {
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+        Command::new(env::var_os("CARGO").unwrap_or("cargo".into()))
+            .args([
+                "check",
+                "--offline",
+                "-p",
+                "flipless",
+                "--no-default-features",
+                "--lib",
+            ])
+            .current_dir(self.0.path())
+            .env("CARGO_TARGET_DIR", target)
+            .env("CARGO_TERM_COLOR", "never")
+            .env_remove("FLIPLESS_CONFIG")
+            .env_remove("FLIPLESS_FRONT")
+            .output()
+            .unwrap()
+    }
+}
+
+#[test]
+fn a_wrong_setting_or_template_is_a_compile_error_that_names_its_place() {
+    let copy = Copy::new();
+    copy.write("flipless.toml", "[front]\nmode = \"nginx\"\nprot = 80\n");
+    let setting = copy.check();
+    copy.write("flipless.toml", "");
+    copy.write("platform-templates/Procfile", "web: x\n{{ server.prot }}\n");
+    let template = copy.check();
+    copy.write("platform-templates/Procfile", "web: x\n");
+    let repaired = copy.check();
+    for (output, expected) in [
+        (&setting, "flipless.toml:3:1: "),
+        (&template, "platform-templates/Procfile:2: "),
+    ] {
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{stderr}");
+        assert!(
+            stderr.contains("error: ") && stderr.contains(expected),
+            "{stderr}"
+        );
+    }
+    assert!(
+        repaired.status.success(),
+        "{}",
+        String::from_utf8_lossy(&repaired.stderr)
+    );
+}

@@ -1,0 +1,88 @@
+//! What the tests need of the machine, installed if that is allowed.
+
+use std::process::Stdio;
+
+use anyhow::{Result, bail};
+
+use crate::{tools, ui};
+
+/// A program that tests call, and the Debian package that has it.
+const NEEDED: [(&str, &str); 6] = [
+    ("cc", "gcc"),
+    ("mmdebstrap", "mmdebstrap"),
+    ("nginx", "nginx-light"),
+    ("systemd-analyze", "systemd"),
+    ("systemd-nspawn", "systemd-container"),
+    ("unzip", "unzip"),
+];
+/// Where Debian has programs that a user's PATH may lack.
+const SYSTEM_FOLDERS: [&str; 2] = ["/usr/sbin", "/sbin"];
+
+/// Debian packages that are still missing after the attempt to install them.
+///
+/// # Errors
+/// When root could not install one: nothing is skipped on Linux as root.
+pub fn prepare() -> Result<Vec<&'static str>> {
+    let missing = missing();
+    if missing.is_empty() || !cfg!(target_os = "linux") {
+        return Ok(missing);
+    }
+    let list = missing.join(" ");
+    if !is_root() {
+        ui::warning(format!("not installed: {list}"));
+        ui::hint(format!(
+            "sudo apt-get install --no-install-recommends {list}"
+        ));
+        return Ok(missing);
+    }
+    if tools::which("apt-get").is_none() {
+        bail!("not installed: {list}; there is no apt-get: install what provides them");
+    }
+    ui::status("Installing", &list);
+    if !install(&missing) {
+        apt(&["update", "--quiet"]);
+        if !install(&missing) {
+            bail!("apt-get could not install: {list}");
+        }
+    }
+    match self::missing() {
+        missing if missing.is_empty() => Ok(missing),
+        missing => bail!(
+            "still missing after the installation: {}",
+            missing.join(" ")
+        ),
+    }
+}
+
+fn missing() -> Vec<&'static str> {
+    let absent = |program: &str| {
+        let system = |folder: &str| std::path::Path::new(folder).join(program).is_file();
+        tools::which(program).is_none() && !SYSTEM_FOLDERS.iter().any(|folder| system(folder))
+    };
+    let needed = NEEDED.iter().filter(|(program, _)| absent(program));
+    needed.map(|(_, package)| *package).collect()
+}
+
+fn install(packages: &[&str]) -> bool {
+    apt(&[
+        &["install", "--yes", "--quiet", "--no-install-recommends"],
+        packages,
+    ]
+    .concat())
+}
+
+/// Its output goes to standard error: it is no result.
+fn apt(words: &[&str]) -> bool {
+    let mut apt = tools::command("apt-get");
+    apt.args(words)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .stdin(Stdio::null());
+    apt.stdout(std::io::stderr())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// May this process boot a container?
+pub fn is_root() -> bool {
+    tools::output(tools::command("id").arg("-u")).is_ok_and(|id| id == "0")
+}
