@@ -85,12 +85,8 @@ pub fn unit_word(word: &str) -> String {
         match character {
             '"' | '\\' => quoted.extend(['\\', character]),
             '%' | '$' => quoted.extend([character, character]),
-            '\n' => quoted.push_str("\\n"),
-            '\t' => quoted.push_str("\\t"),
-            // systemd takes a bare CR for a line's end.
-            '\r' => quoted.push_str("\\r"),
             control if control.is_ascii_control() => {
-                quoted.push_str(&format!("\\x{:02x}", u32::from(control)));
+                quoted += &format!("\\x{:02x}", u32::from(control));
             }
             other => quoted.push(other),
         }

@@ -1,474 +1,379 @@
-//! Builds real bundles with `cargo xtask dist`, unpacks them with Info-ZIP, and looks.
-#![cfg(target_os = "linux")]
+//! The bundle, built by `cargo xtask dist` and taken apart by other tools.
 #![allow(clippy::unwrap_used)]
 
-use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::OnceLock;
 use std::{env, fs};
 
 use serde_json::Value;
 
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+/// What the default configuration ships, with `unzip -Z`'s permissions.
+const ENTRIES: [(&str, &str); 18] = [
+    (".ebextensions/flipless.config", "-rw-r--r--"),
+    (
+        ".platform/confighooks/postdeploy/10-flipless-commit.sh",
+        "-rwxr-xr-x",
+    ),
+    (
+        ".platform/confighooks/predeploy/90-flipless-stage.sh",
+        "-rwxr-xr-x",
+    ),
+    (
+        ".platform/hooks/postdeploy/10-flipless-commit.sh",
+        "-rwxr-xr-x",
+    ),
+    (
+        ".platform/hooks/predeploy/90-flipless-stage.sh",
+        "-rwxr-xr-x",
+    ),
+    ("Procfile", "-rw-r--r--"),
+    ("bin/flipless", "-rwxr-xr-x"),
+    ("bin/server", "-rwxr-xr-x"),
+    ("nginx/zz-flipless-keepalive.conf", "-rw-r--r--"),
+    ("systemd/flipless-app.socket", "-rw-r--r--"),
+    ("systemd/flipless-app@.service", "-rw-r--r--"),
+    ("systemd/flipless-deadman.service", "-rw-r--r--"),
+    ("systemd/flipless-deadman.timer", "-rw-r--r--"),
+    ("systemd/flipless-front.service", "-rw-r--r--"),
+    ("systemd/flipless-front.socket", "-rw-r--r--"),
+    ("systemd/flipless-gate.service", "-rw-r--r--"),
+    ("systemd/nginx.service.d/zz-flipless.conf", "-rw-r--r--"),
+    ("systemd/web.service.d/zz-flipless.conf", "-rw-r--r--"),
+];
 
-/// One bundle at a time: two that differ in their settings would share the build script's output.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-
-/// A folder for settings, servers and bundles.
-struct Bench {
-    folder: tempfile::TempDir,
-    _alone: MutexGuard<'static, ()>,
+/// `cargo xtask` with what a machine could bring along: its umask, time zone and language.
+fn xtask(arguments: &[&str], out: &Path, prelude: &str) -> Output {
+    Command::new("sh")
+        .args(["-c", &format!("{prelude}; exec \"$0\" \"$@\"")])
+        .arg(env::var_os("CARGO").unwrap())
+        .arg("xtask")
+        .args(arguments)
+        .arg("--out")
+        .arg(out)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap()
 }
 
-impl Bench {
-    fn new() -> Self {
-        let alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-        Self {
-            folder: tempfile::tempdir().unwrap(),
-            _alone: alone,
-        }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str, mode: u32) -> PathBuf {
-        let path = self.path(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, text).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-        path
-    }
-
-    fn out(&self) -> PathBuf {
-        self.path("out")
-    }
-
-    /// Names in the output folder.
-    fn published(&self) -> Vec<String> {
-        let Ok(files) = fs::read_dir(self.out()) else {
-            return Vec::new();
-        };
-        let mut names: Vec<_> = files
-            .map(|file| file.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
-    }
-
-    /// `cargo xtask WORDS`, with this folder's `flipless.toml` if it has one.
-    fn xtask(&self, words: &[&str]) -> Output {
-        let mut cargo = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
-        cargo
-            .args(["run", "--quiet", "--package", "xtask", "--"])
-            .args(words)
-            .current_dir(ROOT);
-        for name in [
-            "FLIPLESS_CONFIG",
-            "FLIPLESS_FRONT",
-            "SOURCE_DATE_EPOCH",
-            "RUSTFLAGS",
-        ] {
-            cargo.env_remove(name);
-        }
-        let settings = self.path("flipless.toml");
-        if settings.exists() {
-            cargo.env("FLIPLESS_CONFIG", settings);
-        }
-        cargo.output().unwrap()
-    }
-
-    fn dist(&self, words: &[&str]) -> Output {
-        let out = self.out();
-        self.xtask(&[&["dist", "--out", out.to_str().unwrap()], words].concat())
-    }
-
-    /// The zip of a run that must succeed.
-    fn zip(&self, words: &[&str]) -> PathBuf {
-        let output = self.dist(words);
-        assert!(output.status.success(), "{}", stderr(&output));
-        PathBuf::from(stdout(&output).trim_end())
-    }
-
-    fn with_server(&self, server: &Path) -> Output {
-        self.dist(&["--server", server.to_str().unwrap()])
-    }
-
-    /// Compiles C without a C library.
-    fn compile(&self, name: &str, source: &str, words: &[&str]) -> PathBuf {
-        let source = self.write(&format!("{name}.c"), source, 0o644);
-        let program = self.path(name);
-        run(Command::new("cc")
-            .args(["-nostdlib", "-o"])
-            .arg(&program)
-            .arg(source)
-            .args(words));
-        program
-    }
-
-    /// A server that needs nothing, and so is fine.
-    fn plain_server(&self) -> PathBuf {
-        self.compile("plain", "void _start(void) { for (;;); }", &["-static"])
-    }
+fn dist(arguments: &[&str], out: &Path) -> Output {
+    xtask(&[&["dist"], arguments].concat(), out, "true")
 }
 
-fn run(command: &mut Command) -> String {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", stderr(&output));
-    stdout(&output)
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn stderr(output: &Output) -> String {
+fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Mode and name of every entry, as `unzip` sees them.
-fn listing(zip: &Path) -> Vec<(String, String)> {
-    let text = run(Command::new("unzip").arg("-Z").arg(zip));
-    let lines = text
+/// A failed run of `dist`: what it said, and that it left nothing but what was there.
+fn refused(arguments: &[&str]) -> String {
+    let out = tempfile::tempdir().unwrap();
+    let old = out.path().join("flipless-demo-0.1.0-x86_64.zip");
+    fs::write(&old, "the old one").unwrap();
+    let output = dist(arguments, out.path());
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(output.stdout.is_empty());
+    assert_eq!(fs::read_to_string(&old).unwrap(), "the old one");
+    assert_eq!(
+        fs::read_dir(out.path()).unwrap().count(),
+        1,
+        "nothing half written stays"
+    );
+    said(&output)
+}
+
+struct Bundle {
+    folder: tempfile::TempDir,
+    zip: PathBuf,
+}
+
+/// One bundle for all tests, built once.
+fn bundle() -> &'static Bundle {
+    static BUNDLE: OnceLock<Bundle> = OnceLock::new();
+    BUNDLE.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let output = dist(&[], folder.path());
+        assert!(output.status.success(), "{}", said(&output));
+        let zip = folder.path().join("flipless-demo-0.1.0-x86_64.zip");
+        let printed = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(
+            printed,
+            format!("{}\n", zip.display()),
+            "standard output is the path alone"
+        );
+        let mut unzip = Command::new("unzip");
+        unzip
+            .arg("-q")
+            .arg(&zip)
+            .arg("-d")
+            .arg(folder.path().join("content"));
+        let status = unzip
+            .status()
+            .expect("unzip is needed: `apt-get install unzip`");
+        assert!(status.success());
+        Bundle { zip, folder }
+    })
+}
+
+impl Bundle {
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join("content").join(name)
+    }
+
+    fn manifest(&self) -> Value {
+        serde_json::from_slice(&fs::read(self.zip.with_extension("json")).unwrap()).unwrap()
+    }
+}
+
+fn run(program: &str, arguments: &[&str], folder: &Path) -> String {
+    let output = Command::new(program)
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{program}: {}", said(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_zip_holds_exactly_what_eb_needs_with_its_permissions() {
+    let zip = bundle().zip.to_str().unwrap();
+    let listing = run("unzip", &["-Z", zip], Path::new("/"));
+    let lines = listing
         .lines()
         .filter(|line| line.starts_with(['-', 'd', 'l']));
-    lines
+    let entries: Vec<(&str, &str)> = lines
         .map(|line| {
-            let words: Vec<_> = line.split_whitespace().collect();
-            (words[0].to_owned(), words[8..].join(" "))
+            (
+                line.split_whitespace().last().unwrap(),
+                line.split(' ').next().unwrap(),
+            )
         })
-        .collect()
-}
-
-fn mode_of(zip: &Path, name: &str) -> String {
-    listing(zip)
-        .into_iter()
-        .find(|(_, entry)| entry == name)
-        .unwrap()
-        .0
-}
-
-fn names(zip: &Path) -> Vec<String> {
-    listing(zip).into_iter().map(|(_, name)| name).collect()
-}
-
-fn sha256(path: &Path) -> String {
-    run(Command::new("sha256sum").arg(path))[..64].to_owned()
-}
-
-#[test]
-fn the_bundle_is_what_elastic_beanstalk_asks_for() {
-    let bench = Bench::new();
-    let output = bench.dist(&[]);
-    assert!(output.status.success(), "{}", stderr(&output));
-    let (zip, said) = (PathBuf::from(stdout(&output).trim_end()), stderr(&output));
-    assert_eq!(
-        stdout(&output),
-        format!("{}\n", zip.display()),
-        "only the path"
-    );
-    assert_eq!(zip.parent().unwrap(), bench.out());
-    assert!(
-        said.contains("eb deploy --label flipless-demo-0.1.0-"),
-        "{said}"
-    );
-
-    assert!(names(&zip).is_sorted());
-    for name in ["bin/server", "bin/flipless"] {
-        assert_eq!(mode_of(&zip, name), "-rwxr-xr-x", "{name}");
-    }
-    let hooks: Vec<_> = listing(&zip)
-        .into_iter()
-        .filter(|(_, name)| name.ends_with(".sh"))
         .collect();
-    assert!(hooks.len() >= 4, "{hooks:?}");
-    assert!(
-        hooks.iter().all(|(mode, _)| mode == "-rwxr-xr-x"),
-        "{hooks:?}"
-    );
-    assert_eq!(mode_of(&zip, "Procfile"), "-rw-r--r--");
-    let procfile = run(Command::new("unzip").args(["-p"]).arg(&zip).arg("Procfile"));
-    assert_eq!(
-        procfile.lines().next(),
-        Some("web: bin/flipless stand-in web")
-    );
-
-    let sum = format!("{}.sha256", zip.file_name().unwrap().to_str().unwrap());
-    run(Command::new("sha256sum")
-        .args(["-c", &sum])
-        .current_dir(bench.out()));
-    run(Command::new("unzip")
-        .args(["-q", "-o"])
-        .arg(&zip)
-        .arg("-d")
-        .arg(bench.path("unpacked")));
-    no_path_of_this_machine(&bench.path("unpacked/bin"));
-    let checked = bench.xtask(&["check", zip.to_str().unwrap()]);
-    assert!(checked.status.success(), "{}", stdout(&checked));
-}
-
-fn no_path_of_this_machine(folder: &Path) {
-    let home = env::var("CARGO_HOME").unwrap_or(format!("{}/.cargo", env::var("HOME").unwrap()));
-    for program in fs::read_dir(folder).unwrap() {
-        let bytes = fs::read(program.unwrap().path()).unwrap();
-        for path in [ROOT, &home] {
-            let found = bytes
-                .windows(path.len())
-                .any(|window| window == path.as_bytes());
-            assert!(!found, "{path} is in a program of {}", folder.display());
-        }
-    }
+    assert_eq!(entries, ENTRIES);
 }
 
 #[test]
-fn a_repeated_run_gives_the_same_bytes_and_the_manifest_agrees_with_them() {
-    let bench = Bench::new();
-    let zip = bench.zip(&[]);
-    let first = fs::read(&zip).unwrap();
-    fs::remove_file(&zip).unwrap();
-    let output = bench.dist(&["--json"]);
-    assert!(
-        first == fs::read(&zip).unwrap(),
-        "two runs gave different bytes"
-    );
+fn the_procfile_starts_the_stand_in_as_web() {
+    let procfile = fs::read_to_string(bundle().file("Procfile")).unwrap();
+    assert_eq!(procfile, "web: bin/flipless stand-in web\n");
+}
 
-    let manifest: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(manifest["zip"], zip.to_str().unwrap());
-    assert_eq!(manifest["sha256"], sha256(&zip));
-    assert_eq!(manifest["bytes"], first.len());
+#[test]
+fn the_checksum_file_is_for_sha256sum() {
+    let folder = bundle().folder.path();
+    let checked = run(
+        "sha256sum",
+        &["-c", "flipless-demo-0.1.0-x86_64.zip.sha256"],
+        folder,
+    );
+    assert_eq!(checked, "flipless-demo-0.1.0-x86_64.zip: OK\n");
+}
+
+#[test]
+fn the_manifest_says_what_the_files_are() {
+    let bundle = bundle();
+    let manifest = bundle.manifest();
+    let digest =
+        |path: &Path| run("sha256sum", &[path.to_str().unwrap()], Path::new("/"))[..64].to_owned();
+    let whole = digest(&bundle.zip);
+    assert_eq!(manifest["sha256"], whole.as_str());
+    assert_eq!(manifest["bytes"], fs::metadata(&bundle.zip).unwrap().len());
     assert_eq!(manifest["target"], "x86_64-unknown-linux-gnu");
     assert_eq!(
         manifest["label"],
-        format!("flipless-demo-0.1.0-{}", &sha256(&zip)[..12])
+        format!("flipless-demo-0.1.0-{}", &whole[..12])
     );
-    let unpacked = bench.path("unpacked");
-    run(Command::new("unzip")
-        .arg("-q")
-        .arg(&zip)
-        .arg("-d")
-        .arg(&unpacked));
     let entries = manifest["entries"].as_array().unwrap();
-    assert_eq!(
-        entries
-            .iter()
-            .map(|e| e["path"].as_str().unwrap())
-            .collect::<Vec<_>>(),
-        names(&zip)
-    );
-    for entry in entries {
-        let path = unpacked.join(entry["path"].as_str().unwrap());
-        let data = path.metadata().unwrap();
-        assert_eq!(entry["sha256"], sha256(&path));
-        assert_eq!(entry["bytes"], data.len());
+    assert_eq!(entries.len(), ENTRIES.len());
+    for (entry, (path, permissions)) in entries.iter().zip(ENTRIES) {
+        let file = bundle.file(path);
+        assert_eq!(entry["path"], path);
         assert_eq!(
             entry["mode"],
-            format!("{:04o}", data.permissions().mode() & 0o7777)
+            if permissions.contains('x') {
+                "0755"
+            } else {
+                "0644"
+            }
         );
+        assert_eq!(entry["sha256"], digest(&file).as_str(), "{path}");
+        assert_eq!(entry["bytes"], fs::metadata(&file).unwrap().len(), "{path}");
     }
     let checks = manifest["checks"].as_array().unwrap();
+    assert!(checks.len() > 5 && checks.iter().all(|check| check["ok"] == true));
+}
+
+#[test]
+fn a_second_build_elsewhere_and_otherwise_is_the_same_to_the_byte() {
+    let out = tempfile::tempdir().unwrap();
+    let prelude = "umask 077; export TZ=Asia/Kathmandu LC_ALL=C";
+    let output = xtask(&["dist", "--json"], out.path(), prelude);
+    assert!(output.status.success(), "{}", said(&output));
+    let printed: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let zip = PathBuf::from(printed["zip"].as_str().unwrap());
     assert!(
-        checks.len() > 10 && checks.iter().all(|check| check["ok"] == true),
-        "{checks:?}"
+        fs::read(&zip).unwrap() == fs::read(&bundle().zip).unwrap(),
+        "the zips differ"
     );
+    assert_eq!(printed["entries"], bundle().manifest()["entries"]);
 }
 
 #[test]
-fn includes_keep_the_exec_bit_and_nothing_else_of_their_mode() {
-    let bench = Bench::new();
-    bench.write("site/index.html", "x", 0o600);
-    bench.write("site/.hidden/tool", "x", 0o700);
-    bench.write(
-        "flipless.toml",
-        "[bundle]\ninclude = [{ from = \"site\", to = \"public/a\" }]",
-        0o644,
-    );
-    let zip = bench.zip(&["--server", bench.plain_server().to_str().unwrap()]);
-    assert_eq!(mode_of(&zip, "public/a/index.html"), "-rw-r--r--");
-    assert_eq!(mode_of(&zip, "public/a/.hidden/tool"), "-rwxr-xr-x");
-    let plan = stdout(&bench.dist(&["--plan", "--json"]));
-    let plan: Value = serde_json::from_str(&plan).unwrap();
-    let planned: Vec<_> = plan["entries"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|e| e["path"].as_str().unwrap())
-        .collect();
-    assert_eq!(planned, names(&zip), "the plan is what is shipped");
-}
-
-#[test]
-fn what_is_wrong_in_the_settings_is_named_before_anything_is_built() {
-    let bench = Bench::new();
-    bench.write("mine/Procfile", "web: x", 0o644);
-    fs::create_dir(bench.path("links")).unwrap();
-    symlink("/etc/passwd", bench.path("links/a")).unwrap();
-    let missing = format!("folder that exists is {}", bench.path("mine").display());
-    for (settings, expected) in [
-        (
-            "[bundle]\ninclude = [{ from = \"mine/Procfile\", to = \"Procfile\" }]",
-            vec![
-                "two files would be `Procfile`",
-                "platform-templates/Procfile and ",
-                "/mine/Procfile",
-            ],
-        ),
-        (
-            "[bundle]\ninclude = [{ from = \"mine\", to = \"bin/server\" }]",
-            vec![
-                "`bin/server` would be a file (the server) and a folder",
-                "/mine/Procfile",
-            ],
-        ),
-        (
-            "[bundle]\ninclude = [\"mine/a/b\"]",
-            vec!["`mine/a/b` is missing", &missing],
-        ),
-        (
-            "[bundle]\ninclude = [\"links\"]",
-            vec!["/links/a is a symbolic link", "hint: "],
-        ),
-        (
-            "[bundle]\ninculde = []",
-            vec!["flipless.toml:2:1: unknown field `inculde`"],
-        ),
-        (
-            "[server]\nbin = \"sevrer\"",
-            vec!["no binary `sevrer`", "hint: ", "server"],
-        ),
-        (
-            "[server]\npackage = \"other\"",
-            vec!["no package `other`", "hint: ", "flipless"],
-        ),
-    ] {
-        bench.write("flipless.toml", settings, 0o644);
-        let output = bench.dist(&[]);
-        assert_eq!(
-            output.status.code(),
-            Some(1),
-            "{settings}: {}",
-            stderr(&output)
-        );
-        assert_eq!(stdout(&output), "", "{settings}");
-        for part in expected {
-            assert!(
-                stderr(&output).contains(part),
-                "{settings}: {part}: {}",
-                stderr(&output)
-            );
+fn no_path_of_the_building_machine_is_in_the_executables() {
+    let home = env::var("HOME").unwrap();
+    for name in ["bin/server", "bin/flipless"] {
+        let content = fs::read(bundle().file(name)).unwrap();
+        for path in [env!("CARGO_MANIFEST_DIR"), home.as_str()] {
+            let found = content
+                .windows(path.len())
+                .any(|window| window == path.as_bytes());
+            assert!(!found, "{name} names {path}");
         }
-        assert!(
-            bench.published().is_empty(),
-            "{settings}: {:?}",
-            bench.published()
-        );
     }
+}
+
+/// A configuration for one run; `--plan` reads it without building.
+fn plan_with(configuration: &str) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flipless.toml");
+    fs::write(&path, configuration).unwrap();
+    fs::write(folder.path().join("notes.md"), "notes").unwrap();
+    let prelude = format!("export FLIPLESS_CONFIG='{}'", path.display());
+    xtask(&["dist", "--plan"], folder.path(), &prelude)
+}
+
+#[test]
+fn a_bad_setting_is_named_with_its_place() {
+    let output = plan_with("[front]\nprot = 80\n");
+    assert_eq!(output.status.code(), Some(1));
+    let said = said(&output);
+    assert!(
+        said.contains("flipless.toml:2:1: ") && said.contains("`prot`"),
+        "{said}"
+    );
+}
+
+#[test]
+fn an_include_that_is_not_there_is_named() {
+    let output = plan_with("[bundle]\ninclude = [\"public/site\"]\n");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("public/site"), "{}", said(&output));
+}
+
+#[test]
+fn an_include_that_takes_a_generated_file_s_place_is_refused() {
+    let output = plan_with("[bundle]\ninclude = [{ from = \"notes.md\", to = \"Procfile\" }]\n");
+    assert_eq!(output.status.code(), Some(1));
+    let said = said(&output);
+    assert!(
+        said.contains("Procfile") && said.contains("notes.md"),
+        "{said}"
+    );
 }
 
 #[test]
 fn misuse_exits_with_2() {
-    let bench = Bench::new();
-    for words in [
-        &["dist", "--arch", "mips"][..],
-        &["dist", "--server", "/no/such/file"],
-        &["dist", "--target", "x86_64-pc-windows-msvc"],
-        &[
-            "dist",
-            "--arch",
-            "aarch64",
-            "--target",
-            "x86_64-unknown-linux-gnu",
-        ],
-        &["dist", "--no-such-option"],
-        &["check"],
-        &["check", "/no/such.zip"],
-        &["no-such-task"],
-        &[],
+    let out = tempfile::tempdir().unwrap();
+    for arguments in [
+        &["--arch", "sparc"][..],
+        &["--sever", "x"],
+        &["--server", "/no/such"],
     ] {
-        let output = bench.xtask(words);
         assert_eq!(
-            output.status.code(),
+            dist(arguments, out.path()).status.code(),
             Some(2),
-            "{words:?}: {}",
-            stderr(&output)
+            "{arguments:?}"
         );
-        assert_eq!(stdout(&output), "", "{words:?}");
     }
-}
-
-/// A libc.so.6 of the future to link against; it only lends its symbol's version.
-fn needs_glibc_2_99(bench: &Bench) -> PathBuf {
-    let map = bench.write("map", "GLIBC_2.99 { future; };", 0o644);
-    let script = format!("-Wl,--version-script={}", map.display());
-    let words = ["-shared", "-fPIC", "-Wl,-soname,libc.so.6", &script];
-    let libc = bench.compile("libc.so.6", "void future(void) {}", &words);
-    let source = "void future(void); void _start(void) { future(); }";
-    bench.compile("future", source, &[libc.to_str().unwrap()])
-}
-
-fn static_glibc(bench: &Bench) -> PathBuf {
-    let source = bench.write("hello.rs", "fn main() { println!(\"hello\"); }", 0o644);
-    let program = bench.path("static");
-    let mut rustc = Command::new(env::var_os("RUSTC").unwrap_or("rustc".into()));
-    rustc.args(["-Ctarget-feature=+crt-static", "-Cstrip=symbols", "-o"]);
-    run(rustc.arg(&program).arg(source));
-    program
-}
-
-/// e_machine is at byte 18 (elf(5)).
-fn for_another_machine(bench: &Bench) -> PathBuf {
-    let mut bytes = fs::read(bench.plain_server()).unwrap();
-    bytes[18] = 183;
-    let path = bench.path("aarch64");
-    fs::write(&path, bytes).unwrap();
-    path
 }
 
 #[test]
-fn a_server_that_could_not_run_is_refused_and_the_old_zip_stays() {
-    let bench = Bench::new();
-    let zip = bench.zip(&["--server", bench.plain_server().to_str().unwrap()]);
-    let (before, files) = (fs::read(&zip).unwrap(), bench.published());
-    assert_eq!(files.len(), 3, "{files:?}");
-    for (server, expected) in [
-        (
-            needs_glibc_2_99(&bench),
-            vec!["bin/server needs GLIBC_2.99 (future)", "cargo-zigbuild"],
-        ),
-        (
-            static_glibc(&bench),
-            vec!["statically linked with glibc", "NSS", "musl"],
-        ),
-        (
-            for_another_machine(&bench),
-            vec!["bin/server is for aarch64", "x86_64"],
-        ),
-        (
-            bench.write("script", "#!/bin/sh\n", 0o755),
-            vec!["bin/server is not an ELF executable"],
-        ),
-        (
-            bench.write("damaged", "\x7fELFxxxx", 0o755),
-            vec!["bin/server", "damaged ELF"],
-        ),
-    ] {
-        let output = bench.with_server(&server);
-        assert_eq!(
-            output.status.code(),
-            Some(1),
-            "{expected:?}: {}",
-            stderr(&output)
-        );
-        assert_eq!(stdout(&output), "");
-        for part in expected {
-            assert!(
-                stderr(&output).contains(part),
-                "{part}: {}",
-                stderr(&output)
-            );
-        }
-        assert!(before == fs::read(&zip).unwrap(), "the old zip was touched");
-        assert_eq!(bench.published(), files, "nothing half-written");
+fn a_server_that_is_no_executable_is_refused() {
+    let said = refused(&[
+        "--server",
+        concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"),
+    ]);
+    assert!(
+        said.contains("bin/server") && said.contains("ELF"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_server_for_another_processor_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = folder.path().join("server");
+    let mut content = fs::read(bundle().file("bin/server")).unwrap();
+    content[18..20].copy_from_slice(&183u16.to_le_bytes()); // e_machine = EM_AARCH64 (elf(5))
+    fs::write(&server, content).unwrap();
+    let said = refused(&["--server", server.to_str().unwrap()]);
+    assert!(
+        said.contains("aarch64") && said.contains("x86_64"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_server_that_needs_a_newer_glibc_is_refused_with_the_symbol_and_the_way_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    fs::write(path.join("fresh.c"), "int fresh(void) { return 0; }").unwrap();
+    fs::write(path.join("versions"), "GLIBC_2.99 { global: fresh; };").unwrap();
+    fs::write(
+        path.join("main.c"),
+        "int fresh(void); int main(void) { return fresh(); }",
+    )
+    .unwrap();
+    let library = [
+        "-shared",
+        "-nostdlib",
+        "-Wl,-soname,libfresh.so.1",
+        "-Wl,--version-script=versions",
+    ];
+    run(
+        "cc",
+        &[&library[..], &["-o", "libfresh.so.1", "fresh.c"]].concat(),
+        path,
+    );
+    run("cc", &["-o", "server", "main.c", "./libfresh.so.1"], path);
+    let said = refused(&["--server", path.join("server").to_str().unwrap()]);
+    for part in ["fresh", "2.99", "2.34", "zigbuild"] {
+        assert!(said.contains(part), "{part}: {said}");
     }
+}
+
+#[test]
+fn a_server_with_glibc_linked_in_is_refused_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("main.rs");
+    fs::write(&source, "fn main() { println!(\"hello\"); }").unwrap();
+    let arguments = [
+        "-C",
+        "target-feature=+crt-static",
+        "-o",
+        "server",
+        "main.rs",
+    ];
+    run("rustc", &arguments, folder.path());
+    let said = refused(&["--server", folder.path().join("server").to_str().unwrap()]);
+    assert!(said.contains("static") && said.contains("glibc"), "{said}");
+    assert!(said.contains("name"), "it says what breaks: {said}");
+}
+
+#[test]
+fn check_passes_the_bundle_and_fails_a_broken_one() {
+    let cargo = env::var_os("CARGO").unwrap();
+    let check = |zip: &Path| {
+        let mut command = Command::new(&cargo);
+        command.args(["xtask", "check", "--json"]).arg(zip);
+        command
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .unwrap()
+    };
+    let good = check(&bundle().zip);
+    assert!(good.status.success(), "{}", said(&good));
+    let broken = bundle().folder.path().join("broken.zip");
+    fs::write(&broken, &fs::read(&bundle().zip).unwrap()[..1000]).unwrap();
+    assert_eq!(check(&broken).status.code(), Some(1));
 }

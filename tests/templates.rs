@@ -15,6 +15,8 @@ mod render;
 mod settings;
 #[path = "../build/templates.rs"]
 mod templates;
+#[path = "templates/units.rs"]
+mod units;
 
 use render::{Context, Files, render_all, unit_word};
 use settings::Settings;

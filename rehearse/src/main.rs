@@ -1,2 +1,21 @@
-//! x
-fn main() {}
+//! `cargo xtask rehearse`: deploys a bundle on a model of an EB instance, under load.
+
+mod cli;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use rehearse::progress;
+
+fn main() -> ExitCode {
+    // Misuse exits with 2, as clap does.
+    let arguments = cli::Arguments::parse();
+    match cli::run(&arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            progress::failure("error", format_args!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,1 +1,17 @@
-fn main() {}
+//! The demonstration server: something to deploy, and to watch while it is deployed.
+
+mod identity;
+mod routes;
+mod status;
+mod trouble;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let trouble = trouble::Trouble::from_env()?;
+    trouble.before_start().await?;
+    let app = routes::app(
+        identity::Identity::of_this_process(),
+        trouble.is_unhealthy(),
+    );
+    Ok(flipless::serve(app).await?)
+}

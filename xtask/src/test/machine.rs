@@ -56,8 +56,8 @@ pub fn prepare() -> Result<Vec<&'static str>> {
 
 fn missing() -> Vec<&'static str> {
     let absent = |program: &str| {
-        let system = |folder: &str| std::path::Path::new(folder).join(program).is_file();
-        tools::which(program).is_none() && !SYSTEM_FOLDERS.iter().any(|folder| system(folder))
+        let system = |folder: &&str| std::path::Path::new(folder).join(program).is_file();
+        tools::which(program).is_none() && !SYSTEM_FOLDERS.iter().any(system)
     };
     let needed = NEEDED.iter().filter(|(program, _)| absent(program));
     needed.map(|(_, package)| *package).collect()

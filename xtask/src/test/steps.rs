@@ -5,8 +5,8 @@ use cargo_metadata::Target;
 use super::{Step, cargo, machine};
 use crate::project::Project;
 
-/// Builds real bundles.
-const BUNDLE: &str = "bundle";
+/// Build real bundles, and take them apart.
+const BUNDLE: [&str; 2] = ["bundle", "stand_in"];
 /// Boots real instances.
 const INSTANCE: &str = "instance";
 const AGENT: [&str; 5] = [
@@ -24,12 +24,17 @@ pub fn all(project: &Project, missing: &[&str]) -> Vec<Step> {
     let lacking = (!missing.is_empty()).then(|| format!("not installed: {}", missing.join(" ")));
     let unprivileged = (!machine::is_root()).then(|| "needs root".to_owned());
     let mut steps = checks();
-    steps.extend(tests(project));
+    let lacking_analyze = missing
+        .contains(&"systemd")
+        .then(|| "not installed: systemd".to_owned());
+    steps.extend(tests(project, not_linux.clone().or(lacking_analyze)));
     steps.push(Step {
         skip: not_linux.clone().or(lacking.clone()),
         ..step(
             "bundle tests",
-            &["test", "-p", "flipless", "--test", BUNDLE],
+            &[
+                "test", "-p", "flipless", "--test", BUNDLE[0], "--test", BUNDLE[1],
+            ],
         )
     });
     // cargo itself fails if there is no such test.
@@ -63,14 +68,17 @@ fn checks() -> Vec<Step> {
     ]
 }
 
-fn tests(project: &Project) -> Vec<Step> {
+fn tests(project: &Project, cannot: Option<String>) -> Vec<Step> {
     let agent = [&["test"], &AGENT[..], &["--lib", "--bins"]].concat();
     let mut steps = vec![
         step("unit tests", &["test", "--workspace", "--lib", "--bins"]),
         step("doc tests", &["test", "--workspace", "--doc"]),
     ];
     let mut agent = step("agent tests", &agent);
-    let mut others = step("integration tests", &["test", "--workspace"]);
+    let mut others = Step {
+        skip: cannot,
+        ..step("integration tests", &["test", "--workspace"])
+    };
     let mut any = false;
     for target in project
         .test_targets()
@@ -91,5 +99,6 @@ fn tests(project: &Project) -> Vec<Step> {
 }
 
 fn has_own_step(target: &Target) -> bool {
-    [BUNDLE, INSTANCE].contains(&target.name.as_str())
+    let name = target.name.as_str();
+    name == INSTANCE || BUNDLE.contains(&name)
 }

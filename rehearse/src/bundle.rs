@@ -1,0 +1,211 @@
+//! Bundles that a rehearsal makes itself, or has `dist` make.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipArchive, ZipWriter};
+
+/// Why a bundle could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum BundleError {
+    /// A file that can't be read or written.
+    #[error("{0}: {1}")]
+    File(String, #[source] io::Error),
+    /// Not a zip file, or a broken one.
+    #[error("{0}: {1}")]
+    Zip(String, #[source] zip::result::ZipError),
+    /// `cargo xtask dist` failed, or did not say where the bundle is.
+    #[error("`cargo xtask dist --json` {0}\nhint: pass a bundle with `--from ZIP`")]
+    Dist(String),
+}
+
+/// Who holds the instance's public port; `flipless.toml` has the same modes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Front {
+    /// The real nginx, on a socket that systemd holds.
+    Nginx,
+    /// The server itself.
+    Direct,
+    /// EB's nginx, untouched: what a deployment costs without flipless in front.
+    Stock,
+}
+
+impl Front {
+    /// Its name in `flipless.toml`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Nginx => "nginx",
+            Self::Direct => "direct",
+            Self::Stock => "stock",
+        }
+    }
+}
+
+/// Builds the project's bundle with `cargo xtask dist`, for `front` instead of the front mode of
+/// `flipless.toml`, if given.
+pub fn build(front: Option<Front>) -> Result<PathBuf, BundleError> {
+    let cargo = std::env::var_os("CARGO").unwrap_or("cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["xtask", "dist", "--json"]);
+    if let Some(front) = front {
+        command.env("FLIPLESS_FRONT", front.name());
+    }
+    let failed = |error: &dyn std::fmt::Display| BundleError::Dist(format!("failed: {error}"));
+    let output = command
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| failed(&error))?;
+    if !output.status.success() {
+        return Err(failed(&output.status));
+    }
+    parse_dist(&output.stdout).ok_or_else(|| BundleError::Dist("named no zip".into()))
+}
+
+fn parse_dist(json: &[u8]) -> Option<PathBuf> {
+    let answer: serde_json::Value = serde_json::from_slice(json).ok()?;
+    Some(answer.get("zip")?.as_str()?.into())
+}
+
+fn options(mode: u32) -> SimpleFileOptions {
+    SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Deflated)
+        .unix_permissions(mode)
+}
+
+/// What a copy of a bundle has otherwise than its original.
+#[derive(Debug, Default)]
+pub struct Changes<'a> {
+    /// An entry that gets another name.
+    pub rename: Option<(&'a str, &'a str)>,
+    /// Entries that are added, or take the place of one of that name: name, text, mode.
+    pub files: &'a [(&'a str, &'a str, u32)],
+}
+
+/// Writes a copy of `original` with `changes`: another version of the same application.
+pub fn changed(original: &Path, copy: &Path, changes: &Changes) -> Result<(), BundleError> {
+    let zip_error = |error| BundleError::Zip(original.display().to_string(), error);
+    let file = File::open(original)
+        .map_err(|error| BundleError::File(original.display().to_string(), error))?;
+    let mut archive = ZipArchive::new(file).map_err(zip_error)?;
+    write(copy, |writer| {
+        for index in 0..archive.len() {
+            let entry = archive.by_index_raw(index)?;
+            let name = entry.name()?.into_owned();
+            match changes.rename {
+                Some((from, to)) if from == name => writer.raw_copy_file_rename(entry, to)?,
+                _ if changes.files.iter().any(|(added, ..)| *added == name) => {}
+                _ => writer.raw_copy_file(entry)?,
+            }
+        }
+        changes
+            .files
+            .iter()
+            .try_for_each(|(name, text, mode)| add(writer, name, text, *mode))
+    })
+}
+
+/// The server's path in a bundle, as its unit starts it.
+pub fn server_of(bundle: &Path) -> Result<String, BundleError> {
+    let zip_error = |error| BundleError::Zip(bundle.display().to_string(), error);
+    let file = File::open(bundle)
+        .map_err(|error| BundleError::File(bundle.display().to_string(), error))?;
+    let mut archive = ZipArchive::new(file).map_err(zip_error)?;
+    let unit = archive
+        .by_name("systemd/flipless-app@.service")
+        .map_err(zip_error)?;
+    let unit = io::read_to_string(unit)
+        .map_err(|error| BundleError::File(bundle.display().to_string(), error))?;
+    let command = unit
+        .lines()
+        .find_map(|line| line.strip_prefix("ExecStart="));
+    let program = command
+        .and_then(|command| command.split(' ').next())
+        .unwrap_or_default();
+    Ok(program
+        .split_once("/app/")
+        .map_or(program, |(_, path)| path)
+        .to_owned())
+}
+
+/// Writes the bundle of an application that knows nothing of flipless: it answers every request
+/// with `release RELEASE`, and with the header `x-release`.
+pub fn stock_app(target: &Path, release: &str) -> Result<(), BundleError> {
+    let configuration = include_str!("../model/stock-app/app.conf").replace("@RELEASE@", release);
+    write(target, |writer| {
+        add(
+            writer,
+            "Procfile",
+            "web: exec /usr/sbin/nginx -e stderr -p /var/app/current -c app.conf\n",
+            0o644,
+        )?;
+        add(writer, "app.conf", &configuration, 0o644)
+    })
+}
+
+type ZipResult = zip::result::ZipResult<()>;
+
+fn write(
+    target: &Path,
+    fill: impl FnOnce(&mut ZipWriter<File>) -> ZipResult,
+) -> Result<(), BundleError> {
+    let name = || target.display().to_string();
+    let file = File::create(target).map_err(|error| BundleError::File(name(), error))?;
+    let mut writer = ZipWriter::new(file);
+    fill(&mut writer)
+        .and_then(|()| writer.finish().map(drop))
+        .map_err(|error| BundleError::Zip(name(), error))
+}
+
+fn add(writer: &mut ZipWriter<File>, name: &str, text: &str, mode: u32) -> ZipResult {
+    writer.start_file(name, options(mode))?;
+    Ok(writer.write_all(text.as_bytes())?)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_new_version_has_the_old_files_but_for_what_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (first, second) = (folder.path().join("1.zip"), folder.path().join("2.zip"));
+        stock_app(&first, "one").unwrap();
+        let files = [("REHEARSAL", "2", 0o644), ("Procfile", "web: x", 0o644)];
+        let changes = Changes {
+            rename: Some(("app.conf", "a.conf")),
+            files: &files,
+        };
+        changed(&first, &second, &changes).unwrap();
+        let mut archive = ZipArchive::new(File::open(&second).unwrap()).unwrap();
+        let names: Vec<_> = archive
+            .file_names()
+            .map(|name| name.unwrap().into_owned())
+            .collect();
+        assert_eq!(names, ["a.conf", "REHEARSAL", "Procfile"]);
+        let text = io::read_to_string(archive.by_name("a.conf").unwrap()).unwrap();
+        assert!(text.contains("\"release one\\n\""), "{text}");
+    }
+
+    #[test]
+    fn the_zip_is_read_from_what_dist_prints() {
+        assert_eq!(
+            parse_dist(br#"{"zip":"/x/a.zip","bytes":1}"#),
+            Some("/x/a.zip".into())
+        );
+        assert_eq!(parse_dist(b""), None);
+    }
+
+    #[test]
+    fn a_file_that_is_no_zip_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.zip");
+        std::fs::write(&path, "x").unwrap();
+        let error = changed(&path, &folder.path().join("y.zip"), &Changes::default()).unwrap_err();
+        assert!(error.to_string().contains("x.zip"), "{error}");
+    }
+}

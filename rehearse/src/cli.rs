@@ -1,0 +1,280 @@
+//! The command line.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::Parser;
+use rehearse::bundle::{self, Changes, Front};
+use rehearse::clock::Clock;
+use rehearse::engine::{Engine, Properties, Variants, variants};
+use rehearse::image::{Image, Source};
+use rehearse::machine::{self, Machine};
+use rehearse::report::{self, Rehearsal};
+use rehearse::scenario::{self, Played, Scenario, Setting};
+use rehearse::{progress, requirements};
+
+/// Deploy a bundle on a model of an Elastic Beanstalk instance (real systemd, real nginx), under
+/// load, and show what the clients saw.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask rehearse")]
+pub struct Arguments {
+    /// The instance's system: bookworm (systemd 252, as Amazon Linux 2023), trixie, forky (nginx at
+    /// least 1.28, as EB's), or a root directory
+    #[arg(
+        long,
+        value_name = "bookworm|trixie|forky|DIR",
+        default_value = "bookworm"
+    )]
+    image: Source,
+    /// Build the bundle with this front mode instead of flipless.toml's; several, separated by
+    /// commas, are compared: nginx,stock
+    #[arg(long, value_enum, value_delimiter = ',', conflicts_with_all = ["from", "to"])]
+    front: Vec<Front>,
+    /// What happens to the instance: scenarios' names, separated by commas, or `all`
+    #[arg(long, value_name = "NAME|all", default_value = "new-version", value_parser = parse_scenarios)]
+    scenario: Scenarios,
+    /// The bundle that runs at first, instead of a built one
+    #[arg(long, value_name = "ZIP", value_parser = existing_file)]
+    from: Option<PathBuf>,
+    /// The bundle that is deployed, instead of the first one with a file more
+    #[arg(long, value_name = "ZIP", value_parser = existing_file)]
+    to: Option<PathBuf>,
+    /// New connections a second
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=2000))]
+    rate: u32,
+    /// How many instances play each scenario, at the same time
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=8))]
+    instances: u32,
+    /// Write the result as one page
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
+    /// Print one JSON object instead of the table
+    #[arg(long)]
+    json: bool,
+    /// How the engine behaves where a real one isn't known: a variant's name, or `all`
+    #[arg(long, value_name = "NAME|all", default_value = "standard", value_parser = parse_variants)]
+    variant: Behaviours,
+    /// Boot an instance, launch the environment, and wait for Ctrl-C
+    #[arg(long, hide = true)]
+    keep: bool,
+    /// Use an application that knows nothing of flipless
+    #[arg(long, hide = true, conflicts_with_all = ["from", "to", "front"])]
+    stock_app: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Scenarios(Vec<&'static Scenario>);
+
+fn parse_scenarios(names: &str) -> Result<Scenarios, String> {
+    if names == "all" {
+        return Ok(Scenarios(scenario::ALL.iter().collect()));
+    }
+    let known = || known(scenario::ALL.iter().map(|scenario| scenario.name));
+    let found = names
+        .split(',')
+        .map(|name| scenario::named(name).ok_or_else(known));
+    found.collect::<Result<_, _>>().map(Scenarios)
+}
+
+#[derive(Debug, Clone)]
+struct Behaviours(Vec<Variants>);
+
+fn parse_variants(name: &str) -> Result<Behaviours, String> {
+    if name == "all" {
+        return Ok(Behaviours(variants::ALL.to_vec()));
+    }
+    let found = variants::named(name).map(|variants| Behaviours(vec![variants]));
+    found.ok_or_else(|| known(variants::ALL.iter().map(|variants| variants.name)))
+}
+
+fn known(names: impl Iterator<Item = &'static str>) -> String {
+    format!("known are all, {}", names.collect::<Vec<_>>().join(", "))
+}
+
+fn existing_file(text: &str) -> Result<PathBuf, String> {
+    let path = Path::new(text)
+        .canonicalize()
+        .map_err(|error| error.to_string())?;
+    if path.is_file() {
+        Ok(path)
+    } else {
+        Err("not a file".into())
+    }
+}
+
+/// Does what the command line says; whether all went well.
+pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
+    requirements::check(matches!(arguments.image, Source::Suite(_)))?;
+    machine::tear_down_on_signals().context("signal handlers")?;
+    if arguments.keep {
+        return keep(arguments);
+    }
+    let rehearsal = rehearse(arguments)?;
+    if let Some(path) = &arguments.report {
+        fs::write(path, report::html(&rehearsal))
+            .with_context(|| format!("cannot write the report {}", path.display()))?;
+        progress::status("Wrote", path.display());
+    }
+    if arguments.json {
+        println!("{}", report::json(&rehearsal));
+    } else {
+        report::terminal(&rehearsal, &mut anstream::stdout())?;
+    }
+    Ok(rehearsal.runs.iter().all(|run| run.ok))
+}
+
+fn rehearse(arguments: &Arguments) -> anyhow::Result<Rehearsal> {
+    // Each rehearsal has a folder of its own: two may run at the same time.
+    fs::create_dir_all(store()).with_context(|| store().display().to_string())?;
+    let bundles = tempfile::Builder::new()
+        .prefix("bundles-")
+        .tempdir_in(store())?;
+    let image = Image::obtain(&arguments.image, &store().join("images"))?;
+    let fronts: Vec<Option<Front>> = match arguments.front.as_slice() {
+        [] => vec![None],
+        fronts => fronts.iter().copied().map(Some).collect(),
+    };
+    let mut played = Vec::new();
+    for front in fronts {
+        let (from, to) = pair(arguments, front, bundles.path())?;
+        for variants in &arguments.variant.0 {
+            let setting = Setting {
+                image: image.clone(),
+                machines: store().join("machines"),
+                bundles: bundles.path().to_owned(),
+                from: from.clone(),
+                to: to.clone(),
+                rate: arguments.rate,
+                variants: *variants,
+            };
+            for scenario in &arguments.scenario.0 {
+                played.extend(play(scenario, &setting, arguments.instances)?);
+            }
+        }
+    }
+    let Some(Played { systemd, nginx, .. }) = played.first() else {
+        bail!("nothing was played")
+    };
+    let (systemd, nginx) = (systemd.clone(), nginx.clone());
+    let runs = played.into_iter().map(|played| played.run).collect();
+    Ok(Rehearsal {
+        image: image.name,
+        systemd,
+        nginx,
+        runs,
+    })
+}
+
+/// Plays a scenario on so many instances at the same time.
+fn play(scenario: &Scenario, setting: &Setting, instances: u32) -> anyhow::Result<Vec<Played>> {
+    let what = format!(
+        "{}: {} ({})",
+        scenario.name, scenario.about, setting.variants.name
+    );
+    progress::status("Rehearsing", what);
+    let results: Vec<_> = std::thread::scope(|scope| {
+        let player = || scope.spawn(|| scenario::play(scenario, setting));
+        let threads: Vec<_> = (0..instances).map(|_| player()).collect();
+        threads.into_iter().map(|thread| thread.join()).collect()
+    });
+    let flatten = |result: std::thread::Result<Result<Played, scenario::ScenarioError>>| {
+        let played =
+            result.map_err(|_| anyhow::anyhow!("the scenario {} panicked", scenario.name))?;
+        played.with_context(|| format!("the scenario {} could not be played", scenario.name))
+    };
+    results.into_iter().map(flatten).collect()
+}
+
+/// Where images and machines are kept: `target/rehearse`.
+fn store() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap_or(Path::new("."));
+    target
+        .unwrap_or_else(|| workspace.join("target"))
+        .join("rehearse")
+}
+
+/// The bundle that runs first, and the one that is deployed.
+fn pair(
+    arguments: &Arguments,
+    front: Option<Front>,
+    folder: &Path,
+) -> anyhow::Result<(PathBuf, PathBuf)> {
+    // A copy: the next front's build takes the place of this one.
+    let name = front.map_or("own", Front::name);
+    let (from, to) = (
+        folder.join(format!("{name}-1.zip")),
+        folder.join(format!("{name}-2.zip")),
+    );
+    let original = first_bundle(arguments, front, folder)?;
+    if original != from {
+        fs::copy(&original, &from)
+            .with_context(|| format!("cannot copy {}", original.display()))?;
+    }
+    match &arguments.to {
+        Some(path) => return Ok((from, path.clone())),
+        None => {
+            let files = [("REHEARSAL", "the new version\n", 0o644)];
+            bundle::changed(
+                &from,
+                &to,
+                &Changes {
+                    files: &files,
+                    ..Changes::default()
+                },
+            )?;
+        }
+    }
+    Ok((from, to))
+}
+
+fn first_bundle(
+    arguments: &Arguments,
+    front: Option<Front>,
+    folder: &Path,
+) -> anyhow::Result<PathBuf> {
+    if arguments.stock_app {
+        let path = folder.join("stock-app-1.zip");
+        bundle::stock_app(&path, "one")?;
+        return Ok(path);
+    }
+    match &arguments.from {
+        Some(path) => Ok(path.clone()),
+        None => {
+            progress::status("Bundling", "with `cargo xtask dist`");
+            Ok(bundle::build(front)?)
+        }
+    }
+}
+
+/// For a developer: an instance with the bundle deployed, until Ctrl-C.
+fn keep(arguments: &Arguments) -> anyhow::Result<bool> {
+    let image = Image::obtain(&arguments.image, &store().join("images"))?;
+    let folder = tempfile::tempdir()?;
+    let front = arguments.front.first().copied();
+    let bundle = first_bundle(arguments, front, folder.path())?;
+    progress::status("Booting", &image.name);
+    let machine = Machine::boot(&image, &store().join("machines"))?;
+    let variants = arguments
+        .variant
+        .0
+        .first()
+        .copied()
+        .unwrap_or(variants::STANDARD);
+    let mut engine = Engine::new(machine, variants, Clock::start());
+    progress::status("Deploying", bundle.display());
+    let deployment = engine.create_environment(&bundle, Properties::new());
+    let seconds = deployment.window.length().as_secs_f32();
+    match deployment.outcome {
+        Ok(()) => progress::status("Launched", format!("the environment in {seconds:.1} s")),
+        Err(error) => progress::failure("Failed", error),
+    }
+    progress::status("Waiting", "for Ctrl-C; enter the instance with:");
+    println!("{}", engine.instance().enter_command());
+    loop {
+        std::thread::park();
+    }
+}

@@ -1,0 +1,54 @@
+//! Why EB would call a command on the environment failed.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why a deployment failed.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// A command of the engine's own exited non-zero.
+    #[error("`{command}` failed with exit status {status}: {output}")]
+    Command {
+        /// The line given to `/bin/sh -c`.
+        command: String,
+        /// Its exit status.
+        status: i32,
+        /// What it printed.
+        output: String,
+    },
+    /// A hook of the bundle exited non-zero.
+    #[error("the hook {hook} failed with exit status {status}: {output}")]
+    Hook {
+        /// Its path in the bundle.
+        hook: String,
+        /// Its exit status.
+        status: i32,
+        /// What it printed.
+        output: String,
+    },
+    /// A hook without the exec bit.
+    #[error("the hook {0} is not executable (`permission denied`)")]
+    NotExecutable(String),
+    /// No Procfile, or one that EB refuses.
+    #[error("Procfile: {0}")]
+    Procfile(String),
+    /// A process did not end.
+    #[error("{0} is still active after it was stopped")]
+    StillActive(String),
+    /// A registered process is not tracked by the health daemon.
+    #[error("failed to track the pid of {process} in healthd after {tries} tries: {reason}")]
+    Untracked {
+        /// Its unit.
+        process: String,
+        /// How often it was looked for.
+        tries: u32,
+        /// What was found instead.
+        reason: String,
+    },
+    /// The instance itself is broken.
+    #[error("{0}: {1}")]
+    Instance(PathBuf, #[source] io::Error),
+    /// There was no deployment before that a configuration deployment could restage.
+    #[error("the environment has no application version yet")]
+    NoBundle,
+}

@@ -1,0 +1,80 @@
+//! The flip of the application: the old one stopped and removed, the new one in its place.
+
+use std::fs;
+
+use super::procfile::Process;
+use super::stage::{CURRENT, STAGING};
+use super::variants::Polling;
+use super::{Engine, EngineError, Step, environment};
+use crate::machine::Instance;
+
+impl<I: Instance> Engine<I> {
+    pub(super) fn flip_application(&mut self) -> Step {
+        self.info("fetching environment variables...")?;
+        self.write(
+            environment::FILE,
+            &environment::render_file(&self.properties),
+        )?;
+        self.purge_old_processes()?;
+        self.remove(CURRENT)?;
+        let (from, to) = (self.path(STAGING), self.path(CURRENT));
+        fs::rename(&from, &to).map_err(|error| EngineError::Instance(from, error))?;
+        self.register_processes()
+    }
+
+    fn purge_old_processes(&mut self) -> Step {
+        self.info("Purge old process...")?;
+        self.command("systemctl stop eb-app.target")?;
+        let polls = self.variants.polling != Polling::Never;
+        for unit in self.members("eb-app.target")? {
+            let file = format!("/etc/systemd/system/{unit}");
+            self.deregister(&unit, &[&file], polls)?;
+        }
+        Ok(())
+    }
+
+    fn register_processes(&mut self) -> Step {
+        self.info("Register application processes...")?;
+        let processes = self.read_procfile(CURRENT)?;
+        for process in &processes {
+            self.register_process(process)?;
+        }
+        // "disabled" is an exit status other than 0.
+        self.ask("systemctl is-enabled eb-app.target")?;
+        self.command("systemctl enable eb-app.target")?;
+        self.command("systemctl start eb-app.target")?;
+        for process in &processes {
+            self.command(&format!("systemctl enable {}", process.unit()))?;
+            self.start_process(&process.unit())?;
+        }
+        Ok(())
+    }
+
+    fn register_process(&mut self, process: &Process) -> Step {
+        self.info(format_args!("Registering the proc: {}", process.name))?;
+        let unit = process.unit();
+        let file = format!("/etc/systemd/system/{unit}");
+        if self.is_registered(&unit)? {
+            self.deregister(&unit, &[&file], false)?;
+        }
+        self.write(&file, &process.render_unit())?;
+        self.command("systemctl daemon-reload")?;
+        self.command("systemctl reset-failed").map(drop)
+    }
+
+    /// "Restart app server(s)": the target's members are stopped and started.
+    pub(super) fn restart_application(&mut self) -> Step {
+        self.command("systemctl stop eb-app.target")?;
+        let members = self.members("eb-app.target")?;
+        for unit in &members {
+            if self.is_active(unit)? {
+                self.stop_process(unit)?;
+            }
+        }
+        self.command("systemctl start eb-app.target")?;
+        for unit in &members {
+            self.start_process(unit)?;
+        }
+        Ok(())
+    }
+}

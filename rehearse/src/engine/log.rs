@@ -1,0 +1,126 @@
+//! `eb-engine.log`, and the run's own record: phases and commands on the load's clock.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::clock::{Clock, Window};
+
+/// One of the engine's instructions.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Phase {
+    /// As in `Executing instruction: NAME`.
+    pub name: String,
+    /// When.
+    #[serde(flatten)]
+    pub window: Window,
+}
+
+/// What was run, and when.
+#[derive(Debug, Clone, Default)]
+pub struct Record {
+    /// The instructions in order.
+    pub phases: Vec<Phase>,
+    /// The engine's own commands, as given to `/bin/sh -c`.
+    pub commands: Vec<(Duration, String)>,
+}
+
+/// Writes the log and keeps the record.
+#[derive(Debug)]
+pub(super) struct Log {
+    pub clock: Clock,
+    pub record: Record,
+}
+
+/// The log's words for how bad it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Level {
+    Info,
+    Warn,
+    Error,
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Info => "INFO",
+            Self::Warn => "WARN",
+            Self::Error => "ERROR",
+        })
+    }
+}
+
+impl Log {
+    pub fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            record: Record::default(),
+        }
+    }
+
+    /// Appends a line to the instance's `eb-engine.log`.
+    pub fn line(&self, root: &Path, level: Level, text: impl fmt::Display) -> io::Result<()> {
+        let mut file = append(&root.join("var/log/eb-engine.log"))?;
+        writeln!(file, "{} [{level}] {text}", timestamp(SystemTime::now()))
+    }
+
+    /// Notes a command before it is run.
+    pub fn command(&mut self, root: &Path, line: &str) -> io::Result<()> {
+        self.record
+            .commands
+            .push((self.clock.now(), line.to_owned()));
+        self.line(
+            root,
+            Level::Info,
+            format_args!("Running command /bin/sh -c {line}"),
+        )
+    }
+}
+
+/// Opens a log for appending, and makes its folder.
+pub(super) fn append(path: &Path) -> io::Result<File> {
+    fs::create_dir_all(path.parent().unwrap_or(path))?;
+    File::options().create(true).append(true).open(path)
+}
+
+/// `2020/10/24 18:34:05.719900`, in UTC.
+pub(super) fn timestamp(time: SystemTime) -> String {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let (days, seconds) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
+    let (year, month, day) = civil(days);
+    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let micros = since.subsec_micros();
+    format!("{year:04}/{month:02}/{day:02} {hour:02}:{minute:02}:{second:02}.{micros:06}")
+}
+
+/// The Gregorian date of a day since 1970, counted in years that begin in March
+/// (<https://howardhinnant.github.io/date_algorithms.html>).
+fn civil(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let shifted = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
+    (era * 400 + year + u64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timestamps_look_as_in_eb_engine_log() {
+        let time = UNIX_EPOCH + Duration::from_micros(1_603_564_445_719_900);
+        assert_eq!(timestamp(time), "2020/10/24 18:34:05.719900");
+        let leap = UNIX_EPOCH + Duration::from_secs(1_709_164_800);
+        assert_eq!(timestamp(leap), "2024/02/29 00:00:00.000000");
+    }
+}

@@ -1,0 +1,107 @@
+//! The Procfile, and the units that EB makes of it.
+
+use super::error::EngineError;
+
+/// One line of a Procfile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// Its name, and its unit's.
+    pub name: String,
+    /// Its command.
+    pub command: String,
+}
+
+/// Reads a Procfile: lines `^[A-Za-z0-9_-]+:\s*[^\s].*$`, `web` first.
+///
+/// # Errors
+/// When a line doesn't match, or the first process isn't `web`.
+pub fn parse(text: &str) -> Result<Vec<Process>, EngineError> {
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    let processes: Vec<_> = lines.map(parse_line).collect::<Result<_, _>>()?;
+    match processes.first() {
+        Some(first) if first.name == "web" => Ok(processes),
+        _ => Err(EngineError::Procfile(
+            "the first process must be `web`".into(),
+        )),
+    }
+}
+
+fn parse_line(line: &str) -> Result<Process, EngineError> {
+    let is_name = |name: &str| {
+        !name.is_empty()
+            && name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+    };
+    match line.split_once(':') {
+        Some((name, command)) if is_name(name) && !command.trim().is_empty() => Ok(Process {
+            name: name.to_owned(),
+            command: command.trim().to_owned(),
+        }),
+        _ => Err(EngineError::Procfile(format!(
+            "`{line}` is not `NAME: COMMAND`"
+        ))),
+    }
+}
+
+impl Process {
+    /// Its unit's name.
+    pub fn unit(&self) -> String {
+        format!("{}.service", self.name)
+    }
+
+    /// Its unit, as users' files derived from EB's show it.
+    pub fn render_unit(&self) -> String {
+        let Self { name, command } = self;
+        format!(
+            r#"[Unit]
+Description=This is {name} daemon
+PartOf=eb-app.target
+
+[Service]
+User=webapp
+Type=simple
+EnvironmentFile=/opt/elasticbeanstalk/deployment/env
+ExecStart=/bin/sh -c "{command}"
+ExecStartPost=/bin/sh -c "systemctl show -p MainPID {name}.service | cut -d= -f2 > /var/pids/{name}.pid"
+ExecStopPost=/bin/sh -c "rm -f /var/pids/{name}.pid"
+Restart=always
+SyslogIdentifier={name}
+WorkingDirectory=/var/app/current/
+
+[Install]
+WantedBy=multi-user.target
+"#
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_unit_is_made_of_each_process() {
+        let processes =
+            parse("web: bin/flipless stand-in web\n\nworker:  bin/work --fast \n").unwrap();
+        assert_eq!(processes.len(), 2);
+        let unit = processes[1].render_unit();
+        assert!(
+            unit.contains("\nExecStart=/bin/sh -c \"bin/work --fast\"\n"),
+            "{unit}"
+        );
+        assert!(
+            unit.contains("MainPID worker.service | cut -d= -f2 > /var/pids/worker.pid"),
+            "{unit}"
+        );
+        assert!(unit.contains("\nPartOf=eb-app.target\n"), "{unit}");
+    }
+
+    #[test]
+    fn what_eb_refuses_is_refused() {
+        for text in ["", "web:", "web: ", "we b: x", "worker: x\nweb: y", "web x"] {
+            assert!(parse(text).is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! nginx: its staged configuration, its stop, its start.
+
+use super::stage::STAGING;
+use super::variants::{Polling, ProxyPid};
+use super::{Engine, Step};
+use crate::machine::Instance;
+
+const STAGED: &str = "/var/proxy/staging/nginx";
+const UNIT: &str = "nginx.service";
+const DROP_INS: &str = "/etc/systemd/system/nginx.service.d";
+/// EB's drop-in that makes nginx its own.
+const DROP_IN: &str = "/etc/systemd/system/nginx.service.d/elasticbeanstalk.conf";
+
+macro_rules! own {
+    ($path:literal, $file:literal) => {
+        ($path, include_str!(concat!("../../model/nginx/", $file)))
+    };
+}
+
+/// EB's own files.
+const OWN: &[(&str, &str)] = &[
+    own!("nginx.conf", "nginx.conf"),
+    own!("conf.d/healthd_logformat.conf", "healthd_logformat.conf"),
+    own!(
+        "conf.d/elasticbeanstalk/00_application.conf",
+        "00_application.conf"
+    ),
+    own!("conf.d/elasticbeanstalk/healthd.conf", "healthd.conf"),
+];
+
+impl<I: Instance> Engine<I> {
+    /// EB's own files, then the bundle's over them.
+    pub(super) fn stage_proxy(&mut self) -> Step {
+        self.remove(STAGED)?;
+        for (path, text) in OWN {
+            self.write(&format!("{STAGED}/{path}"), text)?;
+        }
+        if self.path(STAGING).join(".platform/nginx").is_dir() {
+            self.command(&format!("cp -rp {STAGING}/.platform/nginx/. {STAGED}"))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn stop_proxy(&mut self) -> Step {
+        self.deregister("httpd.service", &[], false)?;
+        self.deregister_nginx(self.variants.polling == Polling::Always)
+    }
+
+    fn deregister_nginx(&mut self, polls: bool) -> Step {
+        let files = if self.variants.wipes_drop_ins {
+            DROP_INS
+        } else {
+            DROP_IN
+        };
+        self.deregister(UNIT, &[files], polls)
+    }
+
+    pub(super) fn start_proxy(&mut self) -> Step {
+        // Only here, after nginx was stopped, EB finds a configuration that nginx refuses.
+        self.command(&format!("/usr/sbin/nginx -t -c {STAGED}/nginx.conf"))?;
+        self.command(&format!("cp -rp {STAGED}/* /etc/nginx"))?;
+        if self.variants.leaves_active_proxy && self.is_active(UNIT)? {
+            return self.info("nginx is running already");
+        }
+        if self.is_registered(UNIT)? {
+            self.deregister_nginx(false)?;
+        }
+        self.write(DROP_IN, &self.drop_in())?;
+        self.command("systemctl daemon-reload")?;
+        self.command("systemctl reset-failed")?;
+        self.start_process(UNIT)
+    }
+
+    fn drop_in(&self) -> String {
+        let mut text = "[Unit]\nPartOf=aws-eb.target\n".to_owned();
+        if self.variants.proxy_pid == ProxyPid::VarPids {
+            text += "\n[Service]\nExecStartPost=/bin/sh -c \"systemctl show -p MainPID nginx.service | cut -d= -f2 > /var/pids/nginx.pid\"\n";
+        }
+        text
+    }
+}

@@ -1,0 +1,103 @@
+//! What is not known about a real engine; a bundle must pass with every answer.
+
+/// One way in which EB's engine may behave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Variants {
+    /// The name on the command line.
+    pub name: &'static str,
+    /// Each deployment removes all of `/etc/systemd/system/nginx.service.d`, not only EB's drop-in.
+    pub wipes_drop_ins: bool,
+    /// `start proxy` leaves an nginx alone that is active already.
+    pub leaves_active_proxy: bool,
+    /// After which stops `is-active` is polled until the process has ended.
+    pub polling: Polling,
+    /// Where the pid of nginx is read.
+    pub proxy_pid: ProxyPid,
+    /// "Restart app server" restarts the proxy too.
+    pub restarts_proxy: bool,
+    /// EB starts the proxy after a reboot.
+    pub starts_proxy_at_boot: bool,
+}
+
+/// After which stops EB polls `is-active`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Polling {
+    /// None: the log of 2020.
+    Never,
+    /// The application's: the log of 2026.
+    Application,
+    /// Every stop.
+    Always,
+}
+
+/// Where EB reads nginx's pid, to track it in healthd.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProxyPid {
+    /// `/run/nginx.pid`.
+    Run,
+    /// `/var/pids/nginx.pid`, which EB's drop-in then writes.
+    VarPids,
+    /// The unit's `MainPID`.
+    MainPid,
+}
+
+/// What the logs show, and the most likely where they don't.
+pub const STANDARD: Variants = Variants {
+    name: "standard",
+    wipes_drop_ins: false,
+    leaves_active_proxy: false,
+    polling: Polling::Application,
+    proxy_pid: ProxyPid::Run,
+    restarts_proxy: false,
+    starts_proxy_at_boot: true,
+};
+
+/// All of them, [`STANDARD`] first.
+pub const ALL: &[Variants] = &[
+    STANDARD,
+    Variants {
+        name: "wipes-drop-ins",
+        wipes_drop_ins: true,
+        ..STANDARD
+    },
+    Variants {
+        name: "leaves-active-proxy",
+        leaves_active_proxy: true,
+        ..STANDARD
+    },
+    Variants {
+        name: "polls-every-stop",
+        polling: Polling::Always,
+        ..STANDARD
+    },
+    Variants {
+        name: "order-2020",
+        polling: Polling::Never,
+        ..STANDARD
+    },
+    Variants {
+        name: "pid-var-pids",
+        proxy_pid: ProxyPid::VarPids,
+        ..STANDARD
+    },
+    Variants {
+        name: "pid-main",
+        proxy_pid: ProxyPid::MainPid,
+        ..STANDARD
+    },
+    Variants {
+        name: "restarts-proxy",
+        restarts_proxy: true,
+        ..STANDARD
+    },
+    Variants {
+        name: "no-proxy-at-boot",
+        starts_proxy_at_boot: false,
+        ..STANDARD
+    },
+];
+
+/// The variant of that name.
+pub fn named(name: &str) -> Option<Variants> {
+    ALL.iter().find(|variants| variants.name == name).copied()
+}

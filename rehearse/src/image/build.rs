@@ -1,0 +1,191 @@
+//! Builds a suite's image: in a temporary folder, then renamed, so that there is never half an image.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use sha2::{Digest, Sha256};
+
+use super::{Image, ImageError, Suite, model};
+use crate::progress;
+
+const PACKAGES: &str = "systemd,systemd-sysv,dbus,nginx,unzip,procps,util-linux,iproute2";
+
+/// Mounts that mmdebstrap makes vanish with it, however it ends; so does what it started.
+const PROGRAM: &[&str] = &[
+    "setpriv",
+    "--pdeathsig",
+    "KILL",
+    "unshare",
+    "--mount",
+    "--propagation",
+    "private",
+    "mmdebstrap",
+];
+
+pub(super) fn obtain(suite: Suite, store: &Path) -> Result<Image, ImageError> {
+    let root = store.join(format!("{}-{}", suite.name(), recipe_hash(suite)));
+    fs::create_dir_all(store).map_err(|error| ImageError::File(store.into(), error))?;
+    // One build at a time; the lock goes with the process that holds it.
+    let lock_path = store.join(".lock");
+    let lock =
+        File::create(&lock_path).map_err(|error| ImageError::File(lock_path.clone(), error))?;
+    lock.lock()
+        .map_err(|error| ImageError::File(lock_path, error))?;
+    if !root.exists() {
+        build(suite, store, &root)?;
+    }
+    Ok(Image {
+        name: suite.name().to_owned(),
+        root,
+        bare: false,
+    })
+}
+
+fn recipe_hash(suite: Suite) -> String {
+    let mut hash = Sha256::new();
+    for argument in arguments(suite) {
+        hash.update(argument);
+        hash.update([0]);
+    }
+    for text in model::fingerprint() {
+        hash.update(text);
+        hash.update([0]);
+    }
+    hash.finalize()
+        .iter()
+        .take(6)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+fn arguments(suite: Suite) -> Vec<String> {
+    let mut arguments = vec![
+        "--variant=minbase".to_owned(),
+        format!("--include={PACKAGES}"),
+    ];
+    if suite == Suite::Forky {
+        // A suite in development is signed for a week; a mirror's copy may be older.
+        arguments.push("--aptopt=Acquire::Check-Valid-Until \"false\"".to_owned());
+    }
+    arguments
+}
+
+fn build(suite: Suite, store: &Path, root: &Path) -> Result<(), ImageError> {
+    progress::status(
+        "Building",
+        format!("image {} (once; about half a minute)", suite.name()),
+    );
+    let folder = store.join(".building");
+    let file_error = |path: &Path| {
+        let path = path.to_owned();
+        move |error| ImageError::File(path, error)
+    };
+    // What an interrupted build left; nobody else builds, we hold the lock.
+    if folder.exists() {
+        fs::remove_dir_all(&folder).map_err(file_error(&folder))?;
+    }
+    fs::create_dir(&folder).map_err(file_error(&folder))?;
+    let built = bootstrap(suite, &folder).and_then(|()| set_up(suite, &folder));
+    if let Err(error) = built {
+        let _ = fs::remove_dir_all(&folder);
+        return Err(error);
+    }
+    fs::rename(&folder, root).map_err(file_error(root))
+}
+
+fn bootstrap(suite: Suite, folder: &Path) -> Result<(), ImageError> {
+    let mut command = Command::new(PROGRAM[0]);
+    command
+        .args(&PROGRAM[1..])
+        .args(arguments(suite))
+        .arg(suite.name())
+        .arg(folder);
+    run(suite, command)
+}
+
+fn set_up(suite: Suite, folder: &Path) -> Result<(), ImageError> {
+    model::write(folder, folder).map_err(|error| ImageError::File(folder.into(), error))?;
+    let mut command = Command::new("chroot");
+    command
+        .arg(folder)
+        .arg(PathBuf::from("/").join(model::SETUP));
+    run(suite, command)
+}
+
+fn run(suite: Suite, mut command: Command) -> Result<(), ImageError> {
+    let program = command.get_program().to_owned();
+    let output = command
+        .env("SYSTEMD_OFFLINE", "1")
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| ImageError::File(program.into(), error))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(&output.stderr);
+    Err(ImageError::Build {
+        suite: suite.name(),
+        tail: tail(&text, 8),
+        hint: hint(&text),
+    })
+}
+
+/// The last `count` lines, indented.
+pub(crate) fn tail(text: &str, count: usize) -> String {
+    let lines: Vec<_> = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    let shown = &lines[lines.len().saturating_sub(count)..];
+    shown
+        .iter()
+        .map(|line| format!("    {line}"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn hint(output: &str) -> &'static str {
+    let says = |words: &[&str]| words.iter().any(|word| output.contains(word));
+    if says(&[
+        "No space left",
+        io::ErrorKind::StorageFull.to_string().as_str(),
+    ]) {
+        "the disk is full: free 500 MB, or put the target directory elsewhere with CARGO_TARGET_DIR"
+    } else if says(&[
+        "Could not resolve",
+        "Connection failed",
+        "Could not connect",
+        "Failed to fetch",
+    ]) {
+        "Debian's packages could not be fetched: check the network and `http_proxy`, or pass a root directory with `--image DIR`"
+    } else if says(&["NO_PUBKEY", "keyring"]) {
+        "Debian's keys are missing: run `apt-get install debian-archive-keyring`"
+    } else {
+        "pass a root directory with `--image DIR` to do without a built image"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn each_suite_has_an_image_of_its_own() {
+        assert_ne!(recipe_hash(Suite::Bookworm), recipe_hash(Suite::Forky));
+        assert_eq!(recipe_hash(Suite::Bookworm).len(), 12);
+    }
+
+    #[test]
+    fn a_failed_build_says_what_to_do() {
+        assert!(hint("E: Could not resolve 'deb'").contains("--image DIR"));
+        assert!(hint("write: No space left on device").contains("CARGO_TARGET_DIR"));
+    }
+
+    #[test]
+    fn the_tail_is_the_last_lines() {
+        assert_eq!(tail("a\n\nb\nc\n", 2), "    b\n    c");
+    }
+}

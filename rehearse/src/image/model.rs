@@ -1,0 +1,87 @@
+//! What EB's platform adds to a distribution: users, folders, units, `get-config`.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+/// The script that finishes the job inside the root, relative to it; there when the model is.
+pub const SETUP: &str = "opt/elasticbeanstalk/model/setup.sh";
+
+struct ModelFile(&'static str, u32, &'static str);
+
+macro_rules! model {
+    ($file:literal) => {
+        include_str!(concat!("../../model/", $file))
+    };
+}
+
+const FILES: &[ModelFile] = &[
+    ModelFile(
+        "etc/systemd/system/aws-eb.target",
+        0o644,
+        model!("systemd/aws-eb.target"),
+    ),
+    ModelFile(
+        "etc/systemd/system/eb-app.target",
+        0o644,
+        model!("systemd/eb-app.target"),
+    ),
+    ModelFile(
+        "etc/systemd/system/cfn-hup.service",
+        0o644,
+        model!("systemd/cfn-hup.service"),
+    ),
+    ModelFile(
+        "etc/systemd/system/healthd.service",
+        0o644,
+        model!("systemd/healthd.service"),
+    ),
+    ModelFile(
+        "usr/lib/sysusers.d/elasticbeanstalk.conf",
+        0o644,
+        model!("sysusers.conf"),
+    ),
+    ModelFile(
+        "opt/elasticbeanstalk/bin/get-config",
+        0o755,
+        model!("get-config"),
+    ),
+    ModelFile(SETUP, 0o755, model!("setup.sh")),
+];
+
+/// Replaces a distribution's own; Amazon Linux has it already.
+const NGINX: ModelFile = ModelFile(
+    "usr/lib/systemd/system/nginx.service",
+    0o644,
+    model!("systemd/nginx.service"),
+);
+
+/// Everything that makes an image what it is, for its name in the cache.
+pub(super) fn fingerprint() -> impl Iterator<Item = &'static str> {
+    FILES
+        .iter()
+        .chain([&NGINX])
+        .flat_map(|ModelFile(path, _, text)| [*path, *text])
+}
+
+/// Writes the model's files below `root`; [`SETUP`] is then to be run inside it.
+///
+/// `like` is the root that says which distribution it is: `root` itself, or an overlay's lower.
+pub fn write(root: &Path, like: &Path) -> io::Result<()> {
+    let nginx = (!is_amazon_linux(like)).then_some(&NGINX);
+    for ModelFile(path, mode, text) in FILES.iter().chain(nginx) {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().unwrap_or(root))?;
+        fs::write(&path, text)?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(*mode))?;
+    }
+    Ok(())
+}
+
+fn is_amazon_linux(root: &Path) -> bool {
+    let release = fs::read_to_string(root.join("usr/lib/os-release")).unwrap_or_default();
+    release
+        .lines()
+        .any(|line| line.trim_matches('"') == "ID=amzn" || line == "ID=\"amzn\"")
+}

@@ -1,0 +1,157 @@
+//! What all clients share: the plan, the clock, the records, and the sign to stop.
+
+use std::future::Future;
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, watch};
+
+use super::Plan;
+use super::request::{Answer, Fault};
+use crate::record::{Kind, Outcome, Record};
+
+/// Before a client that failed sends its next request: a dead server is not to be hammered in a loop.
+const AFTER_FAILURE: Duration = Duration::from_millis(50);
+
+/// All records so far.
+#[derive(Debug)]
+pub(super) struct Records {
+    list: Mutex<Vec<Record>>,
+    grown: Condvar,
+    most: usize,
+    /// Notified once `most` are there.
+    pub(super) full: Notify,
+    /// The first failure of this machine's own, such as too many open files: no server's fault.
+    own: Mutex<Option<io::Error>>,
+}
+
+impl Records {
+    pub(super) fn new(most: usize) -> Self {
+        Self {
+            list: Mutex::default(),
+            grown: Condvar::new(),
+            most,
+            full: Notify::new(),
+            own: Mutex::default(),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        lock(&self.list).len()
+    }
+
+    /// Waits until `count` are there; says how many there are.
+    pub(super) fn wait_for(&self, count: usize, limit: Duration) -> usize {
+        let list = lock(&self.list);
+        let waited = self
+            .grown
+            .wait_timeout_while(list, limit, |list| list.len() < count);
+        let (list, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        list.len()
+    }
+
+    /// Takes all, sorted by their start.
+    pub(super) fn take(&self) -> Vec<Record> {
+        let mut all = std::mem::take(&mut *lock(&self.list));
+        all.sort_by_key(|record| record.at);
+        all
+    }
+
+    pub(super) fn take_own_failure(&self) -> Option<io::Error> {
+        lock(&self.own).take()
+    }
+
+    fn push(&self, record: Record) {
+        let mut list = lock(&self.list);
+        list.push(record);
+        if list.len() == self.most {
+            self.full.notify_one();
+        }
+        self.grown.notify_all();
+    }
+}
+
+/// A client that panicked leaves whole records behind.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A handle for one client.
+#[derive(Debug, Clone)]
+pub(super) struct Client {
+    pub(super) plan: Arc<Plan>,
+    pub(super) records: Arc<Records>,
+    pub(super) zero: Instant,
+    pub(super) stop: watch::Receiver<bool>,
+}
+
+impl Client {
+    pub(super) fn is_stopping(&self) -> bool {
+        *self.stop.borrow()
+    }
+
+    /// Ends when nothing more is to be sent.
+    pub(super) async fn stopped(&self) {
+        // Without a sender nobody wants more, either.
+        let _ = self.stop.clone().wait_for(|stop| *stop).await;
+    }
+
+    /// Sleeps, but not longer than there is something to send.
+    pub(super) async fn pause(&self, pause: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = self.stopped() => {}
+        }
+    }
+
+    /// Bounds an exchange that began at `at` and takes `extra` by design.
+    pub(super) async fn within<T>(
+        &self,
+        at: Instant,
+        extra: Duration,
+        exchange: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, Fault> {
+        let deadline = at + self.plan.timeout + extra;
+        tokio::time::timeout_at(deadline.into(), exchange)
+            .await
+            .unwrap_or(Err(Fault::Server(Outcome::Timeout)))
+    }
+
+    /// Records how an exchange ended; pauses after a failure.
+    pub(super) async fn ended(&self, kind: Kind, at: Instant, result: &Result<Answer, Fault>) {
+        match result {
+            Ok(answer) => self.record(kind, at, answer.outcome, answer.run.clone()),
+            Err(fault) => self.fault(kind, at, fault, None),
+        }
+        if !matches!(result, Ok(answer) if !answer.outcome.failed()) {
+            self.rest().await;
+        }
+    }
+
+    /// After a failure.
+    pub(super) async fn rest(&self) {
+        self.pause(AFTER_FAILURE).await;
+    }
+
+    /// Records a failure, or keeps this machine's own for [`super::Load::stop`].
+    pub(super) fn fault(&self, kind: Kind, at: Instant, fault: &Fault, run: Option<String>) {
+        match fault {
+            Fault::Server(outcome) => self.record(kind, at, *outcome, run),
+            Fault::Own(error) => {
+                lock(&self.records.own)
+                    .get_or_insert_with(|| io::Error::new(error.kind(), error.to_string()));
+            }
+        }
+    }
+
+    pub(super) fn record(&self, kind: Kind, at: Instant, outcome: Outcome, run: Option<String>) {
+        self.records.push(Record {
+            at: at.saturating_duration_since(self.zero),
+            kind,
+            latency: at.elapsed(),
+            outcome,
+            run,
+        });
+    }
+}

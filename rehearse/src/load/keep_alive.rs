@@ -1,0 +1,64 @@
+//! Kept connections, one request after the other.
+
+use std::time::{Duration, Instant};
+
+use super::client::Client;
+use super::request::{self, Answer, Connection, Fault};
+use crate::record::Kind;
+
+/// Client `index` keeps a connection until the server says `Connection: close` or a request fails.
+///
+/// It never asks whether the connection is still open: a server that closes an idle connection
+/// without having said so costs it the next request.
+pub(super) async fn run(client: Client, index: usize) {
+    let mut kept = None;
+    let mut at = Instant::now();
+    for number in 0.. {
+        if client.is_stopping() {
+            return;
+        }
+        let exchange = ask(&client, &mut kept);
+        let result = client.within(at, Duration::ZERO, exchange).await;
+        if !matches!(&result, Ok(answer) if !answer.closes && !answer.cut()) {
+            kept = None;
+        }
+        client.ended(Kind::KeepAlive, at, &result).await;
+        at = Instant::now() + pause(client.plan.keep_alive_pause, index, number);
+        tokio::select! {
+            () = tokio::time::sleep_until(at.into()) => {}
+            () = client.stopped() => {}
+        }
+    }
+}
+
+async fn ask(client: &Client, kept: &mut Option<Connection>) -> Result<Answer, Fault> {
+    let request = request::get(&client.plan.path)?;
+    let connection = match kept {
+        Some(connection) => connection,
+        None => kept.insert(Connection::open(client.plan.address).await?),
+    };
+    connection.exchange(request).await
+}
+
+/// Every fourth connection is idle for 1 to 3 s, so that some are idle whenever the server changes.
+fn pause(usual: Duration, index: usize, number: u64) -> Duration {
+    match index % 4 {
+        3 => Duration::from_millis(1000 + (number * 700) % 2001),
+        _ => usual,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fourth_connection_is_idle_for_seconds() {
+        let usual = Duration::from_millis(50);
+        for number in 0..100 {
+            assert_eq!(pause(usual, 4, number), usual);
+            let long = pause(usual, 7, number);
+            assert!((1000..=3000).contains(&long.as_millis()), "{long:?}");
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! The load: clients of every kind, none of which retries, each in one thread of its own so that
+//! it can live in a container's network namespace.
+
+mod client;
+mod events;
+mod keep_alive;
+mod network;
+mod open_loop;
+mod plan;
+mod request;
+mod slow;
+#[cfg(test)]
+mod tests;
+mod upload;
+mod web_socket;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Resource, getrlimit, setrlimit};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
+
+use crate::record::{Outcome, Record};
+use client::{Client, Records};
+pub use network::Namespace;
+pub use plan::Plan;
+pub use request::Answer;
+use request::Fault;
+
+/// Beyond the timeout, for what takes seconds by design and for a goodbye.
+const LEEWAY: Duration = Duration::from_secs(5);
+
+/// Why there is no load, or no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The container's network namespace cannot be opened.
+    #[error("cannot open the network namespace {path}")]
+    Namespace {
+        /// The file of the namespace.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The thread of the load cannot begin.
+    #[error("cannot start the load")]
+    Start(#[source] io::Error),
+    /// This machine cannot send as much: the measurement says nothing about the server.
+    #[error("the load failed by itself, not by the server")]
+    Own(#[source] io::Error),
+    /// Too few records in time.
+    #[error("only {have} of {wanted} requests ended within {limit:?}")]
+    TooFew {
+        /// How many there are.
+        have: usize,
+        /// How many were waited for.
+        wanted: usize,
+        /// How long.
+        limit: Duration,
+    },
+    /// A hard limit of the plan ended the load before it was told to stop.
+    #[error("the load ended by itself: {0} was reached")]
+    Limit(&'static str),
+    /// Clients did not end although each has its deadline.
+    #[error("the load's clients did not end in time, or one of them panicked")]
+    Stuck,
+    /// A single request got no whole answer.
+    #[error("no whole answer for {path}: {outcome:?}")]
+    NoAnswer {
+        /// What was asked for.
+        path: String,
+        /// What happened instead.
+        outcome: Outcome,
+    },
+}
+
+/// A load that runs. Dropped, it stops by itself, and its records are lost.
+///
+/// ```no_run
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::{Duration, Instant};
+/// use rehearse::load::{Load, Namespace, Plan};
+///
+/// let leader = 4711;
+/// let load = Load::start(Plan::default(), Namespace::of(leader)?, Instant::now())?;
+/// load.wait_for(500, Duration::from_secs(10))?;
+/// // Deploy…
+/// let records = load.stop()?;
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct Load {
+    records: Arc<Records>,
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<Result<(), LoadError>>,
+}
+
+impl Load {
+    /// Starts all clients of the plan in `namespace`; `zero` is the zero of the records' clock.
+    ///
+    /// Raises this process's limit of open files as far as it may be (getrlimit(2)).
+    ///
+    /// # Errors
+    /// When the namespace cannot be entered (it takes CAP_SYS_ADMIN) or a thread cannot be had.
+    pub fn start(plan: Plan, namespace: Namespace, zero: Instant) -> Result<Self, LoadError> {
+        raise_open_files().map_err(LoadError::Start)?;
+        let records = Arc::new(Records::new(plan.most));
+        let (stop, asked) = oneshot::channel();
+        let (ready, started) = mpsc::channel();
+        let kept = Arc::clone(&records);
+        let thread = thread::Builder::new()
+            .name("load".into())
+            .spawn(move || {
+                let runtime = match runtime_in(&namespace) {
+                    Ok(runtime) => runtime,
+                    Err(error) => return Err(LoadError::Start(error)),
+                };
+                // The receiver waits for it.
+                let _ = ready.send(());
+                runtime.block_on(run(plan, kept, zero, asked))
+            })
+            .map_err(LoadError::Start)?;
+        match started.recv() {
+            Ok(()) => Ok(Self {
+                records,
+                stop,
+                thread,
+            }),
+            Err(_) => Err(result_of(thread).err().unwrap_or(LoadError::Stuck)),
+        }
+    }
+
+    /// How many requests have ended, well or badly.
+    pub fn records_so_far(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Blocks until `count` requests have ended.
+    ///
+    /// # Errors
+    /// When there are fewer after `limit`.
+    pub fn wait_for(&self, count: usize, limit: Duration) -> Result<(), LoadError> {
+        match self.records.wait_for(count, limit) {
+            have if have < count => Err(LoadError::TooFew {
+                have,
+                wanted: count,
+                limit,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Sends nothing more, lets what is in flight end, and returns all records, sorted by `at`.
+    ///
+    /// # Errors
+    /// When the load itself failed or ended early, so that the records would say too little.
+    pub fn stop(self) -> Result<Vec<Record>, LoadError> {
+        // It may have ended by itself; its result says so.
+        let _ = self.stop.send(());
+        result_of(self.thread)?;
+        match self.records.take_own_failure() {
+            Some(error) => Err(LoadError::Own(error)),
+            None => Ok(self.records.take()),
+        }
+    }
+}
+
+/// Asks once, on a connection of its own, and blocks; an answer of any status is an answer.
+///
+/// # Errors
+/// When the namespace cannot be entered, or there is no whole answer within `timeout`.
+pub fn get(
+    namespace: &Namespace,
+    address: SocketAddr,
+    path: &str,
+    timeout: Duration,
+) -> Result<Answer, LoadError> {
+    let ask = || {
+        let runtime = runtime_in(namespace).map_err(LoadError::Start)?;
+        let exchange = async { request::once(address, request::get(path)?).await };
+        let result = runtime
+            .block_on(async { tokio::time::timeout(timeout, exchange).await })
+            .unwrap_or(Err(Fault::Server(Outcome::Timeout)));
+        let no_answer = |outcome| LoadError::NoAnswer {
+            path: path.into(),
+            outcome,
+        };
+        match result {
+            Ok(answer) if answer.cut() => Err(no_answer(answer.outcome)),
+            Ok(answer) => Ok(answer),
+            Err(Fault::Server(outcome)) => Err(no_answer(outcome)),
+            Err(Fault::Own(error)) => Err(LoadError::Own(error)),
+        }
+    };
+    // A thread for the namespace: the caller stays where it is.
+    thread::scope(|scope| scope.spawn(ask).join()).unwrap_or(Err(LoadError::Stuck))
+}
+
+fn result_of(thread: JoinHandle<Result<(), LoadError>>) -> Result<(), LoadError> {
+    thread.join().unwrap_or(Err(LoadError::Stuck))
+}
+
+/// For the calling thread, which is in the namespace from now on.
+fn runtime_in(namespace: &Namespace) -> io::Result<Runtime> {
+    namespace.enter()?;
+    Builder::new_current_thread().enable_all().build()
+}
+
+fn raise_open_files() -> io::Result<()> {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    Ok(setrlimit(Resource::Nofile, limit)?)
+}
+
+async fn run(
+    plan: Plan,
+    records: Arc<Records>,
+    zero: Instant,
+    asked: oneshot::Receiver<()>,
+) -> Result<(), LoadError> {
+    let (stop, stopping) = watch::channel(false);
+    let client = Client {
+        plan: Arc::new(plan),
+        records,
+        zero,
+        stop: stopping,
+    };
+    let mut clients = spawn_all(&client);
+    let ended = tokio::select! {
+        // An error means that the handle was dropped: stop as well.
+        _ = asked => Ok(()),
+        () = client.records.full.notified() => Err(LoadError::Limit("the most records")),
+        () = tokio::time::sleep(client.plan.longest) => Err(LoadError::Limit("the longest time")),
+    };
+    stop.send_replace(true);
+    let all = async {
+        while let Some(ended) = clients.join_next().await {
+            ended.map_err(|_| LoadError::Stuck)?;
+        }
+        Ok(())
+    };
+    let joined = tokio::time::timeout(client.plan.timeout + LEEWAY, all).await;
+    ended.and(joined.unwrap_or(Err(LoadError::Stuck)))
+}
+
+fn spawn_all(client: &Client) -> JoinSet<()> {
+    let mut clients = JoinSet::new();
+    let plan = &client.plan;
+    if plan.rate > 0 {
+        clients.spawn(open_loop::run(client.clone()));
+    }
+    for index in 0..plan.keep_alive {
+        clients.spawn(keep_alive::run(client.clone(), index));
+    }
+    for index in 0..plan.slow {
+        clients.spawn(slow::run(client.clone(), index));
+    }
+    for index in 0..plan.uploads {
+        clients.spawn(upload::run(client.clone(), index));
+    }
+    for _ in 0..plan.events {
+        clients.spawn(events::run(client.clone()));
+    }
+    for _ in 0..plan.web_sockets {
+        clients.spawn(web_socket::run(client.clone()));
+    }
+    clients
+}

@@ -1,0 +1,69 @@
+//! New connections at a fixed rate, whatever the answers do.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::client::Client;
+use super::request;
+use crate::record::{Kind, Outcome};
+
+/// Requests in flight at once; one more would be a failure of any real load balancer, too.
+const MOST_IN_FLIGHT: usize = 5000;
+
+/// Sends the nth request at n/rate: a stall delays none, and hides none (coordinated omission).
+pub(super) async fn run(client: Client) {
+    let start = Instant::now();
+    let room = Arc::new(Semaphore::new(MOST_IN_FLIGHT));
+    let mut requests = JoinSet::new();
+    for number in 0.. {
+        let at = start + intended(number, client.plan.rate);
+        tokio::select! {
+            biased;
+            () = client.stopped() => break,
+            () = tokio::time::sleep_until(at.into()) => {}
+        }
+        match Arc::clone(&room).try_acquire_owned() {
+            Ok(permit) => {
+                let client = client.clone();
+                requests.spawn(async move {
+                    send(&client, at).await;
+                    drop(permit);
+                });
+            }
+            Err(_) => client.record(Kind::New, at, Outcome::Timeout, None),
+        }
+        while requests.try_join_next().is_some() {}
+        // When late, every request is due at once: the ones in flight need their turn.
+        tokio::task::yield_now().await;
+    }
+    while requests.join_next().await.is_some() {}
+}
+
+fn intended(number: u64, rate: u32) -> Duration {
+    Duration::from_nanos(number.saturating_mul(1_000_000_000) / u64::from(rate.max(1)))
+}
+
+async fn send(client: &Client, at: Instant) {
+    let exchange = async {
+        let request = request::get(&client.plan.path)?;
+        request::once(client.plan.address, request).await
+    };
+    let result = client.within(at, Duration::ZERO, exchange).await;
+    client.ended(Kind::New, at, &result).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_due_at_multiples_of_the_interval() {
+        assert_eq!(intended(0, 200), Duration::ZERO);
+        assert_eq!(intended(1, 200), Duration::from_millis(5));
+        assert_eq!(intended(3, 3), Duration::from_secs(1));
+        assert_eq!(intended(1, 3), Duration::from_nanos(333_333_333));
+    }
+}

@@ -1,0 +1,224 @@
+//! One HTTP/1.1 exchange, and what to call its end.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::header::{CONNECTION, HOST, HeaderMap};
+use hyper::{Request, Response, Version};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+
+use crate::record::Outcome;
+
+pub(super) type Body = UnsyncBoxBody<Bytes, Infallible>;
+
+/// An answer, at least its head.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// The run that gave it (`x-flipless-run`), when the server says so.
+    pub run: Option<String>,
+    /// All headers.
+    pub headers: HeaderMap,
+    /// The body, as far as it came.
+    pub body: Bytes,
+    /// Ok for a whole 2xx answer.
+    pub outcome: Outcome,
+    /// Whether the server announced that it closes the connection.
+    pub(super) closes: bool,
+}
+
+impl Answer {
+    /// Whether the body did not come to its end.
+    pub(super) fn cut(&self) -> bool {
+        !matches!(self.outcome, Outcome::Ok | Outcome::Status(_))
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// What a client of the server would see.
+    Server(Outcome),
+    /// This machine's own trouble, such as no more descriptors or ports.
+    Own(io::Error),
+}
+
+/// One connection. Dropped, it is closed at once, whatever is in flight.
+pub(super) struct Connection {
+    sender: SendRequest<Body>,
+    driver: JoinHandle<hyper::Result<()>>,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+impl Connection {
+    pub(super) async fn open(address: SocketAddr) -> Result<Self, Fault> {
+        let stream = connect(address).await?;
+        let (sender, driver) = http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| fault_of(&error, Outcome::Closed))?;
+        Ok(Self {
+            sender,
+            driver: tokio::spawn(driver),
+        })
+    }
+
+    /// Sends without a look at the connection's health, as most clients do; never sends twice.
+    pub(super) async fn head(
+        &mut self,
+        request: Request<Body>,
+    ) -> Result<Response<Incoming>, Fault> {
+        let answer = match self.sender.ready().await {
+            Ok(()) => self.sender.send_request(request).await,
+            Err(error) => Err(error),
+        };
+        match answer {
+            Ok(answer) => Ok(answer),
+            // Only the driver knows how a connection ended that was idle.
+            Err(error) if error.is_closed() => Err(match (&mut self.driver).await {
+                Ok(Err(cause)) => fault_of(&cause, Outcome::Closed),
+                Ok(Ok(())) | Err(_) => Fault::Server(Outcome::Closed),
+            }),
+            Err(error) => Err(fault_of(&error, Outcome::Closed)),
+        }
+    }
+
+    pub(super) async fn exchange(&mut self, request: Request<Body>) -> Result<Answer, Fault> {
+        let (head, body) = self.head(request).await?.into_parts();
+        let (body, end) = read(body).await?;
+        let outcome = match end {
+            Outcome::Ok => outcome_of_status(head.status.as_u16()),
+            cut => cut,
+        };
+        Ok(Answer {
+            status: head.status.as_u16(),
+            run: run_of(&head.headers),
+            closes: closes(head.version, &head.headers),
+            headers: head.headers,
+            body,
+            outcome,
+        })
+    }
+}
+
+/// A GET on a kept connection; [`once`] makes it the only one.
+pub(super) fn get(path: &str) -> Result<Request<Body>, Fault> {
+    build(Request::get(path), Empty::new().boxed_unsync())
+}
+
+pub(super) fn build(
+    head: hyper::http::request::Builder,
+    body: Body,
+) -> Result<Request<Body>, Fault> {
+    head.header(HOST, "localhost")
+        .body(body)
+        .map_err(|error| Fault::Own(io::Error::new(ErrorKind::InvalidInput, error)))
+}
+
+/// One request on its own connection.
+pub(super) async fn once(address: SocketAddr, mut request: Request<Body>) -> Result<Answer, Fault> {
+    request
+        .headers_mut()
+        .insert(CONNECTION, hyper::header::HeaderValue::from_static("close"));
+    Connection::open(address).await?.exchange(request).await
+}
+
+pub(super) async fn connect(address: SocketAddr) -> Result<TcpStream, Fault> {
+    let stream = TcpStream::connect(address)
+        .await
+        .map_err(|error| fault_of_io(error, Outcome::Closed))?;
+    // Small requests are not to wait for an acknowledgement (tcp(7)); a dead socket says so later.
+    let _ = stream.set_nodelay(true);
+    Ok(stream)
+}
+
+/// What came of the body, and how it ended.
+async fn read(mut body: Incoming) -> Result<(Bytes, Outcome), Fault> {
+    let mut whole = Vec::new();
+    while let Some(frame) = body.frame().await {
+        match frame {
+            Ok(frame) => whole.extend_from_slice(frame.data_ref().map_or(&[], |data| data)),
+            Err(error) => match fault_of(&error, Outcome::Truncated) {
+                Fault::Server(outcome) => return Ok((whole.into(), outcome)),
+                own @ Fault::Own(_) => return Err(own),
+            },
+        }
+    }
+    Ok((whole.into(), Outcome::Ok))
+}
+
+pub(super) fn outcome_of_status(status: u16) -> Outcome {
+    match status {
+        200..300 => Outcome::Ok,
+        other => Outcome::Status(other),
+    }
+}
+
+pub(super) fn run_of(headers: &HeaderMap) -> Option<String> {
+    let run = headers.get("x-flipless-run")?.to_str().ok()?;
+    Some(run.to_owned())
+}
+
+/// RFC 9112, 9.3: `close` ends the connection, and HTTP/1.0 does without `keep-alive`.
+fn closes(version: Version, headers: &HeaderMap) -> bool {
+    let has = |option: &str| {
+        let values = headers.get_all(CONNECTION).iter();
+        values
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .any(|token| token.trim().eq_ignore_ascii_case(option))
+    };
+    has("close") || (version == Version::HTTP_10 && !has("keep-alive"))
+}
+
+/// Looks for the system's error behind hyper's; `end` is what an early end of the connection means.
+pub(super) fn fault_of(error: &hyper::Error, end: Outcome) -> Fault {
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        if let Some(io) = inner.downcast_ref::<io::Error>() {
+            let copy = match io.raw_os_error() {
+                Some(code) => io::Error::from_raw_os_error(code),
+                None => io::Error::new(io.kind(), io.to_string()),
+            };
+            return fault_of_io(copy, end);
+        }
+        cause = inner.source();
+    }
+    // Not HTTP at all: something answered, but no whole answer.
+    Fault::Server(if error.is_parse() {
+        Outcome::Truncated
+    } else {
+        end
+    })
+}
+
+pub(super) fn fault_of_io(error: io::Error, end: Outcome) -> Fault {
+    Fault::Server(match error.kind() {
+        // Unreachable: while the instance boots, not even its loopback is up.
+        ErrorKind::ConnectionRefused
+        | ErrorKind::NetworkUnreachable
+        | ErrorKind::HostUnreachable => Outcome::Refused,
+        ErrorKind::ConnectionReset
+        | ErrorKind::ConnectionAborted
+        | ErrorKind::BrokenPipe
+        | ErrorKind::NotConnected => Outcome::Reset,
+        ErrorKind::UnexpectedEof => end,
+        ErrorKind::InvalidData | ErrorKind::InvalidInput => Outcome::Truncated,
+        ErrorKind::TimedOut => Outcome::Timeout,
+        _ => return Fault::Own(error),
+    })
+}

@@ -1,0 +1,22 @@
+//! Requests that take seconds, always some in flight.
+
+use std::time::{Duration, Instant};
+
+use super::client::Client;
+use super::request;
+use crate::record::Kind;
+
+const TAKES: Duration = Duration::from_millis(1500);
+
+/// Client `index` of `count`, which begin apart so that some are always near their end.
+pub(super) async fn run(client: Client, index: usize) {
+    let share = index as f64 / client.plan.slow.max(1) as f64;
+    client.pause(TAKES.mul_f64(share)).await;
+    let path = format!("/slow?ms={}", TAKES.as_millis());
+    while !client.is_stopping() {
+        let at = Instant::now();
+        let exchange = async { request::once(client.plan.address, request::get(&path)?).await };
+        let result = client.within(at, TAKES, exchange).await;
+        client.ended(Kind::Slow, at, &result).await;
+    }
+}

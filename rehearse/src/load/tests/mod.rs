@@ -1,0 +1,48 @@
+//! Every kind of client against servers that misbehave.
+
+#![allow(clippy::unwrap_used)]
+
+mod http;
+mod long;
+mod server;
+mod stalls;
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::{Load, LoadError, Namespace, Plan};
+use crate::record::{Outcome, Record};
+
+/// Enough for anything that happens at all, even on a busy machine.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// Runs `plan` until there are `count` records.
+fn records_of(plan: Plan, count: usize) -> Vec<Record> {
+    let load = Load::start(plan, Namespace::here(), Instant::now()).unwrap();
+    load.wait_for(count, LIMIT).unwrap();
+    assert!(load.records_so_far() >= count);
+    let records = load.stop().unwrap();
+    assert!(records.is_sorted_by_key(|record| record.at));
+    records
+}
+
+fn plan(address: SocketAddr) -> Plan {
+    Plan {
+        address,
+        keep_alive_pause: Duration::from_millis(20),
+        ..Plan::none()
+    }
+}
+
+fn outcomes(records: &[Record]) -> Vec<Outcome> {
+    records.iter().map(|record| record.outcome).collect()
+}
+
+/// How a single GET ends, none being a whole answer.
+fn single(address: SocketAddr, timeout: Duration) -> Option<Outcome> {
+    match super::get(&Namespace::here(), address, "/", timeout) {
+        Ok(_) => None,
+        Err(LoadError::NoAnswer { outcome, .. }) => Some(outcome),
+        Err(error) => panic!("{error}"),
+    }
+}

@@ -1,0 +1,141 @@
+//! WebSockets whose messages come back.
+
+use std::time::{Duration, Instant};
+
+use futures_util::{SinkExt, StreamExt};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{WebSocketStream, client_async};
+
+use super::client::Client;
+use super::request::{Fault, connect, fault_of_io, run_of};
+use crate::record::{Kind, Outcome};
+
+const BETWEEN: Duration = Duration::from_millis(100);
+
+type Socket = WebSocketStream<TcpStream>;
+
+/// What comes next from the server.
+enum Next {
+    Text(String),
+    /// It said goodbye; whether in peace.
+    Goodbye(Outcome),
+}
+
+/// One WebSocket after the other: a record a message, and one for an end that the server made.
+pub(super) async fn run(client: Client) {
+    while !client.is_stopping() {
+        let at = Instant::now();
+        match client.within(at, Duration::ZERO, open(&client)).await {
+            Ok((socket, run)) => talk(&client, socket, run).await,
+            Err(fault) => client.ended(Kind::WebSocket, at, &Err(fault)).await,
+        }
+    }
+}
+
+async fn open(client: &Client) -> Result<(Socket, Option<String>), Fault> {
+    let stream = connect(client.plan.address).await?;
+    let address = format!("ws://{}/echo", client.plan.address);
+    let (socket, answer) = client_async(address, stream).await.map_err(fault)?;
+    Ok((socket, run_of(answer.headers())))
+}
+
+async fn talk(client: &Client, mut socket: Socket, run: Option<String>) {
+    let mut last = Instant::now();
+    for number in 0_u64.. {
+        // An idle client hears the server's goodbye at once.
+        let end = tokio::select! {
+            () = tokio::time::sleep(BETWEEN) => None,
+            next = next(&mut socket) => Some(next),
+            () = client.stopped() => return leave(client, socket).await,
+        };
+        let end = match end {
+            Some(end) => end,
+            None => {
+                last = Instant::now();
+                let echo = echo(&mut socket, number);
+                client.within(last, Duration::ZERO, echo).await
+            }
+        };
+        match end {
+            Ok(Next::Text(text)) => {
+                let right = text == number.to_string();
+                let outcome = if right {
+                    Outcome::Ok
+                } else {
+                    Outcome::Truncated
+                };
+                client.record(Kind::WebSocket, last, outcome, run.clone());
+                last = Instant::now();
+            }
+            Ok(Next::Goodbye(outcome)) => {
+                client.record(Kind::WebSocket, last, outcome, run);
+                return leave(client, socket).await;
+            }
+            Err(fault) => {
+                client.fault(Kind::WebSocket, last, &fault, run);
+                return client.rest().await;
+            }
+        }
+    }
+}
+
+/// A goodbye instead of the echo is no loss: the protocol tells the client that it was not read.
+async fn echo(socket: &mut Socket, number: u64) -> Result<Next, Fault> {
+    let sent = socket.send(Message::text(number.to_string())).await;
+    match (sent, next(socket).await) {
+        // What came before the connection broke counts, be it only a goodbye.
+        (_, Ok(next)) => Ok(next),
+        (Err(error), Err(_)) => Err(fault(error)),
+        (Ok(()), Err(fault)) => Err(fault),
+    }
+}
+
+async fn next(socket: &mut Socket) -> Result<Next, Fault> {
+    loop {
+        match socket.next().await {
+            Some(Ok(Message::Text(text))) => return Ok(Next::Text(text.to_string())),
+            Some(Ok(Message::Close(frame))) => {
+                let code = frame.map_or(CloseCode::Status, |frame| frame.code);
+                return Ok(Next::Goodbye(judge(code)));
+            }
+            Some(Ok(_)) => {}
+            Some(Err(error)) => return Err(fault(error)),
+            None => return Err(Fault::Server(Outcome::Closed)),
+        }
+    }
+}
+
+/// RFC 6455, 7.4.1: done, going away, none given; 1012 is a restart. All else is a failure.
+fn judge(code: CloseCode) -> Outcome {
+    match code {
+        CloseCode::Normal | CloseCode::Away | CloseCode::Status | CloseCode::Restart => Outcome::Ok,
+        _ => Outcome::Closed,
+    }
+}
+
+/// Says goodbye, or answers the server's, and lets it hang up first (RFC 6455, 7.1.1).
+async fn leave(client: &Client, mut socket: Socket) {
+    let goodbye = async {
+        // Already said when it was the server's.
+        let _ = socket.close(None).await;
+        while let Some(Ok(_)) = socket.next().await {}
+    };
+    // Whatever happens now, the client lost nothing.
+    let _ = tokio::time::timeout(client.plan.timeout, goodbye).await;
+}
+
+fn fault(error: Error) -> Fault {
+    match error {
+        Error::Io(error) => fault_of_io(error, Outcome::Closed),
+        Error::Http(answer) => Fault::Server(Outcome::Status(answer.status().as_u16())),
+        Error::ConnectionClosed
+        | Error::AlreadyClosed
+        | Error::Protocol(
+            ProtocolError::ResetWithoutClosingHandshake | ProtocolError::HandshakeIncomplete,
+        ) => Fault::Server(Outcome::Closed),
+        _ => Fault::Server(Outcome::Truncated),
+    }
+}

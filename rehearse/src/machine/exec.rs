@@ -1,0 +1,62 @@
+//! Runs a command inside a container, in all of its namespaces.
+
+use std::fs::File;
+use std::io::{self, Read, Seek};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitStatus, Stdio};
+
+use rustix::process::Pid;
+
+use super::command::{Command, Output};
+
+/// `timeout`'s exit status when it had to kill (timeout(1)).
+const TIMED_OUT: i32 = 124;
+
+pub(super) fn run(leader: Pid, command: &Command) -> io::Result<Output> {
+    // Files, not pipes: a process that the command leaves behind keeps a pipe open for ever.
+    let (mut stdout, mut stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
+    let status = std::process::Command::new("timeout")
+        .arg("--kill-after=5")
+        .arg(command.deadline.as_secs_f64().to_string())
+        .args([
+            "nsenter",
+            "--all",
+            "--target",
+            &leader.as_raw_pid().to_string(),
+            "--",
+        ])
+        .args(["/usr/bin/env", "-i", "-C", &command.folder])
+        .args(
+            command
+                .environment
+                .iter()
+                .map(|(name, value)| format!("{name}={value}")),
+        )
+        .args(&command.words)
+        .stdin(Stdio::null())
+        .stdout(stdout.try_clone()?)
+        .stderr(stderr.try_clone()?)
+        .status()?;
+    if status.code() == Some(TIMED_OUT) {
+        let text = format!("{:?} ran longer than {:?}", command.words, command.deadline);
+        return Err(io::Error::new(io::ErrorKind::TimedOut, text));
+    }
+    Ok(Output {
+        status: code(status),
+        stdout: contents(&mut stdout)?,
+        stderr: contents(&mut stderr)?,
+    })
+}
+
+fn code(status: ExitStatus) -> i32 {
+    status
+        .code()
+        .unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
+}
+
+fn contents(file: &mut File) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    file.rewind()?;
+    file.read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}

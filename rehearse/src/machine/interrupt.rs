@@ -1,0 +1,82 @@
+//! Ctrl-C and SIGTERM take the machines along.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::process::{Pid, Signal, kill_process};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use super::place::Place;
+use crate::progress;
+
+/// A container that must not outlive this process.
+#[derive(Debug)]
+pub(super) struct Live {
+    pub place: Place,
+    /// What all of the container dies with, while it runs.
+    pub supervisor: Mutex<Option<Pid>>,
+}
+
+static LIVE: Mutex<Vec<Arc<Live>>> = Mutex::new(Vec::new());
+
+impl Live {
+    /// Notes a machine, so that an interruption removes it.
+    pub fn register(place: Place) -> Arc<Self> {
+        let live = Arc::new(Self {
+            place,
+            supervisor: Mutex::new(None),
+        });
+        lock(&LIVE).push(live.clone());
+        live
+    }
+
+    pub fn set_supervisor(&self, pid: Option<Pid>) {
+        *lock(&self.supervisor) = pid;
+    }
+
+    /// Kills the container at once.
+    pub fn kill(&self) {
+        if let Some(pid) = *lock(&self.supervisor) {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    }
+
+    /// Kills it and removes what it has on this host.
+    pub fn tear_down(&self) -> io::Result<()> {
+        self.kill();
+        lock(&LIVE).retain(|live| !std::ptr::eq(&**live, self));
+        self.place.remove()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // A panic elsewhere is no reason to leave a container behind.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// From now on, SIGINT, SIGTERM and SIGHUP tear all machines down and end the process with 128 and
+/// the signal's number.
+///
+/// # Errors
+/// When the signal handlers can't be installed.
+pub fn tear_down_on_signals() -> io::Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    std::thread::spawn(move || {
+        let Some(signal) = signals.forever().next() else {
+            return;
+        };
+        progress::warning("Interrupted", "removing the instances");
+        let machines = lock(&LIVE).clone();
+        for machine in machines {
+            if let Err(error) = machine.tear_down() {
+                progress::failure(
+                    "Left",
+                    format!("{}: {error}", machine.place.folder.display()),
+                );
+            }
+        }
+        std::process::exit(128 + signal);
+    });
+    Ok(())
+}

@@ -1,0 +1,313 @@
+//! A machine: a container with its own systemd, file system and network, gone when dropped.
+//!
+//! What it changes goes to an overlay's upper directory, which stays over its reboots. The overlay
+//! is mounted in a mount namespace of the container's own, and the container is killed with the
+//! thread that booted it: not even `kill -9` leaves anything running or mounted. The folder that
+//! is left then is removed by the next boot.
+
+mod command;
+mod exec;
+mod interrupt;
+mod place;
+mod wait;
+
+use std::cell::RefCell;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use rustix::process::Pid;
+
+pub use command::{Command, Instance, LONGEST, Output, SEARCH_PATH};
+pub use interrupt::tear_down_on_signals;
+pub use wait::wait_for;
+
+use crate::image::{Image, model};
+use interrupt::Live;
+use place::Place;
+
+/// A container boots in two seconds; a loaded machine may take much longer.
+const BOOT_DEADLINE: Duration = Duration::from_secs(90);
+const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(120);
+
+/// Why a machine is not there.
+#[derive(Debug, thiserror::Error)]
+pub enum MachineError {
+    /// A file or program of the host.
+    #[error("{0}: {1}{hint}", hint = disk_hint(.1))]
+    Host(String, #[source] io::Error),
+    /// It did not get up.
+    #[error("the instance did not boot: {reason}; its console's last lines:\n{console}{hint}", hint = overlay_hint(.console))]
+    Boot {
+        /// What was waited for.
+        reason: String,
+        /// The console's last lines.
+        console: String,
+    },
+    /// It did not go down for a reboot.
+    #[error("the instance did not shut down within {SHUTDOWN_DEADLINE:?}")]
+    Shutdown,
+}
+
+fn disk_hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull => {
+            "\nhint: free some space, or put the target directory elsewhere with CARGO_TARGET_DIR"
+        }
+        _ => "",
+    }
+}
+
+fn overlay_hint(console: &str) -> &'static str {
+    if console.contains("mount:") {
+        "\nhint: the target directory must be on a file system that an overlay can use, such as ext4, xfs or tmpfs: \
+         set CARGO_TARGET_DIR"
+    } else {
+        ""
+    }
+}
+
+/// A booted container.
+#[derive(Debug)]
+pub struct Machine {
+    live: Arc<Live>,
+    running: RefCell<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    supervisor: Child,
+    leader: Pid,
+}
+
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+impl Machine {
+    /// Boots a machine from `image`; its folder is made below `store` (normally
+    /// `target/rehearse/machines`), where what killed runs left is removed first.
+    ///
+    /// The container dies with the calling thread.
+    ///
+    /// # Errors
+    /// When it isn't up after 90 s; the error has the console's last lines.
+    pub fn boot(image: &Image, store: &Path) -> Result<Self, MachineError> {
+        let host = |error| MachineError::Host(store.display().to_string(), error);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("flipless-{}-{number}", std::process::id());
+        let place = Place::make(store, &name, &image.root).map_err(host)?;
+        let live = Live::register(place);
+        match start(&live, image) {
+            Ok(running) => Ok(Self {
+                live,
+                running: RefCell::new(running),
+            }),
+            Err(error) => {
+                let _ = live.tear_down();
+                Err(error)
+            }
+        }
+    }
+
+    /// Shuts down and boots again; what is on its disk stays.
+    ///
+    /// # Errors
+    /// When it doesn't go down within 120 s, or doesn't come up.
+    pub fn reboot(&self) -> Result<(), MachineError> {
+        // The answer may be lost: the manager goes down meanwhile.
+        let _ = self.run(&Command::new(["systemctl", "reboot", "--no-wall"]));
+        let mut running = self.running.borrow_mut();
+        let ended = wait_for(SHUTDOWN_DEADLINE, || {
+            running.supervisor.try_wait().ok().flatten()
+        });
+        if ended.is_none() {
+            return Err(MachineError::Shutdown);
+        }
+        self.live.set_supervisor(None);
+        *running = launch(&self.live, "")?;
+        Ok(())
+    }
+
+    /// The container's init, as a process of this host.
+    pub fn leader(&self) -> Pid {
+        self.running.borrow().leader
+    }
+
+    /// Its network namespace, for clients to enter.
+    ///
+    /// # Errors
+    /// When the machine is down.
+    pub fn network(&self) -> io::Result<File> {
+        File::open(format!("/proc/{}/ns/net", self.leader().as_raw_pid()))
+    }
+
+    /// The command that a developer enters it with.
+    pub fn enter_command(&self) -> String {
+        format!(
+            "nsenter --all --target {} -- /bin/bash",
+            self.leader().as_raw_pid()
+        )
+    }
+
+    /// The journal's last lines, of one unit or of all.
+    pub fn journal(&self, unit: Option<&str>, lines: usize) -> String {
+        let count = lines.to_string();
+        let mut command = Command::new([
+            "journalctl",
+            "--no-pager",
+            "-o",
+            "short-precise",
+            "-n",
+            &count,
+        ]);
+        command
+            .words
+            .extend(unit.map(|unit| format!("--unit={unit}")));
+        self.run(&command)
+            .map(|output| output.text())
+            .unwrap_or_default()
+    }
+}
+
+impl Instance for Machine {
+    fn run(&self, command: &Command) -> io::Result<Output> {
+        exec::run(self.leader(), command)
+    }
+
+    fn root(&self) -> PathBuf {
+        format!("/proc/{}/root", self.leader().as_raw_pid()).into()
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        self.live.kill();
+        let _ = self.running.borrow_mut().supervisor.wait();
+        self.live.set_supervisor(None);
+        if let Err(error) = self.live.tear_down() {
+            crate::progress::failure(
+                "Left",
+                format!("{}: {error}", self.live.place.folder.display()),
+            );
+        }
+    }
+}
+
+/// The first boot.
+fn start(live: &Live, image: &Image) -> Result<Running, MachineError> {
+    let setup = if image.bare {
+        let upper = live.place.folder.join("upper");
+        model::write(&upper, &image.root)
+            .map_err(|error| MachineError::Host(upper.display().to_string(), error))?;
+        model::SETUP
+    } else {
+        ""
+    };
+    launch(live, setup)
+}
+
+/// Starts systemd-nspawn and waits until its systemd has started everything.
+fn launch(live: &Live, setup: &str) -> Result<Running, MachineError> {
+    let console = live.place.folder.join("console.log");
+    let mut supervisor = spawn(&live.place, &console, setup)
+        .map_err(|error| MachineError::Host("systemd-nspawn".into(), error))?;
+    let pid = Pid::from_child(&supervisor);
+    live.set_supervisor(Some(pid));
+    match wait_until_up(&mut supervisor, pid) {
+        Ok(leader) => Ok(Running { supervisor, leader }),
+        Err(reason) => {
+            live.kill();
+            let _ = supervisor.wait();
+            live.set_supervisor(None);
+            let text = fs::read(&console).unwrap_or_default();
+            let console = crate::image::tail(&String::from_utf8_lossy(&text), 15);
+            Err(MachineError::Boot { reason, console })
+        }
+    }
+}
+
+fn spawn(place: &Place, console: &Path, setup: &str) -> io::Result<Child> {
+    let console = File::options().create(true).append(true).open(console)?;
+    std::process::Command::new("setpriv")
+        // systemd-nspawn's container outlives a killed systemd-nspawn. As process 1 of a namespace it
+        // takes all with it, and `unshare` takes it along (unshare(1), --kill-child).
+        .args([
+            "--pdeathsig",
+            "KILL",
+            "unshare",
+            "--mount",
+            "--propagation",
+            "private",
+        ])
+        .args(["--pid", "--mount-proc", "--kill-child=KILL"])
+        .args([
+            "sh",
+            "-c",
+            include_str!("launch.sh"),
+            "launch.sh",
+            &place.name,
+        ])
+        .arg(&place.folder)
+        .arg(setup)
+        .args(&place.groups)
+        // Debian's nspawn gives the guest the host's hybrid hierarchy; a systemd from 258 on
+        // knows only the unified one.
+        .env("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1")
+        .stdin(Stdio::null())
+        .stdout(console.try_clone()?)
+        .stderr(console)
+        // A Ctrl-C on the terminal is for us: we tear down in order.
+        .process_group(0)
+        .spawn()
+}
+
+/// Waits for the container's init, then for its answer that everything is started.
+fn wait_until_up(supervisor: &mut Child, pid: Pid) -> Result<Pid, String> {
+    let mut ended = None;
+    let leader = wait_for(BOOT_DEADLINE, || {
+        ended = supervisor.try_wait().ok().flatten();
+        if ended.is_some() {
+            Some(None)
+        } else {
+            find_leader(pid).map(Some)
+        }
+    });
+    let leader = match (leader.flatten(), ended) {
+        (Some(leader), _) => leader,
+        (None, Some(status)) => return Err(format!("systemd-nspawn ended with {status}")),
+        (None, None) => return Err(format!("no init after {BOOT_DEADLINE:?}")),
+    };
+    let question = Command::new(["systemctl", "is-system-running", "--wait"]).within(BOOT_DEADLINE);
+    let mut answer = String::new();
+    wait_for(BOOT_DEADLINE, || {
+        answer = exec::run(leader, &question)
+            .map_or_else(|error| error.to_string(), |output| output.text());
+        matches!(answer.as_str(), "running" | "degraded").then_some(())
+    })
+    .ok_or_else(|| format!("systemctl is-system-running says: {answer}"))?;
+    Ok(leader)
+}
+
+/// The container's init, once it runs systemd: `unshare` is the parent of systemd-nspawn, which is
+/// its parent.
+fn find_leader(supervisor: Pid) -> Option<Pid> {
+    let processes = fs::read_dir("/proc").ok()?.flatten();
+    let mut pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let leader = pids.find(|pid| {
+        let grandparent = parent(*pid).and_then(parent);
+        let program = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+        grandparent == Some(supervisor.as_raw_pid()) && program.ends_with("systemd/systemd")
+    })?;
+    Pid::from_raw(leader)
+}
+
+fn parent(pid: i32) -> Option<i32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix("PPid:")?.trim().parse().ok())
+}

@@ -1,0 +1,26 @@
+//! cargo-style status lines on standard error.
+
+use anstyle::{AnsiColor, Style};
+
+const GOOD: Style = AnsiColor::Green.on_default().bold();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const NOTE: Style = AnsiColor::Yellow.on_default().bold();
+
+/// `   Building image bookworm`
+pub fn status(verb: &str, what: impl std::fmt::Display) {
+    line(GOOD, verb, what);
+}
+
+/// A status line for what went wrong.
+pub fn failure(verb: &str, what: impl std::fmt::Display) {
+    line(BAD, verb, what);
+}
+
+/// A status line for what is worth knowing.
+pub fn warning(verb: &str, what: impl std::fmt::Display) {
+    line(NOTE, verb, what);
+}
+
+fn line(style: Style, verb: &str, what: impl std::fmt::Display) {
+    anstream::eprintln!("{style}{verb:>12}{style:#} {what}");
+}

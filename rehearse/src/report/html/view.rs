@@ -1,0 +1,151 @@
+//! A run as the page shows it.
+
+use minijinja::Environment;
+use serde::Serialize;
+
+use super::render;
+use crate::{
+    record::Phase,
+    report::{Run, format, svg::Chart, timeline::Timeline},
+    summary::{Failures, Latency},
+};
+
+/// A run as the page's text has it.
+#[derive(Serialize)]
+pub struct View {
+    id: String,
+    name: String,
+    front: String,
+    ok: bool,
+    sentence: String,
+    reasons: Vec<String>,
+    requests: String,
+    failed: String,
+    deploy_seconds: String,
+    steady: [String; 4],
+    deploy: [String; 4],
+    change: [String; 4],
+    phases: Vec<PhaseRow>,
+    svg: String,
+}
+
+#[derive(Serialize)]
+struct PhaseRow {
+    name: String,
+    start: String,
+    length: String,
+}
+
+/// What `timeline.svg` shows.
+#[derive(Serialize)]
+struct Picture<'a> {
+    id: &'a str,
+    title: String,
+    c: &'a Chart,
+}
+
+/// Puts a run into words and numbers, with its picture drawn on the scenario's scale.
+pub fn view(
+    id: String,
+    run: &Run,
+    timeline: &Timeline,
+    chart: &Chart,
+    templates: &Environment,
+) -> View {
+    let name = format::front(&run.front);
+    let title = format!("Timeline of {}, {name}", run.scenario);
+    let svg = render(
+        templates,
+        "timeline.svg",
+        &Picture {
+            id: &id,
+            title,
+            c: chart,
+        },
+    );
+    let (steady, deploy) = (
+        values(run.summary.steady.as_ref()),
+        values(run.summary.deploy.as_ref()),
+    );
+    View {
+        svg,
+        id,
+        name,
+        front: run.front.clone(),
+        ok: run.ok,
+        sentence: sentence(run, timeline),
+        reasons: run.reasons.clone(),
+        requests: format::count(run.summary.requests),
+        failed: format::count(run.summary.failed),
+        deploy_seconds: format::seconds(run.deploy_seconds),
+        steady: steady.map(format::ms),
+        deploy: deploy.map(format::ms),
+        change: std::array::from_fn(|index| format::change(steady[index], deploy[index])),
+        phases: run
+            .phases
+            .iter()
+            .map(|phase| phase_row(phase, run))
+            .collect(),
+    }
+}
+
+fn phase_row(phase: &Phase, run: &Run) -> PhaseRow {
+    let start = phase.start.as_secs_f64() - run.deploy.start.as_secs_f64();
+    PhaseRow {
+        name: phase.name.clone(),
+        start: format!("{start:.2}").replace('-', "−"),
+        length: format::duration(phase.end.saturating_sub(phase.start)),
+    }
+}
+
+/// p50, p99, p99.9 and the maximum in milliseconds; not numbers where nothing was answered.
+fn values(latency: Option<&Latency>) -> [f64; 4] {
+    latency.map_or([f64::NAN; 4], |latency| {
+        [
+            latency.p50_ms,
+            latency.p99_ms,
+            latency.p999_ms,
+            latency.max_ms,
+        ]
+    })
+}
+
+/// What the clients saw, in a sentence.
+fn sentence(run: &Run, timeline: &Timeline) -> String {
+    let summary = &run.summary;
+    let requests = format::count(summary.requests);
+    if summary.failed == 0 {
+        return format!("None of {requests} requests failed.");
+    }
+    format!(
+        "{} of {requests} requests failed ({}), over {}: {}.",
+        format::count(summary.failed),
+        format::share(summary.failed, summary.requests),
+        format::duration(timeline.failing()),
+        kinds(&summary.kinds),
+    )
+}
+
+/// The failures by kind, without those that did not occur.
+fn kinds(kinds: &Failures) -> String {
+    let Failures {
+        refused,
+        reset,
+        closed,
+        timeout,
+        status,
+        truncated,
+    } = kinds;
+    let named = [
+        (refused, "refused"),
+        (reset, "reset"),
+        (closed, "closed without an answer"),
+        (timeout, "timed out"),
+        (status, "not 2xx"),
+        (truncated, "truncated"),
+    ];
+    let some = named.into_iter().filter(|(count, _)| **count > 0);
+    some.map(|(count, name)| format!("{} {name}", format::count(*count)))
+        .collect::<Vec<_>>()
+        .join(", ")
+}

@@ -1,0 +1,49 @@
+//! The result for machines.
+
+use serde::Serialize;
+
+use super::{Rehearsal, Run};
+use crate::summary::Summary;
+
+#[derive(Serialize)]
+struct Document<'a> {
+    image: &'a str,
+    systemd: &'a str,
+    nginx: &'a str,
+    /// The front of all runs; null if they differ.
+    front: Option<&'a str>,
+    runs: Vec<Entry<'a>>,
+}
+
+#[derive(Serialize)]
+struct Entry<'a> {
+    scenario: &'a str,
+    front: &'a str,
+    #[serde(flatten)]
+    summary: &'a Summary,
+    deploy_seconds: f64,
+    ok: bool,
+}
+
+/// One object, as `rehearse --json` prints it.
+pub fn json(rehearsal: &Rehearsal) -> String {
+    let first = rehearsal.runs.first().map(|run| run.front.as_str());
+    let document = Document {
+        image: &rehearsal.image,
+        systemd: &rehearsal.systemd,
+        nginx: &rehearsal.nginx,
+        front: first.filter(|first| rehearsal.runs.iter().all(|run| run.front == *first)),
+        runs: rehearsal.runs.iter().map(entry).collect(),
+    };
+    serde_json::to_string_pretty(&document).expect("strings and numbers can be written")
+}
+
+fn entry(run: &Run) -> Entry<'_> {
+    Entry {
+        scenario: &run.scenario,
+        front: &run.front,
+        summary: &run.summary,
+        deploy_seconds: run.deploy_seconds,
+        ok: run.ok,
+    }
+}

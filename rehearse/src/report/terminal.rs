@@ -1,0 +1,124 @@
+//! The result on a terminal.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+
+use super::{Rehearsal, Run, format};
+use crate::summary::Latency;
+
+const COLUMNS: [&str; 8] = [
+    "scenario",
+    "front",
+    "requests",
+    "failed",
+    "steady p99.9",
+    "deploy p99.9",
+    "deployment",
+    "verdict",
+];
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+const GOOD: Style = AnsiColor::Green.on_default().bold();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+
+/// Writes a table with a verdict per run, and each run's reasons below it.
+///
+/// It writes colours: hand it `anstream::stdout()`, which leaves them out where they are not wanted.
+/// Fails only as the writer does.
+pub fn terminal(rehearsal: &Rehearsal, out: &mut impl Write) -> io::Result<()> {
+    let Rehearsal {
+        image,
+        systemd,
+        nginx,
+        runs,
+    } = rehearsal;
+    writeln!(
+        out,
+        "{DIM}image {}, systemd {}, nginx {}{DIM:#}\n",
+        plain(image),
+        plain(systemd),
+        plain(nginx)
+    )?;
+    let rows: Vec<_> = runs.iter().map(cells).collect();
+    let widths = widths(&rows);
+    row(out, &COLUMNS.map(String::from), &widths, BOLD, BOLD)?;
+    for (run, cells) in runs.iter().zip(&rows) {
+        let verdict = if run.ok { GOOD } else { BAD };
+        row(out, cells, &widths, Style::new(), verdict)?;
+        for reason in &run.reasons {
+            writeln!(out, "  {DIM}{}{DIM:#}", plain(reason))?;
+        }
+    }
+    writeln!(out)?;
+    for total in rehearsal.totals() {
+        let verdict = if total.passed == total.runs {
+            GOOD
+        } else {
+            BAD
+        };
+        let (failed, requests) = (format::count(total.failed), format::count(total.requests));
+        let (name, passed, runs) = (plain(&format::front(total.front)), total.passed, total.runs);
+        writeln!(
+            out,
+            "{verdict}{name}{verdict:#}: {passed} of {runs} passed, {failed} of {requests} requests failed"
+        )?;
+    }
+    Ok(())
+}
+
+fn cells(run: &Run) -> [String; 8] {
+    let Run { summary, .. } = run;
+    [
+        plain(&run.scenario),
+        plain(&run.front),
+        format::count(summary.requests),
+        format::count(summary.failed),
+        p999(summary.steady.as_ref()),
+        p999(summary.deploy.as_ref()),
+        format::seconds(run.deploy_seconds),
+        if run.ok { "ok" } else { "FAILED" }.into(),
+    ]
+}
+
+fn p999(latency: Option<&Latency>) -> String {
+    latency.map_or_else(
+        || "–".into(),
+        |latency| format!("{} ms", format::ms(latency.p999_ms)),
+    )
+}
+
+fn widths(rows: &[[String; 8]]) -> [usize; 8] {
+    let mut widths = COLUMNS.map(|column| column.chars().count());
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    widths
+}
+
+/// Names to the left, numbers to the right, the verdict last.
+fn row(
+    out: &mut impl Write,
+    cells: &[String; 8],
+    widths: &[usize; 8],
+    style: Style,
+    verdict: Style,
+) -> io::Result<()> {
+    let [numbers @ .., last] = cells;
+    for (index, (cell, width)) in numbers.iter().zip(widths).enumerate() {
+        match index {
+            0 | 1 => write!(out, "{style}{cell:width$}{style:#}  ")?,
+            _ => write!(out, "{style}{cell:>width$}{style:#}  ")?,
+        }
+    }
+    writeln!(out, "{verdict}{last}{verdict:#}")
+}
+
+/// Names and reasons may quote what a server or a file said: none of it may move the cursor.
+fn plain(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}

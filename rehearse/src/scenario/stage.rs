@@ -1,0 +1,208 @@
+//! An instance in a scenario: what scenarios do, and what verdicts ask.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use super::{Check, ScenarioError, Setting};
+use crate::engine::{Deployment, Engine};
+use crate::load::{self, Answer, Namespace};
+use crate::machine::{Command, Instance, Machine, wait_for};
+
+/// What the quick clients ask for.
+pub(super) const PATH: &str = "/health";
+/// How long a condition may take to come true.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long one question may take.
+const ANSWER: Duration = Duration::from_secs(10);
+const STATUS: &str = "/opt/flipless/bin/flipless status --json";
+
+/// An instance with its engine.
+#[derive(Debug)]
+pub struct Stage {
+    /// EB's engine, and through it the instance.
+    pub engine: Engine<Machine>,
+    /// What the rehearsal was asked for.
+    pub setting: Setting,
+    /// What EB did under load.
+    pub deployments: Vec<Deployment>,
+    /// What the scenario itself found.
+    pub checks: Vec<Check>,
+}
+
+/// What `flipless status --json` says; nothing on an instance without flipless.
+#[derive(Debug, Clone)]
+pub(super) struct Status(serde_json::Value);
+
+impl Status {
+    fn text(&self, pointer: &str) -> Option<String> {
+        Some(self.0.pointer(pointer)?.as_str()?.to_owned())
+    }
+
+    /// The run that is current.
+    pub fn run(&self) -> Option<String> {
+        self.text("/current/run")
+    }
+
+    /// Its unit.
+    pub fn unit(&self) -> Option<String> {
+        self.text("/current/unit")
+    }
+
+    /// Its release.
+    pub fn release(&self) -> Option<String> {
+        self.text("/current/release")
+    }
+
+    /// The front mode; `stock` without flipless.
+    pub fn front(&self) -> String {
+        self.text("/front/mode").unwrap_or_else(|| "stock".into())
+    }
+
+    /// Whether a run is staged.
+    pub fn is_staged(&self) -> bool {
+        self.0
+            .pointer("/staged")
+            .is_some_and(|staged| !staged.is_null())
+    }
+
+    /// Whether flipless is installed.
+    pub fn is_there(&self) -> bool {
+        self.0.is_object()
+    }
+}
+
+impl Stage {
+    pub(super) fn new(engine: Engine<Machine>, setting: Setting) -> Self {
+        Self {
+            engine,
+            setting,
+            deployments: Vec::new(),
+            checks: Vec::new(),
+        }
+    }
+
+    /// Deploys a bundle, which must succeed.
+    pub fn deploy(&mut self, bundle: &Path) -> Result<(), ScenarioError> {
+        let deployment = self.engine.deploy(bundle);
+        self.succeed(deployment)
+    }
+
+    /// Keeps `deployment`; its failure is the scenario's.
+    pub fn succeed(&mut self, mut deployment: Deployment) -> Result<(), ScenarioError> {
+        let outcome = std::mem::replace(&mut deployment.outcome, Ok(()));
+        let kind = deployment.kind.to_string();
+        self.deployments.push(deployment);
+        outcome.map_err(|error| ScenarioError::Deployment(kind, error))
+    }
+
+    /// Keeps `deployment`, which had to fail, and to say why in the hooks' log.
+    pub fn refused(&mut self, deployment: Deployment, reason: &str) -> Result<(), ScenarioError> {
+        let (kind, failed) = (deployment.kind.to_string(), deployment.outcome.is_err());
+        self.deployments.push(deployment);
+        if !failed {
+            return Err(ScenarioError::NotRefused(kind));
+        }
+        let log = self.say("tail -n 60 /var/log/eb-hooks.log");
+        let detail = format!("{reason:?} in eb-hooks.log: {log}");
+        self.check("the hooks' log says why", log.contains(reason), detail);
+        let staged = self.status().is_staged();
+        self.check("nothing stays staged", !staged, "`flipless status`");
+        Ok(())
+    }
+
+    /// Adds something that had to be so.
+    pub fn check(&mut self, name: &'static str, ok: bool, detail: impl Into<String>) {
+        self.checks.push(Check::new(name, ok, detail));
+    }
+
+    /// Waits until `condition` holds; a check that fails if it never does.
+    pub fn wait(&mut self, name: &'static str, condition: impl Fn(&Self) -> bool) {
+        let held = wait_for(PATIENCE, || condition(self).then_some(())).is_some();
+        self.check(name, held, format!("within {} s", PATIENCE.as_secs()));
+    }
+
+    /// What a command on the instance prints.
+    pub fn say(&self, line: &str) -> String {
+        let output = self.engine.instance().run(&Command::shell(line));
+        output.map_or_else(
+            |error| error.to_string(),
+            |output| output.stdout.trim().to_owned(),
+        )
+    }
+
+    /// A command on the instance that must succeed.
+    pub fn must(&self, line: &str) -> Result<(), ScenarioError> {
+        let failed = |why: String| ScenarioError::Command(line.to_owned(), why);
+        let output = self
+            .engine
+            .instance()
+            .run(&Command::shell(line))
+            .map_err(|error| failed(error.to_string()))?;
+        if output.succeeded() {
+            Ok(())
+        } else {
+            Err(failed(output.text()))
+        }
+    }
+
+    /// A unit's main process; `0` if it has none.
+    pub fn main_pid(&self, unit: &str) -> String {
+        self.say(&format!("systemctl show --value -p MainPID {unit}"))
+    }
+
+    pub(super) fn namespace(&self) -> Result<Namespace, ScenarioError> {
+        let leader = self.engine.instance().leader().as_raw_nonzero().get();
+        Ok(Namespace::of(leader.unsigned_abs())?)
+    }
+
+    /// One request, apart from the load.
+    pub fn get(&self, path: &str) -> Result<Answer, ScenarioError> {
+        let address = SocketAddr::from(([127, 0, 0, 1], 80));
+        Ok(load::get(&self.namespace()?, address, path, ANSWER)?)
+    }
+
+    /// The request of the quick clients.
+    pub fn ask(&self) -> Result<Answer, ScenarioError> {
+        self.get(PATH)
+    }
+
+    /// Whether the server has what the other kinds of clients ask for: the demonstration server. An
+    /// application may answer everything with the same page.
+    pub(super) fn serves_long_requests(&self) -> Result<bool, ScenarioError> {
+        let slow = self.get("/slow?ms=1")?.status;
+        let other = self.get("/no-such-page")?.status;
+        let events = self.get("/stream?count=2&ms=1")?;
+        let counted = String::from_utf8_lossy(&events.body)
+            .matches("data:")
+            .count();
+        Ok(slow == 200 && other == 404 && counted >= 2)
+    }
+
+    pub(super) fn wait_until_serving(&self) -> Result<(), ScenarioError> {
+        let mut last = String::from("no answer");
+        let answered = wait_for(PATIENCE, || match self.ask() {
+            Ok(answer) if answer.status == 200 => Some(()),
+            Ok(answer) => {
+                last = format!("status {}", answer.status);
+                None
+            }
+            Err(error) => {
+                last = error.to_string();
+                None
+            }
+        });
+        answered.ok_or(ScenarioError::NotServing(last))
+    }
+
+    pub(super) fn status(&self) -> Status {
+        Status(serde_json::from_str(&self.say(STATUS)).unwrap_or_default())
+    }
+
+    /// The versions of systemd and nginx.
+    pub(super) fn versions(&self) -> (String, String) {
+        let systemd = self.say("systemctl --version | sed -n '1s/^systemd \\([0-9]*\\).*/\\1/p'");
+        let nginx = self.say("/usr/sbin/nginx -v 2>&1 | sed 's/.*nginx.//; s/ .*//'");
+        (systemd, nginx)
+    }
+}

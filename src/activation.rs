@@ -1,0 +1,247 @@
+//! The listening sockets that were opened for this process: sd_listen_fds(3).
+
+use std::env::{self, VarError};
+use std::num::ParseIntError;
+use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use socket2::Socket;
+
+use crate::inherited_fd;
+
+/// The first passed descriptor: SD_LISTEN_FDS_START of sd_listen_fds(3).
+const FIRST: RawFd = 3;
+
+/// Why the sockets that were passed can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ActivationError {
+    /// A variable is no number.
+    #[error("{variable}={value:?} is not a number")]
+    NotANumber {
+        /// `LISTEN_PID` or `LISTEN_FDS`.
+        variable: &'static str,
+        /// What it is set to.
+        value: String,
+        /// What is wrong with it.
+        source: ParseIntError,
+    },
+    /// `LISTEN_FDNAMES` has another count than `LISTEN_FDS`.
+    #[error("LISTEN_FDS passes {sockets} sockets, but LISTEN_FDNAMES names {names}")]
+    Names {
+        /// How many sockets there are.
+        sockets: usize,
+        /// How many names there are.
+        names: usize,
+    },
+    /// Sockets were passed, but none with the name that is asked for.
+    #[error("no passed socket is named {wanted:?}, there is only {passed:?}")]
+    NoneNamed {
+        /// The name that is asked for.
+        wanted: String,
+        /// The names that were passed.
+        passed: Vec<String>,
+    },
+    /// A passed descriptor can't be accepted on.
+    #[error("the passed descriptor {fd} ({name}) can't be served")]
+    Unusable {
+        /// Its number.
+        fd: RawFd,
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        source: std::io::Error,
+    },
+    /// The sockets belong to an earlier call in this process.
+    #[error("the passed sockets are already taken")]
+    AlreadyTaken,
+}
+
+/// The three variables, as they are set.
+#[derive(Default)]
+struct Variables {
+    pid: Option<String>,
+    fds: Option<String>,
+    names: Option<String>,
+}
+
+impl Variables {
+    /// Only reads: removing variables is unsound as soon as there is a second thread.
+    fn read() -> Self {
+        let read = |name| match env::var(name) {
+            Ok(value) if !value.is_empty() => Some(value),
+            Err(VarError::NotUnicode(value)) => Some(value.to_string_lossy().into_owned()),
+            _ => None,
+        };
+        Self {
+            pid: read("LISTEN_PID"),
+            fds: read("LISTEN_FDS"),
+            names: read("LISTEN_FDNAMES"),
+        }
+    }
+}
+
+/// Takes every socket of this name, non-blocking and closed on exec; none if this process was not
+/// activated.
+pub(crate) fn listeners(name: &str) -> Result<Vec<Socket>, ActivationError> {
+    static TAKEN: AtomicBool = AtomicBool::new(false);
+    let descriptors = passed(&Variables::read(), std::process::id())?;
+    if descriptors.is_empty() {
+        return Ok(Vec::new());
+    }
+    let wanted = named(descriptors, name)?;
+    if TAKEN.swap(true, Ordering::Relaxed) {
+        return Err(ActivationError::AlreadyTaken);
+    }
+    wanted.into_iter().map(take).collect()
+}
+
+/// systemd passes sockets blocking unless the unit says `NonBlocking=true`; tokio needs them otherwise.
+fn take((fd, name): (RawFd, String)) -> Result<Socket, ActivationError> {
+    let prepare = || {
+        let socket = inherited_fd::take_listener(fd)?;
+        socket.set_nonblocking(true)?;
+        socket.set_cloexec(true)?;
+        Ok(socket)
+    };
+    prepare().map_err(|source| ActivationError::Unusable { fd, name, source })
+}
+
+/// The descriptors that are passed to the process `own_pid`, with their names.
+///
+/// `LISTEN_PID` may be missing, though systemd always sets it: `systemfd --no-pid`, for use with
+/// `cargo watch`, doesn't know it.
+fn passed(variables: &Variables, own_pid: u32) -> Result<Vec<(RawFd, String)>, ActivationError> {
+    let Some(fds) = &variables.fds else {
+        return Ok(Vec::new());
+    };
+    if let Some(pid) = &variables.pid
+        && number::<u32>("LISTEN_PID", pid)? != own_pid
+    {
+        return Ok(Vec::new());
+    }
+    let count = usize::from(number::<u16>("LISTEN_FDS", fds)?);
+    let names: Vec<String> = match &variables.names {
+        Some(names) => names.split(':').map(str::to_owned).collect(),
+        None => vec![String::new(); count],
+    };
+    if names.len() != count {
+        return Err(ActivationError::Names {
+            sockets: count,
+            names: names.len(),
+        });
+    }
+    Ok((FIRST..).zip(names).collect())
+}
+
+/// Those with this name; all of them when nobody named any.
+fn named(
+    descriptors: Vec<(RawFd, String)>,
+    wanted: &str,
+) -> Result<Vec<(RawFd, String)>, ActivationError> {
+    // `unknown` stands for a missing name: sd_listen_fds(3).
+    let nameless = |name: &str| name.is_empty() || name == "unknown";
+    if descriptors.iter().all(|(_, name)| nameless(name)) {
+        return Ok(descriptors);
+    }
+    let passed = descriptors.iter().map(|(_, name)| name.clone()).collect();
+    let ours: Vec<_> = descriptors
+        .into_iter()
+        .filter(|(_, name)| name == wanted)
+        .collect();
+    if ours.is_empty() {
+        return Err(ActivationError::NoneNamed {
+            wanted: wanted.to_owned(),
+            passed,
+        });
+    }
+    Ok(ours)
+}
+
+fn number<T>(variable: &'static str, value: &str) -> Result<T, ActivationError>
+where
+    T: std::str::FromStr<Err = ParseIntError>,
+{
+    value.parse().map_err(|source| ActivationError::NotANumber {
+        variable,
+        value: value.to_owned(),
+        source,
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn variables(pid: &str, fds: &str, names: &str) -> Variables {
+        let set = |value: &str| (!value.is_empty()).then(|| value.to_owned());
+        Variables {
+            pid: set(pid),
+            fds: set(fds),
+            names: set(names),
+        }
+    }
+
+    fn numbers(descriptors: Vec<(RawFd, String)>) -> Vec<RawFd> {
+        descriptors.into_iter().map(|(fd, _)| fd).collect()
+    }
+
+    #[test]
+    fn nothing_is_passed_without_the_variables() {
+        assert!(passed(&Variables::default(), 7).unwrap().is_empty());
+        assert!(passed(&variables("7", "", "app"), 7).unwrap().is_empty());
+    }
+
+    #[test]
+    fn sockets_of_another_process_are_not_ours() {
+        assert!(passed(&variables("8", "1", "app"), 7).unwrap().is_empty());
+    }
+
+    #[test]
+    fn every_socket_of_the_name_is_taken() {
+        let all = passed(&variables("7", "3", "app:metrics:app"), 7).unwrap();
+        assert_eq!(numbers(named(all, "app").unwrap()), [3, 5]);
+    }
+
+    #[test]
+    fn sockets_without_names_are_all_taken() {
+        for names in ["", "unknown:unknown"] {
+            let all = passed(&variables("7", "2", names), 7).unwrap();
+            assert_eq!(numbers(named(all, "app").unwrap()), [3, 4], "{names:?}");
+        }
+    }
+
+    #[test]
+    fn systemfd_without_pid_is_accepted() {
+        assert_eq!(numbers(passed(&variables("", "1", ""), 7).unwrap()), [3]);
+    }
+
+    #[test]
+    fn a_socket_of_another_name_is_an_error_that_says_so() {
+        let all = passed(&variables("7", "1", "web.socket"), 7).unwrap();
+        let error = named(all, "app").unwrap_err().to_string();
+        assert_eq!(
+            error,
+            r#"no passed socket is named "app", there is only ["web.socket"]"#
+        );
+    }
+
+    #[test]
+    fn broken_variables_are_errors() {
+        for (pid, fds, names, message) in [
+            ("x", "1", "", r#"LISTEN_PID="x" is not a number"#),
+            ("7", "-1", "", r#"LISTEN_FDS="-1" is not a number"#),
+            (
+                "7",
+                "2",
+                "app",
+                "LISTEN_FDS passes 2 sockets, but LISTEN_FDNAMES names 1",
+            ),
+        ] {
+            let error = passed(&variables(pid, fds, names), 7)
+                .unwrap_err()
+                .to_string();
+            assert_eq!(error, message);
+        }
+    }
+}

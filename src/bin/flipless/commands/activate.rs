@@ -1,0 +1,23 @@
+//! `activate`: what the gate runs when a connection comes in and no run is active, and at boot.
+
+use anyhow::{Context, Result};
+
+use crate::state::State;
+use crate::system::System;
+use crate::systemd::Systemd;
+
+/// Asks for the start of the current run; of the staged one on an instance that has no other. Reads
+/// only: a deployment that holds the lock must not keep clients waiting.
+pub fn activate(system: &System) -> Result<()> {
+    let state = State::load(system)?;
+    let boot = system.commands().boot_id()?;
+    let staged = state
+        .staged
+        .filter(|staged| staged.boot == boot)
+        .map(|staged| staged.run);
+    let run = state
+        .current
+        .or(staged)
+        .context("no release is current: deploy one")?;
+    Systemd::new(system).start_later(&run.unit())
+}

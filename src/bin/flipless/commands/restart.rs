@@ -1,0 +1,37 @@
+//! `restart`: a new run of the current release takes over from the old one.
+
+use anyhow::{Context, Result, bail};
+
+use super::{lock, say};
+use crate::state::State;
+use crate::system::System;
+use crate::{release, run};
+
+/// Restarts the server without a gap.
+pub fn restart(system: &System) -> Result<()> {
+    let _lock = lock(system, "restart")?;
+    restart_locked(system, &mut State::load(system)?)
+}
+
+/// The same, for a caller that has the lock.
+pub fn restart_locked(system: &System, state: &mut State) -> Result<()> {
+    if let Some(staged) = &state.staged {
+        bail!("{} is staged: a deployment is under way", staged.run.run);
+    }
+    let current = state
+        .current
+        .clone()
+        .context("no release is current: deploy one first")?;
+    take_over(system, state, &current.release)
+}
+
+/// Starts a run of `release` beside the current one and hands over to it.
+pub fn take_over(system: &System, state: &mut State, release: &str) -> Result<()> {
+    run::stop_strays(system, state)?;
+    let run = state.new_run(release, system.commands().unix_time());
+    state.save(system)?;
+    run::start(system, &run)?;
+    say(&format!("{} serves", run.run));
+    run::hand_over(system, state, run)?;
+    release::prune(system, state)
+}

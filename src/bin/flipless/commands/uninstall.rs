@@ -1,0 +1,61 @@
+//! `uninstall`: gives the instance back to stock Elastic Beanstalk.
+
+use anyhow::Result;
+use flipless::layout;
+
+use super::{lock, say};
+use crate::paths::DROP_INS;
+use crate::state::State;
+use crate::system::System;
+use crate::systemd::Systemd;
+use crate::units;
+
+/// Stops what is ours, removes it, and starts EB's nginx in its own right. Right before a bundle
+/// without flipless is deployed, or from its predeploy hook: until its flip nobody answers on the
+/// server's port. A second run finishes what an interrupted one began.
+pub fn uninstall(system: &System) -> Result<()> {
+    let _lock = lock(system, "uninstall")?;
+    let systemd = Systemd::new(system);
+    let had_front = State::load(system)
+        .map(|state| state.front == "nginx")
+        .unwrap_or(true);
+    if had_front {
+        // In this order: with the drop-in gone, a stop of nginx.service would kill the real nginx.
+        systemd.stop("nginx.service")?;
+    }
+    for unit in ["nginx.service", "web.service"] {
+        let folder = format!("{DROP_INS}/{unit}.d");
+        system.remove(format!("{folder}/{}", layout::DROP_IN))?;
+        if system.names(&folder)?.is_empty() {
+            system.remove(&folder)?;
+        }
+    }
+    systemd.reload_units()?;
+    stop_units(system, &systemd)?;
+    if had_front {
+        systemd.start("nginx.service")?;
+        say("EB's nginx serves on the public port again");
+    }
+    for folder in [layout::ROOT, "/var/lib/flipless"] {
+        system.remove(folder)?;
+    }
+    say("uninstalled: deploy a bundle without flipless now");
+    Ok(())
+}
+
+/// Listeners first, so that nothing is started again; then what they started.
+fn stop_units(system: &System, systemd: &Systemd) -> Result<()> {
+    let mut living = systemd.living_units("flipless-*")?;
+    living.sort_by_key(|unit| !unit.ends_with(".socket"));
+    for unit in &living {
+        systemd.stop(unit)?;
+    }
+    for path in units::installed(system)? {
+        let name = path.rsplit('/').next().unwrap_or_default();
+        if name.ends_with(".socket") || name.ends_with(".service") && !name.contains('@') {
+            systemd.disable(name)?;
+        }
+        system.remove(&path)?;
+    }
+    systemd.reload_units()
+}

@@ -1,0 +1,169 @@
+//! The real nginx, in nginx mode: tested before the flip, reloaded only for a changed configuration.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use flipless::constants::{FRONT_MODE, FrontMode};
+use flipless::layout;
+
+use crate::paths::{NGINX, PIDS, PROXY_STAGING};
+use crate::release::digest_tree;
+use crate::system::{Signal, System};
+use crate::systemd::Systemd;
+use crate::{lock, nginx};
+
+mod processes;
+
+/// The digest of the configuration that nginx has loaded; gone after a reboot, as nginx is.
+const LOADED: &str = "/run/flipless/front-loaded";
+/// What EB's nginx.conf names.
+const PID_FILE: &str = "/run/nginx.pid";
+/// How long a reload may take until every worker is a new one.
+const RELOAD_LIMIT: Duration = Duration::from_secs(20);
+/// How long one agent waits for another's reload.
+const LOCK_LIMIT: Duration = Duration::from_secs(45);
+
+/// Tests EB's staged proxy configuration as it will be in force after the flip: EB copies it over
+/// /etc/nginx, deletes nothing there, and tests it only after it has stopped nginx.
+pub fn test_staged(system: &System, bundle: &Path) -> Result<()> {
+    if !system.exists(PROXY_STAGING) {
+        return Ok(());
+    }
+    add_keepalive(system, bundle)?;
+    let folder = nginx::test_folder();
+    system.remove(&folder)?;
+    let test = || -> Result<()> {
+        if system.exists(NGINX) {
+            system.copy_tree(NGINX, &folder)?;
+        }
+        system.copy_tree(PROXY_STAGING, &folder)?;
+        nginx::test_in_place(system, &folder)
+    };
+    let tested = test();
+    system.remove(&folder)?;
+    tested.context("the proxy configuration of this deployment can't be used")
+}
+
+/// Adds the bundle's keep-alive setting to EB's staged configuration where nginx knows it.
+fn add_keepalive(system: &System, bundle: &Path) -> Result<()> {
+    const FILE: &str = "zz-flipless-keepalive.conf";
+    let Some(setting) = system.read(bundle.join("nginx").join(FILE))? else {
+        return Ok(());
+    };
+    if nginx::version(system)? < nginx::KEEPALIVE_MIN_TIMEOUT {
+        return Ok(());
+    }
+    system.write(format!("{PROXY_STAGING}/conf.d/{FILE}"), &setting, 0o644)
+}
+
+/// Makes sure that the real nginx serves with the configuration on disk: starts it, reloads it, or
+/// finds nothing to do. Says what it did.
+pub fn sync(system: &System) -> Result<&'static str> {
+    if FRONT_MODE != FrontMode::Nginx {
+        return Ok("is EB's own");
+    }
+    let _lock = lock::take(system, "front.lock", "front-sync", LOCK_LIMIT)?;
+    let systemd = Systemd::new(system);
+    if !systemd.is_active(layout::FRONT)? {
+        systemd.start(layout::FRONT_SOCKET)?;
+        systemd.start(layout::FRONT)?;
+        return Ok("started");
+    }
+    if is_loaded(system)? {
+        return Ok("has the configuration already");
+    }
+    // Through systemd: the reload then runs in the front's unit, not in that of the caller.
+    let reload = system
+        .commands()
+        .run("systemctl", &["reload", layout::FRONT])?;
+    if !reload.status.success() || !is_loaded(system)? {
+        let lines = systemd.last_lines(layout::FRONT, 10);
+        bail!("nginx did not take the new configuration, and serves on with the old one:\n{lines}");
+    }
+    Ok("reloaded")
+}
+
+fn is_loaded(system: &System) -> Result<bool> {
+    let loaded = system.read(LOADED)?.unwrap_or_default();
+    Ok(loaded == digest_tree(system, NGINX)?.into_bytes())
+}
+
+/// Before nginx starts: notes the configuration it is about to read. A change in between is seen as
+/// a difference later, and reloaded.
+pub fn starting(system: &System) -> Result<()> {
+    let digest = digest_tree(system, NGINX)?;
+    system.write(LOADED, digest.as_bytes(), 0o644)
+}
+
+/// After nginx was started: lets the workers of a killed master finish and go.
+pub fn started(system: &System, master: u32) -> Result<()> {
+    for orphan in processes::orphans(master)? {
+        system
+            .commands()
+            .signal(orphan, Signal::Quit)
+            .context("cannot stop an old worker")?;
+    }
+    Ok(())
+}
+
+/// Reloads nginx, and waits until every worker is a new one: SIGHUP by itself reports success also
+/// for a file that nginx then refuses.
+pub fn reload(system: &System) -> Result<()> {
+    let master = master(system)?;
+    let digest = digest_tree(system, NGINX)?;
+    nginx::test(system)?;
+    let old = processes::workers(master)?;
+    system
+        .commands()
+        .signal(master, Signal::Hangup)
+        .context("cannot signal nginx")?;
+    let deadline = Instant::now() + RELOAD_LIMIT;
+    loop {
+        let now = processes::workers(master)?;
+        if !now.is_empty() && now.iter().all(|worker| !old.contains(worker)) {
+            return system.write(LOADED, digest.as_bytes(), 0o644);
+        }
+        if Instant::now() >= deadline {
+            bail!(
+                "nginx kept its old workers for {} s after the reload",
+                RELOAD_LIMIT.as_secs()
+            );
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The real nginx's pid.
+fn master(system: &System) -> Result<u32> {
+    let pid = Systemd::new(system).property(layout::FRONT, "MainPID")?;
+    match pid.parse() {
+        Ok(pid) if pid > 0 => Ok(pid),
+        _ => bail!("{} is not running", layout::FRONT),
+    }
+}
+
+/// Makes the pid file name the real nginx again: a stock nginx that quits removes it, even when its
+/// successor has written it.
+pub fn repair_pid_file(system: &System) -> Result<()> {
+    if FRONT_MODE != FrontMode::Nginx {
+        return Ok(());
+    }
+    let pid = format!("{}\n", master(system)?);
+    if system.read(PID_FILE)?.as_deref() != Some(pid.as_bytes()) {
+        system.write(PID_FILE, pid.as_bytes(), 0o644)?;
+    }
+    Ok(())
+}
+
+/// Writes the pid file that EB looks for; the drop-in replaced the line of EB's that wrote it.
+pub fn record_pid(system: &System, name: &str, pid: u32) -> Result<()> {
+    if !system.exists(PIDS) {
+        return Ok(());
+    }
+    system.write(
+        format!("{PIDS}/{name}.pid"),
+        format!("{pid}\n").as_bytes(),
+        0o644,
+    )
+}

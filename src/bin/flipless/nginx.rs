@@ -1,0 +1,91 @@
+//! The nginx program: its version, and what it says of a configuration.
+
+use anyhow::{Context, Result, bail};
+use flipless::layout;
+
+use crate::paths::NGINX;
+use crate::system::System;
+
+const PROGRAM: &str = "/usr/sbin/nginx";
+
+/// The first version that knows `keepalive_min_timeout` (nginx's CHANGES, 1.27.4).
+pub const KEEPALIVE_MIN_TIMEOUT: (u32, u32, u32) = (1, 27, 4);
+
+/// nginx's version.
+pub fn version(system: &System) -> Result<(u32, u32, u32)> {
+    let output = system
+        .commands()
+        .run(PROGRAM, &["-v"])
+        .with_context(|| format!("cannot run {PROGRAM}: EB's platform brings it"))?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    parse_version(&said).with_context(|| format!("`nginx -v` said {:?}", said.trim()))
+}
+
+/// Tests the configuration in force.
+pub fn test(system: &System) -> Result<()> {
+    run_test(system, PROGRAM, &["-t", "-q"])
+}
+
+/// Tests the configuration in `folder` as if it were in /etc/nginx: in a mount namespace of its own,
+/// so that absolute paths in it mean the same files as later (unshare(1)).
+pub fn test_in_place(system: &System, folder: &str) -> Result<()> {
+    let script = format!("mount --bind \"$1\" {NGINX} && exec {PROGRAM} -t -q");
+    let arguments = [
+        "--mount",
+        "--propagation",
+        "private",
+        "sh",
+        "-c",
+        &script,
+        "sh",
+        folder,
+    ];
+    run_test(system, "unshare", &arguments)
+}
+
+/// Where a staged configuration is put together for its test.
+pub fn test_folder() -> String {
+    format!("{}/nginx-test", layout::RUNTIME)
+}
+
+fn run_test(system: &System, program: &str, arguments: &[&str]) -> Result<()> {
+    let output = system
+        .commands()
+        .run(program, arguments)
+        .with_context(|| format!("cannot run {program}"))?;
+    if !output.status.success() {
+        bail!(
+            "nginx refuses the configuration:\n{}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
+    Ok(())
+}
+
+/// `nginx version: nginx/1.28.0 (Ubuntu)`.
+fn parse_version(said: &str) -> Option<(u32, u32, u32)> {
+    let version = said.split("nginx/").nth(1)?;
+    let mut numbers = version
+        .split(|c: char| !c.is_ascii_digit())
+        .map(|part| part.parse().ok());
+    Some((numbers.next()??, numbers.next()??, numbers.next()??))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_read_from_what_nginx_says() {
+        assert_eq!(
+            parse_version("nginx version: nginx/1.22.1\n"),
+            Some((1, 22, 1))
+        );
+        assert_eq!(
+            parse_version("nginx version: nginx/1.28.0 (Ubuntu)"),
+            Some((1, 28, 0))
+        );
+        assert!(Some((1, 27, 3)) < Some(KEEPALIVE_MIN_TIMEOUT));
+        assert_eq!(parse_version("openresty"), None);
+    }
+}

@@ -1,0 +1,175 @@
+//! Releases on the disk: what makes one, how it gets there, when it goes.
+
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::{fs, io};
+
+use anyhow::{Context, Result, bail};
+use flipless::constants::{KEEP_RELEASES, SERVER_BIN};
+use flipless::layout;
+use sha2::{Digest, Sha256};
+
+use crate::state::State;
+use crate::system::System;
+use crate::systemd::Systemd;
+
+/// Digits of an identity: 48 bits, far more than the few releases on one instance need.
+const IDENTITY_DIGITS: usize = 12;
+
+/// Copies the bundle in `source` to a directory of its own, with its environment, and gives its
+/// identity: the content's and the environment's. Nothing long-lived may run from EB's application
+/// directory, which the flip deletes.
+pub fn install(system: &System, source: &Path, environment: &str) -> Result<String> {
+    let server = source.join("bin").join(SERVER_BIN);
+    if !system.exists(&server) {
+        bail!(
+            "there is no {}: `flipless stage` runs in an unpacked bundle",
+            server.display()
+        );
+    }
+    let mut content = digest_tree(system, source)?;
+    content.push_str(environment);
+    let identity = hex(&Sha256::digest(content.as_bytes()))[..IDENTITY_DIGITS].to_owned();
+    let target = format!("{}/{identity}", layout::RELEASES);
+    if system.exists(&target) {
+        return Ok(identity);
+    }
+    let partial = format!("{}/.{identity}.partial", layout::RELEASES);
+    system.remove(&partial)?;
+    let fill = || -> Result<()> {
+        system.copy_tree(source, format!("{partial}/app"))?;
+        // Values may be secrets; systemd reads the file as root.
+        system.write(
+            format!("{partial}/environment"),
+            environment.as_bytes(),
+            0o600,
+        )?;
+        system.sync(&partial)?;
+        system.rename(&partial, &target)
+    };
+    fill().inspect_err(|_| {
+        let _ = system.remove(&partial);
+    })?;
+    Ok(identity)
+}
+
+/// A digest of everything in a tree: paths, kinds, exec bits, contents.
+pub fn digest_tree(system: &System, folder: impl AsRef<Path>) -> Result<String> {
+    let root = system.locate(folder);
+    let mut digest = Sha256::new();
+    for entry in walkdir::WalkDir::new(&root)
+        .min_depth(1)
+        .sort_by_file_name()
+    {
+        let entry = entry.context("cannot read the tree")?;
+        let path = entry.path();
+        digest.update(path.strip_prefix(&root)?.as_os_str().as_bytes());
+        let kind = entry.file_type();
+        if kind.is_symlink() {
+            digest.update(b"\0l");
+            digest.update(fs::read_link(path)?.as_os_str().as_bytes());
+        } else if kind.is_file() {
+            let metadata = entry.metadata()?;
+            let executable = metadata.permissions().mode() & 0o100 != 0;
+            digest.update(if executable { b"\0x" } else { b"\0f" });
+            digest.update(metadata.len().to_le_bytes());
+            let mut file =
+                fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+            io::copy(&mut file, &mut Writer(&mut digest))
+                .with_context(|| format!("cannot read {}", path.display()))?;
+        } else {
+            digest.update(b"\0d");
+        }
+        digest.update(b"\0");
+    }
+    Ok(hex(&digest.finalize()))
+}
+
+/// Removes what nobody needs any more: releases beyond the number to keep, links of runs that ended,
+/// and leftovers of an interrupted copy.
+pub fn prune(system: &System, state: &State) -> Result<()> {
+    let systemd = Systemd::new(system);
+    let living = systemd.living_units("flipless-app@*.service")?;
+    let living: Vec<&str> = living.iter().filter_map(|unit| run_of_unit(unit)).collect();
+    let known = [&state.current, &state.previous];
+    let staged = state.staged.as_ref().map(|staged| staged.run.run.as_str());
+    for run in system.names(layout::RUNS)? {
+        let in_state = known
+            .iter()
+            .any(|known| known.as_ref().is_some_and(|k| k.run == run));
+        if !in_state && staged != Some(run.as_str()) && !living.contains(&run.as_str()) {
+            systemd.forget_failure(&layout::app_unit(&run))?;
+            system.remove(format!("{}/{run}", layout::RUNS))?;
+        }
+    }
+    let mut in_use = state.releases_in_use();
+    in_use.extend(
+        living
+            .iter()
+            .filter_map(|run| run.rsplit_once('-'))
+            .map(|(release, _)| release),
+    );
+    for release in superfluous(system, &in_use)? {
+        system.remove(format!("{}/{release}", layout::RELEASES))?;
+    }
+    Ok(())
+}
+
+/// Releases to remove: the oldest of those not in use, until the number to keep is reached.
+fn superfluous(system: &System, in_use: &[&str]) -> Result<Vec<String>> {
+    let mut unused = Vec::new();
+    let names = system.names(layout::RELEASES)?;
+    let kept = names
+        .iter()
+        .filter(|name| in_use.contains(&name.as_str()))
+        .count();
+    for name in names {
+        if !in_use.contains(&name.as_str()) {
+            let path = system.locate(format!("{}/{name}", layout::RELEASES));
+            unused.push((
+                name.ends_with(".partial"),
+                path.metadata()?.modified()?,
+                name,
+            ));
+        }
+    }
+    // Leftovers first, then by age.
+    unused.sort_by(|a, b| (b.0, a.1).cmp(&(a.0, b.1)));
+    let room = KEEP_RELEASES.saturating_sub(kept);
+    let partial = unused.iter().filter(|(partial, ..)| *partial).count();
+    let remove = unused.len().saturating_sub(room).max(partial);
+    Ok(unused
+        .into_iter()
+        .take(remove)
+        .map(|(_, _, name)| name)
+        .collect())
+}
+
+fn run_of_unit(unit: &str) -> Option<&str> {
+    unit.strip_prefix("flipless-app@")?.strip_suffix(".service")
+}
+
+struct Writer<'a>(&'a mut Sha256);
+
+impl io::Write for Writer<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,173 @@
+//! What the agent knows: one small file, replaced whole.
+
+use anyhow::{Context, Result, bail};
+use flipless::constants::{FRONT_MODE, FrontMode};
+use flipless::layout;
+use serde::{Deserialize, Serialize};
+
+use crate::system::System;
+
+/// The format's version; a file of a later one is refused.
+const VERSION: u32 = 1;
+
+/// The state file's content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    version: u32,
+    /// `nginx`, `direct` or `stock`: the front mode of what is installed.
+    pub front: String,
+    /// The number that the next run gets. Never used twice.
+    pub next_run: u64,
+    /// The run that serves, also after a boot.
+    pub current: Option<Run>,
+    /// The release that `rollback` goes back to.
+    pub previous: Option<Run>,
+    /// A run that was started and not yet committed.
+    pub staged: Option<Staged>,
+}
+
+/// A start of a release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// The release's identity.
+    pub release: String,
+    /// `RELEASE-N`: the instance of the app unit.
+    pub run: String,
+    /// When it was first started, in seconds since 1970.
+    pub since: u64,
+}
+
+/// A run between `stage` and `commit`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Staged {
+    #[serde(flatten)]
+    pub run: Run,
+    /// The boot it was staged in: it does not outlive a reboot.
+    pub boot: String,
+    /// Seconds since boot after which it is given up.
+    pub deadline: u64,
+    /// Another program holds the port: the listener starts in the flip, when EB has stopped it.
+    #[serde(default)]
+    pub adopts: bool,
+}
+
+impl Run {
+    /// The unit that runs it.
+    pub fn unit(&self) -> String {
+        layout::app_unit(&self.run)
+    }
+}
+
+/// The name of the front mode that this agent was built for.
+pub fn built_front() -> &'static str {
+    match FRONT_MODE {
+        FrontMode::Nginx => "nginx",
+        FrontMode::Direct => "direct",
+        FrontMode::Stock => "stock",
+    }
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            version: VERSION,
+            front: built_front().to_owned(),
+            next_run: 1,
+            current: None,
+            previous: None,
+            staged: None,
+        }
+    }
+}
+
+impl State {
+    /// Reads the state; none yet means a new instance.
+    pub fn load(system: &System) -> Result<Self> {
+        match system.read(layout::STATE)? {
+            None => Ok(Self::default()),
+            Some(content) => Self::parse(&content)
+                .with_context(|| format!("the state file {} can't be used", layout::STATE)),
+        }
+    }
+
+    /// Replaces the state on disk.
+    pub fn save(&self, system: &System) -> Result<()> {
+        let mut content = serde_json::to_vec_pretty(self).context("cannot write the state")?;
+        content.push(b'\n');
+        system.write(layout::STATE, &content, 0o600)
+    }
+
+    /// A new run of a release, numbered.
+    pub fn new_run(&mut self, release: &str, now: u64) -> Run {
+        let number = self.next_run;
+        self.next_run += 1;
+        Run {
+            release: release.to_owned(),
+            run: format!("{release}-{number}"),
+            since: now,
+        }
+    }
+
+    /// Releases that must stay on the disk.
+    pub fn releases_in_use(&self) -> Vec<&str> {
+        let staged = self.staged.as_ref().map(|staged| &staged.run);
+        let runs = [self.current.as_ref(), self.previous.as_ref(), staged];
+        runs.into_iter()
+            .flatten()
+            .map(|run| run.release.as_str())
+            .collect()
+    }
+
+    fn parse(content: &[u8]) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Version {
+            version: u32,
+        }
+        let Version { version } = serde_json::from_slice(content)?;
+        if version > VERSION {
+            bail!("it is of version {version}, this agent knows {VERSION}: use a newer bundle");
+        }
+        Ok(serde_json::from_slice(content)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn runs_are_numbered_and_never_repeated() {
+        let mut state = State::default();
+        let first = state.new_run("abc", 10);
+        let second = state.new_run("abc", 11);
+        assert_eq!(
+            (first.run.as_str(), second.run.as_str()),
+            ("abc-1", "abc-2")
+        );
+        assert_eq!(first.unit(), "flipless-app@abc-1.service");
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let mut state = State::default();
+        let run = state.new_run("abc", 10);
+        state.current = Some(run.clone());
+        state.staged = Some(Staged {
+            run,
+            boot: "b".into(),
+            deadline: 5,
+            adopts: true,
+        });
+        let text = serde_json::to_vec(&state).unwrap();
+        assert_eq!(State::parse(&text).unwrap(), state);
+    }
+
+    #[test]
+    fn a_later_version_and_garbage_are_refused() {
+        let error = State::parse(br#"{"version": 2, "anything": 1}"#).unwrap_err();
+        assert!(error.to_string().contains("version 2"), "{error}");
+        assert!(State::parse(b"{").is_err());
+        assert!(State::parse(b"").is_err());
+    }
+}

@@ -1,0 +1,304 @@
+//! The seam: every effect on the instance goes through [`System`].
+//!
+//! Files are real, below a root that a test sets; commands and signals go through [`Commands`],
+//! which a test replaces.
+
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use anyhow::{Context, Result, bail};
+
+/// What leaves the process other than to a file.
+pub trait Commands {
+    /// Runs a program to its end; its output is captured, not shown.
+    fn run(&self, program: &str, arguments: &[&str]) -> io::Result<Output>;
+    /// Sends a signal, by its `kill` name, to one process.
+    fn signal(&self, pid: u32, signal: Signal) -> io::Result<()>;
+    /// Identifies this boot (`/proc/sys/kernel/random/boot_id`).
+    fn boot_id(&self) -> io::Result<String>;
+    /// Seconds since boot, suspended time included: no clock change moves it (clock_gettime(2)).
+    fn uptime(&self) -> u64;
+    /// Seconds since 1970, for people.
+    fn unix_time(&self) -> u64;
+}
+
+/// The signals the agent sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// nginx: load the configuration anew.
+    Hangup,
+    /// nginx: finish what has begun, then end.
+    Quit,
+}
+
+/// Files below a root, and [`Commands`].
+pub struct System {
+    root: PathBuf,
+    commands: Box<dyn Commands>,
+}
+
+impl System {
+    /// The instance itself.
+    pub fn real() -> Self {
+        Self::new(Path::new("/"), Box::new(RealCommands))
+    }
+
+    /// Files below `root`; for tests, any other folder than `/`.
+    pub fn new(root: &Path, commands: Box<dyn Commands>) -> Self {
+        Self {
+            root: root.to_owned(),
+            commands,
+        }
+    }
+
+    /// Commands, signals and clocks.
+    pub fn commands(&self) -> &dyn Commands {
+        self.commands.as_ref()
+    }
+
+    /// Where `path` really is. Paths are given absolute, as on the instance.
+    pub fn locate(&self, path: impl AsRef<Path>) -> PathBuf {
+        let path = path.as_ref();
+        self.root.join(path.strip_prefix("/").unwrap_or(path))
+    }
+
+    /// A file's content; `None` when there is no such file.
+    pub fn read(&self, path: impl AsRef<Path>) -> Result<Option<Vec<u8>>> {
+        match fs::read(self.locate(&path)) {
+            Ok(content) => Ok(Some(content)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).context(format!("cannot read {}", path.as_ref().display())),
+        }
+    }
+
+    /// Whether something is there.
+    pub fn exists(&self, path: impl AsRef<Path>) -> bool {
+        self.locate(path).symlink_metadata().is_ok()
+    }
+
+    /// Names in a folder, sorted; none when there is no such folder.
+    pub fn names(&self, folder: impl AsRef<Path>) -> Result<Vec<String>> {
+        let entries = match fs::read_dir(self.locate(&folder)) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => {
+                return Err(error).context(format!("cannot list {}", folder.as_ref().display()));
+            }
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            names.push(entry?.file_name().to_string_lossy().into_owned());
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Where a link points; `None` when it is not there or not a link.
+    pub fn link_target(&self, path: impl AsRef<Path>) -> Option<PathBuf> {
+        fs::read_link(self.locate(path)).ok()
+    }
+
+    /// Makes a folder and its parents, each with mode 0755 whatever the umask.
+    pub fn make_folder(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        let make = || -> io::Result<()> {
+            let mut folder = self.root.clone();
+            for part in path.strip_prefix("/").unwrap_or(path) {
+                folder.push(part);
+                match fs::DirBuilder::new().mode(0o755).create(&folder) {
+                    Ok(()) => fs::set_permissions(&folder, fs::Permissions::from_mode(0o755))?,
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(())
+        };
+        make().with_context(|| format!("cannot make the folder {}", path.display()))
+    }
+
+    /// Replaces a file whole: written beside it, synced, renamed over it (rename(2) is atomic).
+    pub fn write(&self, path: impl AsRef<Path>, content: &[u8], mode: u32) -> Result<()> {
+        let path = path.as_ref();
+        let Some(folder) = path.parent() else {
+            bail!("{} is not a file", path.display())
+        };
+        self.make_folder(folder)?;
+        let target = self.locate(path);
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(".new");
+        let temporary = target.with_file_name(name);
+        let write = || -> io::Result<()> {
+            match fs::remove_file(&temporary) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            let mut file = fs::OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(mode)
+                .open(&temporary)?;
+            file.set_permissions(fs::Permissions::from_mode(mode))?;
+            file.write_all(content)?;
+            file.sync_all()?;
+            fs::rename(&temporary, &target)?;
+            fs::File::open(self.locate(folder))?.sync_all()
+        };
+        write().map_err(|error| {
+            // Nothing half written stays; the old file is as it was.
+            let _ = fs::remove_file(&temporary);
+            anyhow::Error::new(error).context(format!("cannot write {}", path.display()))
+        })
+    }
+
+    /// Makes a link, or leaves one that points there already.
+    pub fn link(&self, target: &Path, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        if self.link_target(path).as_deref() == Some(target) {
+            return Ok(());
+        }
+        std::os::unix::fs::symlink(target, self.locate(path))
+            .with_context(|| format!("cannot make the link {}", path.display()))
+    }
+
+    /// Gives a file or folder its final name.
+    pub fn rename(&self, from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> {
+        fs::rename(self.locate(&from), self.locate(&to)).with_context(|| {
+            format!(
+                "cannot rename {} to {}",
+                from.as_ref().display(),
+                to.as_ref().display()
+            )
+        })
+    }
+
+    /// Removes a file, a link, or a folder with all that is in it; fine when there is none.
+    pub fn remove(&self, path: impl AsRef<Path>) -> Result<()> {
+        let real = self.locate(&path);
+        let removed = match real.symlink_metadata() {
+            Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(&real),
+            Ok(_) => fs::remove_file(&real),
+            Err(error) => Err(error),
+        };
+        match removed {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(error).context(format!("cannot remove {}", path.as_ref().display()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Copies a tree over another: folders 0755, files 0755 or 0644 by their owner's exec bit, links as
+    /// they are. Owner and umask of the source don't show.
+    ///
+    /// # Errors
+    /// On anything that is not a file, a folder or a link: nothing else belongs in a bundle.
+    pub fn copy_tree(&self, from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> {
+        let source = self.locate(&from);
+        self.make_folder(&to)?;
+        for entry in walkdir::WalkDir::new(&source)
+            .min_depth(1)
+            .sort_by_file_name()
+        {
+            let entry =
+                entry.with_context(|| format!("cannot read {}", from.as_ref().display()))?;
+            let target = self.locate(&to).join(entry.path().strip_prefix(&source)?);
+            copy_entry(&entry, &target)
+                .with_context(|| format!("cannot copy {}", entry.path().display()))?;
+        }
+        Ok(())
+    }
+
+    /// Makes sure that all that was written to the file system of `path` is on the disk (syncfs(2)).
+    pub fn sync(&self, path: impl AsRef<Path>) -> Result<()> {
+        let sync =
+            || -> io::Result<()> { Ok(rustix::fs::syncfs(fs::File::open(self.locate(&path))?)?) };
+        sync().with_context(|| format!("cannot sync {}", path.as_ref().display()))
+    }
+}
+
+fn copy_entry(entry: &walkdir::DirEntry, target: &Path) -> Result<()> {
+    let kind = entry.file_type();
+    if kind.is_dir() {
+        match fs::DirBuilder::new().create(target) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error.into()),
+            _ => {
+                return Ok(fs::set_permissions(
+                    target,
+                    fs::Permissions::from_mode(0o755),
+                )?);
+            }
+        }
+    }
+    match fs::remove_file(target) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
+    if kind.is_symlink() {
+        return Ok(std::os::unix::fs::symlink(
+            fs::read_link(entry.path())?,
+            target,
+        )?);
+    }
+    if !kind.is_file() {
+        bail!("it is neither a file, nor a folder, nor a link");
+    }
+    fs::copy(entry.path(), target)?;
+    let executable = entry.metadata()?.permissions().mode() & 0o100 != 0;
+    let mode = if executable { 0o755 } else { 0o644 };
+    Ok(fs::set_permissions(
+        target,
+        fs::Permissions::from_mode(mode),
+    )?)
+}
+
+/// The instance's own commands.
+struct RealCommands;
+
+impl Commands for RealCommands {
+    fn run(&self, program: &str, arguments: &[&str]) -> io::Result<Output> {
+        // NGINX= names inherited listeners: an nginx that we start to test or to ask has none.
+        std::process::Command::new(program)
+            .args(arguments)
+            .env_remove("NGINX")
+            .env("LC_ALL", "C")
+            .stdin(std::process::Stdio::null())
+            .output()
+    }
+
+    fn signal(&self, pid: u32, signal: Signal) -> io::Result<()> {
+        let invalid = || io::Error::from(io::ErrorKind::InvalidInput);
+        let pid = i32::try_from(pid)
+            .ok()
+            .and_then(rustix::process::Pid::from_raw);
+        let signal = match signal {
+            Signal::Hangup => rustix::process::Signal::HUP,
+            Signal::Quit => rustix::process::Signal::QUIT,
+        };
+        Ok(rustix::process::kill_process(
+            pid.ok_or_else(invalid)?,
+            signal,
+        )?)
+    }
+
+    fn boot_id(&self) -> io::Result<String> {
+        Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?
+            .trim()
+            .to_owned())
+    }
+
+    fn uptime(&self) -> u64 {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        u64::try_from(now.tv_sec).unwrap_or_default()
+    }
+
+    fn unix_time(&self) -> u64 {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        since.map(|elapsed| elapsed.as_secs()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests;

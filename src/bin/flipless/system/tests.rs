@@ -1,0 +1,71 @@
+#![allow(clippy::unwrap_used)]
+use super::*;
+
+fn system(root: &Path) -> System {
+    System::new(root, Box::new(RealCommands))
+}
+
+fn mode(system: &System, path: &str) -> u32 {
+    system.locate(path).metadata().unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn a_file_is_replaced_whole_with_its_mode() {
+    let root = tempfile::tempdir().unwrap();
+    let system = system(root.path());
+    system.write("/a/b/file", b"one", 0o600).unwrap();
+    system.write("/a/b/file", b"two", 0o644).unwrap();
+    assert_eq!(system.read("/a/b/file").unwrap().unwrap(), b"two");
+    assert_eq!(
+        (mode(&system, "/a/b/file"), mode(&system, "/a/b")),
+        (0o644, 0o755)
+    );
+    assert_eq!(
+        system.names("/a/b").unwrap(),
+        ["file"],
+        "nothing is left beside it"
+    );
+}
+
+#[test]
+fn a_failed_write_leaves_the_old_file() {
+    let root = tempfile::tempdir().unwrap();
+    let system = system(root.path());
+    system.write("/a/file", b"old", 0o644).unwrap();
+    // The place of the temporary file is taken by a folder: it can't be written.
+    system.make_folder("/a/file.new").unwrap();
+    assert!(system.write("/a/file", b"new", 0o644).is_err());
+    assert_eq!(system.read("/a/file").unwrap().unwrap(), b"old");
+}
+
+#[test]
+fn a_copied_tree_has_modes_of_its_own_and_keeps_links() {
+    let root = tempfile::tempdir().unwrap();
+    let system = system(root.path());
+    system.write("/from/bin/tool", b"x", 0o700).unwrap();
+    system.write("/from/notes\nhere", b"y", 0o604).unwrap();
+    system.link(Path::new("bin/tool"), "/from/link").unwrap();
+    system.copy_tree("/from", "/to").unwrap();
+    assert_eq!(mode(&system, "/to/bin/tool"), 0o755);
+    assert_eq!(mode(&system, "/to/notes\nhere"), 0o644);
+    assert_eq!(
+        system.link_target("/to/link").unwrap(),
+        Path::new("bin/tool")
+    );
+}
+
+#[test]
+fn a_socket_in_a_tree_is_refused() {
+    let root = tempfile::tempdir().unwrap();
+    let system = system(root.path());
+    system.make_folder("/from").unwrap();
+    let _listener = std::os::unix::net::UnixListener::bind(system.locate("/from/s")).unwrap();
+    let error = system.copy_tree("/from", "/to").unwrap_err();
+    assert!(format!("{error:#}").contains("neither a file"), "{error:#}");
+}
+
+#[test]
+fn removing_what_is_not_there_is_fine() {
+    let root = tempfile::tempdir().unwrap();
+    system(root.path()).remove("/no/such").unwrap();
+}

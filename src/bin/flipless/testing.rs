@@ -1,0 +1,255 @@
+//! An instance for tests: files in a temporary folder, systemd and nginx as a small model.
+#![allow(clippy::unwrap_used)]
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{ExitStatus, Output};
+use std::rc::Rc;
+
+use flipless::constants::SERVER_BIN;
+use flipless::layout;
+
+use crate::system::{Commands, Signal, System};
+
+/// What the model knows, and what a test sets.
+#[derive(Default)]
+pub struct Model {
+    /// Units that live, with their ActiveState.
+    pub units: BTreeMap<String, String>,
+    /// Every systemctl call that changes something, as it was made.
+    pub calls: Vec<String>,
+    /// A start of a unit whose name holds one of these fails.
+    pub failing: Vec<String>,
+    pub uptime: u64,
+    pub boot: String,
+    pub restarts_of_web: u32,
+    /// nginx refuses every configuration.
+    pub nginx_refuses: bool,
+}
+
+/// The instance and its model.
+pub struct Instance {
+    pub system: System,
+    pub model: Rc<RefCell<Model>>,
+    root: tempfile::TempDir,
+}
+
+/// Where tests unpack their bundle.
+pub const BUNDLE: &str = "/var/app/staging";
+
+impl Instance {
+    /// A new instance with a bundle unpacked, and no environment properties.
+    pub fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let model = Rc::new(RefCell::new(Model {
+            boot: "one".into(),
+            ..Model::default()
+        }));
+        let commands = FakeCommands {
+            model: model.clone(),
+            root: root.path().to_owned(),
+        };
+        let system = System::new(root.path(), Box::new(commands));
+        let socket = b"[Socket]\nListenStream=127.0.0.1:5000\n";
+        system
+            .write(format!("{BUNDLE}/bin/{SERVER_BIN}"), b"v1", 0o755)
+            .unwrap();
+        system
+            .write(
+                format!("{BUNDLE}/systemd/{}", layout::APP_SOCKET),
+                socket,
+                0o644,
+            )
+            .unwrap();
+        system.write(crate::paths::GET_CONFIG, b"", 0o755).unwrap();
+        system
+            .write("/etc/nginx/nginx.conf", b"one", 0o644)
+            .unwrap();
+        Self {
+            system,
+            model,
+            root,
+        }
+    }
+
+    /// Unpacks another version.
+    pub fn new_version(&self, content: &str) {
+        let path = format!("{BUNDLE}/bin/{SERVER_BIN}");
+        self.system.write(path, content.as_bytes(), 0o755).unwrap();
+    }
+
+    pub fn bundle(&self) -> &Path {
+        Path::new(BUNDLE)
+    }
+
+    /// The ActiveState of a unit.
+    pub fn unit(&self, name: &str) -> String {
+        self.model
+            .borrow()
+            .units
+            .get(name)
+            .cloned()
+            .unwrap_or("inactive".into())
+    }
+
+    /// The changing calls since the last look.
+    pub fn take_calls(&self) -> Vec<String> {
+        std::mem::take(&mut self.model.borrow_mut().calls)
+    }
+
+    /// Every file below the root, with its content: to compare before and after.
+    pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        let files = walkdir::WalkDir::new(self.root.path())
+            .into_iter()
+            .map(Result::unwrap);
+        files
+            .filter(|entry| entry.file_type().is_file())
+            .map(|entry| {
+                (
+                    entry.path().display().to_string(),
+                    std::fs::read(entry.path()).unwrap(),
+                )
+            })
+            .collect()
+    }
+}
+
+struct FakeCommands {
+    model: Rc<RefCell<Model>>,
+    root: std::path::PathBuf,
+}
+
+impl Commands for FakeCommands {
+    fn run(&self, program: &str, arguments: &[&str]) -> io::Result<Output> {
+        let mut model = self.model.borrow_mut();
+        Ok(match (program, arguments) {
+            ("systemctl", arguments) => model.systemctl(arguments, &self.root),
+            ("journalctl", _) => answer(true, "panicked at line 1", ""),
+            ("/usr/sbin/nginx", ["-v"]) => answer(true, "", "nginx version: nginx/1.28.0"),
+            ("unshare" | "/usr/sbin/nginx", _) if model.nginx_refuses => {
+                answer(false, "", "unexpected \"}\" in nginx.conf:3")
+            }
+            ("unshare" | "/usr/sbin/nginx" | "chown", _) => answer(true, "", ""),
+            (_, ["environment"]) => answer(true, "{}", ""),
+            other => panic!("nobody expects {other:?}"),
+        })
+    }
+
+    fn signal(&self, pid: u32, signal: Signal) -> io::Result<()> {
+        self.model
+            .borrow_mut()
+            .calls
+            .push(format!("{signal:?} {pid}"));
+        Ok(())
+    }
+
+    fn boot_id(&self) -> io::Result<String> {
+        Ok(self.model.borrow().boot.clone())
+    }
+
+    fn uptime(&self) -> u64 {
+        self.model.borrow().uptime
+    }
+
+    fn unix_time(&self) -> u64 {
+        1_800_000_000 + self.model.borrow().uptime
+    }
+}
+
+impl Model {
+    fn systemctl(&mut self, arguments: &[&str], root: &Path) -> Output {
+        match arguments {
+            ["show", "--value", "--property", name, unit] => {
+                answer(true, &self.property(unit, name), "")
+            }
+            ["list-units", .., pattern] => answer(true, &self.list(pattern), ""),
+            ["reset-failed", _] => answer(true, "", ""),
+            _ => {
+                self.calls.push(arguments.join(" "));
+                self.change(arguments, root)
+            }
+        }
+    }
+
+    fn change(&mut self, arguments: &[&str], root: &Path) -> Output {
+        match arguments {
+            ["start" | "restart", "--no-block", unit] | ["start" | "restart", unit] => {
+                if self.failing.iter().any(|failing| unit.contains(failing)) {
+                    return answer(false, "", "Job failed.");
+                }
+                self.units.insert((*unit).into(), "active".into());
+                if *unit == layout::FRONT {
+                    self.load_front(root);
+                }
+            }
+            ["stop", "--no-block", unit] => {
+                self.units.insert((*unit).into(), "deactivating".into());
+            }
+            ["stop", unit] => {
+                self.units.remove(*unit);
+            }
+            ["reload", _] => self.load_front(root),
+            _ => {}
+        }
+        answer(true, "", "")
+    }
+
+    /// What the front's own units do around a start and a reload.
+    fn load_front(&mut self, root: &Path) {
+        let system = System::new(root, Box::new(Nothing));
+        crate::front::starting(&system).unwrap();
+    }
+
+    fn property(&self, unit: &str, name: &str) -> String {
+        let state = self.units.get(unit).map_or("inactive", String::as_str);
+        match (unit, name) {
+            (_, "ActiveState") => state.into(),
+            ("nginx.service", "Type") => "notify".into(),
+            ("nginx.service", "ExecStart") => format!("{{ path={} ; argv[]=x }}", layout::AGENT),
+            ("web.service", "NRestarts") => self.restarts_of_web.to_string(),
+            (layout::FRONT, "MainPID") => "77".into(),
+            _ => String::new(),
+        }
+    }
+
+    fn list(&self, pattern: &str) -> String {
+        let prefix = pattern.split('*').next().unwrap();
+        let living = self.units.keys().filter(|unit| unit.starts_with(prefix));
+        living.fold(String::new(), |text, unit| {
+            text + unit + " loaded active running x\n"
+        })
+    }
+}
+
+fn answer(success: bool, stdout: &str, stderr: &str) -> Output {
+    let status = ExitStatus::from_raw(if success { 0 } else { 1 << 8 });
+    Output {
+        status,
+        stdout: stdout.into(),
+        stderr: stderr.into(),
+    }
+}
+
+/// For a part of the agent that only touches files.
+struct Nothing;
+
+impl Commands for Nothing {
+    fn run(&self, program: &str, _: &[&str]) -> io::Result<Output> {
+        panic!("{program} was run")
+    }
+    fn signal(&self, _: u32, _: Signal) -> io::Result<()> {
+        panic!("a signal was sent")
+    }
+    fn boot_id(&self) -> io::Result<String> {
+        panic!("the boot was asked for")
+    }
+    fn uptime(&self) -> u64 {
+        0
+    }
+    fn unix_time(&self) -> u64 {
+        0
+    }
+}

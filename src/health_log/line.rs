@@ -1,0 +1,170 @@
+//! A line of the log, as EB's nginx writes it.
+
+use std::fmt::{self, Display, Formatter, Write};
+use std::time::{Duration, SystemTime};
+
+use http::StatusCode;
+
+/// What is known of a request that is over.
+#[derive(Debug)]
+pub(crate) struct Line {
+    /// When it was over.
+    pub(super) at: SystemTime,
+    /// The path as the client sent it, without the query.
+    pub(super) path: String,
+    pub(super) status: StatusCode,
+    pub(super) took: Duration,
+    /// The header `X-Forwarded-For`.
+    pub(super) forwarded_for: Option<Vec<u8>>,
+}
+
+impl Line {
+    /// Its hour in UTC, as the file's name has it: `2026-01-31-09`.
+    pub(super) fn hour(&self) -> String {
+        let stamp = humantime::format_rfc3339_seconds(self.at).to_string();
+        stamp.get(..13).unwrap_or(&stamp).replace('T', "-")
+    }
+}
+
+/// `$msec"$uri"$status"$request_time"$upstream_response_time"$http_x_forwarded_for`.
+impl Display for Line {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let at = self
+            .at
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        write_seconds(out, at)?;
+        out.write_char('"')?;
+        write_escaped(out, &decoded(&self.path))?;
+        write!(out, "\"{}\"", self.status.as_u16())?;
+        // There is no upstream: the request's time stands for both.
+        write_seconds(out, self.took)?;
+        out.write_char('"')?;
+        write_seconds(out, self.took)?;
+        out.write_char('"')?;
+        match &self.forwarded_for {
+            Some(value) if !value.is_empty() => write_escaped(out, value)?,
+            _ => out.write_char('-')?,
+        }
+        out.write_char('\n')
+    }
+}
+
+/// Seconds with three places.
+fn write_seconds(out: &mut impl Write, time: Duration) -> fmt::Result {
+    write!(out, "{}.{:03}", time.as_secs(), time.subsec_millis())
+}
+
+/// As nginx's `log_format … escape=default`: `"`, `\` and what is no printable ASCII become `\xXX`.
+fn write_escaped(out: &mut impl Write, text: &[u8]) -> fmt::Result {
+    for &byte in text {
+        match byte {
+            b' '..=b'~' if byte != b'"' && byte != b'\\' => out.write_char(char::from(byte))?,
+            _ => write!(out, "\\x{byte:02X}")?,
+        }
+    }
+    Ok(())
+}
+
+/// Decodes `%41`: nginx's `$uri` is the decoded path.
+fn decoded(path: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let [first, tail @ ..] = rest {
+        if let (b'%', [high, low, after @ ..]) = (first, tail)
+            && let (Some(high), Some(low)) = (hex_digit(*high), hex_digit(*low))
+        {
+            bytes.push(high * 16 + low);
+            rest = after;
+            continue;
+        }
+        bytes.push(*first);
+        rest = tail;
+    }
+    bytes
+}
+
+fn hex_digit(byte: u8) -> Option<u8> {
+    char::from(byte)
+        .to_digit(16)
+        .and_then(|digit| u8::try_from(digit).ok())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn line(path: &str, forwarded_for: Option<&[u8]>) -> Line {
+        Line {
+            at: SystemTime::UNIX_EPOCH + Duration::from_millis(1_769_850_000_007),
+            path: path.to_owned(),
+            status: StatusCode::OK,
+            took: Duration::from_millis(5),
+            forwarded_for: forwarded_for.map(<[u8]>::to_vec),
+        }
+    }
+
+    #[test]
+    fn a_line_is_what_nginx_writes() {
+        let expected = "1769850000.007\"/health\"200\"0.005\"0.005\"203.0.113.9, 10.0.0.1\n";
+        assert_eq!(
+            line("/health", Some(b"203.0.113.9, 10.0.0.1")).to_string(),
+            expected
+        );
+    }
+
+    #[test]
+    fn a_missing_forwarded_for_is_a_dash() {
+        for value in [None, Some(&b""[..])] {
+            assert!(line("/", value).to_string().ends_with("\"-\n"));
+        }
+    }
+
+    #[test]
+    fn the_path_is_decoded_then_escaped() {
+        for (path, logged) in [
+            ("/a%20b", "/a b"),
+            ("/%22quoted%22", r"/\x22quoted\x22"),
+            (r"/back\slash", r"/back\x5Cslash"),
+            ("/%0Anew%7f", r"/\x0Anew\x7F"),
+            ("/ü", r"/\xC3\xBC"),
+            ("/100%", "/100%"),
+            ("/%zz%4", "/%zz%4"),
+        ] {
+            let text = line(path, None).to_string();
+            assert_eq!(text.split('"').nth(1).unwrap(), logged, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_hour_is_in_utc() {
+        assert_eq!(line("/", None).hour(), "2026-01-31-09");
+    }
+
+    /// Whatever a client sends, a line stays one line of six fields.
+    #[test]
+    fn no_input_breaks_the_format() {
+        let mut state = 0x2545_F491_4F6C_DD1D_u64;
+        for _ in 0..2000 {
+            let bytes: Vec<u8> = (0..40)
+                .map(|_| {
+                    state ^= state << 13;
+                    state ^= state >> 7;
+                    state ^= state << 17;
+                    state.to_le_bytes()[0]
+                })
+                .collect();
+            let path: String = bytes.iter().map(|byte| format!("%{byte:02x}")).collect();
+            let text = line(&path, Some(&bytes)).to_string();
+            assert_eq!(text.matches('"').count(), 5, "{text:?}");
+            assert_eq!(text.find('\n'), Some(text.len() - 1), "{text:?}");
+            assert!(
+                text.trim_end()
+                    .bytes()
+                    .all(|byte| (b' '..=b'~').contains(&byte)),
+                "{text:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! A request that is not over yet.
+
+use std::time::{Instant, SystemTime};
+
+use http::{HeaderMap, StatusCode};
+
+use super::{HealthLog, Line};
+
+/// Sends its line when it is dropped: with the answer's body, or before there was an answer.
+#[derive(Debug)]
+pub(crate) struct Record {
+    log: HealthLog,
+    path: String,
+    forwarded_for: Option<Vec<u8>>,
+    began: Instant,
+    status: Option<StatusCode>,
+}
+
+impl Record {
+    pub(super) fn new(log: HealthLog, path: &str, headers: &HeaderMap) -> Self {
+        let forwarded_for = headers
+            .get("x-forwarded-for")
+            .map(|value| value.as_bytes().to_vec());
+        Self {
+            log,
+            path: path.to_owned(),
+            forwarded_for,
+            began: Instant::now(),
+            status: None,
+        }
+    }
+
+    /// The answer has begun.
+    pub(crate) fn answered(&mut self, status: StatusCode) {
+        self.status = Some(status);
+    }
+
+    /// 499 is nginx's status for a client that hung up before the answer.
+    fn final_status(&self) -> StatusCode {
+        const HUNG_UP: u16 = 499;
+        match self.status {
+            Some(status) => status,
+            None if std::thread::panicking() => StatusCode::INTERNAL_SERVER_ERROR,
+            None => StatusCode::from_u16(HUNG_UP).unwrap_or(StatusCode::BAD_REQUEST),
+        }
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        self.log.send(Line {
+            at: SystemTime::now(),
+            path: std::mem::take(&mut self.path),
+            status: self.final_status(),
+            took: self.began.elapsed(),
+            forwarded_for: self.forwarded_for.take(),
+        });
+    }
+}

@@ -1,0 +1,226 @@
+//! Telling systemd how the server is: sd_notify(3).
+
+use std::io;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, StatusCode, header};
+use http_body_util::Empty;
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+use sd_notify::NotifyState;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why a server is not ready.
+#[derive(Debug, thiserror::Error)]
+pub enum HealthError {
+    /// The path can't be asked for.
+    #[error("{path:?} is no path to ask for the server's health")]
+    Path {
+        /// The health path.
+        path: String,
+        /// What is wrong with it.
+        source: http::Error,
+    },
+    /// The service has answered, but not well.
+    #[error("the health check GET {path} was answered {status}, not with a status from 200 to 299")]
+    Status {
+        /// The health path.
+        path: String,
+        /// The answer's status.
+        status: StatusCode,
+    },
+    /// The service has failed.
+    #[error("the health check GET {path} got no answer")]
+    NoAnswer {
+        /// The health path.
+        path: String,
+        /// How it failed.
+        source: BoxError,
+    },
+    /// The service has not answered in time.
+    #[error("the health check GET {path} got no answer in {} s", limit.as_secs_f32())]
+    Timeout {
+        /// The health path.
+        path: String,
+        /// How long it was waited for.
+        limit: Duration,
+    },
+}
+
+/// Asks the service for its health before anybody else does, over a connection in memory, so that
+/// it sees a request like any other.
+pub(crate) async fn check_health<S, B>(
+    service: S,
+    path: &str,
+    limit: Duration,
+) -> Result<(), HealthError>
+where
+    S: hyper::service::Service<Request<Incoming>, Response = http::Response<B>>,
+    S::Error: Into<BoxError>,
+    B: http_body::Body + 'static,
+    B::Error: Into<BoxError>,
+{
+    let request = Request::get(path)
+        .header(header::HOST, "localhost")
+        .header(
+            header::USER_AGENT,
+            concat!("flipless/", env!("CARGO_PKG_VERSION")),
+        )
+        .body(Empty::<Bytes>::new())
+        .map_err(|source| HealthError::Path {
+            path: path.to_owned(),
+            source,
+        })?;
+    let Ok(answer) = tokio::time::timeout(limit, ask(service, request)).await else {
+        return Err(HealthError::Timeout {
+            path: path.to_owned(),
+            limit,
+        });
+    };
+    match answer {
+        Ok(status) if status.is_success() => Ok(()),
+        Ok(status) => Err(HealthError::Status {
+            path: path.to_owned(),
+            status,
+        }),
+        Err(source) => Err(HealthError::NoAnswer {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+async fn ask<S, B>(service: S, request: Request<Empty<Bytes>>) -> Result<StatusCode, BoxError>
+where
+    S: hyper::service::Service<Request<Incoming>, Response = http::Response<B>>,
+    S::Error: Into<BoxError>,
+    B: http_body::Body + 'static,
+    B::Error: Into<BoxError>,
+{
+    const BUFFER: usize = 16 * 1024;
+    let (near, far) = tokio::io::duplex(BUFFER);
+    let server =
+        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(far), service);
+    let (mut sender, client) = hyper::client::conn::http1::handshake(TokioIo::new(near)).await?;
+    let asked = async move { Ok::<_, hyper::Error>(sender.send_request(request).await?.status()) };
+    let (served, _, answered) = tokio::join!(server, client, asked);
+    match (answered, served) {
+        (Ok(status), _) => Ok(status),
+        // The service's own error says more than that the connection was closed.
+        (Err(_), Err(error)) | (Err(error), Ok(())) => Err(error.into()),
+    }
+}
+
+/// The server accepts from now on.
+pub(crate) fn ready() -> io::Result<()> {
+    sd_notify::notify(&[NotifyState::Ready, NotifyState::Status("serving")])
+}
+
+/// The server finishes. Nobody can be told if this fails, and it changes nothing.
+pub(crate) fn stopping(connections: usize) {
+    let status = format!("draining, {connections} connections left");
+    let _ = sd_notify::notify(&[NotifyState::Stopping, NotifyState::Status(&status)]);
+}
+
+/// Pings systemd's watchdog, if there is one, until it is dropped.
+///
+/// Run it as a task of the runtime that serves: when that is stuck, the pings stop.
+pub(crate) async fn ping_watchdog() {
+    let Some(limit) = sd_notify::watchdog_enabled().filter(|limit| !limit.is_zero()) else {
+        return;
+    };
+    // sd_watchdog_enabled(3) recommends half the limit; a third leaves room for a late one.
+    let mut interval = tokio::time::interval(limit / 3);
+    loop {
+        interval.tick().await;
+        let _ = sd_notify::notify(&[NotifyState::Watchdog]);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use hyper::service::service_fn;
+    use std::convert::Infallible;
+
+    const LIMIT: Duration = Duration::from_secs(20);
+
+    async fn answering(status: StatusCode) -> Result<(), HealthError> {
+        let service = service_fn(async |request: Request<Incoming>| {
+            assert_eq!(request.uri(), "/up?full");
+            let mut response = http::Response::new(Empty::<Bytes>::new());
+            *response.status_mut() = status;
+            Ok::<_, Infallible>(response)
+        });
+        check_health(service, "/up?full", LIMIT).await
+    }
+
+    #[tokio::test]
+    async fn only_a_status_of_success_is_healthy() {
+        answering(StatusCode::OK).await.unwrap();
+        answering(StatusCode::NO_CONTENT).await.unwrap();
+        for status in [
+            StatusCode::FOUND,
+            StatusCode::NOT_FOUND,
+            StatusCode::BAD_GATEWAY,
+        ] {
+            let error = answering(status).await.unwrap_err();
+            assert!(matches!(error, HealthError::Status { status: found, .. } if found == status));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_service_that_never_answers_is_given_up() {
+        let service =
+            service_fn(|_| std::future::pending::<Result<http::Response<String>, Infallible>>());
+        let error = check_health(service, "/", Duration::from_millis(10))
+            .await
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the health check GET / got no answer in 0.01 s"
+        );
+    }
+
+    #[tokio::test]
+    async fn the_services_own_error_is_the_cause() {
+        let service = service_fn(async |_| Err::<http::Response<String>, _>("no database"));
+        let error = check_health(service, "/", LIMIT).await.unwrap_err();
+        let HealthError::NoAnswer { source, .. } = error else {
+            panic!("{error}")
+        };
+        assert_eq!(source.source().unwrap().to_string(), "no database");
+    }
+
+    #[tokio::test]
+    async fn a_path_that_is_none_is_refused() {
+        let service = service_fn(async |_| Err::<http::Response<String>, _>("asked"));
+        let error = check_health(service, "/a b", LIMIT).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "\"/a b\" is no path to ask for the server's health"
+        );
+    }
+
+    #[tokio::test]
+    async fn an_endless_answer_is_not_waited_for() {
+        struct Endless;
+        impl http_body::Body for Endless {
+            type Data = Bytes;
+            type Error = Infallible;
+            fn poll_frame(
+                self: std::pin::Pin<&mut Self>,
+                _: &mut std::task::Context<'_>,
+            ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+                std::task::Poll::Ready(Some(Ok(http_body::Frame::data(Bytes::from_static(
+                    &[0; 4096],
+                )))))
+            }
+        }
+        let service = service_fn(async |_| Ok::<_, Infallible>(http::Response::new(Endless)));
+        check_health(service, "/", LIMIT).await.unwrap();
+    }
+}

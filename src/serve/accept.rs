@@ -1,0 +1,126 @@
+//! Accepting, whatever happens.
+
+use std::io;
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+
+use crate::drain::{Lifecycle, Phase};
+use crate::notice;
+
+/// How long to wait for a descriptor or memory to become free; connections wait in the backlog.
+const BACK_OFF: Duration = Duration::from_millis(100);
+
+/// A listener of one kind or another.
+pub(super) trait Accept {
+    type Stream;
+    async fn accept(&self) -> io::Result<Self::Stream>;
+}
+
+impl Accept for TcpListener {
+    type Stream = TcpStream;
+
+    async fn accept(&self) -> io::Result<TcpStream> {
+        let (stream, _) = TcpListener::accept(self).await?;
+        // Answers are written whole: waiting for more only delays their last segment. The call
+        // fails only on a connection that is gone already.
+        let _ = stream.set_nodelay(true);
+        Ok(stream)
+    }
+}
+
+impl Accept for UnixListener {
+    type Stream = UnixStream;
+
+    async fn accept(&self) -> io::Result<UnixStream> {
+        UnixListener::accept(self).await.map(|(stream, _)| stream)
+    }
+}
+
+/// Hands every connection to `serve`, until the drain begins.
+pub(super) async fn accept_all<L: Accept>(
+    listener: &L,
+    lifecycle: &Lifecycle,
+    mut serve: impl FnMut(L::Stream),
+) {
+    let mut draining = pin!(lifecycle.reached(Phase::Draining));
+    let mut failing = false;
+    loop {
+        // Cancelling loses no connection: tokio's `accept` is cancel safe.
+        let accepted = tokio::select! {
+            biased;
+            () = &mut draining => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok(stream) => {
+                failing = false;
+                serve(stream);
+            }
+            Err(error) if is_of_connection(&error) => {}
+            Err(error) => {
+                if !failing {
+                    notice::say(format_args!("can't accept connections for now: {error}"));
+                }
+                failing = true;
+                tokio::time::sleep(BACK_OFF).await;
+            }
+        }
+    }
+}
+
+/// Whether only that one connection failed: accept(2) passes its errors on, and they are to be
+/// treated like EAGAIN.
+fn is_of_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::*;
+    matches!(
+        error.kind(),
+        ConnectionAborted
+            | ConnectionRefused
+            | ConnectionReset
+            | Interrupted
+            | NetworkDown
+            | NetworkUnreachable
+            | HostUnreachable
+    )
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+
+    /// Answers from a script, then never again.
+    struct Scripted(RefCell<Vec<io::Result<u8>>>);
+
+    impl Accept for Scripted {
+        type Stream = u8;
+
+        async fn accept(&self) -> io::Result<u8> {
+            let next = self.0.borrow_mut().pop();
+            match next {
+                Some(result) => result,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn no_error_ends_it() {
+        // EMFILE, ENFILE, ENOMEM, ECONNABORTED, EPROTO
+        let errors = [24, 23, 12, 103, 71].map(|code| Err(io::Error::from_raw_os_error(code)));
+        let mut script: Vec<_> = errors.into_iter().collect();
+        script.insert(0, Ok(1));
+        let (listener, lifecycle) = (Scripted(RefCell::new(script)), Lifecycle::new());
+        let mut served = Vec::new();
+        let ending = lifecycle.clone();
+        accept_all(&listener, &lifecycle, |stream| {
+            served.push(stream);
+            ending.enter(Phase::Draining);
+        })
+        .await;
+        assert_eq!(served, [1]);
+    }
+}

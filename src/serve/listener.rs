@@ -1,0 +1,69 @@
+//! The sockets to accept on: inherited ones, or one of our own.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::{Domain, Socket};
+use tokio::net::{TcpListener, UnixListener};
+
+use super::request::{HttpService, RequestService};
+use super::{ServeError, accept, connection};
+use crate::drain::Lifecycle;
+use crate::{activation, notice};
+
+/// A listening socket of the runtime.
+pub(super) enum Listener {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+/// The inherited sockets of this name, or one that is bound to the address.
+pub(super) async fn listeners(name: &str, bind: SocketAddr) -> Result<Vec<Listener>, ServeError> {
+    let inherited = activation::listeners(name)?;
+    if inherited.is_empty() {
+        return Ok(vec![Listener::bind(bind).await?]);
+    }
+    let listeners: io::Result<_> = inherited.into_iter().map(Listener::inherited).collect();
+    listeners.map_err(ServeError::Listener)
+}
+
+impl Listener {
+    fn inherited(socket: Socket) -> io::Result<Self> {
+        if socket.domain()? == Domain::UNIX {
+            UnixListener::from_std(socket.into()).map(Self::Unix)
+        } else {
+            TcpListener::from_std(socket.into()).map(Self::Tcp)
+        }
+    }
+
+    async fn bind(address: SocketAddr) -> Result<Self, ServeError> {
+        let failed = |source| ServeError::Bind { address, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        // Port 0 has become a real one.
+        let address = listener.local_addr().map_err(failed)?;
+        notice::say(format_args!("listening on http://{address}"));
+        Ok(Self::Tcp(listener))
+    }
+
+    /// Accepts until the drain begins.
+    pub(super) async fn accept_all<S: HttpService>(
+        self,
+        service: RequestService<S>,
+        lifecycle: Arc<Lifecycle>,
+        idle: Duration,
+    ) {
+        let shared = lifecycle.clone();
+        match self {
+            Self::Tcp(listener) => {
+                let serve = move |stream| connection::spawn(stream, service.clone(), &shared, idle);
+                accept::accept_all(&listener, &lifecycle, serve).await;
+            }
+            Self::Unix(listener) => {
+                let serve = move |stream| connection::spawn(stream, service.clone(), &shared, idle);
+                accept::accept_all(&listener, &lifecycle, serve).await;
+            }
+        }
+    }
+}

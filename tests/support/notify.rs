@@ -1,0 +1,56 @@
+//! systemd's end of sd_notify(3).
+
+use std::io::ErrorKind;
+use std::os::unix::net::UnixDatagram;
+use std::path::PathBuf;
+
+use super::LIMIT;
+
+/// Receives what a server tells its manager.
+pub struct Notifications {
+    socket: UnixDatagram,
+    directory: tempfile::TempDir,
+}
+
+impl Notifications {
+    pub fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = UnixDatagram::bind(directory.path().join("notify")).unwrap();
+        Self { socket, directory }
+    }
+
+    pub fn path(&self) -> PathBuf {
+        self.directory.path().join("notify")
+    }
+
+    /// The next message that has this line.
+    #[track_caller]
+    pub fn wait_for(&self, wanted: &str) -> String {
+        self.socket.set_read_timeout(Some(LIMIT)).unwrap();
+        let mut buffer = [0; 4096];
+        loop {
+            let read = self.socket.recv(&mut buffer);
+            let length = read.unwrap_or_else(|error| panic!("no {wanted}: {error}"));
+            let message = String::from_utf8(buffer[..length].to_vec()).unwrap();
+            if message.lines().any(|line| line == wanted) {
+                return message;
+            }
+        }
+    }
+
+    /// What has come so far.
+    pub fn so_far(&self) -> Vec<String> {
+        self.socket.set_nonblocking(true).unwrap();
+        let mut messages = Vec::new();
+        let mut buffer = [0; 4096];
+        loop {
+            match self.socket.recv(&mut buffer) {
+                Ok(length) => messages.push(String::from_utf8(buffer[..length].to_vec()).unwrap()),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        self.socket.set_nonblocking(false).unwrap();
+        messages
+    }
+}

@@ -1,0 +1,202 @@
+//! The rendered units, as systemd sees them: valid, in their sandbox, and true to what the
+//! experiments settled.
+
+use std::fs;
+use std::process::Command;
+
+use super::{MODES, real};
+
+/// Exposure by `systemd-analyze security`, in tenths: lower is safer.
+const LIMITS: [(&str, u32); 4] = [
+    ("flipless-app@.service", 15),
+    ("flipless-front.service", 25),
+    ("nginx.service.d/zz-flipless.conf", 5),
+    ("web.service.d/zz-flipless.conf", 6),
+];
+
+fn units(mode: &str) -> Vec<(String, String)> {
+    let unit = |(name, text): (String, String)| Some((name.strip_prefix("systemd/")?.into(), text));
+    real(mode).into_iter().filter_map(unit).collect()
+}
+
+/// A folder of unit files in which a drop-in stands as a unit of its own, with what EB's unit adds,
+/// and programs that exist here, so that only what is ours can be wrong.
+fn install(mode: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in units(mode) {
+        let text = text.replace("/opt/flipless/bin/flipless", "/bin/true");
+        let text = text.replace("/opt/flipless/runs/%i/app/bin/server", "/bin/true");
+        let text = text
+            .replace("/usr/sbin/nginx", "/bin/true")
+            .replace("=webapp", "=daemon");
+        // EB's own web.service sets this.
+        let user = if name.starts_with("web.service.d/") {
+            "User=daemon\n"
+        } else {
+            ""
+        };
+        let text = text + user;
+        fs::write(folder.path().join(file_name(&name)), text).unwrap();
+    }
+    let link = folder.path().join("flipless-app@x-1.service");
+    std::os::unix::fs::symlink("flipless-app@.service", link).unwrap();
+    folder
+}
+
+fn file_name(name: &str) -> String {
+    match name.split_once(".service.d/") {
+        Some((unit, _)) => format!("stand-in-{unit}.service"),
+        None => name.to_owned(),
+    }
+}
+
+fn systemd_analyze(arguments: &[&str]) -> (bool, String) {
+    let output = Command::new("systemd-analyze")
+        .args(arguments)
+        .env("LC_ALL", "C")
+        .env("SYSTEMD_PAGER", "")
+        .output()
+        .expect("systemd-analyze is needed: `apt-get install systemd`");
+    let text = [output.stdout, output.stderr].concat();
+    (
+        output.status.success(),
+        String::from_utf8_lossy(&text).into_owned(),
+    )
+}
+
+#[test]
+fn systemd_finds_nothing_wrong_with_any_unit() {
+    for mode in MODES {
+        let folder = install(mode);
+        for entry in fs::read_dir(folder.path()).unwrap() {
+            let path = entry.unwrap().path();
+            if path.to_string_lossy().contains("@.") {
+                continue;
+            }
+            let (fine, said) = systemd_analyze(&["verify", "--man=no", path.to_str().unwrap()]);
+            // An unknown key is only a line on standard error: any line about our files counts.
+            let ours = said
+                .lines()
+                .filter(|line| line.contains(folder.path().to_str().unwrap()));
+            let ours: Vec<&str> = ours.collect();
+            assert!(
+                fine && ours.is_empty(),
+                "{mode}: {}: {said}",
+                path.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn verify_reports_an_unknown_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.service");
+    fs::write(&path, "[Service]\nExecStart=/bin/true\nNonBlokcing=true\n").unwrap();
+    let (_, said) = systemd_analyze(&["verify", "--man=no", path.to_str().unwrap()]);
+    assert!(
+        said.contains(path.to_str().unwrap()),
+        "the test above could not fail: {said}"
+    );
+}
+
+#[test]
+fn the_sandboxes_score_as_they_should() {
+    for mode in MODES {
+        let folder = install(mode);
+        for (name, limit) in LIMITS {
+            let path = folder.path().join(file_name(name));
+            if !path.exists() {
+                assert_ne!(mode, "nginx", "{name} is missing");
+                continue;
+            }
+            let threshold = format!("--threshold={limit}");
+            let arguments = [
+                "security",
+                "--offline=true",
+                &threshold,
+                path.to_str().unwrap(),
+            ];
+            let (fine, said) = systemd_analyze(&arguments);
+            assert!(
+                fine,
+                "{mode}: {name}: {}",
+                said.lines().last().unwrap_or_default()
+            );
+        }
+    }
+}
+
+#[test]
+fn every_service_that_shares_a_socket_is_non_blocking() {
+    for (name, text) in MODES.iter().flat_map(|mode| units(mode)) {
+        let shares = [
+            "flipless-app@.service",
+            "flipless-gate.service",
+            "flipless-front.service",
+        ];
+        if shares.contains(&name.as_str()) {
+            assert!(text.contains("\nNonBlocking=true\n"), "{name}");
+        }
+        if name.ends_with(".socket") {
+            assert!(text.contains("\nTriggerLimitIntervalSec=0\n"), "{name}");
+        }
+    }
+}
+
+#[test]
+fn no_unit_is_eb_s_own_or_runs_from_its_directory() {
+    for (name, text) in MODES.iter().flat_map(|mode| units(mode)) {
+        let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        for forbidden in ["PartOf=", "/var/app", "RemainAfterExit"] {
+            assert!(
+                !lines.iter().any(|line| line.contains(forbidden)),
+                "{name}: {forbidden}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_nginx_stand_in_resets_all_that_names_the_real_one() {
+    let units = units("nginx");
+    let (_, text) = units
+        .iter()
+        .find(|(name, _)| name.starts_with("nginx.service.d/"))
+        .unwrap();
+    let keys = ["PIDFile", "ExecStartPre", "ExecStart", "ExecStartPost"];
+    for key in keys
+        .iter()
+        .chain(&["ExecReload", "ExecStop", "ExecStopPost"])
+    {
+        let first = text
+            .lines()
+            .find(|line| line.starts_with(&format!("{key}=")));
+        assert_eq!(
+            first,
+            Some(format!("{key}=").as_str()),
+            "{key} is reset before it is set"
+        );
+    }
+    assert!(text.contains("\nType=notify\n") && text.contains("\nKillSignal=SIGQUIT\n"));
+}
+
+#[test]
+fn server_arguments_reach_systemd_as_they_are() {
+    let words = ["a b", "50%", "$HOME", "quo\"te", "back\\slash"];
+    let list: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
+    let text = format!("[server]\nargs = [{}]\n", list.join(", "));
+    let path = std::path::Path::new("flipless.toml");
+    let settings = crate::settings::Settings::parse(&text, path).unwrap();
+    let templates =
+        crate::templates::read_all(&std::path::Path::new(super::ROOT).join("platform-templates"));
+    let context = crate::render::Context::new(&settings);
+    let files = crate::render::render_all(&templates.unwrap(), &context).unwrap();
+    let unit = &files["systemd/flipless-app@.service"];
+    let line = unit
+        .lines()
+        .find(|line| line.starts_with("ExecStart="))
+        .unwrap();
+    let expected = r#" "a b" "50%%" "$$HOME" "quo\"te" "back\\slash""#;
+    assert!(line.ends_with(expected), "{line}");
+}
