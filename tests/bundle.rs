@@ -83,7 +83,7 @@ fn refused(arguments: &[&str]) -> String {
 }
 
 struct Bundle {
-    folder: tempfile::TempDir,
+    folder: PathBuf,
     zip: PathBuf,
 }
 
@@ -91,10 +91,13 @@ struct Bundle {
 fn bundle() -> &'static Bundle {
     static BUNDLE: OnceLock<Bundle> = OnceLock::new();
     BUNDLE.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
-        let output = dist(&[], folder.path());
+        // A static is never dropped: a folder of the target directory, emptied here.
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bundle");
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        let output = dist(&[], &folder);
         assert!(output.status.success(), "{}", said(&output));
-        let zip = folder.path().join("flipless-demo-0.1.0-x86_64.zip");
+        let zip = folder.join("flipless-demo-0.1.0-x86_64.zip");
         let printed = String::from_utf8(output.stdout).unwrap();
         assert_eq!(
             printed,
@@ -106,7 +109,7 @@ fn bundle() -> &'static Bundle {
             .arg("-q")
             .arg(&zip)
             .arg("-d")
-            .arg(folder.path().join("content"));
+            .arg(folder.join("content"));
         let status = unzip
             .status()
             .expect("unzip is needed: `apt-get install unzip`");
@@ -117,7 +120,7 @@ fn bundle() -> &'static Bundle {
 
 impl Bundle {
     fn file(&self, name: &str) -> PathBuf {
-        self.folder.path().join("content").join(name)
+        self.folder.join("content").join(name)
     }
 
     fn manifest(&self) -> Value {
@@ -161,7 +164,7 @@ fn the_procfile_starts_the_stand_in_as_web() {
 
 #[test]
 fn the_checksum_file_is_for_sha256sum() {
-    let folder = bundle().folder.path();
+    let folder = bundle().folder.as_path();
     let checked = run(
         "sha256sum",
         &["-c", "flipless-demo-0.1.0-x86_64.zip.sha256"],
@@ -455,7 +458,7 @@ fn check_passes_the_bundle_and_fails_a_broken_one() {
     };
     let good = check(&bundle().zip);
     assert!(good.status.success(), "{}", said(&good));
-    let broken = bundle().folder.path().join("broken.zip");
+    let broken = bundle().folder.join("broken.zip");
     fs::write(&broken, &fs::read(&bundle().zip).unwrap()[..1000]).unwrap();
     assert_eq!(check(&broken).status.code(), Some(1));
 }

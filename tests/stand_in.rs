@@ -15,13 +15,16 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The agent of a bundle that `cargo xtask dist` built.
 fn agent() -> &'static Path {
-    static BUNDLE: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
-    let (_, agent) = BUNDLE.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
+    static AGENT: OnceLock<PathBuf> = OnceLock::new();
+    AGENT.get_or_init(|| {
+        // A static is never dropped: a folder of the target directory, emptied here.
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("stand-in");
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
         let cargo = env::var_os("CARGO").unwrap();
         let dist = Command::new(cargo)
             .args(["xtask", "dist", "--out"])
-            .arg(folder.path())
+            .arg(&folder)
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .output()
             .unwrap();
@@ -33,14 +36,12 @@ fn agent() -> &'static Path {
         let zip = String::from_utf8(dist.stdout).unwrap();
         let unzip = Command::new("unzip")
             .args(["-q", zip.trim_end(), "bin/flipless", "-d"])
-            .arg(folder.path())
+            .arg(&folder)
             .status()
             .expect("unzip is needed: `apt-get install unzip`");
         assert!(unzip.success());
-        let agent = folder.path().join("bin/flipless");
-        (folder, agent)
-    });
-    agent
+        folder.join("bin/flipless")
+    })
 }
 
 /// A child that does not outlive its test.

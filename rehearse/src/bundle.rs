@@ -45,12 +45,14 @@ impl Front {
     }
 }
 
-/// Builds the project's bundle with `cargo xtask dist`, for `front` instead of the front mode of
-/// `flipless.toml`, if given.
-pub fn build(front: Option<Front>) -> Result<PathBuf, BundleError> {
+/// Builds the project's bundle into `folder` with `cargo xtask dist`, for `front` instead of the
+/// front mode of `flipless.toml`, if given. What the user built last, in `target/dist`, stays.
+pub fn build(front: Option<Front>, folder: &Path) -> Result<PathBuf, BundleError> {
     let cargo = std::env::var_os("CARGO").unwrap_or("cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["xtask", "dist", "--json"]);
+    command
+        .args(["xtask", "dist", "--json", "--out"])
+        .arg(folder);
     if let Some(front) = front {
         command.env("FLIPLESS_FRONT", front.name());
     }

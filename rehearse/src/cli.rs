@@ -245,7 +245,7 @@ fn first_bundle(
         Some(path) => Ok(path.clone()),
         None => {
             progress::status("Bundling", "with `cargo xtask dist`");
-            Ok(bundle::build(front)?)
+            Ok(bundle::build(front, &folder.join("dist"))?)
         }
     }
 }

@@ -7,8 +7,9 @@ use anyhow::{Result, bail};
 use crate::{tools, ui};
 
 /// A program that tests call, and the Debian package that has it.
-const NEEDED: [(&str, &str); 6] = [
+const NEEDED: [(&str, &str); 7] = [
     ("cc", "gcc"),
+    ("chromium", "chromium"),
     ("mmdebstrap", "mmdebstrap"),
     ("nginx", "nginx-light"),
     ("systemd-analyze", "systemd"),

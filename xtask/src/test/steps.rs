@@ -42,7 +42,15 @@ pub fn all(project: &Project, missing: &[&str]) -> Vec<Step> {
         skip: not_linux.or(unprivileged).or(lacking),
         ..step(
             "system test",
-            &["test", "-p", "rehearse", "--test", INSTANCE],
+            &[
+                "test",
+                "-p",
+                "rehearse",
+                "--test",
+                INSTANCE,
+                "--",
+                "--test-threads=1",
+            ],
         )
     });
     steps
