@@ -329,7 +329,7 @@ fn an_include_that_could_not_be_unpacked_as_it_is_is_refused() {
 
 #[test]
 fn the_plan_is_what_is_shipped() {
-    let output = dist(&["--plan"], bundle().folder.path());
+    let output = dist(&["--plan"], &bundle().folder);
     let planned = String::from_utf8(output.stdout).unwrap();
     let names = planned.lines().map(|line| line.split(' ').nth(1).unwrap());
     assert!(names.eq(ENTRIES.map(|(name, _)| name)), "{planned}");
