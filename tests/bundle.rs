@@ -1,6 +1,7 @@
 //! The bundle, built by `cargo xtask dist` and taken apart by other tools.
 #![allow(clippy::unwrap_used)]
 
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
@@ -272,6 +273,87 @@ fn an_include_that_takes_a_generated_file_s_place_is_refused() {
         said.contains("Procfile") && said.contains("notes.md"),
         "{said}"
     );
+}
+
+/// `dist --plan` for a folder that holds `flipless.toml`.
+fn plan_in(folder: &Path, include: &str) -> Output {
+    let path = folder.join("flipless.toml");
+    fs::write(&path, format!("[bundle]\ninclude = [{include}]\n")).unwrap();
+    let prelude = format!("export FLIPLESS_CONFIG='{}'", path.display());
+    xtask(&["dist", "--plan"], folder, &prelude)
+}
+
+#[test]
+fn an_include_keeps_the_owner_s_exec_bit_and_nothing_else_of_its_mode() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join("site/.hidden")).unwrap();
+    for (name, mode) in [("site/page", 0o600), ("site/.hidden/tool", 0o700)] {
+        let path = folder.path().join(name);
+        fs::write(&path, "x").unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let output = plan_in(folder.path(), "{ from = \"site\", to = \"public/a\" }");
+    let planned = String::from_utf8(output.stdout.clone()).unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    for line in ["0644 public/a/page  (", "0755 public/a/.hidden/tool  ("] {
+        assert!(planned.contains(line), "{line}: {planned}");
+    }
+}
+
+#[test]
+fn an_include_that_could_not_be_unpacked_as_it_is_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("files")).unwrap();
+    fs::write(folder.path().join("files/a"), "x").unwrap();
+    fs::create_dir(folder.path().join("links")).unwrap();
+    symlink("/etc/passwd", folder.path().join("links/a")).unwrap();
+    let nearest = format!("{}\n", folder.path().join("files").display());
+    for (include, expected) in [
+        ("\"links\"", "links/a is a symbolic link"),
+        (
+            "{ from = \"files\", to = \"bin/server\" }",
+            "a file (the server) and a folder (",
+        ),
+        ("\"files/b/c\"", nearest.as_str()),
+    ] {
+        let output = plan_in(folder.path(), include);
+        assert_eq!(output.status.code(), Some(1), "{include}");
+        assert!(output.stdout.is_empty(), "{include}");
+        assert!(
+            said(&output).contains(expected),
+            "{expected}: {}",
+            said(&output)
+        );
+    }
+}
+
+#[test]
+fn the_plan_is_what_is_shipped() {
+    let output = dist(&["--plan"], &bundle().folder);
+    let planned = String::from_utf8(output.stdout).unwrap();
+    let names = planned.lines().map(|line| line.split(' ').nth(1).unwrap());
+    assert!(names.eq(ENTRIES.map(|(name, _)| name)), "{planned}");
+}
+
+#[test]
+fn a_static_server_without_glibc_is_fine() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(
+        folder.path().join("main.c"),
+        "void _start(void) { for (;;); }",
+    )
+    .unwrap();
+    run(
+        "cc",
+        &["-static", "-nostdlib", "-o", "server", "main.c"],
+        folder.path(),
+    );
+    let server = folder.path().join("server");
+    let output = dist(
+        &["--server", server.to_str().unwrap()],
+        &folder.path().join("out"),
+    );
+    assert!(output.status.success(), "{}", said(&output));
 }
 
 #[test]

@@ -129,3 +129,6 @@ fn print_table(checks: &[Check]) {
         println!("{mark:<4}  {name:<width$}  {}", detail.replace("; ", ";\n"));
     }
 }
+
+#[cfg(test)]
+mod tests;
