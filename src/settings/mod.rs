@@ -12,7 +12,7 @@ mod include;
 mod values;
 
 pub use include::Include;
-pub use values::{AbsolutePath, Name, Number, RelativePath, UrlPath};
+pub use values::{AbsolutePath, Name, Number, RelativePath, UrlPath, Word};
 
 /// All settings, with defaults that deploy.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -55,7 +55,7 @@ pub struct Server {
     /// The package's binary.
     pub bin: Name,
     /// Arguments of the server, each one word.
-    pub args: Vec<String>,
+    pub args: Vec<Word>,
     /// The loopback port that EB's nginx passes requests to.
     pub port: Number<1, 65535>,
     /// Asked before a new version takes part; must answer 2xx.

@@ -112,3 +112,49 @@ fn settings_that_contradict_each_other_are_refused_at_their_place() {
     );
     assert!(parse("[server]\nport = 80\n[front]\nmode = \"direct\"\n").is_ok());
 }
+
+#[test]
+fn the_file_that_comes_with_the_project_names_every_key_with_its_default() {
+    let file = include_str!("../../flipless.toml");
+    assert_eq!(parse(file).unwrap(), Settings::default());
+    let is_key = |line: &&str| line.starts_with(char::is_lowercase) && line.contains(" = ");
+    let uncommented: Vec<&str> = file
+        .lines()
+        .map(|line| line.strip_prefix("# ").filter(is_key).unwrap_or(line))
+        .collect();
+    let mut all = parse(&uncommented.join("\n")).unwrap();
+    assert_eq!(
+        all.server.memory_limit_mib.take().map(Number::get),
+        Some(512),
+        "an example"
+    );
+    assert_eq!(
+        all.server.drain_seconds.take().map(Number::get),
+        Some(30),
+        "by front mode"
+    );
+    assert_eq!(all, Settings::default());
+    let keys = uncommented.iter().filter(|line| is_key(line)).count();
+    let known = serde_count(&Settings::default());
+    assert_eq!(keys, known, "a key is missing in flipless.toml");
+}
+
+/// How many settings there are.
+fn serde_count(settings: &Settings) -> usize {
+    let value = toml::Value::try_from(settings).unwrap();
+    let sections = value.as_table().unwrap().values();
+    // The two options without a default are not in the table.
+    sections
+        .map(|section| section.as_table().unwrap().len())
+        .sum::<usize>()
+        + 2
+}
+
+#[test]
+fn an_argument_with_a_nul_is_refused() {
+    let error = parse("[server]\nargs = [\"a\\u0000b\"]").unwrap_err();
+    assert!(
+        error.starts_with("flipless.toml:2:") && error.contains("NUL"),
+        "{error}"
+    );
+}

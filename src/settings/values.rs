@@ -88,6 +88,15 @@ checked_string! {
     RelativePath, is_relative, "a path relative to flipless.toml is needed, without `..`, `\\` or a leading `/`"
 }
 
+checked_string! {
+    /// One word of a command line.
+    Word, is_word, "a word of a command line has no NUL (execve(2))"
+}
+
+fn is_word(text: &str) -> bool {
+    !text.contains('\0')
+}
+
 fn is_name(text: &str) -> bool {
     let first = text
         .chars()
