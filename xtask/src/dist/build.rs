@@ -122,22 +122,32 @@ fn agent_target(server: Target) -> Result<(Target, Linkage)> {
         ));
     }
     let gnu = Target::gnu(server.arch());
+    // A static executable needs no version of glibc: zig, which has no static one, is not asked.
+    if let Ok(builder) = target::plain(gnu)
+        && gnu.has_std()
+        && has_static_glibc(&builder)
+    {
+        return Ok((
+            gnu,
+            Linkage {
+                is_static: true,
+                builder,
+                flags: STATIC,
+            },
+        ));
+    }
     let builder = target::builder(gnu)?;
-    let (is_static, flags): (_, &[&str]) = match has_static_glibc(&builder) {
-        true => (true, STATIC),
-        false => (false, &[]),
-    };
     Ok((
         gnu,
         Linkage {
-            is_static,
+            is_static: false,
             builder,
-            flags,
+            flags: &[],
         },
     ))
 }
 
-/// gcc answers with a path only if it has the file; zig has none.
+/// gcc answers with a path only if it has the file.
 fn has_static_glibc(builder: &Builder) -> bool {
     let Builder::Cargo { linker } = builder else {
         return false;

@@ -101,8 +101,17 @@ pub fn builder(target: Target) -> Result<Builder> {
     if target.is_gnu() && zig_is_there() {
         return Ok(Builder::Zig);
     }
-    let linker = linker(target)?;
-    Ok(Builder::Cargo { linker })
+    plain(target)
+}
+
+/// Plain cargo, also where zig is there: for what is linked statically, which zig can't do with glibc.
+///
+/// # Errors
+/// When no linker is there.
+pub fn plain(target: Target) -> Result<Builder> {
+    Ok(Builder::Cargo {
+        linker: linker(target)?,
+    })
 }
 
 /// cargo-zigbuild finds zig on PATH, or as a Python module.
