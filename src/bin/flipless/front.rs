@@ -21,6 +21,8 @@ const LOADED: &str = "/run/flipless/front-loaded";
 const PID_FILE: &str = "/run/nginx.pid";
 /// How long a reload may take until every worker is a new one.
 const RELOAD_LIMIT: Duration = Duration::from_secs(20);
+/// How long nginx may finish requests when it ends for good.
+const END_LIMIT: Duration = Duration::from_secs(5);
 /// How long one agent waits for another's reload.
 const LOCK_LIMIT: Duration = Duration::from_secs(45);
 
@@ -132,6 +134,22 @@ pub fn reload(system: &System) -> Result<()> {
         }
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// Ends the real nginx for good: it finishes what it has begun, as a stock nginx that EB stops, and
+/// within the same time (`TimeoutStopSec=5`); idle connections may not keep the port.
+pub fn end(system: &System) -> Result<()> {
+    let systemd = Systemd::new(system);
+    systemd.stop_later(layout::FRONT)?;
+    let deadline = Instant::now() + END_LIMIT;
+    while systemd.state(layout::FRONT)? == "deactivating" {
+        if Instant::now() >= deadline {
+            systemd.terminate(layout::FRONT)?;
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    systemd.stop(layout::FRONT)
 }
 
 /// The real nginx's pid.

@@ -36,6 +36,11 @@ impl<'a> Systemd<'a> {
         self.must(&["stop", "--no-block", unit])
     }
 
+    /// Sends SIGTERM to all processes of a unit.
+    pub fn terminate(&self, unit: &str) -> Result<()> {
+        self.must(&["kill", "--signal=TERM", unit])
+    }
+
     /// Starts a unit, or starts it anew: a timer counts from now on.
     pub fn restart(&self, unit: &str) -> Result<()> {
         self.must(&["restart", unit])

@@ -191,6 +191,9 @@ impl Model {
             ["stop", unit] => {
                 self.units.remove(*unit);
             }
+            ["kill", _, unit] => {
+                self.units.remove(*unit);
+            }
             ["reload", _] => self.load_front(root),
             _ => {}
         }

@@ -8,7 +8,7 @@ use crate::paths::DROP_INS;
 use crate::state::State;
 use crate::system::System;
 use crate::systemd::Systemd;
-use crate::units;
+use crate::{front, units};
 
 /// Stops what is ours, removes it, and starts EB's nginx in its own right. Right before a bundle
 /// without flipless is deployed, or from its predeploy hook: until its flip nobody answers on the
@@ -48,7 +48,10 @@ fn stop_units(system: &System, systemd: &Systemd) -> Result<()> {
     let mut living = systemd.living_units("flipless-*")?;
     living.sort_by_key(|unit| !unit.ends_with(".socket"));
     for unit in &living {
-        systemd.stop(unit)?;
+        match unit == layout::FRONT {
+            true => front::end(system)?,
+            false => systemd.stop(unit)?,
+        }
     }
     for path in units::installed(system)? {
         let name = path.rsplit('/').next().unwrap_or_default();
