@@ -65,10 +65,13 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         print_plan(&planned, args.json)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut output = Output::create(&args.out.clone().unwrap_or_else(|| project.dist_folder()))?;
+    let folder = args.out.clone().unwrap_or_else(|| project.dist_folder());
+    // Said before the long build, not after it; a build that is interrupted leaves nothing there.
+    drop(Output::create(&folder)?);
     let name = bundle_name(&project, args)?;
     let staged = build_and_stage(&project, args, planned)?;
 
+    let mut output = Output::create(&folder)?;
     ui::status("Packing", format!("{} files", staged.len()));
     archive::write(output.zip(), &staged, timestamp::from_environment()?)?;
     let manifest = checked(&output, args.target(), &name)?;
