@@ -26,7 +26,7 @@ Stand-ins, which EB starts and stops in place of the real thing:
 Called by systemd units: activate, expire, web-started, front-starting,
 front-started PID, front-reload, front-sync, record-pid NAME PID
 
-Exit status: 0 done, 1 failed (nothing that served was stopped), 2 misuse
+Exit status: 0 done, 1 failed, 2 misuse
 ";
 
 /// What the agent is asked to do.

@@ -21,6 +21,10 @@ const LOADED: &str = "/run/flipless/front-loaded";
 const PID_FILE: &str = "/run/nginx.pid";
 /// How long a reload may take until every worker is a new one.
 const RELOAD_LIMIT: Duration = Duration::from_secs(20);
+/// The bundle's nginx setting that only some versions know.
+const KEEPALIVE: &str = "zz-flipless-keepalive.conf";
+/// ESRCH (kill(2)).
+const NO_SUCH_PROCESS: i32 = rustix::io::Errno::SRCH.raw_os_error();
 /// How long nginx may finish requests when it ends for good.
 const END_LIMIT: Duration = Duration::from_secs(5);
 /// How long one agent waits for another's reload.
@@ -35,6 +39,8 @@ pub fn test_staged(system: &System, bundle: &Path) -> Result<()> {
     add_keepalive(system, bundle)?;
     let folder = nginx::test_folder();
     system.remove(&folder)?;
+    // A copy may hold keys: for root alone.
+    system.make_private_folder(&folder)?;
     let test = || -> Result<()> {
         if system.exists(NGINX) {
             system.copy_tree(NGINX, &folder)?;
@@ -49,14 +55,22 @@ pub fn test_staged(system: &System, bundle: &Path) -> Result<()> {
 
 /// Adds the bundle's keep-alive setting to EB's staged configuration where nginx knows it.
 fn add_keepalive(system: &System, bundle: &Path) -> Result<()> {
-    const FILE: &str = "zz-flipless-keepalive.conf";
-    let Some(setting) = system.read(bundle.join("nginx").join(FILE))? else {
+    let Some(setting) = system.read(bundle.join("nginx").join(KEEPALIVE))? else {
         return Ok(());
     };
     if nginx::version(system)? < nginx::KEEPALIVE_MIN_TIMEOUT {
         return Ok(());
     }
-    system.write(format!("{PROXY_STAGING}/conf.d/{FILE}"), &setting, 0o644)
+    system.write(
+        format!("{PROXY_STAGING}/conf.d/{KEEPALIVE}"),
+        &setting,
+        0o644,
+    )
+}
+
+/// Takes the keep-alive setting out of the configuration in force.
+pub fn remove_keepalive(system: &System) -> Result<()> {
+    system.remove(format!("{NGINX}/conf.d/{KEEPALIVE}"))
 }
 
 /// Makes sure that the real nginx serves with the configuration on disk: starts it, reloads it, or
@@ -101,10 +115,13 @@ pub fn starting(system: &System) -> Result<()> {
 /// After nginx was started: lets the workers of a killed master finish and go.
 pub fn started(system: &System, master: u32) -> Result<()> {
     for orphan in processes::orphans(master)? {
-        system
-            .commands()
-            .signal(orphan, Signal::Quit)
-            .context("cannot stop an old worker")?;
+        // One that has ended meanwhile is what we want.
+        match system.commands().signal(orphan, Signal::Quit) {
+            Err(error) if error.raw_os_error() != Some(NO_SUCH_PROCESS) => {
+                return Err(error).context("cannot stop an old worker");
+            }
+            _ => {}
+        }
     }
     Ok(())
 }

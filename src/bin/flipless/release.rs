@@ -54,6 +54,13 @@ pub fn install(system: &System, source: &Path, environment: &str) -> Result<Stri
     Ok(identity)
 }
 
+/// The releases on the disk; one that is still being copied is none yet.
+pub fn installed(system: &System) -> Result<Vec<String>> {
+    let mut names = system.names(layout::RELEASES)?;
+    names.retain(|name| !name.starts_with('.'));
+    Ok(names)
+}
+
 /// A digest of everything in a tree: paths, kinds, exec bits, contents.
 pub fn digest_tree(system: &System, folder: impl AsRef<Path>) -> Result<String> {
     let root = system.locate(folder);
@@ -84,6 +91,13 @@ pub fn digest_tree(system: &System, folder: impl AsRef<Path>) -> Result<String> 
         digest.update(b"\0");
     }
     Ok(hex(&digest.finalize()))
+}
+
+/// [`prune`]; what can't be removed now is removed next time, and fails nothing.
+pub fn prune_or_say(system: &System, state: &State) {
+    if let Err(error) = prune(system, state) {
+        eprintln!("flipless: old releases stay for now: {error:#}");
+    }
 }
 
 /// Removes what nobody needs any more: releases beyond the number to keep, links of runs that ended,

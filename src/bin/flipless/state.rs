@@ -108,6 +108,23 @@ impl State {
         }
     }
 
+    /// Forgets a run that was staged before a reboot: its deployment ended with it.
+    pub fn forget_stale(&mut self, system: &System) -> Result<()> {
+        let boot = system
+            .commands()
+            .boot_id()
+            .context("cannot read the boot's identity")?;
+        if self
+            .staged
+            .as_ref()
+            .is_some_and(|staged| staged.boot != boot)
+        {
+            self.staged = None;
+            self.save(system)?;
+        }
+        Ok(())
+    }
+
     /// Releases that must stay on the disk.
     pub fn releases_in_use(&self) -> Vec<&str> {
         let staged = self.staged.as_ref().map(|staged| &staged.run);

@@ -119,6 +119,13 @@ impl System {
         make().with_context(|| format!("cannot make the folder {}", path.display()))
     }
 
+    /// Makes a folder that only root can enter.
+    pub fn make_private_folder(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.make_folder(&path)?;
+        fs::set_permissions(self.locate(&path), fs::Permissions::from_mode(0o700))
+            .with_context(|| format!("cannot protect {}", path.as_ref().display()))
+    }
+
     /// Replaces a file whole: written beside it, synced, renamed over it (rename(2) is atomic).
     pub fn write(&self, path: impl AsRef<Path>, content: &[u8], mode: u32) -> Result<()> {
         let path = path.as_ref();

@@ -16,11 +16,15 @@ use crate::systemd::Systemd;
 /// # Errors
 /// When a socket's address would change while it serves: at the next daemon-reload systemd would
 /// drop the listener, and nothing would bring it back. Nothing is written then.
-pub fn install(system: &System, bundle: &Path) -> Result<()> {
+pub fn install(system: &System, bundle: &Path) -> Result<Replaced> {
     let differing = differing(system, &bundle.join("systemd"))?;
     let systemd = Systemd::new(system);
+    let mut replaced = Replaced(Vec::new());
     for unit in &differing {
         guard_address(system, &systemd, unit)?;
+        replaced
+            .0
+            .push((unit.target.clone(), system.read(&unit.target)?));
     }
     for Unit { target, content } in &differing {
         system.write(target, content, 0o644)?;
@@ -34,7 +38,29 @@ pub fn install(system: &System, bundle: &Path) -> Result<()> {
     {
         systemd.enable(unit)?;
     }
-    Ok(())
+    Ok(replaced)
+}
+
+/// The unit files as they were before [`install`]; none where there was no file.
+pub struct Replaced(Vec<(String, Option<Vec<u8>>)>);
+
+impl Replaced {
+    /// Puts files that were replaced back: the current release restarts as it was started. New files
+    /// stay, they are needed by the next attempt.
+    pub fn restore(&self, system: &System) -> Result<()> {
+        let mut changed = false;
+        for (path, content) in &self.0 {
+            if let Some(content) = content {
+                system.write(path, content, 0o644)?;
+                changed = true;
+            }
+        }
+        if changed {
+            Systemd::new(system).reload_units()
+        } else {
+            Ok(())
+        }
+    }
 }
 
 /// The units that hold the public port, in nginx mode.

@@ -27,7 +27,7 @@ pub fn commit(system: &System) -> Result<()> {
     let run = staged.run.run.clone();
     run::hand_over(system, &mut state, staged.run)?;
     systemd.stop(layout::DEADMAN_TIMER)?;
-    release::prune(system, &state)?;
+    release::prune_or_say(system, &state);
     say(&format!("committed {run}"));
     units::verify_stand_in(system)?;
     let did =

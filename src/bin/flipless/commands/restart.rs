@@ -10,7 +10,9 @@ use crate::{release, run};
 /// Restarts the server without a gap.
 pub fn restart(system: &System) -> Result<()> {
     let _lock = lock(system, "restart")?;
-    restart_locked(system, &mut State::load(system)?)
+    let mut state = State::load(system)?;
+    state.forget_stale(system)?;
+    restart_locked(system, &mut state)
 }
 
 /// The same, for a caller that has the lock.
@@ -33,5 +35,6 @@ pub fn take_over(system: &System, state: &mut State, release: &str) -> Result<()
     run::start(system, &run)?;
     say(&format!("{} serves", run.run));
     run::hand_over(system, state, run)?;
-    release::prune(system, state)
+    release::prune_or_say(system, state);
+    Ok(())
 }

@@ -12,6 +12,7 @@ use crate::system::System;
 pub fn rollback(system: &System) -> Result<()> {
     let _lock = lock(system, "rollback")?;
     let mut state = State::load(system)?;
+    state.forget_stale(system)?;
     if let Some(staged) = &state.staged {
         bail!("{} is staged: a deployment is under way", staged.run.run);
     }

@@ -25,11 +25,17 @@ pub fn stage(system: &System, bundle: &Path) -> Result<()> {
     let environment = environment::to_file(&environment::gather(system)?)?;
     let identity = release::install(system, bundle, &environment)?;
     install_agent(system)?;
-    units::install(system, bundle)?;
-    units::verify_stand_in(system)?;
-    prepare_health_log(system)?;
-    let adopts = !open_listener(system, &state)?;
-    let run = start(system, &mut state, &identity, adopts)?;
+    let replaced = units::install(system, bundle)?;
+    let begin = |state: &mut State| -> Result<(String, bool)> {
+        units::verify_stand_in(system)?;
+        prepare_health_log(system)?;
+        let adopts = !open_listener(system, state)?;
+        Ok((start(system, state, &identity, adopts)?, adopts))
+    };
+    let (run, adopts) = begin(&mut state).or_else(|error| match replaced.restore(system) {
+        Ok(()) => Err(error),
+        Err(why) => Err(error.context(format!("the old units could not be put back: {why:#}"))),
+    })?;
     match adopts {
         true => say(&format!(
             "staged {run}: it starts in the flip, which frees its port"

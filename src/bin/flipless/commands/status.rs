@@ -7,6 +7,7 @@ use flipless::constants::{APP_NAME, FRONT_MODE, FrontMode};
 use flipless::layout;
 use serde::Serialize;
 
+use crate::release;
 use crate::state::{Run, State};
 use crate::system::System;
 use crate::systemd::Systemd;
@@ -76,7 +77,7 @@ fn gather(system: &System) -> Result<Status> {
         current: run(state.current.as_ref())?,
         previous: run(state.previous.as_ref())?,
         staged: run(state.staged.as_ref().map(|staged| &staged.run))?,
-        releases: system.names(layout::RELEASES)?,
+        releases: release::installed(system)?,
         front: FrontStatus {
             mode: state.front,
             unit: front_unit,

@@ -110,6 +110,46 @@ fn a_version_that_does_not_become_ready_is_stopped_and_the_old_one_never_noticed
 }
 
 #[test]
+fn a_failed_stage_puts_the_units_of_the_current_release_back() {
+    let instance = deployed("v1");
+    let unit = format!("systemd/{}", layout::APP_SOCKET);
+    let installed = format!("{UNITS}/{}", layout::APP_SOCKET);
+    let before = instance.system.read(&installed).unwrap();
+    let other = b"[Socket]\nListenStream=127.0.0.1:5000\nBacklog=7\n";
+    instance
+        .system
+        .write(format!("{BUNDLE}/{unit}"), other, 0o644)
+        .unwrap();
+    instance
+        .model
+        .borrow_mut()
+        .failing
+        .push("flipless-app@".into());
+    assert!(stage_version(&instance, "v2").is_err());
+    assert_eq!(instance.system.read(&installed).unwrap(), before);
+    assert_eq!(
+        instance
+            .take_calls()
+            .iter()
+            .filter(|call| *call == "daemon-reload")
+            .count(),
+        2
+    );
+    instance.model.borrow_mut().failing.clear();
+    stage_version(&instance, "v2").unwrap();
+    assert_eq!(instance.system.read(&installed).unwrap().unwrap(), other);
+}
+
+#[test]
+fn what_was_staged_before_a_reboot_holds_nothing_up() {
+    let instance = deployed("v1");
+    stage_version(&instance, "v2").unwrap();
+    instance.model.borrow_mut().boot = "two".into();
+    restart::restart(&instance.system).unwrap();
+    assert_eq!(state(&instance).staged, None);
+}
+
+#[test]
 fn a_bad_proxy_configuration_fails_before_anything_is_touched() {
     let instance = deployed("v1");
     instance

@@ -19,6 +19,7 @@ const MARKER: &str = "/run/flipless/web-started";
 pub fn web_started(system: &System) -> Result<()> {
     let _lock = lock(system, "web-started")?;
     let mut state = State::load(system)?;
+    state.forget_stale(system)?;
     let first = !system.exists(MARKER);
     system.write(MARKER, b"", 0o644)?;
     if let Some(staged) = &state.staged {
