@@ -32,9 +32,9 @@ pub fn stage(system: &System, bundle: &Path) -> Result<()> {
         let adopts = !open_listener(system, state)?;
         Ok((start(system, state, &identity, adopts)?, adopts))
     };
-    let (run, adopts) = begin(&mut state).or_else(|error| match replaced.restore(system) {
-        Ok(()) => Err(error),
-        Err(why) => Err(error.context(format!("the old units could not be put back: {why:#}"))),
+    let (run, adopts) = begin(&mut state).map_err(|error| match replaced.restore(system) {
+        Ok(()) => error,
+        Err(why) => error.context(format!("the old units could not be put back: {why:#}")),
     })?;
     match adopts {
         true => say(&format!(
