@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::{ScenarioError, Stage};
 use crate::bundle::{self, Changes};
+use crate::clock::Window;
 use crate::engine::Properties;
 
 type Acted = Result<(), ScenarioError>;
@@ -164,9 +165,14 @@ pub(super) fn kill_nginx(stage: &mut Stage) -> Acted {
 /// Kills a unit's main process and waits until there is another.
 fn kill(stage: &mut Stage, unit: &str) -> Acted {
     let pid = stage.main_pid(unit);
+    let start = stage.clock.now();
     stage.must(&format!(
         "systemctl kill --kill-whom=main --signal=KILL {unit}"
     ))?;
+    stage.killed = Some(Window {
+        start,
+        end: stage.clock.now(),
+    });
     stage.wait("another process runs", |stage| {
         let now = stage.main_pid(unit);
         now != pid && now != "0" && stage.say(&format!("systemctl is-active {unit}")) == "active"

@@ -92,8 +92,8 @@ pub const ALL: &[Scenario] = &[
         about: "kill -9 of the server",
         act: acts::kill_app,
         after: After::SameRun,
-        tolerance: Tolerance::Waiting,
-        // What the killed server had begun is lost with it, whatever holds the listener.
+        tolerance: Tolerance::InFlight,
+        // The long ones are always in flight.
         clients: Clients::Plain,
         ..DEPLOYMENT
     },

@@ -70,6 +70,8 @@ pub enum Tolerance {
     IdleKeepAlives,
     /// The same, and requests may wait while something starts again.
     Waiting,
+    /// Requests may wait, and those that a killed server had begun are lost with it.
+    InFlight,
     /// Failures are counted, not judged.
     Measured,
 }
@@ -152,7 +154,7 @@ pub fn play(scenario: &Scenario, setting: &Setting) -> Result<Played, ScenarioEr
     let clock = Clock::start();
     let machine = Machine::boot(&setting.image, &setting.machines)?;
     let engine = Engine::new(machine, setting.variants, clock);
-    let mut stage = Stage::new(engine, setting.clone());
+    let mut stage = Stage::new(engine, setting.clone(), clock);
     (scenario.prepare)(&mut stage)?;
     stage.deployments.clear();
     stage.wait_until_serving()?;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{Check, ScenarioError, Setting};
+use crate::clock::{Clock, Window};
 use crate::engine::{Deployment, Engine};
 use crate::load::{self, Answer, Namespace};
 use crate::machine::{Command, Instance, Machine, wait_for};
@@ -28,6 +29,10 @@ pub struct Stage {
     pub deployments: Vec<Deployment>,
     /// What the scenario itself found.
     pub checks: Vec<Check>,
+    /// The run's clock.
+    pub clock: Clock,
+    /// When a process was killed.
+    pub killed: Option<Window>,
 }
 
 /// What `flipless status --json` says; nothing on an instance without flipless.
@@ -73,12 +78,14 @@ impl Status {
 }
 
 impl Stage {
-    pub(super) fn new(engine: Engine<Machine>, setting: Setting) -> Self {
+    pub(super) fn new(engine: Engine<Machine>, setting: Setting, clock: Clock) -> Self {
         Self {
             engine,
             setting,
             deployments: Vec::new(),
             checks: Vec::new(),
+            clock,
+            killed: None,
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::stage::{Stage, Status};
 use super::{After, Clients, Scenario, Tolerance};
+use crate::clock::Window;
 use crate::machine::{Instance, wait_for};
 use crate::record::{Kind, Outcome, Record};
 use crate::summary::Summary;
@@ -67,7 +68,13 @@ pub(super) fn judge(
 ) -> Vec<Check> {
     let mut checks = std::mem::take(&mut stage.checks);
     if scenario.clients != Clients::None {
-        checks.extend(of_failures(scenario.tolerance, records, nginx));
+        checks.extend(of_failures(
+            scenario.tolerance,
+            records,
+            nginx,
+            stage.killed,
+        ));
+
         checks.extend(of_latency(scenario.tolerance, summary));
     }
     checks.extend(of_releases(scenario, stage, before));
@@ -76,7 +83,12 @@ pub(super) fn judge(
 }
 
 /// What the clients lost.
-fn of_failures(tolerance: Tolerance, records: &[Record], nginx: &str) -> Vec<Check> {
+fn of_failures(
+    tolerance: Tolerance,
+    records: &[Record],
+    nginx: &str,
+    killed: Option<Window>,
+) -> Vec<Check> {
     let failed: Vec<&Record> = records
         .iter()
         .filter(|record| record.outcome.failed())
@@ -92,11 +104,17 @@ fn of_failures(tolerance: Tolerance, records: &[Record], nginx: &str) -> Vec<Che
         Tolerance::IdleKeepAlives | Tolerance::Waiting => {
             !keeps_idle(nginx) && failed.iter().all(|record| is_idle_close(record))
         }
+        Tolerance::InFlight => {
+            killed.is_some_and(|killed| failed.iter().all(|record| was_in_flight(record, killed)))
+        }
         Tolerance::Measured => true,
     };
     let failures = match (failed.is_empty(), tolerance) {
         (true, _) => Check::new("no request failed", true, "0"),
         (false, Tolerance::Measured) => Check::note("measured, not judged", said),
+        (false, Tolerance::InFlight) if tolerated => {
+            Check::note("what the killed server had begun is lost with it", said)
+        }
         (false, _) if tolerated => Check::note(
             "nginx before 1.27.4 closes idle connections when workers change",
             said,
@@ -104,6 +122,11 @@ fn of_failures(tolerance: Tolerance, records: &[Record], nginx: &str) -> Vec<Che
         (false, _) => Check::new("no request failed", false, said),
     };
     vec![load, failures]
+}
+
+/// It was sent before the process was gone, and failed after the kill began.
+fn was_in_flight(record: &Record, killed: Window) -> bool {
+    record.at <= killed.end && record.at + record.latency >= killed.start
 }
 
 fn is_idle_close(record: &Record) -> bool {
@@ -135,7 +158,10 @@ fn describe(failed: &[&Record]) -> String {
 
 /// What the clients waited.
 fn of_latency(tolerance: Tolerance, summary: &Summary) -> Option<Check> {
-    if matches!(tolerance, Tolerance::Waiting | Tolerance::Measured) {
+    if matches!(
+        tolerance,
+        Tolerance::Waiting | Tolerance::InFlight | Tolerance::Measured
+    ) {
         return None;
     }
     let (Some(steady), Some(deploy)) = (&summary.steady, &summary.deploy) else {
@@ -249,7 +275,7 @@ mod tests {
     }
 
     fn passes(tolerance: Tolerance, records: &[Record], nginx: &str) -> bool {
-        of_failures(tolerance, records, nginx)
+        of_failures(tolerance, records, nginx, None)
             .iter()
             .all(|check| check.ok)
     }
@@ -295,5 +321,31 @@ mod tests {
             &failure(Kind::KeepAlive, Outcome::Timeout),
             "1.22.1"
         ));
+    }
+
+    #[test]
+    fn a_kill_excuses_only_what_was_in_flight() {
+        let at = Duration::from_millis;
+        let killed = Window {
+            start: at(1000),
+            end: at(1010),
+        };
+        let lost = |start, latency| Record {
+            at: at(start),
+            kind: Kind::New,
+            latency: at(latency),
+            outcome: Outcome::Status(502),
+            run: None,
+        };
+        assert!(was_in_flight(&lost(995, 10), killed));
+        assert!(was_in_flight(&lost(1005, 3), killed));
+        assert!(
+            !was_in_flight(&lost(1011, 3), killed),
+            "the listener was held"
+        );
+        assert!(
+            !was_in_flight(&lost(900, 50), killed),
+            "nothing was killed yet"
+        );
     }
 }
