@@ -14,7 +14,7 @@ pub fn commit(system: &System) -> Result<()> {
     let _lock = lock(system, "commit")?;
     let mut state = State::load(system)?;
     let Some(staged) = state.staged.clone() else {
-        return already_done(&state);
+        return finish(system, &state);
     };
     let systemd = Systemd::new(system);
     if !systemd.is_active(&staged.run.unit())? {
@@ -29,6 +29,11 @@ pub fn commit(system: &System) -> Result<()> {
     systemd.stop(layout::DEADMAN_TIMER)?;
     release::prune_or_say(system, &state);
     say(&format!("committed {run}"));
+    settle_front(system)
+}
+
+/// The stand-in is ours, and the real nginx has the configuration on disk.
+fn settle_front(system: &System) -> Result<()> {
     units::verify_stand_in(system)?;
     let did =
         front::sync(system).context("the release is committed, but the front is not right")?;
@@ -37,13 +42,13 @@ pub fn commit(system: &System) -> Result<()> {
     Ok(())
 }
 
-/// Nothing is staged: a second `commit` is fine, one without a `stage` is not.
-fn already_done(state: &State) -> Result<()> {
-    match &state.current {
-        Some(current) => {
-            say(&format!("nothing is staged; {} is current", current.run));
-            Ok(())
-        }
-        None => bail!("nothing is staged: the predeploy hook did not run `flipless stage`"),
-    }
+/// Nothing is staged: a second `commit` does what an interrupted first one left; one without a
+/// `stage` is an error.
+fn finish(system: &System, state: &State) -> Result<()> {
+    let Some(current) = &state.current else {
+        bail!("nothing is staged: the predeploy hook did not run `flipless stage`");
+    };
+    say(&format!("nothing is staged; {} is current", current.run));
+    run::stop_strays(system, state)?;
+    settle_front(system)
 }

@@ -21,6 +21,14 @@ pub fn expire(system: &System) -> Result<()> {
     if staged.boot == commands.boot_id()? && commands.uptime() < staged.deadline {
         return Systemd::new(system).restart(layout::DEADMAN_TIMER);
     }
+    if state.current.is_none() && Systemd::new(system).is_active(&staged.run.unit())? {
+        // The first deployment: what serves is all there is.
+        say(&format!(
+            "{} is the only version, and stays",
+            staged.run.run
+        ));
+        return run::hand_over(system, &mut state, staged.run);
+    }
     run::discard(system, &staged.run)?;
     state.save(system)?;
     say(&format!("gave up {}: nobody committed it", staged.run.run));

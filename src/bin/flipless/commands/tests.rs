@@ -224,6 +224,19 @@ fn commit_twice_is_fine_and_commit_without_stage_is_not() {
 }
 
 #[test]
+fn a_second_commit_stops_what_an_interrupted_first_one_left_serving() {
+    let instance = deployed("v1");
+    let stray = layout::app_unit("x-8");
+    instance
+        .model
+        .borrow_mut()
+        .units
+        .insert(stray.clone(), "active".into());
+    commit::commit(&instance.system).unwrap();
+    assert_eq!(instance.unit(&stray), "deactivating");
+}
+
+#[test]
 fn a_staged_release_that_died_is_not_committed() {
     let instance = deployed("v1");
     let old = current_unit(&instance);
@@ -259,6 +272,17 @@ fn the_dead_man_gives_up_only_after_the_deadline_or_a_reboot() {
     instance.model.borrow_mut().boot = "two".into();
     expire::expire(&instance.system).unwrap();
     assert_eq!(instance.unit(&staged), "inactive");
+}
+
+#[test]
+fn the_dead_man_keeps_the_only_version_there_is() {
+    let instance = Instance::new();
+    stage_version(&instance, "v1").unwrap();
+    let only = staged_unit(&instance);
+    instance.model.borrow_mut().uptime = DEAD_MAN_SECONDS;
+    expire::expire(&instance.system).unwrap();
+    assert_eq!(instance.unit(&only), "active");
+    assert_eq!(current_unit(&instance), only);
 }
 
 #[test]
