@@ -3,21 +3,26 @@
 //! Commands that change the instance run as root, from EB's hooks or from systemd units. The
 //! stand-ins take a short way: they never touch what the other commands need, and stay small.
 
+mod alarm;
 mod cli;
 mod commands;
+mod ends;
 mod environment;
 mod front;
+mod leftover;
 mod lock;
 mod memory;
 mod nginx;
 mod paths;
 mod release;
+mod replaced;
 mod run;
 mod state;
 mod system;
 mod systemd;
 #[cfg(test)]
 mod testing;
+mod trial;
 mod units;
 
 use std::process::ExitCode;

@@ -14,7 +14,6 @@ pub const KEEPALIVE_MIN_TIMEOUT: (u32, u32, u32) = (1, 27, 4);
 /// nginx's version.
 pub fn version(system: &System) -> Result<(u32, u32, u32)> {
     let output = system
-        .commands()
         .run(PROGRAM, &["-v"])
         .with_context(|| format!("cannot run {PROGRAM}: EB's platform brings it"))?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -50,7 +49,6 @@ pub fn test_folder() -> String {
 
 fn run_test(system: &System, program: &str, arguments: &[&str]) -> Result<()> {
     let output = system
-        .commands()
         .run(program, arguments)
         .with_context(|| format!("cannot run {program}"))?;
     if !output.status.success() {
