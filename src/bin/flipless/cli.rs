@@ -23,8 +23,8 @@ Stand-ins, which EB starts and stops in place of the real thing:
   stand-in web     what the Procfile names
   stand-in nginx   what nginx.service runs
 
-Called by systemd units: activate, expire, recover, run-ended RUN, web-started,
-front-starting, front-started PID, front-reload, front-sync, record-pid NAME PID
+Called by systemd units: activate, expire, recover, run-ended RUN, web-starting,
+web-started, front-starting, front-started PID, front-reload, front-sync, record-pid NAME PID
 
 Exit status: 0 done, 1 failed, 2 misuse
 ";
@@ -43,6 +43,7 @@ pub enum Command {
     Expire,
     Recover,
     RunEnded { run: String },
+    WebStarting,
     WebStarted,
     FrontStarting,
     FrontStarted { pid: u32 },
@@ -99,6 +100,7 @@ fn named(name: &str, parser: &mut Parser) -> Result<Command, lexopt::Error> {
         "run-ended" => Command::RunEnded {
             run: parser.value()?.parse_with(run_name)?,
         },
+        "web-starting" => Command::WebStarting,
         "web-started" => Command::WebStarted,
         "front-starting" => Command::FrontStarting,
         "front-started" => Command::FrontStarted {

@@ -41,7 +41,16 @@ fn main() -> ExitCode {
     };
     let result = match command {
         // First: a stand-in shares nothing with the commands that change the instance.
-        Command::StandIn(service) => commands::stand_in::wait(service),
+        Command::StandIn(service) => {
+            if let Some(reason) = alarm::to_show(service) {
+                eprintln!(
+                    "error: {reason}\nhint: `{} status` tells more",
+                    flipless::layout::AGENT
+                );
+                return ExitCode::from(alarm::EXIT_STATUS);
+            }
+            commands::stand_in::wait(service)
+        }
         Command::Help => write_out(cli::HELP),
         Command::Version => write_out(concat!("flipless ", env!("CARGO_PKG_VERSION"), "\n")),
         other => commands::execute(&other, &system::System::real()),

@@ -12,6 +12,7 @@ pub mod stand_in;
 mod status;
 mod uninstall;
 mod web_started;
+mod web_starting;
 
 use std::time::Duration;
 
@@ -37,6 +38,7 @@ pub fn execute(command: &Command, system: &System) -> Result<()> {
         Command::Expire => expire::expire(system),
         Command::Recover => recover::recover(system),
         Command::RunEnded { run } => run_ended::run_ended(system, run, &run_ended::how()),
+        Command::WebStarting => web_starting::web_starting(system),
         Command::WebStarted => web_started::web_started(system),
         Command::FrontStarting => front::starting(system),
         Command::FrontStarted { pid } => front::started(system, *pid),

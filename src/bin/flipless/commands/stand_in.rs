@@ -1,28 +1,16 @@
 //! The stand-ins: processes that EB stops and starts while the real thing serves on.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use sd_notify::NotifyState;
 use signal_hook::consts::{SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::alarm;
 use crate::cli::StandIn;
 use crate::memory;
 
 /// Waits for a stop signal and returns. SIGQUIT is the one that nginx.service's `KillSignal=` sends;
 /// unhandled it would dump core, and systemd would call that a failure.
-///
-/// # Errors
-/// At once, while there is an alarm: EB then sees that the application's process fails.
 pub fn wait(service: StandIn) -> Result<()> {
-    if service == StandIn::Web
-        && let Ok(reason) = std::fs::read_to_string(alarm::FILE)
-    {
-        bail!(
-            "this instance needs a look, `flipless status` tells more: {}",
-            reason.trim()
-        );
-    }
     let mut signals =
         Signals::new([SIGTERM, SIGINT, SIGQUIT]).context("cannot handle the stop signals")?;
     if service == StandIn::Nginx {

@@ -6,7 +6,7 @@ use flipless::layout;
 
 use super::restart::restart_locked;
 use super::{change, say};
-use crate::alarm::WEB_STARTED;
+use crate::alarm::{self, WEB_STARTED};
 use crate::state::{Staged, State};
 use crate::system::System;
 use crate::systemd::Systemd;
@@ -22,7 +22,7 @@ pub fn web_started(system: &System) -> Result<()> {
         match (state.staged.clone(), &state.current) {
             (Some(staged), None) => start_first(system, state, &staged),
             (Some(_), Some(_)) | (None, None) => Ok(()),
-            (None, Some(_)) if first || died(system)? => Ok(()),
+            (None, Some(_)) if first || alarm::restarted_by_systemd(system)? => Ok(()),
             (None, Some(_)) => restart_locked(system, state),
         }
     })
@@ -36,9 +36,4 @@ fn start_first(system: &System, state: &mut State, staged: &Staged) -> Result<()
     leftover::make_first(system, state, staged.run.clone())?;
     say(&format!("{} serves", staged.run.run));
     Ok(())
-}
-
-/// systemd counts its own restarts, and forgets them at a start that was asked for.
-fn died(system: &System) -> Result<bool> {
-    Ok(Systemd::new(system).property("web.service", "NRestarts")? != "0")
 }

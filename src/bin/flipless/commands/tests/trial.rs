@@ -4,7 +4,7 @@ use flipless::constants::{ROLLBACK_CRASHES, ROLLBACK_SECONDS};
 
 use super::*;
 use crate::alarm;
-use crate::commands::{recover, run_ended, status};
+use crate::commands::{recover, run_ended, status, web_starting};
 
 fn crash(instance: &Instance, result: &str) {
     let run = state(instance).current.unwrap().run;
@@ -166,4 +166,18 @@ fn a_previous_release_that_does_not_start_leaves_the_current_one() {
     assert_eq!(current_unit(&instance), bad);
     assert_eq!(state(&instance).failure.unwrap().during, "recover");
     assert!(alarm::reason(&instance.system).unwrap().is_some());
+}
+
+#[test]
+fn the_stand_in_fails_until_somebody_asks_for_its_start() {
+    let instance = second();
+    web_starting::web_starting(&instance.system).unwrap();
+    crash_too_often(&instance);
+    recover::recover(&instance.system).unwrap();
+    instance.model.borrow_mut().restarts_of_web = 1;
+    web_starting::web_starting(&instance.system).unwrap();
+    assert!(alarm::reason(&instance.system).unwrap().is_some());
+    instance.model.borrow_mut().restarts_of_web = 0;
+    web_starting::web_starting(&instance.system).unwrap();
+    assert_eq!(alarm::reason(&instance.system).unwrap(), None);
 }
