@@ -12,7 +12,7 @@ pub use list::{ALL, named};
 pub use stage::Stage;
 pub use verdict::Check;
 
-use crate::bundle::BundleError;
+use crate::bundle::{self, BundleError};
 use crate::clock::{Clock, Window};
 use crate::engine::{Deployment, Engine, EngineError, Variants};
 use crate::image::Image;
@@ -70,7 +70,8 @@ pub enum Tolerance {
     IdleKeepAlives,
     /// The same, and requests may wait while something starts again.
     Waiting,
-    /// Requests may wait, and those that a killed server had begun are lost with it.
+    /// Requests may wait. What a killed server had begun is lost with it, but not what nginx sends
+    /// again: where the bundle has it do so, a GET whose answer had not begun is not lost.
     InFlight,
     /// Failures are counted, not judged.
     Measured,
@@ -81,6 +82,8 @@ pub enum Tolerance {
 pub enum Clients {
     /// All kinds, as far as the server has what they ask for.
     All,
+    /// Those whose requests can be sent again: quick ones and, where the server has them, slow ones.
+    Repeatable,
     /// Those that any web application can answer.
     Plain,
     /// None: a reboot ends the instance's network.
@@ -178,14 +181,31 @@ pub fn play(scenario: &Scenario, setting: &Setting) -> Result<Played, ScenarioEr
     };
     let summary = Summary::of(&records, window.start..window.end);
     let (systemd, nginx) = stage.versions();
-    let checks = verdict::judge(scenario, &mut stage, &before, &records, &nginx, &summary);
+    // The one that has flipless: an adoption begins without, an uninstall ends without.
+    let front = match before.is_there() {
+        true => before.front(),
+        false => stage.status().front(),
+    };
+    let circumstances = verdict::Circumstances {
+        nginx: nginx.clone(),
+        killed: stage.killed,
+        retries: bundle::retries(&setting.from)?,
+    };
+    let checks = verdict::judge(
+        scenario,
+        &mut stage,
+        &before,
+        &records,
+        &circumstances,
+        &summary,
+    );
     let name = match setting.variants.name {
         "standard" => scenario.name.to_owned(),
         variant => format!("{} ({variant})", scenario.name),
     };
     let run = Run {
         scenario: name,
-        front: before.front(),
+        front,
         deploy_seconds: (end - start).as_secs_f64(),
         deploy: start..end,
         phases: stage.deployments.iter().flat_map(phases).collect(),
@@ -215,7 +235,12 @@ fn plan(scenario: &Scenario, stage: &Stage) -> Result<Option<Plan>, ScenarioErro
             path: stage::PATH.into(),
             ..Plan::default()
         }),
-        Clients::All | Clients::Plain => Some(Plan {
+        Clients::Repeatable if stage.serves_long_requests()? => Some(Plan {
+            rate,
+            slow: Plan::default().slow,
+            ..Plan::only_path(stage::PATH)
+        }),
+        Clients::All | Clients::Repeatable | Clients::Plain => Some(Plan {
             rate,
             ..Plan::only_path(stage::PATH)
         }),

@@ -20,7 +20,11 @@ fn upstream() -> String {
 /// An instance whose bundle has the upstream, and where EB has staged `application`.
 fn staged(application: &str) -> Instance {
     let instance = Instance::new();
-    put(&instance, &format!("{BUNDLE}/nginx/{UPSTREAM}"), &upstream());
+    put(
+        &instance,
+        &format!("{BUNDLE}/nginx/{UPSTREAM}"),
+        &upstream(),
+    );
     put(
         &instance,
         &format!("{PROXY_STAGING}/{APPLICATION}"),

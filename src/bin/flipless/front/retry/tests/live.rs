@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use super::{APPLICATION, EBS, PROXY_STAGING, UPSTREAM, direct, staged, stage_it};
+use super::{APPLICATION, EBS, PROXY_STAGING, UPSTREAM, direct, stage_it, staged};
 
 const LIMIT: Duration = Duration::from_secs(10);
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
@@ -29,7 +29,10 @@ impl Nginx {
         let folder = tempfile::tempdir().unwrap();
         for (path, name) in [
             (format!("{PROXY_STAGING}/{APPLICATION}"), "application.conf"),
-            (format!("{PROXY_STAGING}/conf.d/{UPSTREAM}"), "upstream.conf"),
+            (
+                format!("{PROXY_STAGING}/conf.d/{UPSTREAM}"),
+                "upstream.conf",
+            ),
         ] {
             let text = super::text(&instance, &path).unwrap();
             assert!(!text.contains(&direct()), "{text}");
