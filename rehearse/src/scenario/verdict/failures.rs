@@ -70,8 +70,8 @@ fn was_in_flight(record: &Record, killed: Window) -> bool {
     record.at <= killed.end && record.at + record.latency >= killed.start
 }
 
-/// A GET whose answer has not begun, or is too short to be in flight for long. Of the others a part
-/// has reached the client, or the server (RFC 9110, 9.2.2: a POST is not idempotent).
+/// A GET whose answer comes at once, or begins with its end. Of the others a part has reached the
+/// client, or they are not idempotent (RFC 9110, 9.2.2).
 fn can_be_sent_again(kind: Kind) -> bool {
     matches!(kind, Kind::New | Kind::KeepAlive | Kind::Slow)
 }
