@@ -77,7 +77,9 @@ fn a_root_directory_serves_as_an_image_and_is_not_written_to() {
         .create_environment(&zip, Properties::new())
         .outcome
         .unwrap();
-    assert!(!root.join("opt/elasticbeanstalk").exists());
+    let tool = "opt/elasticbeanstalk/bin/get-config";
+    assert!(engine.instance().root().join(tool).exists());
+    assert!(!root.join(tool).exists());
     assert!(!root.join("var/app/current").exists());
 }
 
