@@ -79,6 +79,7 @@ fn finish(
     let circumstances = Circumstances {
         nginx: nginx.clone(),
         killed: stage.killed,
+        direct: before.front() == "direct",
         retries: bundle::retries(&stage.setting.from)?,
     };
     let front = front(&before, &stage.status());

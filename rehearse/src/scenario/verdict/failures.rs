@@ -17,6 +17,8 @@ pub struct Circumstances {
     pub nginx: String,
     /// When a process was killed.
     pub killed: Option<Window>,
+    /// Whether the server holds the clients' connections itself, the idle ones too.
+    pub direct: bool,
     /// Whether the bundle has nginx send again what a server that died had begun.
     pub retries: bool,
 }
@@ -43,10 +45,8 @@ pub(super) fn of(
             !keeps_idle(&circumstances.nginx) && failed.iter().all(|record| is_idle_close(record))
         }
         Tolerance::InFlight => circumstances.killed.is_some_and(|killed| {
-            let lost = |record: &&Record| was_in_flight(record, killed);
-            let excused =
-                |record: &&Record| !(circumstances.retries && can_be_sent_again(record.kind));
-            failed.iter().all(lost) && failed.iter().all(excused)
+            let excused = |record: &&Record| is_lost(record, killed, circumstances);
+            failed.iter().all(excused)
         }),
         Tolerance::Measured => true,
     };
@@ -63,6 +63,13 @@ pub(super) fn of(
         (false, _) => Check::new("no request failed", false, said),
     };
     vec![load, failures]
+}
+
+/// It had to end with the killed server.
+fn is_lost(record: &Record, killed: Window, circumstances: &Circumstances) -> bool {
+    let idle = circumstances.direct && record.at >= killed.start && is_idle_close(record);
+    let sent_again = circumstances.retries && can_be_sent_again(record.kind);
+    idle || was_in_flight(record, killed) && !sent_again
 }
 
 /// It was sent before the process was gone, and failed after the kill began.

@@ -122,3 +122,30 @@ fn where_nginx_sends_again_a_kill_excuses_only_what_can_not_be_sent_again() {
         assert!(passes(kind, true), "{kind:?}");
     }
 }
+
+#[test]
+fn only_a_server_that_holds_the_connections_takes_idle_ones_with_it() {
+    let passes = |direct, outcome, killed_at| {
+        let killed = Window {
+            start: Duration::from_millis(killed_at),
+            end: Duration::from_millis(killed_at + 10),
+        };
+        let mut records = failure(Kind::KeepAlive, outcome);
+        for record in &mut records {
+            record.at = Duration::from_millis(500);
+        }
+        let circumstances = Circumstances {
+            killed: Some(killed),
+            direct,
+            ..Circumstances::default()
+        };
+        went_well(Tolerance::InFlight, &records, &circumstances)
+    };
+    assert!(passes(true, Outcome::Closed, 400));
+    assert!(
+        !passes(true, Outcome::Closed, 600),
+        "nothing was killed yet"
+    );
+    assert!(!passes(true, Outcome::Status(502), 400));
+    assert!(!passes(false, Outcome::Closed, 400), "nginx held it");
+}
