@@ -15,6 +15,8 @@ use rig::{Rig, assert_nothing_lost, lost};
 /// Longer than the dead man of the project's bundle, `rig::DEAD_MAN_SECONDS`, after a daemon-reload.
 const EXPIRY: Duration = Duration::from_secs(120);
 const PATIENCE: Duration = Duration::from_secs(40);
+/// More effects of one kind than a command has.
+const MOST: usize = 80;
 
 /// The agent's hooks, with the system calls whose N-th the kernel answers with SIGKILL: what replaces
 /// a file, and what begins a child. Each deployment finds what the one before left.
@@ -32,7 +34,8 @@ fn an_agent_that_is_killed_at_any_of_its_steps_costs_nobody_a_request() {
     ] {
         // Every second child: a kill before one is a kill after the one before it.
         for (calls, step) in [("rename", 1), ("clone,clone3,vfork", 2)] {
-            for number in (1..).step_by(step) {
+            for number in (1..MOST).step_by(step) {
+                assert!(number + step < MOST, "{command}, {calls}: {killed:?}");
                 let line = format!(
                     "#!/bin/sh\nexec strace -qq -o /dev/null -e trace={calls} \
                      -e inject={calls}:signal=KILL:when={number} bin/flipless {command}\n"

@@ -55,10 +55,12 @@ fn give_unit(system: &System, run: &Run) -> Result<()> {
 /// with the next [`crate::release::prune`].
 pub fn discard(system: &System, run: &Run) -> Result<()> {
     let systemd = Systemd::new(system);
-    if systemd.is_active(&run.unit())? {
-        return systemd.stop_later(&run.unit());
+    match systemd.state(&run.unit())?.as_str() {
+        "active" | "deactivating" => return systemd.stop_later(&run.unit()),
+        // It may never have had a unit file: an agent was killed before it wrote it.
+        "inactive" => {}
+        _ => systemd.stop(&run.unit())?,
     }
-    systemd.stop(&run.unit())?;
     forget(system, &run.run)
 }
 

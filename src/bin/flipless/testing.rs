@@ -257,13 +257,24 @@ impl Model {
             _ => {
                 self.calls.push(arguments.join(" "));
                 let served = !self.serving().is_empty();
-                let output = self.change(arguments, root);
+                let output = match arguments.last() {
+                    Some(unit) if !self.knows(unit, root) => {
+                        answer(false, "", &format!("Unit {unit} not loaded."))
+                    }
+                    _ => self.change(arguments, root),
+                };
                 if served && self.serving().is_empty() {
                     self.gaps.push(arguments.join(" "));
                 }
                 output
             }
         }
+    }
+
+    /// A unit of a run is known by its file, or while it lives; the others are taken to be there.
+    fn knows(&self, unit: &str, root: &Path) -> bool {
+        let file = root.join("etc/systemd/system").join(unit);
+        !unit.starts_with("flipless-app@") || file.exists() || self.units.contains_key(unit)
     }
 
     fn serving(&self) -> Vec<String> {
@@ -277,6 +288,10 @@ impl Model {
         match arguments {
             ["start" | "restart", "--no-block", unit] | ["start" | "restart", unit] => {
                 if self.failing.iter().any(|failing| unit.contains(failing)) {
+                    if unit.starts_with("flipless-app@") {
+                        // Restart=always goes on trying.
+                        self.units.insert((*unit).into(), "activating".into());
+                    }
                     return answer(false, "", "Job failed.");
                 }
                 self.units.insert((*unit).into(), "active".into());
