@@ -8,7 +8,7 @@ use crate::project::Project;
 /// Build real bundles, and take them apart.
 const BUNDLE: [&str; 2] = ["bundle", "stand_in"];
 /// Boots real instances.
-const INSTANCE: &str = "instance";
+const INSTANCE: [&str; 2] = ["instance", "recovery"];
 const AGENT: [&str; 5] = [
     "-p",
     "flipless",
@@ -47,7 +47,9 @@ pub fn all(project: &Project, missing: &[&str]) -> Vec<Step> {
                 "-p",
                 "rehearse",
                 "--test",
-                INSTANCE,
+                INSTANCE[0],
+                "--test",
+                INSTANCE[1],
                 "--",
                 "--test-threads=1",
             ],
@@ -108,5 +110,5 @@ fn tests(project: &Project, cannot: Option<String>) -> Vec<Step> {
 
 fn has_own_step(target: &Target) -> bool {
     let name = target.name.as_str();
-    name == INSTANCE || BUNDLE.contains(&name)
+    INSTANCE.contains(&name) || BUNDLE.contains(&name)
 }
