@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(40);
 /// More effects of one kind than a command has.
 const MOST: usize = 80;
 
-/// The agent's hooks, with the system calls whose N-th the kernel answers with SIGKILL: what replaces
+/// The agent's hooks, with the system calls whose N-th the kernel answers with SIGKILL or SIGTERM: what replaces
 /// a file, and what begins a child. Each deployment finds what the one before left.
 #[test]
 fn an_agent_that_is_killed_at_any_of_its_steps_costs_nobody_a_request() {
@@ -36,9 +36,10 @@ fn an_agent_that_is_killed_at_any_of_its_steps_costs_nobody_a_request() {
         for (calls, step) in [("rename", 1), ("clone,clone3,vfork", 3)] {
             for number in (1..MOST).step_by(step) {
                 assert!(number + step < MOST, "{command}, {calls}: {killed:?}");
+                let signal = if number % 2 == 0 { "TERM" } else { "KILL" };
                 let line = format!(
                     "#!/bin/sh\nexec strace -qq -o /dev/null -e trace={calls} \
-                     -e inject={calls}:signal=KILL:when={number} bin/flipless {command}\n"
+                     -e inject={calls}:signal={signal}:when={number} bin/flipless {command}\n"
                 );
                 let path = format!(".platform/hooks/{stage}/{hook}");
                 let bundle = rig.version(&[(&path, &line, 0o755)]);
