@@ -68,15 +68,19 @@ fn after_a_kill_and_a_reboot_one_version_serves() {
         return;
     }
     let mut rig = Rig::launch(Suite::Bookworm);
-    for (stage, hook, command, number) in [
-        ("predeploy", "90-flipless-stage.sh", "stage", 3),
-        ("predeploy", "90-flipless-stage.sh", "stage", 5),
-        ("postdeploy", "10-flipless-commit.sh", "commit", 1),
-        ("postdeploy", "10-flipless-commit.sh", "commit", 2),
+    let (stage, commit) = (
+        ("predeploy", "90-flipless-stage.sh", "stage"),
+        ("postdeploy", "10-flipless-commit.sh", "commit"),
+    );
+    for ((stage, hook, command), calls, number) in [
+        (stage, "rename", 3),
+        (stage, "rename", 5),
+        (commit, "rename", 1),
+        (commit, "clone,clone3,vfork", 7),
     ] {
         let line = format!(
-            "#!/bin/sh\nexec strace -qq -o /dev/null -e trace=rename \
-             -e inject=rename:signal=KILL:when={number} bin/flipless {command}\n"
+            "#!/bin/sh\nexec strace -qq -o /dev/null -e trace={calls} \
+             -e inject={calls}:signal=KILL:when={number} bin/flipless {command}\n"
         );
         let path = format!(".platform/hooks/{stage}/{hook}");
         let bundle = rig.version(&[(&path, &line, 0o755)]);
@@ -276,7 +280,7 @@ fn a_full_or_read_only_disk_fails_a_deployment_and_nothing_else() {
         assert!(outcome.is_err(), "{spoil}");
         assert!(said.contains(reason), "{spoil}: {said}");
         assert_eq!(rig.current(), current);
-        assert_eq!(rig.active_runs(), [current.clone()], "{spoil}");
+        assert_eq!(rig.active_runs(), std::slice::from_ref(&current), "{spoil}");
     }
     rig.deploy();
     rig.settle();
