@@ -1,0 +1,58 @@
+//! The relay: stands before a server that knows nothing of inherited listeners, readiness or drains.
+//!
+//! It starts the server with a `PORT` of its own, waits until it is healthy there, and passes requests
+//! on: two versions can serve side by side, as each has another port. All else is the library's: the
+//! listener, READY=1, the drain. The server hears SIGTERM when nobody waits for it any more.
+
+mod forward;
+mod health;
+mod server;
+
+use std::env;
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use flipless::constants::{APP_PORT, HEALTH_PATH, START_SECONDS};
+
+use forward::Forward;
+use server::Server;
+
+const USAGE: &str =
+    "usage: flipless-relay PROGRAM [ARGUMENT]…, as the unit of the server's runs does";
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let mut words = env::args_os().skip(1);
+    let Some(program) = words.next() else {
+        eprintln!("error: {USAGE}");
+        return ExitCode::from(2);
+    };
+    match relay(program, words.collect()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn relay(program: OsString, arguments: Vec<OsString>) -> Result<()> {
+    let path = env::var("FLIPLESS_HEALTH_PATH").unwrap_or_else(|_| HEALTH_PATH.to_owned());
+    let limit = Duration::from_secs(START_SECONDS);
+    let port = server::free_port(APP_PORT)?;
+    let mut server = Server::start(&program, &arguments, port)?;
+    let forward = Forward::to(port);
+    tokio::select! {
+        healthy = health::wait(port, &path, limit) => healthy?,
+        ended = server.ended() => bail!("the server ended before it was healthy: {ended}"),
+    }
+    tokio::select! {
+        served = flipless::Server::new().health_path(path).serve(forward) => {
+            served.context("the relay can't serve")?;
+        }
+        ended = server.ended() => bail!("the server ended: {ended}"),
+    }
+    server.stop().await
+}
