@@ -6,6 +6,7 @@
 
 mod forward;
 mod health;
+mod port;
 mod server;
 
 use std::env;
@@ -17,6 +18,7 @@ use anyhow::{Context, Result, bail};
 use flipless::constants::{APP_PORT, HEALTH_PATH, START_SECONDS};
 
 use forward::Forward;
+use port::Port;
 use server::Server;
 
 const USAGE: &str =
@@ -41,11 +43,11 @@ async fn main() -> ExitCode {
 async fn relay(program: OsString, arguments: Vec<OsString>) -> Result<()> {
     let path = env::var("FLIPLESS_HEALTH_PATH").unwrap_or_else(|_| HEALTH_PATH.to_owned());
     let limit = Duration::from_secs(START_SECONDS);
-    let port = server::free_port(APP_PORT)?;
-    let mut server = Server::start(&program, &arguments, port)?;
-    let forward = Forward::to(port);
+    let port = Port::above(APP_PORT)?;
+    let mut server = Server::start(&program, &arguments, port.number)?;
+    let forward = Forward::to(port.number);
     tokio::select! {
-        healthy = health::wait(port, &path, limit) => healthy?,
+        healthy = health::wait(port.number, &path, limit) => healthy?,
         ended = server.ended() => bail!("the server ended before it was healthy: {ended}"),
     }
     tokio::select! {

@@ -1,7 +1,6 @@
 //! The server: a child process with a port of its own.
 
 use std::ffi::OsString;
-use std::net::{Ipv4Addr, TcpListener};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -9,8 +8,6 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-/// How many ports above `[server] port` are tried: more than there are runs at a time.
-const PORTS: u16 = 64;
 /// How long a server may take to end when nobody waits for it: below what the unit's TimeoutStopSec=
 /// adds to the drain.
 const END: Duration = Duration::from_secs(5);
@@ -24,20 +21,14 @@ const NOT_ITS: [&str; 6] = [
     "WATCHDOG_USEC",
 ];
 
-/// The first port above `base` that nobody listens on. Bound on all addresses, as servers do.
-pub fn free_port(base: u16) -> Result<u16> {
-    let mut ports = (base..=base.saturating_add(PORTS)).skip(1);
-    let free = |port: &u16| TcpListener::bind((Ipv4Addr::UNSPECIFIED, *port)).is_ok();
-    let port = ports.find(free);
-    port.with_context(|| format!("no free port among the {PORTS} above {base}"))
-}
-
 /// A running server. Dropped, it is killed.
 pub struct Server(Child);
 
 impl Server {
     /// Starts it.
     pub fn start(program: &OsString, arguments: &[OsString], port: u16) -> Result<Self> {
+        // Marks the listener to be closed in the child.
+        let _ = sd_notify::listen_fds().context("the inherited listener")?;
         let mut command = Command::new(program);
         command.args(arguments).kill_on_drop(true);
         NOT_ITS.iter().for_each(|name| {
@@ -67,19 +58,5 @@ impl Server {
             self.0.kill().await?;
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_port_that_somebody_listens_on_is_passed_over() {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let taken = listener.local_addr().unwrap().port();
-        let free = free_port(taken - 1).unwrap();
-        assert_ne!(free, taken);
     }
 }
