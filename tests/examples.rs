@@ -3,8 +3,10 @@
 
 use std::fs::{self, File};
 use std::io::Read;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 use std::{env, str};
 
 use serde_json::Value;
@@ -33,9 +35,7 @@ fn dist(config: &Path, out: &Path, more: &[&str]) -> Command {
 struct Bundle(zip::ZipArchive<File>);
 
 impl Bundle {
-    fn open(output: &Output) -> Self {
-        assert!(output.status.success(), "{}", said(output));
-        let path = str::from_utf8(&output.stdout).unwrap().trim();
+    fn open(path: &Path) -> Self {
         Self(zip::ZipArchive::new(File::open(path).unwrap()).unwrap())
     }
 
@@ -65,7 +65,8 @@ fn example(name: &str) -> Bundle {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let mut command = dist(&config, out.path(), &[]);
     let output = command.env("CARGO_TARGET_DIR", target).output().unwrap();
-    Bundle::open(&output)
+    assert!(output.status.success(), "{}", said(&output));
+    Bundle::open(Path::new(str::from_utf8(&output.stdout).unwrap().trim()))
 }
 
 #[test]
@@ -115,22 +116,71 @@ impl Elsewhere {
     }
 }
 
+/// Its bundle, with included files, built once for all tests.
+fn bundle_from_elsewhere() -> &'static (Elsewhere, PathBuf) {
+    static BUNDLE: OnceLock<(Elsewhere, PathBuf)> = OnceLock::new();
+    BUNDLE.get_or_init(|| {
+        let elsewhere = Elsewhere::new();
+        for (name, content) in [
+            ("web/index.html", "<h1>hello</h1>"),
+            ("web/v2/app.js", "start()"),
+            ("web/v2/app.js.map", "{}"),
+            ("tools/migrate", "#!/bin/sh\n"),
+        ] {
+            let path = elsewhere.path(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+        }
+        symlink("v2", elsewhere.path("web/latest")).unwrap();
+        let mut settings = fs::read_to_string(elsewhere.path("flipless.toml")).unwrap();
+        settings += r#"
+[bundle]
+include = [
+    { from = "web", to = "public", exclude = ["*.map"], symlinks = "keep" },
+    { from = "tools/migrate", to = "tools/migrate", mode = "0755" },
+]
+"#;
+        fs::write(elsewhere.path("flipless.toml"), settings).unwrap();
+        let output = elsewhere.dist(&[]);
+        assert!(output.status.success(), "{}", said(&output));
+        let zip = str::from_utf8(&output.stdout).unwrap().trim().into();
+        (elsewhere, zip)
+    })
+}
+
 #[test]
 fn a_server_elsewhere_is_built_where_it_is_and_stands_behind_the_relay() {
-    let elsewhere = Elsewhere::new();
-    let lock = fs::read(elsewhere.path("Cargo.lock")).unwrap();
-    let output = elsewhere.dist(&[]);
-    let mut bundle = Bundle::open(&output);
+    let (elsewhere, zip) = bundle_from_elsewhere();
+    let mut bundle = Bundle::open(zip);
     assert!(bundle.has("bin/own-port") && bundle.has("bin/flipless-relay"));
     assert_eq!(bundle.command(), "bin/flipless-relay bin/own-port");
-    assert!(
-        elsewhere
-            .path("target/x86_64-unknown-linux-gnu/release/own-port")
-            .exists()
-    );
-    assert_eq!(fs::read(elsewhere.path("Cargo.lock")).unwrap(), lock);
-    let zip = str::from_utf8(&output.stdout).unwrap();
-    assert!(zip.trim().ends_with("own-port-0.1.0-x86_64.zip"), "{zip}");
+    let built = "target/x86_64-unknown-linux-gnu/release/own-port";
+    assert!(elsewhere.path(built).exists());
+    let original = Path::new(ROOT).join("examples/own-port/Cargo.lock");
+    let lock = fs::read(elsewhere.path("Cargo.lock")).unwrap();
+    assert_eq!(lock, fs::read(original).unwrap(), "nobody has changed it");
+    assert!(zip.ends_with("own-port-0.1.0-x86_64.zip"), "{zip:?}");
+}
+
+#[test]
+fn included_files_are_unpacked_as_the_settings_say() {
+    let (elsewhere, zip) = bundle_from_elsewhere();
+    let folder = elsewhere.path("unpacked");
+    let mut unzip = Command::new("unzip");
+    unzip.arg("-q").arg(zip).arg("-d").arg(&folder);
+    let status = unzip.status();
+    assert!(status.expect("`apt-get install unzip`").success());
+    let link = folder.join("public/latest");
+    assert_eq!(fs::read_link(&link).unwrap(), Path::new("v2"));
+    assert_eq!(fs::read_to_string(link.join("app.js")).unwrap(), "start()");
+    assert!(!folder.join("public/v2/app.js.map").exists());
+    for (name, expected) in [("public/index.html", 0o644), ("tools/migrate", 0o755)] {
+        let mode = fs::metadata(folder.join(name))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, expected, "{name}");
+    }
 }
 
 #[test]

@@ -1,20 +1,25 @@
 //! Symbolic links in a bundle.
 
 /// The name in the zip that the link `name` points to, by the words alone; none if that is absolute or
-/// outside of the zip.
+/// outside of the zip. `..` may only come first: behind a name that is another link it is anywhere.
 pub fn target_in_zip(name: &str, target: &str) -> Option<String> {
     if target.starts_with('/') || target.contains('\\') {
         return None;
     }
     let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
     let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    let mut down = false;
     for part in target.split('/') {
         match part {
             "" | "." => {}
+            ".." if down => return None,
             ".." => {
                 parts.pop()?;
             }
-            part => parts.push(part),
+            part => {
+                down = true;
+                parts.push(part);
+            }
         }
     }
     (!parts.is_empty()).then(|| parts.join("/"))
@@ -31,6 +36,7 @@ mod tests {
             ("public/latest", "./v2/", Some("public/v2")),
             ("public/a/b", "../../data/x", Some("data/x")),
             ("a", "b//c", Some("b/c")),
+            ("public/a", "b/../c", None),
             ("a", "../b", None),
             ("public/a", "../../b", None),
             ("public/a", "/etc/passwd", None),
