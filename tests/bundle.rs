@@ -10,7 +10,7 @@ use std::{env, fs};
 use serde_json::Value;
 
 /// What the default configuration ships, with `unzip -Z`'s permissions.
-const ENTRIES: [(&str, &str); 18] = [
+const ENTRIES: [(&str, &str); 19] = [
     (".ebextensions/flipless.config", "-rw-r--r--"),
     (
         ".platform/confighooks/postdeploy/10-flipless-commit.sh",
@@ -32,6 +32,7 @@ const ENTRIES: [(&str, &str); 18] = [
     ("bin/flipless", "-rwxr-xr-x"),
     ("bin/server", "-rwxr-xr-x"),
     ("nginx/zz-flipless-keepalive.conf", "-rw-r--r--"),
+    ("nginx/zz-flipless-upstream.conf", "-rw-r--r--"),
     ("systemd/flipless-app.socket", "-rw-r--r--"),
     ("systemd/flipless-app@.service", "-rw-r--r--"),
     ("systemd/flipless-deadman.service", "-rw-r--r--"),

@@ -89,10 +89,7 @@ pub struct Changes<'a> {
 
 /// Writes a copy of `original` with `changes`: another version of the same application.
 pub fn changed(original: &Path, copy: &Path, changes: &Changes) -> Result<(), BundleError> {
-    let zip_error = |error| BundleError::Zip(original.display().to_string(), error);
-    let file = File::open(original)
-        .map_err(|error| BundleError::File(original.display().to_string(), error))?;
-    let mut archive = ZipArchive::new(file).map_err(zip_error)?;
+    let mut archive = open(original)?;
     write(copy, |writer| {
         for index in 0..archive.len() {
             let entry = archive.by_index_raw(index)?;
@@ -110,15 +107,26 @@ pub fn changed(original: &Path, copy: &Path, changes: &Changes) -> Result<(), Bu
     })
 }
 
+/// Whether a bundle has nginx send a request again that the server's death cut short.
+pub fn retries(bundle: &Path) -> Result<bool, BundleError> {
+    let archive = open(bundle)?;
+    Ok(archive
+        .index_for_name("nginx/zz-flipless-upstream.conf")
+        .is_some())
+}
+
+fn open(path: &Path) -> Result<ZipArchive<File>, BundleError> {
+    let name = || path.display().to_string();
+    let file = File::open(path).map_err(|error| BundleError::File(name(), error))?;
+    ZipArchive::new(file).map_err(|error| BundleError::Zip(name(), error))
+}
+
 /// The server's path in a bundle, as its unit starts it.
 pub fn server_of(bundle: &Path) -> Result<String, BundleError> {
-    let zip_error = |error| BundleError::Zip(bundle.display().to_string(), error);
-    let file = File::open(bundle)
-        .map_err(|error| BundleError::File(bundle.display().to_string(), error))?;
-    let mut archive = ZipArchive::new(file).map_err(zip_error)?;
+    let mut archive = open(bundle)?;
     let unit = archive
         .by_name("systemd/flipless-app@.service")
-        .map_err(zip_error)?;
+        .map_err(|error| BundleError::Zip(bundle.display().to_string(), error))?;
     let unit = io::read_to_string(unit)
         .map_err(|error| BundleError::File(bundle.display().to_string(), error))?;
     let command = unit
@@ -191,6 +199,19 @@ mod tests {
         assert_eq!(names, ["a.conf", "REHEARSAL", "Procfile"]);
         let text = io::read_to_string(archive.by_name("a.conf").unwrap()).unwrap();
         assert!(text.contains("\"release one\\n\""), "{text}");
+    }
+
+    #[test]
+    fn a_bundle_with_the_upstream_retries() {
+        let folder = tempfile::tempdir().unwrap();
+        let (without, with) = (folder.path().join("1.zip"), folder.path().join("2.zip"));
+        stock_app(&without, "one").unwrap();
+        let changes = Changes {
+            files: &[("nginx/zz-flipless-upstream.conf", "", 0o644)],
+            ..Changes::default()
+        };
+        changed(&without, &with, &changes).unwrap();
+        assert!(!retries(&without).unwrap() && retries(&with).unwrap());
     }
 
     #[test]

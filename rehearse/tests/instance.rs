@@ -14,7 +14,7 @@ use rehearse::clock::Clock;
 use rehearse::engine::{Engine, Properties, Variants, variants};
 use rehearse::image::{Image, Source, Suite};
 use rehearse::machine::{Command, Instance, Machine, wait_for};
-use rehearse::record::Kind;
+use rehearse::record::{Kind, Record};
 use rehearse::report::Run;
 use rehearse::requirements;
 use rehearse::scenario::{self, Setting};
@@ -44,6 +44,43 @@ fn image(suite: Suite) -> Image {
 
 fn boot() -> Machine {
     Machine::boot(&image(Suite::Bookworm), &store("machines")).unwrap()
+}
+
+/// A root that is no image of ours: a link for each file of one, without EB's parts.
+fn foreign_root(folder: &Path) -> PathBuf {
+    let root = folder.join("root");
+    let copied = std::process::Command::new("cp")
+        .arg("-al")
+        .args([&image(Suite::Bookworm).root, &root])
+        .status();
+    assert!(copied.unwrap().success());
+    std::fs::remove_dir_all(root.join("opt/elasticbeanstalk")).unwrap();
+    root
+}
+
+#[test]
+fn a_root_directory_serves_as_an_image_and_is_not_written_to() {
+    if unavailable() {
+        return;
+    }
+    // Links need the image's own file system.
+    std::fs::create_dir_all(store("images")).unwrap();
+    let folder = tempfile::tempdir_in(store("images").parent().unwrap()).unwrap();
+    let root = foreign_root(folder.path());
+    let source: Source = root.to_str().unwrap().parse().unwrap();
+    let image = Image::obtain(&source, &store("images")).unwrap();
+    let machine = Machine::boot(&image, &store("machines")).unwrap();
+    let zip = folder.path().join("1.zip");
+    bundle::stock_app(&zip, "one").unwrap();
+    let mut engine = Engine::new(machine, variants::STANDARD, Clock::start());
+    engine
+        .create_environment(&zip, Properties::new())
+        .outcome
+        .unwrap();
+    let tool = "opt/elasticbeanstalk/bin/get-config";
+    assert!(engine.instance().root().join(tool).exists());
+    assert!(!root.join(tool).exists());
+    assert!(!root.join("var/app/current").exists());
 }
 
 fn say(machine: &Machine, line: &str) -> String {
@@ -298,13 +335,35 @@ fn scenarios_on_systemd_252() {
         "crash",
         "unhealthy",
         "bad-proxy",
-        "kill-app",
         "stop",
         "reboot",
         "adoption",
         "uninstall",
     ] {
         went_well(&play(name, Suite::Bookworm, &bundle, variants::STANDARD));
+    }
+}
+
+/// Requests are in flight when the server dies; nginx sends them to its successor, and older and newer
+/// versions of it keep upstream connections otherwise.
+#[test]
+fn a_killed_server_costs_no_request_that_can_be_sent_again() {
+    if unavailable() {
+        return;
+    }
+    let bundle = project_bundle(Front::Nginx);
+    for suite in [Suite::Bookworm, Suite::Forky] {
+        let run = play("kill-app", suite, &bundle, variants::STANDARD);
+        went_well(&run);
+        assert_eq!(run.summary.failed, 0, "{suite:?}");
+        let killed = run.deploy.start;
+        let in_flight = |record: &&Record| {
+            record.kind == Kind::Slow && (record.at..record.at + record.latency).contains(&killed)
+        };
+        assert!(
+            run.records.iter().filter(in_flight).count() > 1,
+            "{suite:?}"
+        );
     }
 }
 

@@ -123,6 +123,8 @@ pub struct Front {
     pub backlog: Number<1, 65535>,
     /// How many files and sockets the real nginx may have open.
     pub open_files: Number<256, 1_048_576>,
+    /// Whether nginx sends a request once more that the server's death cut short.
+    pub retry: bool,
 }
 
 impl Default for Front {
@@ -132,6 +134,7 @@ impl Default for Front {
             port: Number::literal(80),
             backlog: Number::literal(4096),
             open_files: Number::literal(65_536),
+            retry: true,
         }
     }
 }

@@ -36,10 +36,15 @@ pub struct Stage {
 }
 
 /// What `flipless status --json` says; nothing on an instance without flipless.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Status(serde_json::Value);
 
 impl Status {
+    #[cfg(test)]
+    pub fn of_front(mode: &str) -> Self {
+        Self(serde_json::json!({ "front": { "mode": mode } }))
+    }
+
     fn text(&self, pointer: &str) -> Option<String> {
         Some(self.0.pointer(pointer)?.as_str()?.to_owned())
     }

@@ -14,6 +14,7 @@ use crate::systemd::Systemd;
 use crate::{lock, nginx};
 
 mod processes;
+mod retry;
 
 /// The digest of the configuration that nginx has loaded; gone after a reboot, as nginx is.
 const LOADED: &str = "/run/flipless/front-loaded";
@@ -37,6 +38,7 @@ pub fn test_staged(system: &System, bundle: &Path) -> Result<()> {
         return Ok(());
     }
     add_keepalive(system, bundle)?;
+    retry::stage(system, bundle)?;
     let folder = nginx::test_folder();
     system.remove(&folder)?;
     // A copy may hold keys: for root alone.
@@ -68,9 +70,10 @@ fn add_keepalive(system: &System, bundle: &Path) -> Result<()> {
     )
 }
 
-/// Takes the keep-alive setting out of the configuration in force.
-pub fn remove_keepalive(system: &System) -> Result<()> {
-    system.remove(format!("{NGINX}/conf.d/{KEEPALIVE}"))
+/// Takes all that is ours out of the configuration in force.
+pub fn restore_configuration(system: &System) -> Result<()> {
+    system.remove(format!("{NGINX}/conf.d/{KEEPALIVE}"))?;
+    retry::remove(system)
 }
 
 /// Makes sure that the real nginx serves with the configuration on disk: starts it, reloads it, or

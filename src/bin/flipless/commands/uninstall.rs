@@ -33,7 +33,7 @@ pub fn uninstall(system: &System) -> Result<()> {
     systemd.reload_units()?;
     stop_units(system, &systemd)?;
     if had_front {
-        front::remove_keepalive(system)?;
+        front::restore_configuration(system)?;
         systemd.start("nginx.service")?;
         say("EB's nginx serves on the public port again");
     }
