@@ -87,6 +87,9 @@ fn links_are_followed_or_kept_as_the_setting_says() {
     assert_eq!(project.planned(follow, "site"), ["0644 site/data/b.map"]);
     let keep = r#"{ from = "site", symlinks = "keep" }, "web""#;
     assert_eq!(project.planned(keep, "site"), ["0777 site/data"]);
+    project.link("web", "kept");
+    let root = r#"{ from = "kept", symlinks = "keep" }, "web""#;
+    assert_eq!(project.planned(root, "kept"), ["0777 kept"]);
     project.link("site", "root");
     let root = r#"{ from = "root", symlinks = "follow" }"#;
     assert_eq!(project.planned(root, "root"), ["0644 root/data/b.map"]);
