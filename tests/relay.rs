@@ -6,6 +6,7 @@ mod support;
 
 use std::fs;
 use std::net::TcpListener;
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
 
 use support::notify::Notifications;
@@ -19,8 +20,44 @@ fn listener() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").unwrap()
 }
 
-fn relay(listener: &TcpListener) -> Launch {
+fn launch(listener: &TcpListener) -> Launch {
     Launch::program_on(&[RELAY, SERVER], listener)
+}
+
+/// A relay that is ended politely, so that it ends its server.
+struct Relay(Server);
+
+impl Relay {
+    fn on(listener: &TcpListener) -> Self {
+        Self(launch(listener).serving())
+    }
+
+    fn notifying(listener: &TcpListener, notifications: &Notifications) -> Self {
+        Self(launch(listener).notifying(notifications).serving())
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        if self.0.is_running() {
+            self.0.signal("TERM");
+            self.0.exit();
+        }
+    }
+}
+
+impl Deref for Relay {
+    type Target = Server;
+
+    fn deref(&self) -> &Server {
+        &self.0
+    }
+}
+
+impl DerefMut for Relay {
+    fn deref_mut(&mut self) -> &mut Server {
+        &mut self.0
+    }
 }
 
 /// The relay's child: the server.
@@ -52,7 +89,7 @@ fn refused(words: &[&str]) -> String {
 #[test]
 fn it_is_ready_when_the_server_is_healthy_and_passes_requests_on() {
     let (listener, notifications) = (listener(), Notifications::new());
-    let mut relay = relay(&listener).notifying(&notifications).serving();
+    let mut relay = Relay::notifying(&listener, &notifications);
     notifications.wait_for("READY=1");
     assert!(port_of(&mut relay) > 5000);
     let mut client = relay.connect();
@@ -75,7 +112,7 @@ fn it_is_ready_when_the_server_is_healthy_and_passes_requests_on() {
 #[test]
 fn two_runs_serve_side_by_side() {
     let listener = listener();
-    let (mut old, mut new) = (relay(&listener).serving(), relay(&listener).serving());
+    let (mut old, mut new) = (Relay::on(&listener), Relay::on(&listener));
     assert_ne!(port_of(&mut old), port_of(&mut new));
     old.signal("TERM");
     assert_eq!(old.exit().0.code(), Some(0));
@@ -86,7 +123,7 @@ fn two_runs_serve_side_by_side() {
 #[test]
 fn the_server_sees_neither_the_listener_nor_systemd() {
     let (listener, notifications) = (listener(), Notifications::new());
-    let relay = relay(&listener).notifying(&notifications).serving();
+    let relay = Relay::notifying(&listener, &notifications);
     let child = format!("/proc/{}", child(&relay));
     let environment = fs::read_to_string(format!("{child}/environ")).unwrap();
     let variables: Vec<&str> = environment.split('\0').collect();
@@ -105,7 +142,7 @@ fn the_server_sees_neither_the_listener_nor_systemd() {
 #[test]
 fn a_request_in_flight_is_finished_before_the_server_is_stopped() {
     let (listener, notifications) = (listener(), Notifications::new());
-    let mut relay = relay(&listener).notifying(&notifications).serving();
+    let mut relay = Relay::notifying(&listener, &notifications);
     let server = child(&relay);
     let mut client = relay.connect();
     client
@@ -129,9 +166,20 @@ fn a_request_in_flight_is_finished_before_the_server_is_stopped() {
 }
 
 #[test]
+fn a_relay_that_is_stopped_while_the_server_starts_stops_it() {
+    let listener = listener();
+    let launch = launch(&listener).set("FLIPLESS_TEST_START", "hang");
+    let mut relay = Relay(launch.spawn());
+    let server = child(&relay);
+    relay.signal("TERM");
+    assert_eq!(relay.exit().0.code(), Some(0));
+    assert!(!Path::new(&format!("/proc/{server}")).exists());
+}
+
+#[test]
 fn a_websocket_is_passed_on() {
     let listener = listener();
-    let relay = relay(&listener).serving();
+    let relay = Relay::on(&listener);
     let mut client = relay.connect();
     assert_eq!(client.upgrade("/echo").status, 101);
     client.send_frame(1, b"hello");
@@ -141,7 +189,7 @@ fn a_websocket_is_passed_on() {
 #[test]
 fn a_server_that_dies_takes_the_relay_along() {
     let listener = listener();
-    let mut relay = relay(&listener).serving();
+    let mut relay = Relay::on(&listener);
     let pid = child(&relay).to_string();
     let killed = std::process::Command::new("kill")
         .args(["-9", &pid])

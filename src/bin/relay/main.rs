@@ -20,6 +20,7 @@ use flipless::constants::{APP_PORT, HEALTH_PATH, START_SECONDS};
 use forward::Forward;
 use port::Port;
 use server::Server;
+use tokio::signal::unix::{SignalKind, signal};
 
 const USAGE: &str =
     "usage: flipless-relay PROGRAM [ARGUMENT]…, as the unit of the server's runs does";
@@ -43,12 +44,15 @@ async fn main() -> ExitCode {
 async fn relay(program: OsString, arguments: Vec<OsString>) -> Result<()> {
     let path = env::var("FLIPLESS_HEALTH_PATH").unwrap_or_else(|_| HEALTH_PATH.to_owned());
     let limit = Duration::from_secs(START_SECONDS);
+    let mut terminate = signal(SignalKind::terminate())?;
     let port = Port::above(APP_PORT)?;
     let mut server = Server::start(&program, &arguments, port.number)?;
     let forward = Forward::to(port.number);
     tokio::select! {
         healthy = health::wait(port.number, &path, limit) => healthy?,
         ended = server.ended() => bail!("the server ended before it was healthy: {ended}"),
+        // From here on the library waits for it.
+        _ = terminate.recv() => return server.stop().await,
     }
     tokio::select! {
         served = flipless::Server::new().health_path(path).serve(forward) => {
