@@ -8,6 +8,8 @@ use std::fs;
 use std::net::TcpListener;
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
+use std::process::Command;
+use std::thread;
 
 use support::notify::Notifications;
 use support::process::{Launch, Server};
@@ -39,7 +41,14 @@ impl Relay {
 
 impl Drop for Relay {
     fn drop(&mut self) {
-        if self.0.is_running() {
+        if !self.0.is_running() {
+            return;
+        }
+        if thread::panicking() {
+            // A polite end may be what has failed.
+            let server = find_child(&self.0).map(|pid| pid.to_string());
+            let _ = Command::new("kill").arg("-9").args(server).status();
+        } else {
             self.0.signal("TERM");
             self.0.exit();
         }
@@ -62,14 +71,16 @@ impl DerefMut for Relay {
 
 /// The relay's child: the server.
 fn child(relay: &Server) -> u32 {
-    wait_for("the relay's child", || {
-        let tasks = fs::read_dir(format!("/proc/{}/task", relay.pid())).ok()?;
-        let children = tasks.filter_map(|task| {
-            let children = fs::read_to_string(task.ok()?.path().join("children")).ok()?;
-            children.split(' ').next()?.parse().ok()
-        });
-        children.into_iter().next()
-    })
+    wait_for("the relay's child", || find_child(relay))
+}
+
+fn find_child(relay: &Server) -> Option<u32> {
+    let tasks = fs::read_dir(format!("/proc/{}/task", relay.pid())).ok()?;
+    let mut children = tasks.filter_map(|task| {
+        let children = fs::read_to_string(task.ok()?.path().join("children")).ok()?;
+        children.split(' ').next()?.parse().ok()
+    });
+    children.next()
 }
 
 /// The port that the server says it listens on, on the standard error it shares with the relay.
@@ -191,9 +202,7 @@ fn a_server_that_dies_takes_the_relay_along() {
     let listener = listener();
     let mut relay = Relay::on(&listener);
     let pid = child(&relay).to_string();
-    let killed = std::process::Command::new("kill")
-        .args(["-9", &pid])
-        .status();
+    let killed = Command::new("kill").args(["-9", &pid]).status();
     assert!(killed.unwrap().success());
     let (status, stderr) = relay.exit();
     assert_eq!(status.code(), Some(1));
