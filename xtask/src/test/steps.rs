@@ -4,6 +4,7 @@ use cargo_metadata::Target;
 
 use super::{Step, cargo, machine};
 use crate::project::Project;
+use crate::tools;
 
 /// Build real bundles, and take them apart.
 const BUNDLE: [&str; 2] = ["bundle", "stand_in"];
@@ -17,6 +18,13 @@ const AGENT: [&str; 5] = [
     "agent",
 ];
 
+/// Checks CI's workflows: syntax, rights, pinned actions. pip's own folder, so that nothing of the
+/// machine's is changed; `--offline`, so that the result is the same everywhere.
+const ZIZMOR: &str = r#"
+    [ -x "$0/bin/zizmor" ] || pip3 install --quiet --no-deps --target "$0" zizmor==1.32.0
+    exec "$0/bin/zizmor" --quiet --offline --pedantic --strict-collection .github
+"#;
+
 /// All steps; `missing` are the Debian packages that this machine lacks.
 pub fn all(project: &Project, missing: &[&str]) -> Vec<Step> {
     let linux = cfg!(target_os = "linux");
@@ -24,6 +32,7 @@ pub fn all(project: &Project, missing: &[&str]) -> Vec<Step> {
     let lacking = (!missing.is_empty()).then(|| format!("not installed: {}", missing.join(" ")));
     let unprivileged = (!machine::is_root()).then(|| "needs root".to_owned());
     let mut steps = checks();
+    steps.push(workflows(project, missing));
     let lacking_analyze = missing
         .contains(&"systemd")
         .then(|| "not installed: systemd".to_owned());
@@ -76,6 +85,18 @@ fn checks() -> Vec<Step> {
             &[&["clippy"], &AGENT[..], &deny[..]].concat(),
         ),
     ]
+}
+
+fn workflows(project: &Project, missing: &[&str]) -> Step {
+    let lacking = missing.contains(&"python3-pip");
+    let mut command = tools::command("sh");
+    let folder = project.target_folder().join("zizmor-1.32.0");
+    command.args(["-euc", ZIZMOR]).arg(folder);
+    Step {
+        name: "workflows",
+        command,
+        skip: lacking.then(|| "not installed: python3-pip".to_owned()),
+    }
 }
 
 fn tests(project: &Project, cannot: Option<String>) -> Vec<Step> {
