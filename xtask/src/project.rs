@@ -27,11 +27,8 @@ impl Project {
     /// When the settings are not valid or cargo can't read the workspace.
     pub fn load() -> Result<Self> {
         let root = root();
-        let path = root.join(tools::variable("FLIPLESS_CONFIG").unwrap_or("flipless.toml".into()));
-        let front = env::var("FLIPLESS_FRONT").ok();
-        let settings = Settings::load(&path)?
-            .with_front_mode(front.as_deref())
-            .map_err(anyhow::Error::msg)?;
+        let path = settings_path(&root);
+        let settings = settings(&root)?;
         let metadata = MetadataCommand::new()
             .manifest_path(root.join("Cargo.toml"))
             .no_deps()
@@ -88,6 +85,21 @@ impl Project {
                 )
             })
     }
+}
+
+fn settings_path(root: &Path) -> PathBuf {
+    root.join(tools::variable("FLIPLESS_CONFIG").unwrap_or("flipless.toml".into()))
+}
+
+/// `flipless.toml`, with the environment's overrides.
+///
+/// # Errors
+/// When it is not valid.
+pub fn settings(root: &Path) -> Result<Settings> {
+    let front = env::var("FLIPLESS_FRONT").ok();
+    Settings::load(&settings_path(root))?
+        .with_front_mode(front.as_deref())
+        .map_err(anyhow::Error::msg)
 }
 
 /// The workspace's folder: as `cargo run` says, else as when this was compiled.
