@@ -1,7 +1,7 @@
 //! The bundle's pieces of the proxy's configuration, by `nginx -t` in a model of EB's own.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::Path;
 
 use super::bundle::Bundle;
 use super::outcome::Check;
@@ -53,6 +53,11 @@ const ELSEWHERE: [&str; 8] = [
 
 /// EB's configuration with the bundle's files over it.
 pub fn check(bundle: &Bundle) -> Check {
+    check_by(programs::find("nginx").as_deref(), bundle)
+}
+
+/// The same, by this program.
+pub fn check_by(program: Option<&Path>, bundle: &Bundle) -> Check {
     let texts = || bundle.entries.iter().filter(|entry| entry.text().is_some());
     let pieces = texts()
         .filter(|entry| entry.name.starts_with(PIECES))
@@ -61,11 +66,11 @@ pub fn check(bundle: &Bundle) -> Check {
     if pieces == 0 && !keepalive {
         return Check::of(NAME, Vec::new(), "no piece in the bundle");
     }
-    let Some(program) = programs::find("nginx") else {
+    let Some(program) = program else {
         let hint = "on Debian: apt-get install nginx-light";
         return Check::skipped(NAME, "no nginx here").with_hint(hint);
     };
-    match test(&program, bundle) {
+    match test(program, bundle) {
         Ok((version, said)) => match judge(&said, version, pieces) {
             check if keepalive && version < KEEPALIVE_SINCE && check.ok == Some(true) => {
                 let (major, minor, patch) = KEEPALIVE_SINCE;
@@ -78,7 +83,7 @@ pub fn check(bundle: &Bundle) -> Check {
     }
 }
 
-fn test(program: &PathBuf, bundle: &Bundle) -> io::Result<(Version, String)> {
+fn test(program: &Path, bundle: &Bundle) -> io::Result<(Version, String)> {
     let folder = Scratch::new()?;
     let root = folder.path().display().to_string();
     let said = folder.run(program, &["-v"])?.text;

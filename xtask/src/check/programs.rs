@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::{self, Read, Seek};
 use std::path::{Component, Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -75,8 +75,12 @@ impl Scratch {
         make_readable(&self.path().join(name), 0o755)
     }
 
-    /// Runs a program in it, to its end or the deadline.
+    /// Runs a program in it, to its end.
     pub fn run(&self, program: &Path, arguments: &[&str]) -> io::Result<Said> {
+        self.run_within(DEADLINE, program, arguments)
+    }
+
+    fn run_within(&self, limit: Duration, program: &Path, arguments: &[&str]) -> io::Result<Said> {
         let mut output = tempfile::tempfile()?;
         let mut command = Command::new("/bin/sh");
         command
@@ -90,19 +94,7 @@ impl Scratch {
             .stdout(output.try_clone()?)
             .stderr(output.try_clone()?);
         self.as_nobody(&mut command)?;
-        let mut child = command.spawn()?;
-        let deadline = Instant::now() + DEADLINE;
-        let status = loop {
-            if let Some(status) = child.try_wait()? {
-                break status;
-            }
-            if Instant::now() > deadline {
-                child.kill()?;
-                child.wait()?;
-                return Err(io::Error::other(format!("did not end in {DEADLINE:?}")));
-            }
-            sleep(POLL);
-        };
+        let status = wait(command.spawn()?, limit)?;
         let mut text = Vec::new();
         output.rewind()?;
         output.take(OUTPUT).read_to_end(&mut text)?;
@@ -130,6 +122,22 @@ impl Scratch {
     }
 }
 
+/// Its end; or at the limit its death.
+fn wait(mut child: Child, limit: Duration) -> io::Result<ExitStatus> {
+    let deadline = Instant::now() + limit;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        if Instant::now() > deadline {
+            child.kill()?;
+            child.wait()?;
+            return Err(io::Error::other(format!("did not end in {limit:?}")));
+        }
+        sleep(POLL);
+    }
+}
+
 #[cfg(unix)]
 fn make_readable(path: &Path, mode: u32) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
@@ -139,4 +147,54 @@ fn make_readable(path: &Path, mode: u32) -> io::Result<()> {
 #[cfg(not(unix))]
 fn make_readable(_: &Path, _: u32) -> io::Result<()> {
     Ok(())
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn shell(script: &str, limit: Duration) -> io::Result<Said> {
+        let scratch = Scratch::new().unwrap();
+        scratch.run_within(limit, Path::new("/bin/sh"), &["-c", script])
+    }
+
+    #[test]
+    fn what_it_says_on_both_outputs_is_kept_and_how_it_ended() {
+        let said = shell("echo a; echo b >&2; exit 3", DEADLINE).unwrap();
+        assert_eq!((said.success, said.text.as_str()), (false, "a\nb\n"));
+        assert!(shell("true", DEADLINE).unwrap().success);
+    }
+
+    #[test]
+    fn it_runs_without_root_s_rights_and_in_its_folder() {
+        let said = shell("id -u; touch x /x; pwd", DEADLINE).unwrap().text;
+        assert!(!said.starts_with("0\n"), "{said}");
+        assert!(said.contains("/x"), "{said}");
+    }
+
+    #[test]
+    fn a_program_that_hangs_is_killed() {
+        let error = shell("exec sleep 600", Duration::from_millis(50))
+            .err()
+            .unwrap();
+        assert!(error.to_string().contains("did not end"), "{error}");
+    }
+
+    #[test]
+    fn memory_and_output_are_bounded() {
+        let said = shell("exec head -c 3G /dev/zero | sort", DEADLINE).unwrap();
+        assert!(!said.success, "sort needs more than it gets");
+        let said = shell("head -c 1M /dev/zero", DEADLINE).unwrap();
+        assert_eq!(said.text.len() as u64, OUTPUT);
+    }
+
+    #[test]
+    fn nothing_is_written_elsewhere() {
+        let scratch = Scratch::new().unwrap();
+        for name in ["../x", "/x", "a/../../x", ""] {
+            assert!(scratch.write(name, b"").is_err(), "{name}");
+        }
+        scratch.write("a/b", b"").unwrap();
+    }
 }

@@ -5,4 +5,5 @@ mod elf_files;
 mod hostile;
 mod mistakes;
 mod mutated;
+#[cfg(unix)]
 mod programs;

@@ -56,21 +56,17 @@ impl Budget {
 pub fn read_content(file: &mut impl Read, declared: u64, entry: &mut Entry, budget: &mut Budget) {
     let mut meter = Meter::new(file.take(declared + 1));
     let content = interesting(&mut meter, declared, entry, budget);
-    // The rest: the zip library compares the checksum at the end.
+    // The rest: the zip library compares the checksum at the end, and gives no more than declared.
     let rest = io::copy(&mut meter, &mut io::sink());
     entry.bytes = meter.bytes;
     entry.sha256 = meter.sha256();
     entry.content = match (content, rest) {
         (Err(error), _) | (_, Err(error)) => Content::Broken(error.to_string()),
-        (Ok(content), Ok(_)) => match entry.bytes {
-            bytes if bytes > declared => {
-                Content::Broken(format!("more than the {declared} bytes it says it has"))
-            }
-            bytes if bytes < declared => {
-                Content::Broken(format!("{bytes} bytes, not the {declared} it says it has"))
-            }
-            _ => content,
-        },
+        (Ok(content), Ok(_)) if entry.bytes == declared => content,
+        _ => Content::Broken(format!(
+            "{} bytes, not the {declared} it says it has",
+            entry.bytes
+        )),
     };
 }
 

@@ -178,9 +178,11 @@ impl Record {
         };
         let fixed = fits(self.header + LOCAL as u64)?;
         let header = at(zip, self.header, LOCAL)?;
+        if !header.starts_with(b"PK\x03\x04") {
+            return Err(format!("{} is not where the directory says", self.shown()));
+        }
         let mut fields = Fields::new(&header, 6);
-        let same = header.starts_with(b"PK\x03\x04")
-            && [fields.u16(), fields.u16()] == [self.flags, self.method];
+        let same = [fields.u16(), fields.u16()] == [self.flags, self.method];
         fields.skip(4);
         let content = [fields.u32(), fields.u32(), fields.u32()].map(u64::from);
         let [name, extra] = [fields.u16(), fields.u16()].map(usize::from);

@@ -1,4 +1,6 @@
-//! What other programs say of a bundle, where they are: `cargo xtask test` installs them.
+//! What other programs say of a bundle: `cargo xtask test` installs them, or skips these tests.
+
+use std::os::unix::fs::PermissionsExt;
 
 use super::bundle::{Zip, open};
 use crate::check::{Check, nginx, units};
@@ -170,4 +172,66 @@ fn what_nginx_needs_of_the_instance_is_not_checked_here() {
 fn no_piece_is_fine() {
     let zip = Zip::good().without("nginx/zz-flipless-keepalive.conf");
     assert_eq!(nginx::check(&open(&zip.bytes())).ok, Some(true));
+}
+
+#[test]
+fn without_the_programs_it_says_not_checked() {
+    let bundle = open(&Zip::good().bytes());
+    let mut checks = units::by_analyzer(None, &bundle);
+    checks.push(nginx::check_by(None, &bundle));
+    let details: Vec<_> = checks.iter().map(|check| check.detail.as_str()).collect();
+    assert!(
+        checks
+            .iter()
+            .all(|check| check.ok.is_none() && check.hint.is_some())
+    );
+    let no_systemd = "not checked: no systemd-analyze here";
+    assert_eq!(
+        details,
+        [no_systemd, no_systemd, "not checked: no nginx here"]
+    );
+}
+
+/// A program in a folder of its own that `nobody` may run.
+fn fake(script: &str) -> (tempfile::TempDir, std::path::PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("program");
+    std::fs::write(&path, script).unwrap();
+    for path in [folder.path(), &path] {
+        std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    (folder, path)
+}
+
+#[test]
+fn the_agent_s_piece_goes_to_an_nginx_that_knows_it() {
+    let script = |version: &str| {
+        format!(
+            "#!/bin/sh\n[ \"$1\" = -v ] && exec echo nginx version: nginx/{version}\n\
+             [ -f conf.d/zz-flipless-keepalive.conf ] && exec echo 'nginx: [emerg] it is there'\n\
+             echo syntax is ok\n"
+        )
+    };
+    let bundle = open(&Zip::good().bytes());
+    let (_old_folder, old) = fake(&script("1.27.3"));
+    let check = nginx::check_by(Some(&old), &bundle);
+    assert_eq!(check.ok, None, "{check:?}");
+    assert!(check.detail.contains("needs nginx 1.27.4"), "{check:?}");
+    let (_folder, new) = fake(&script("1.28.0"));
+    let check = nginx::check_by(Some(&new), &bundle);
+    assert!(
+        check.failed() && check.detail.contains("it is there"),
+        "{check:?}"
+    );
+}
+
+#[test]
+fn an_older_systemd_is_named() {
+    let (_folder, old) = fake("#!/bin/sh\necho 'systemd 249 (249.1)'\n");
+    let checks = units::by_analyzer(Some(old), &open(&Zip::good().bytes()));
+    let expected = "not checked: systemd 249 here, 250 is needed";
+    assert!(
+        checks.iter().all(|check| check.detail == expected),
+        "{checks:?}"
+    );
 }

@@ -1,7 +1,10 @@
 //! The bundle's units: by our own rules everywhere, by systemd itself where it is.
 
+use std::path::PathBuf;
+
 use super::bundle::Bundle;
 use super::outcome::Check;
+use super::programs;
 
 mod rules;
 mod syntax;
@@ -50,7 +53,12 @@ const RULES: [(&str, Rule, &str); 8] = [
 
 /// What systemd itself says, where it is.
 pub fn by_systemd(bundle: &Bundle) -> Vec<Check> {
-    systemd::check(bundle, &syntax::read(bundle))
+    by_analyzer(programs::find("systemd-analyze"), bundle)
+}
+
+/// The same, by this program.
+pub fn by_analyzer(program: Option<PathBuf>, bundle: &Bundle) -> Vec<Check> {
+    systemd::check(program, bundle, &syntax::read(bundle))
 }
 
 /// By our own rules.

@@ -2,7 +2,7 @@
 //! that nothing of this machine's own units is read, and no path of an instance is missing.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::syntax::{FOLDER, Unit};
 use crate::check::bundle::Bundle;
@@ -35,9 +35,10 @@ const LIMITS: [(&str, f32); 4] = [
     ("web.service", 1.0),
 ];
 
-/// `systemd-analyze verify` and `systemd-analyze security`.
-pub fn check(bundle: &Bundle, units: &[Unit]) -> Vec<Check> {
-    match Analyzer::new(bundle, units) {
+/// `systemd-analyze verify` and `systemd-analyze security`, where the program is.
+pub fn check(program: Option<PathBuf>, bundle: &Bundle, units: &[Unit]) -> Vec<Check> {
+    let program = program.ok_or("no systemd-analyze here".to_owned());
+    match program.and_then(|program| Analyzer::new(program, bundle, units)) {
         Ok(analyzer) => vec![analyzer.verify(units), analyzer.sandbox(units)],
         Err(why) => [VERIFY, SANDBOX]
             .map(|name| Check::skipped(name, &why).with_hint("on Debian: apt-get install systemd"))
@@ -46,14 +47,13 @@ pub fn check(bundle: &Bundle, units: &[Unit]) -> Vec<Check> {
 }
 
 struct Analyzer {
-    program: std::path::PathBuf,
+    program: PathBuf,
     version: u32,
     tree: Scratch,
 }
 
 impl Analyzer {
-    fn new(bundle: &Bundle, units: &[Unit]) -> Result<Self, String> {
-        let program = programs::find("systemd-analyze").ok_or("no systemd-analyze here")?;
+    fn new(program: PathBuf, bundle: &Bundle, units: &[Unit]) -> Result<Self, String> {
         let tree = tree(bundle, units).map_err(|error| error.to_string())?;
         let said = tree.run(&program, &["--version"]);
         let said = said.map_err(|error| format!("systemd-analyze: {error}"))?;
