@@ -67,7 +67,10 @@ fn by_the_zip_crate(zip: &str) -> Found {
             // To the end, where the checksum is compared.
             let size = io::copy(&mut entry, &mut io::sink()).unwrap();
             let mode = entry.unix_mode().unwrap() & 0o7777;
-            (entry.name().to_owned(), (mode, size, entry.crc32()))
+            (
+                entry.name().unwrap().into_owned(),
+                (mode, size, entry.crc32()),
+            )
         })
         .collect()
 }
