@@ -48,7 +48,7 @@ pub struct Expected {
 /// Every check, in the order a person wants to read them.
 pub fn all(bundle: &Bundle, expected: Expected) -> Vec<Check> {
     let mut checks = without_programs(bundle, expected);
-    if bundle.fault.is_none() {
+    if is_a_bundle(bundle) {
         checks.extend(units::by_systemd(bundle));
         checks.push(nginx::check(bundle));
     }
@@ -58,16 +58,23 @@ pub fn all(bundle: &Bundle, expected: Expected) -> Vec<Check> {
 /// The checks that are the same everywhere: they run no other program.
 pub fn without_programs(bundle: &Bundle, expected: Expected) -> Vec<Check> {
     let mut checks = vec![size::check(bundle), names::structure(bundle)];
-    if bundle.fault.is_some() {
+    if bundle.fault.is_none() {
+        checks.extend(names::check(bundle));
+    }
+    if !is_a_bundle(bundle) {
         return checks;
     }
-    checks.extend(names::check(bundle));
     checks.push(links::check(bundle));
     checks.push(procfile::check(bundle));
     checks.push(hooks::check(bundle));
     checks.extend(executables::check(bundle, expected));
     checks.extend(units::by_rules(bundle));
     checks
+}
+
+/// Else everything more would be missing, for one and the same reason.
+fn is_a_bundle(bundle: &Bundle) -> bool {
+    bundle.fault.is_none() && names::parent_folder(bundle).is_none()
 }
 
 /// Checks one zip and prints the result.
@@ -84,10 +91,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     } else {
         print!("{}", outcome::table(&checks));
     }
-    checks
+    let mut hints: Vec<_> = checks
         .iter()
         .filter_map(|check| check.hint.as_ref())
-        .for_each(ui::hint);
+        .collect();
+    hints.dedup();
+    hints.into_iter().for_each(ui::hint);
     let skipped = checks.iter().filter(|check| check.ok.is_none()).count();
     if skipped > 0 {
         ui::warning(format!("{skipped} of {} checks: not checked", checks.len()));

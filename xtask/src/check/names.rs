@@ -26,7 +26,7 @@ pub fn check(bundle: &Bundle) -> Vec<Check> {
         entries.iter().filter_map(finding).collect()
     };
     vec![
-        Check::of("layout", parent_folder(bundle), "no parent folder"),
+        Check::of("layout", layout(bundle), "no parent folder"),
         Check::of(
             "names",
             of_all(wrong_name),
@@ -54,24 +54,20 @@ fn broken(entry: &Entry) -> Option<String> {
     }
 }
 
-fn parent_folder(bundle: &Bundle) -> Vec<String> {
-    if bundle.get("Procfile").is_some() {
-        return Vec::new();
-    }
-    let top = |entry: &Entry| entry.name.split_once('/').map(|(top, _)| top.to_owned());
-    let first = bundle.entries.first().and_then(top);
-    let parent = first.filter(|first| {
-        bundle
-            .entries
-            .iter()
-            .all(|e| top(e).as_ref() == Some(first))
+fn layout(bundle: &Bundle) -> Vec<String> {
+    let folder = parent_folder(bundle).map(|folder| {
+        format!("everything lies in `{folder}/`: EB wants the content at the root; zip inside the folder")
     });
-    vec![match parent {
-        Some(folder) => format!(
-            "everything lies in `{folder}/`: EB wants the content at the root; zip inside the folder"
-        ),
-        None => "no Procfile at the root".into(),
-    }]
+    folder.into_iter().collect()
+}
+
+/// The folder that everything lies in.
+pub fn parent_folder(bundle: &Bundle) -> Option<&str> {
+    let top = |entry: &Entry| entry.name.find('/');
+    let first = bundle.entries.first()?;
+    let folder = &first.name[..top(first)?];
+    let inside = |entry: &Entry| top(entry).is_some_and(|end| &entry.name[..end] == folder);
+    bundle.entries.iter().all(inside).then_some(folder)
 }
 
 fn wrong_name(entry: &Entry) -> Option<String> {

@@ -73,9 +73,9 @@ pub fn check_by(program: Option<&Path>, bundle: &Bundle) -> Check {
     match test(program, bundle) {
         Ok((version, said)) => match judge(&said, version, pieces) {
             check if keepalive && version < KEEPALIVE_SINCE && check.ok == Some(true) => {
-                let (major, minor, patch) = KEEPALIVE_SINCE;
-                let why = format!("{KEEPALIVE} needs nginx {major}.{minor}.{patch}");
-                Check::skipped(NAME, format!("{why}; fine without it: {}", check.detail))
+                let [since, here] = [KEEPALIVE_SINCE, version].map(dotted);
+                let why = format!("{KEEPALIVE} needs nginx {since}, {here} is here");
+                Check::skipped(NAME, format!("{why}; what else there is is fine"))
             }
             check => check,
         },
@@ -139,14 +139,16 @@ fn judge(said: &str, version: Version, pieces: usize) -> Check {
     )
 }
 
-fn shown((major, minor, patch): Version) -> String {
-    match (major, minor) == (PLATFORM.0, PLATFORM.1) {
-        true => format!("nginx {major}.{minor}.{patch}"),
-        false => format!(
-            "nginx {major}.{minor}.{patch}; EB has {}.{}",
-            PLATFORM.0, PLATFORM.1
-        ),
+fn shown(version: Version) -> String {
+    let (major, minor, _) = PLATFORM;
+    match (version.0, version.1) == (major, minor) {
+        true => format!("nginx {}", dotted(version)),
+        false => format!("nginx {}; EB has {major}.{minor}", dotted(version)),
     }
+}
+
+fn dotted((major, minor, patch): Version) -> String {
+    format!("{major}.{minor}.{patch}")
 }
 
 /// In `nginx version: nginx/1.22.1 (Ubuntu)`.

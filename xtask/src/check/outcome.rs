@@ -4,6 +4,8 @@ use serde::Serialize;
 
 /// Findings that are shown of one check: a hostile zip has as many as it likes.
 const MOST: usize = 20;
+/// Characters that are shown of one finding.
+const MOST_OF_ONE: usize = 500;
 
 /// One question about a bundle, answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -71,7 +73,10 @@ fn printable(text: &str) -> String {
         true => c.escape_default().to_string(),
         false => c.to_string(),
     };
-    text.chars().map(shown).collect()
+    let mut chars = text.chars();
+    let mut shown: String = chars.by_ref().take(MOST_OF_ONE).map(shown).collect();
+    shown.extend(chars.next().map(|_| '…'));
+    shown
 }
 
 /// A line a check, and below it one for each further finding.
@@ -123,5 +128,8 @@ mod tests {
         let check = Check::of("names", vec!["a\u{1b}[2J\u{202e}b".into(); 5000], "");
         assert!(check.detail.starts_with("a\\u{1b}[2J\\u{202e}b; "));
         assert!(check.detail.ends_with("; and 4980 more"));
+        assert_eq!(check.detail.matches("; ").count(), MOST);
+        let long = Check::of("names", vec!["ü".repeat(5000)], "");
+        assert_eq!(long.detail, "ü".repeat(500) + "…");
     }
 }

@@ -84,7 +84,7 @@ fn interesting(
     if start == b"\x7fELF" {
         return elf(reader, declared, start);
     }
-    if !is_read_by_the_platform(&entry.name) {
+    if entry.folder || !is_read_by_the_platform(&entry.name) {
         return Ok(Content::Other);
     }
     if declared > MAX_TEXT.min(budget.texts) {

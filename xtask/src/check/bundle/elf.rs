@@ -214,17 +214,17 @@ fn read_versions(
     let mut seen = 0;
     while let Some((_, mut versions)) = needs.next()? {
         seen += 1;
-        while let Some(version) = versions.next()?.filter(|_| seen <= MAX_VERSIONS) {
+        while let Some(version) = versions.next()? {
             seen += 1;
+            if seen > MAX_VERSIONS {
+                return Err("more versions than a file can need".into());
+            }
             let name = name_at(strings, version.vna_name.get(endian));
             let index = version.vna_other.get(endian).0 & VERSION;
             if let Some(version) = GlibcVersion::parse(&name) {
                 found.glibc.push((version.clone(), Vec::new()));
                 indexes.insert(index, version);
             }
-        }
-        if seen > MAX_VERSIONS {
-            return Err("more versions than a file can need".into());
         }
     }
     found.glibc.sort_by(|a, b| a.0.cmp(&b.0));

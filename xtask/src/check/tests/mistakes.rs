@@ -211,9 +211,25 @@ fn a_parent_folder_is_named() {
     for (name, ..) in &mut zip.0 {
         name.insert_str(0, "app/");
     }
-    let failed = failed(&zip.bytes());
-    let layout = failed.iter().find(|check| check.name == "layout").unwrap();
-    assert!(layout.detail.contains("`app/`"), "{layout:?}");
+    assert_fails(&zip.bytes(), "layout", "everything lies in `app/`");
+}
+
+/// As `zip -r` writes them: they are no texts, whatever they are named.
+#[test]
+fn entries_for_folders_are_fine() {
+    let mut zip = Zip::good();
+    for folder in ["systemd/", ".platform/nginx/", ".platform/hooks/", "bin/"] {
+        zip = zip.with(folder, 0o755, b"");
+    }
+    let bundle = open(&zip.bytes());
+    let checks = crate::check::all(&bundle, EXPECTED);
+    assert!(!checks.iter().any(Check::failed), "{checks:#?}");
+    assert!(
+        bundle
+            .entries
+            .iter()
+            .all(|entry| !entry.folder || entry.text().is_none())
+    );
 }
 
 #[test]

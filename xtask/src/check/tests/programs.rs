@@ -146,6 +146,11 @@ fn nginx_names_the_file_and_the_line() {
             "not-there.x",
         ),
         (
+            ".platform/nginx/conf.d/a.conf",
+            "include /etc/nginx/conf.d/not-there.conf;\n",
+            "open() \"conf.d/not-there.conf\"",
+        ),
+        (
             ".platform/nginx/nginx.conf",
             "http {\n",
             "unexpected end of file",

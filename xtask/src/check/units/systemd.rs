@@ -37,12 +37,22 @@ const LIMITS: [(&str, f32); 4] = [
 
 /// `systemd-analyze verify` and `systemd-analyze security`, where the program is.
 pub fn check(program: Option<PathBuf>, bundle: &Bundle, units: &[Unit]) -> Vec<Check> {
-    let program = program.ok_or("no systemd-analyze here".to_owned());
-    match program.and_then(|program| Analyzer::new(program, bundle, units)) {
+    let skipped = |why: &str| {
+        [VERIFY, SANDBOX]
+            .map(|name| Check::skipped(name, why))
+            .to_vec()
+    };
+    if units.is_empty() {
+        return skipped("no units in the bundle");
+    }
+    let Some(program) = program else {
+        let checks = skipped("no systemd-analyze here").into_iter();
+        let hint = "on Debian: apt-get install systemd";
+        return checks.map(|check| check.with_hint(hint)).collect();
+    };
+    match Analyzer::new(program, bundle, units) {
         Ok(analyzer) => vec![analyzer.verify(units), analyzer.sandbox(units)],
-        Err(why) => [VERIFY, SANDBOX]
-            .map(|name| Check::skipped(name, &why).with_hint("on Debian: apt-get install systemd"))
-            .to_vec(),
+        Err(why) => skipped(&why),
     }
 }
 
