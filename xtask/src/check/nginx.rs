@@ -79,7 +79,7 @@ pub fn check_by(program: Option<&Path>, bundle: &Bundle) -> Check {
             }
             check => check,
         },
-        Err(error) => Check::of(NAME, vec![format!("nginx: {error}")], ""),
+        Err(error) => Check::skipped(NAME, format!("nginx: {error}")),
     }
 }
 

@@ -52,7 +52,7 @@ impl Scratch {
         self.0.path()
     }
 
-    /// Writes a file below it, and no other.
+    /// Writes a file below it, and no other; readable by everyone, whatever the umask.
     pub fn write(&self, name: &str, text: &[u8]) -> io::Result<()> {
         let relative = Path::new(name);
         let normal = |part| matches!(part, Component::Normal(_));
@@ -62,8 +62,19 @@ impl Scratch {
             )));
         }
         let path = self.path().join(relative);
-        path.parent().map_or(Ok(()), fs::create_dir_all)?;
-        fs::write(path, text)
+        let folders = relative
+            .ancestors()
+            .skip(1)
+            .filter(|folder| *folder != Path::new(""));
+        for folder in folders.collect::<Vec<_>>().into_iter().rev() {
+            let folder = self.path().join(folder);
+            if !folder.is_dir() {
+                fs::create_dir(&folder)?;
+                make_readable(&folder, 0o755)?;
+            }
+        }
+        fs::write(&path, text)?;
+        make_readable(&path, 0o644)
     }
 
     /// The same, executable; does nothing where a file is.
@@ -75,7 +86,10 @@ impl Scratch {
         make_readable(&self.path().join(name), 0o755)
     }
 
-    /// Runs a program in it, to its end.
+    /// Runs a program in it, to its end or ours.
+    ///
+    /// # Errors
+    /// When it can't be started here.
     pub fn run(&self, program: &Path, arguments: &[&str]) -> io::Result<Said> {
         self.run_within(DEADLINE, program, arguments)
     }
@@ -94,7 +108,12 @@ impl Scratch {
             .stdout(output.try_clone()?)
             .stderr(output.try_clone()?);
         self.as_nobody(&mut command)?;
-        let status = wait(command.spawn()?, limit)?;
+        let Some(status) = wait(command.spawn()?, limit)? else {
+            return Ok(Said {
+                success: false,
+                text: format!("did not end in {limit:?}"),
+            });
+        };
         let mut text = Vec::new();
         output.rewind()?;
         output.take(OUTPUT).read_to_end(&mut text)?;
@@ -122,17 +141,17 @@ impl Scratch {
     }
 }
 
-/// Its end; or at the limit its death.
-fn wait(mut child: Child, limit: Duration) -> io::Result<ExitStatus> {
+/// How it ended; none if it had to be killed.
+fn wait(mut child: Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
     let deadline = Instant::now() + limit;
     loop {
         if let Some(status) = child.try_wait()? {
-            return Ok(status);
+            return Ok(Some(status));
         }
         if Instant::now() > deadline {
             child.kill()?;
             child.wait()?;
-            return Err(io::Error::other(format!("did not end in {limit:?}")));
+            return Ok(None);
         }
         sleep(POLL);
     }
@@ -175,10 +194,12 @@ mod tests {
 
     #[test]
     fn a_program_that_hangs_is_killed() {
-        let error = shell("exec sleep 600", Duration::from_millis(50))
-            .err()
-            .unwrap();
-        assert!(error.to_string().contains("did not end"), "{error}");
+        let said = shell("exec sleep 600", Duration::from_millis(50)).unwrap();
+        assert!(
+            !said.success && said.text.contains("did not end"),
+            "{}",
+            said.text
+        );
     }
 
     #[test]
