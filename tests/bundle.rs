@@ -9,6 +9,9 @@ use std::{env, fs};
 
 use serde_json::Value;
 
+#[path = "bundle/readers.rs"]
+mod readers;
+
 /// What the default configuration ships, with `unzip -Z`'s permissions.
 const ENTRIES: [(&str, &str); 19] = [
     (".ebextensions/flipless.config", "-rw-r--r--"),
@@ -205,7 +208,14 @@ fn the_manifest_says_what_the_files_are() {
         assert_eq!(entry["bytes"], fs::metadata(&file).unwrap().len(), "{path}");
     }
     let checks = manifest["checks"].as_array().unwrap();
-    assert!(checks.len() > 5 && checks.iter().all(|check| check["ok"] == true));
+    assert!(checks.len() > 5);
+    // Debian's nginx may be too old for what the agent adds: null then, not true.
+    for check in checks.iter().filter(|check| check["ok"] != true) {
+        assert_eq!(
+            (&check["name"], &check["ok"]),
+            (&"nginx".into(), &Value::Null)
+        );
+    }
 }
 
 #[test]

@@ -66,6 +66,8 @@ pub struct Server {
     pub port: Number<1, 65535>,
     /// Asked before a new version takes part; must answer 2xx.
     pub health_path: UrlPath,
+    /// It looks up hosts by name: then it must not be linked with glibc statically.
+    pub resolves_names: bool,
     /// Seconds a new version may take until it is ready.
     pub start_seconds: Number<1, 540>,
     /// Seconds an old version may take to finish what it has begun; the default fits the front mode.
@@ -90,6 +92,7 @@ impl Default for Server {
             args: Vec::new(),
             port: Number::literal(5000),
             health_path: UrlPath::literal("/health"),
+            resolves_names: true,
             start_seconds: Number::literal(60),
             drain_seconds: None,
             watchdog_seconds: Number::literal(30),

@@ -42,11 +42,7 @@ impl Project {
     /// When the settings are not valid, or cargo can't read a workspace.
     pub fn load(config: Option<&Path>) -> Result<Self> {
         let root = root();
-        let config = config_path(config, &root)?;
-        let front = env::var("FLIPLESS_FRONT").ok();
-        let settings = Settings::load(&config)?
-            .with_front_mode(front.as_deref())
-            .map_err(anyhow::Error::msg)?;
+        let (config, settings) = settings(config, &root)?;
         let folder = config.parent().unwrap_or(&root).to_owned();
         let elsewhere = match &settings.server.manifest {
             Some(manifest) => Some(Workspace::elsewhere(&folder.join(manifest.as_str()))?),
@@ -202,6 +198,19 @@ fn config_path(config: Option<&Path>, root: &Path) -> Result<PathBuf> {
         path.display()
     );
     Ok(path)
+}
+
+/// `flipless.toml` and where it is, with the environment's overrides.
+///
+/// # Errors
+/// When it is not there though it was named, or not valid.
+pub fn settings(config: Option<&Path>, root: &Path) -> Result<(PathBuf, Settings)> {
+    let path = config_path(config, root)?;
+    let front = env::var("FLIPLESS_FRONT").ok();
+    let settings = Settings::load(&path)?
+        .with_front_mode(front.as_deref())
+        .map_err(anyhow::Error::msg)?;
+    Ok((path, settings))
 }
 
 /// The workspace's folder: as `cargo run` says, else as when this was compiled.

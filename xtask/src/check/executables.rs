@@ -1,11 +1,10 @@
 //! Every ELF file: does the platform's processor, dynamic linker and glibc run it?
 
-use super::Check;
+use super::Expected;
+use super::bundle::elf::{Arch, Elf, FLOOR, GlibcVersion};
 use super::bundle::{Bundle, Content, Entry};
-use super::elf::{Arch, Elf, GlibcVersion};
+use super::outcome::Check;
 
-/// Amazon Linux 2023's glibc.
-pub const FLOOR: &str = "GLIBC_2.34";
 /// The agent resolves no name, so it may be linked with glibc statically.
 const AGENT: &str = "bin/flipless";
 
@@ -18,14 +17,14 @@ pub fn arch_of_agent(bundle: &Bundle) -> Option<Arch> {
 }
 
 /// Reads all ELF files.
-pub fn check(bundle: &Bundle, arch: Option<Arch>) -> Vec<Check> {
+pub fn check(bundle: &Bundle, expected: Expected) -> Vec<Check> {
     let elfs: Vec<(&Entry, &Elf)> = bundle.entries.iter().filter_map(elf_of).collect();
     vec![
         present(bundle),
-        machine(&elfs, arch),
+        machine(&elfs, expected.arch),
         interpreter(&elfs),
         glibc(&elfs),
-        static_glibc(&elfs),
+        static_glibc(&elfs, expected.resolves_names),
     ]
 }
 
@@ -42,36 +41,25 @@ fn present(bundle: &Bundle) -> Check {
     if bundle.get(AGENT).is_none() {
         findings.push(format!("{AGENT} is missing"));
     }
-    let programs = bundle
-        .entries
-        .iter()
-        .filter(|entry| entry.name.starts_with("bin/"));
-    for entry in programs.filter(|entry| !entry.folder) {
-        if !matches!(entry.content, Content::Elf(_) | Content::Broken(_)) {
-            findings.push(format!("{} is not an ELF executable", entry.name));
+    let in_bin = |entry: &&Entry| entry.name.starts_with("bin/") && !entry.folder;
+    for entry in bundle.entries.iter().filter(in_bin) {
+        let Entry { name, mode, .. } = entry;
+        if matches!(entry.content, Content::Other | Content::Text(_)) {
+            findings.push(format!("{name} is not an ELF executable"));
+        }
+        match mode {
+            Some(_) if entry.executable() => {}
+            Some(mode) => findings.push(format!(
+                "{name} has no exec bit (mode {:04o})",
+                mode & 0o7777
+            )),
+            None => findings.push(format!("{name} has no Unix mode, and so no exec bit")),
         }
     }
-    let programs = bundle
-        .entries
-        .iter()
-        .filter(|entry| entry.name.starts_with("bin/"));
-    for Entry { name, mode, .. } in programs.filter(|e| !e.folder && !e.executable()) {
-        findings.push(format!(
-            "{name} has no exec bit (mode {:04o})",
-            mode.unwrap_or(0) & 0o7777
-        ));
-    }
-    for (entry, why) in bundle.entries.iter().filter_map(broken) {
-        findings.push(format!("{} can't be read: {why}", entry.name));
-    }
-    Check::of("executables", findings, "present, with exec bits")
-}
-
-fn broken(entry: &Entry) -> Option<(&Entry, &str)> {
-    match &entry.content {
-        Content::Broken(why) => Some((entry, why)),
-        _ => None,
-    }
+    Check::of("executables", findings, "present, with exec bits").with_hint(
+        "`zip` on Linux keeps the modes; what is packed on Windows, or by a tool that drops them, \
+         has none",
+    )
 }
 
 /// All are for the instances' processor.
@@ -145,7 +133,14 @@ fn glibc(elfs: &[(&Entry, &Elf)]) -> Check {
 
 /// Seen on glibc 2.26, 2.31 and 2.34: SIGABRT or SIGFPE as soon as a name is resolved by an NSS
 /// module other than `files` and `dns`, which is loaded into a program that has its own glibc.
-fn static_glibc(elfs: &[(&Entry, &Elf)]) -> Check {
+fn static_glibc(elfs: &[(&Entry, &Elf)], resolves_names: bool) -> Check {
+    if !resolves_names {
+        return Check::of(
+            "static glibc",
+            Vec::new(),
+            "allowed: nothing resolves names",
+        );
+    }
     let others = elfs
         .iter()
         .filter(|(entry, elf)| entry.name != AGENT && elf.static_glibc());
@@ -165,6 +160,7 @@ fn static_glibc(elfs: &[(&Entry, &Elf)]) -> Check {
     )
     .with_hint(
         "link it dynamically (without `-C target-feature=+crt-static`), or statically with musl: \
-         `cargo xtask dist --target x86_64-unknown-linux-musl`",
+         `cargo xtask dist --target x86_64-unknown-linux-musl`; if it never resolves a host's name, \
+         say so: `[server] resolves-names = false` in flipless.toml",
     )
 }

@@ -1,24 +1,32 @@
 //! Hooks: older platforms neither repair a lost exec bit nor CR LF.
 
-use super::Check;
 use super::bundle::{Bundle, Content, Entry};
+use super::outcome::Check;
 
 const FOLDERS: [&str; 2] = [".platform/hooks/", ".platform/confighooks/"];
 const STAGES: [&str; 3] = ["prebuild", "predeploy", "postdeploy"];
+/// Ours, in both trees: a configuration deployment runs the other one, and flips too.
+const OURS: [&str; 2] = [
+    "predeploy/90-flipless-stage.sh",
+    "postdeploy/10-flipless-commit.sh",
+];
 
-/// Every hook can be run.
-pub fn check(bundle: &Bundle) -> Vec<Check> {
+/// Ours are there, and every hook can be run.
+pub fn check(bundle: &Bundle) -> Check {
     let hooks: Vec<&Entry> = bundle
         .entries
         .iter()
         .filter(|entry| is_hook(entry))
         .collect();
-    let findings = hooks.iter().filter_map(|hook| wrong(hook)).collect();
-    vec![Check::of(
-        "hooks",
-        findings,
-        format!("{} hooks, executable, LF, `#!`", hooks.len()),
-    )]
+    let ours = FOLDERS
+        .iter()
+        .flat_map(|folder| OURS.map(|hook| format!("{folder}{hook}")));
+    let missing = ours.filter(|name| bundle.get(name).is_none());
+    let missing = missing.map(|name| format!("{name} is missing"));
+    let wrong = hooks.iter().filter_map(|hook| wrong(hook));
+    let fine = format!("{} hooks, executable, LF, `#!`", hooks.len());
+    Check::of("hooks", missing.chain(wrong).collect(), fine)
+        .with_hint("`chmod +x FILE`, and `sed -i 's/\\r$//' FILE` for LF; then pack again")
 }
 
 fn is_hook(entry: &Entry) -> bool {
@@ -38,10 +46,18 @@ fn wrong(hook: &Entry) -> Option<String> {
         Content::Elf(_) => return None,
         Content::Text(text) if !text.starts_with(b"#!") => "does not begin with `#!`",
         Content::Text(text) if text.contains(&b'\r') => "has CR: lines must end in LF",
+        Content::Text(text) if !has_interpreter(text) => "names no program by its path after `#!`",
+        Content::Link(_) => return None,
         Content::Text(_) => return None,
         _ => "can't be read",
     };
     Some(format!("{name} {why}"))
+}
+
+/// execve(2) takes a path, not a name to be searched for.
+fn has_interpreter(text: &[u8]) -> bool {
+    let line = text[2..].split(|&byte| byte == b'\n').next();
+    line.is_some_and(|line| line.trim_ascii_start().starts_with(b"/"))
 }
 
 #[cfg(test)]
@@ -64,6 +80,8 @@ mod tests {
             (hook(path, 0o100644, "#!/bin/sh\n"), "exec bit"),
             (hook(path, 0o100755, "echo\n"), "#!"),
             (hook(path, 0o100755, "#!/bin/sh\r\n"), "LF"),
+            (hook(path, 0o100755, "#!sh\n"), "path"),
+            (hook(path, 0o100755, "#!"), "path"),
             (
                 hook(".platform/hooks/deploy/a.sh", 0o100755, "#!/bin/sh\n"),
                 "stage",

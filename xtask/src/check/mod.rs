@@ -3,22 +3,27 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anstream::println;
+use anstream::{print, println};
 use anyhow::Result;
-use serde::Serialize;
 
-use crate::ui;
+use crate::{project, ui};
 
 pub mod bundle;
-pub mod elf;
 mod executables;
 mod hooks;
+mod links;
+mod manifest;
 mod names;
+mod nginx;
+mod outcome;
 mod procfile;
+mod programs;
 mod size;
 mod units;
 
 use bundle::Bundle;
+pub use bundle::elf;
+pub use outcome::Check;
 
 /// `cargo xtask check`
 #[derive(clap::Args)]
@@ -31,73 +36,73 @@ pub struct Args {
     json: bool,
 }
 
-/// One question about a bundle, answered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Check {
-    /// What was asked: a short name that stays the same.
-    pub name: &'static str,
-    /// Fine?
-    pub ok: bool,
-    /// What was found; if not fine, every finding, `; ` between them.
-    pub detail: String,
-    /// The way out.
-    #[serde(skip)]
-    pub hint: Option<String>,
-}
-
-impl Check {
-    /// Fine without `findings`; `fine` is then the detail.
-    pub fn of(name: &'static str, findings: Vec<String>, fine: impl Into<String>) -> Self {
-        let ok = findings.is_empty();
-        let detail = if ok { fine.into() } else { findings.join("; ") };
-        let hint = None;
-        Self {
-            name,
-            ok,
-            detail,
-            hint,
-        }
-    }
-
-    /// Says what to do about it, if it isn't fine.
-    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = (!self.ok).then(|| hint.into());
-        self
-    }
+/// What a bundle has to fit.
+#[derive(Debug, Clone, Copy)]
+pub struct Expected {
+    /// The instances' processor; `None` fits nothing.
+    pub arch: Option<elf::Arch>,
+    /// `[server] resolves-names`.
+    pub resolves_names: bool,
 }
 
 /// Every check, in the order a person wants to read them.
-pub fn all(bundle: &Bundle) -> Vec<Check> {
-    let agent = executables::arch_of_agent(bundle);
-    for_arch(bundle, agent)
+pub fn all(bundle: &Bundle, expected: Expected) -> Vec<Check> {
+    let mut checks = without_programs(bundle, expected);
+    if is_a_bundle(bundle) {
+        checks.extend(units::by_systemd(bundle));
+        checks.push(nginx::check(bundle));
+    }
+    checks
 }
 
-/// The same, for instances of this processor; `None` fits nothing.
-pub fn for_arch(bundle: &Bundle, arch: Option<elf::Arch>) -> Vec<Check> {
-    [
-        size::check(bundle),
-        names::check(bundle),
-        procfile::check(bundle),
-        hooks::check(bundle),
-        executables::check(bundle, arch),
-        units::check(bundle),
-    ]
-    .concat()
+/// The checks that are the same everywhere: they run no other program.
+pub fn without_programs(bundle: &Bundle, expected: Expected) -> Vec<Check> {
+    let mut checks = vec![size::check(bundle), names::structure(bundle)];
+    if bundle.fault.is_none() {
+        checks.extend(names::check(bundle));
+    }
+    if !is_a_bundle(bundle) {
+        return checks;
+    }
+    checks.push(links::check(bundle));
+    checks.push(procfile::check(bundle));
+    checks.push(hooks::check(bundle));
+    checks.extend(executables::check(bundle, expected));
+    checks.extend(units::by_rules(bundle));
+    checks
+}
+
+/// Else everything more would be missing, for one and the same reason.
+fn is_a_bundle(bundle: &Bundle) -> bool {
+    bundle.fault.is_none() && names::parent_folder(bundle).is_none()
 }
 
 /// Checks one zip and prints the result.
 pub fn run(args: &Args) -> Result<ExitCode> {
-    let checks = all(&open(&args.zip)?);
+    let bundle = open(&args.zip)?;
+    let (target, manifest) = manifest::beside(&args.zip, bundle.zip_bytes);
+    let (_, settings) = project::settings(None, &project::root())?;
+    let expected = Expected {
+        arch: target.or_else(|| executables::arch_of_agent(&bundle)),
+        resolves_names: settings.server.resolves_names,
+    };
+    let checks = [vec![manifest], all(&bundle, expected)].concat();
     if args.json {
         println!("{}", serde_json::to_string_pretty(&checks)?);
     } else {
-        print_table(&checks);
+        print!("{}", outcome::table(&checks));
     }
-    checks
+    let mut hints: Vec<_> = checks
         .iter()
         .filter_map(|check| check.hint.as_ref())
-        .for_each(ui::hint);
-    match checks.iter().filter(|check| !check.ok).count() {
+        .collect();
+    hints.dedup();
+    hints.into_iter().for_each(ui::hint);
+    let skipped = checks.iter().filter(|check| check.ok.is_none()).count();
+    if skipped > 0 {
+        ui::warning(format!("{skipped} of {} checks: not checked", checks.len()));
+    }
+    match checks.iter().filter(|check| check.failed()).count() {
         0 => Ok(ExitCode::SUCCESS),
         failed => Err(failure(&args.zip, failed, checks.len())),
     }
@@ -113,21 +118,6 @@ pub fn open(zip: &Path) -> Result<Bundle> {
 
 fn failure(zip: &Path, failed: usize, of: usize) -> anyhow::Error {
     anyhow::anyhow!("{}: {failed} of {of} checks failed", zip.display())
-}
-
-fn print_table(checks: &[Check]) {
-    let width = checks
-        .iter()
-        .map(|check| check.name.len())
-        .max()
-        .unwrap_or(0);
-    for Check {
-        name, ok, detail, ..
-    } in checks
-    {
-        let mark = if *ok { "ok" } else { "FAIL" };
-        println!("{mark:<4}  {name:<width$}  {}", detail.replace("; ", ";\n"));
-    }
 }
 
 #[cfg(test)]

@@ -2,91 +2,125 @@
 
 use std::collections::BTreeMap;
 
-use super::Check;
-use super::bundle::{Bundle, Entry};
+use super::bundle::{Bundle, Content, Entry};
+use super::outcome::Check;
+
+/// Folders that a file may lie in, one in the other.
+const MAX_DEPTH: usize = 64;
+/// Bytes of one part of a name (NAME_MAX).
+const MAX_PART: usize = 255;
+
+/// The zip's own records: nothing else is looked at if they are wrong.
+pub fn structure(bundle: &Bundle) -> Check {
+    let fault = bundle.fault.clone().into_iter().collect();
+    Check::of("zip", fault, "every byte belongs to one record").with_hint(
+        "pack it again: `cargo xtask dist`, or `zip -r FILE .` inside the folder; not into a pipe, \
+         which streams",
+    )
+}
 
 /// Names, layout, and the kinds of entries.
 pub fn check(bundle: &Bundle) -> Vec<Check> {
     let entries = &bundle.entries;
-    let unsafe_names = entries.iter().filter_map(wrong_name).collect();
-    let unusual = entries.iter().filter_map(|entry| {
-        let why = entry.unusual.as_ref()?;
-        Some(format!("{} is {why}", entry.name))
-    });
+    let of_all = |finding: fn(&Entry) -> Option<String>| -> Vec<String> {
+        entries.iter().filter_map(finding).collect()
+    };
     vec![
-        Check::of("layout", parent_folder(bundle), "no parent folder"),
+        Check::of("layout", layout(bundle), "no parent folder"),
         Check::of(
             "names",
-            unsafe_names,
+            of_all(wrong_name),
             format!("{} entries, relative, UTF-8", entries.len()),
         ),
         Check::of("clashes", clashes(bundle), "none, not even in case"),
-        Check::of("unzip", unusual.collect(), "stored or deflated, no links"),
+        Check::of(
+            "unzip",
+            of_all(unusual),
+            "stored or deflated, not encrypted",
+        ),
+        Check::of("content", of_all(broken), "sizes and checksums are right"),
     ]
 }
 
-fn parent_folder(bundle: &Bundle) -> Vec<String> {
-    if bundle.get("Procfile").is_some() {
-        return Vec::new();
+fn unusual(entry: &Entry) -> Option<String> {
+    let why = entry.unusual.as_ref()?;
+    Some(format!("{} is {why}", entry.name))
+}
+
+fn broken(entry: &Entry) -> Option<String> {
+    match &entry.content {
+        Content::Broken(why) => Some(format!("{} can't be read: {why}", entry.name)),
+        _ => None,
     }
-    let top = |entry: &Entry| entry.name.split_once('/').map(|(top, _)| top.to_owned());
-    let first = bundle.entries.first().and_then(top);
-    let parent = first.filter(|first| {
-        bundle
-            .entries
-            .iter()
-            .all(|e| top(e).as_ref() == Some(first))
+}
+
+fn layout(bundle: &Bundle) -> Vec<String> {
+    let folder = parent_folder(bundle).map(|folder| {
+        format!("everything lies in `{folder}/`: EB wants the content at the root; zip inside the folder")
     });
-    vec![match parent {
-        Some(folder) => format!("everything lies in `{folder}/`: EB wants the content at the root"),
-        None => "no Procfile at the root".into(),
-    }]
+    folder.into_iter().collect()
+}
+
+/// The folder that everything lies in.
+pub fn parent_folder(bundle: &Bundle) -> Option<&str> {
+    let top = |entry: &Entry| entry.name.find('/');
+    let first = bundle.entries.first()?;
+    let folder = &first.name[..top(first)?];
+    let inside = |entry: &Entry| top(entry).is_some_and(|end| &entry.name[..end] == folder);
+    bundle.entries.iter().all(inside).then_some(folder)
 }
 
 fn wrong_name(entry: &Entry) -> Option<String> {
     let name = &entry.name;
     let path = name.strip_suffix('/').unwrap_or(name);
+    let parts = || path.split('/');
     let drive = path.as_bytes().get(1) == Some(&b':');
     let why = if !entry.utf8 {
-        "not UTF-8"
+        "not UTF-8, or not flagged as UTF-8"
     } else if name.starts_with('/') || drive {
         "an absolute path"
     } else if name.contains('\\') {
         "has a backslash"
-    } else if path.split('/').any(|part| part == "..") {
+    } else if parts().any(|part| part == "..") {
         "leads out of the bundle"
-    } else if path.split('/').any(|part| part.is_empty() || part == ".") {
+    } else if parts().any(|part| part.is_empty() || part == ".") {
         "has an empty part"
     } else if name.chars().any(char::is_control) {
         "has a control character"
-    } else if entry
-        .mode
-        .is_some_and(|mode| !matches!(mode & 0o170000, 0 | 0o100000 | 0o040000 | 0o120000))
-    {
-        "neither a file nor a folder"
+    } else if parts().any(|part| part.len() > MAX_PART) || parts().count() > MAX_DEPTH {
+        "longer or deeper than a path may be"
     } else {
-        return None;
+        wrong_kind(entry)?
     };
     Some(format!("{name:?}: {why}"))
 }
 
-/// The same name twice, also when only the case differs, or a file where a folder is.
+/// The file types of inode(7), against the name.
+fn wrong_kind(entry: &Entry) -> Option<&'static str> {
+    match (entry.file_type(), entry.folder) {
+        (0 | 0o040_000, true) if entry.bytes == 0 => None,
+        (_, true) => Some("a folder's name for something else"),
+        (0 | 0o100_000 | 0o120_000, false) => None,
+        (0o040_000, false) => Some("a folder without a slash at its end"),
+        _ => Some("neither a file, nor a folder, nor a link"),
+    }
+}
+
+/// The same name when only the case differs, or a file where a folder is.
 fn clashes(bundle: &Bundle) -> Vec<String> {
     let mut findings = Vec::new();
-    if bundle.duplicates {
-        findings.push("an entry's name occurs twice".into());
-    }
     let mut seen = BTreeMap::new();
-    for Entry { name, .. } in bundle.entries.iter().filter(|entry| !entry.folder) {
+    // Wrong names are another finding; here they would only cost time.
+    let fine = || bundle.entries.iter().filter(|e| wrong_name(e).is_none());
+    for Entry { name, .. } in fine().filter(|entry| !entry.folder) {
         if let Some(other) = seen.insert(name.to_lowercase(), name) {
             findings.push(format!("{other:?} and {name:?}"));
         }
     }
-    for name in bundle.entries.iter().map(|entry| &entry.name) {
-        let parents = name
-            .match_indices('/')
-            .map(|(end, _)| name[..end].to_lowercase());
-        let files = parents.filter_map(|parent| seen.get(&parent));
+    for Entry { name, .. } in fine() {
+        let lower = name.to_lowercase();
+        let parents = lower.match_indices('/').map(|(end, _)| &lower[..end]);
+        let files = parents.filter_map(|parent| seen.get(parent));
         findings
             .extend(files.map(|file| format!("{file:?} is a file, and the folder of {name:?}")));
     }

@@ -1,17 +1,18 @@
 //! The Procfile, as EB's engine reads it.
 
-use super::Check;
 use super::bundle::Bundle;
+use super::outcome::Check;
 
-/// Its grammar, and `web` first.
-pub fn check(bundle: &Bundle) -> Vec<Check> {
+/// Its grammar, `web` first, and that the programs are in the bundle.
+pub fn check(bundle: &Bundle) -> Check {
     let text = bundle.get("Procfile").and_then(|entry| entry.text());
     let findings = match text.map(std::str::from_utf8) {
         None => vec!["missing".into()],
         Some(Err(_)) => vec!["not UTF-8".into()],
-        Some(Ok(text)) => findings(text),
+        Some(Ok(text)) => [findings(text), missing(text, bundle)].concat(),
     };
-    vec![Check::of("Procfile", findings, "`web` comes first")]
+    Check::of("Procfile", findings, "`web` comes first")
+        .with_hint("a line is `NAME: COMMAND`; paths are relative to the bundle's root")
 }
 
 /// EB's pattern for a line is `^[A-Za-z0-9_-]+:\s*[^\s].*$`.
@@ -39,6 +40,27 @@ fn findings(text: &str) -> Vec<String> {
     }
     if names.first() != Some(&"web") {
         findings.push("the first process must be `web`".into());
+    }
+    findings
+}
+
+/// Programs with a relative path that the bundle lacks, or that can't be run.
+fn missing(text: &str, bundle: &Bundle) -> Vec<String> {
+    let mut findings = Vec::new();
+    for line in text.lines().filter(|line| process(line).is_some()) {
+        let command = line.split_once(':').map_or("", |(_, command)| command);
+        let program = command.split_whitespace().next().unwrap_or_default();
+        let program = program.strip_prefix("./").unwrap_or(program);
+        // A shell reads the line: only what is plainly a path in the bundle can be told.
+        let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+        if program.starts_with('/') || !program.contains('/') || !program.chars().all(plain) {
+            continue;
+        }
+        match bundle.get(program) {
+            None => findings.push(format!("{program} is not in the bundle")),
+            Some(entry) if entry.is_link() || entry.executable() => {}
+            Some(_) => findings.push(format!("{program} has no exec bit")),
+        }
     }
     findings
 }

@@ -7,6 +7,7 @@ use std::time::Instant;
 use anstream::println;
 use anyhow::{Context, Result};
 
+use crate::check::Expected;
 use crate::check::elf::Arch;
 use crate::project::Project;
 use crate::settings::Handover;
@@ -81,7 +82,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let mut output = Output::create(&folder)?;
     ui::status("Packing", format!("{} files", staged.len()));
     archive::write(output.zip(), &staged, timestamp::from_environment()?)?;
-    let manifest = checked(&output, args.target(), &name)?;
+    let expected = Expected {
+        arch: Some(args.target().arch()),
+        resolves_names: project.settings.server.resolves_names,
+    };
+    let manifest = checked(&output, args.target(), expected, &name)?;
     let zip = output.publish(&manifest)?;
 
     let size = ui::size(manifest.bytes);
@@ -129,11 +134,11 @@ fn build_and_stage(project: &Project, args: &Args, planned: Stage) -> Result<Sta
 }
 
 /// Re-opens the finished zip and checks it.
-fn checked(output: &Output, target: Target, name: &str) -> Result<Manifest> {
+fn checked(output: &Output, target: Target, expected: Expected, name: &str) -> Result<Manifest> {
     ui::status("Checking", "the finished zip");
     let bundle = check::open(output.zip_path())?;
-    let checks = check::for_arch(&bundle, Some(target.arch()));
-    let failed: Vec<_> = checks.iter().filter(|check| !check.ok).collect();
+    let checks = check::all(&bundle, expected);
+    let failed: Vec<_> = checks.iter().filter(|check| check.failed()).collect();
     if !failed.is_empty() {
         let lines = failed
             .iter()
@@ -141,6 +146,9 @@ fn checked(output: &Output, target: Target, name: &str) -> Result<Manifest> {
         let message = lines.collect::<Vec<_>>().join("\n       ");
         let hints = failed.iter().filter_map(|check| check.hint.clone());
         return Err(ui::advised(message, hints)).context("the bundle is not fit to ship");
+    }
+    for check in checks.iter().filter(|check| check.ok.is_none()) {
+        ui::warning(format!("{}: {}", check.name, check.detail));
     }
     Manifest::new(output.zip_path(), name, target.triple(), &bundle, checks)
 }

@@ -10,6 +10,8 @@ use crate::tools;
 const BUNDLE: [&str; 2] = ["bundle", "stand_in"];
 /// Boots real instances.
 const INSTANCE: [&str; 3] = ["instance", "scenarios", "recovery"];
+/// Ask programs that a machine may lack.
+const BY_PROGRAMS: &str = "check::tests::programs";
 const AGENT: [&str; 5] = [
     "-p",
     "flipless",
@@ -37,6 +39,13 @@ pub fn all(project: &Project, missing: &[&str]) -> Vec<Step> {
         .contains(&"systemd")
         .then(|| "not installed: systemd".to_owned());
     steps.extend(tests(project, not_linux.clone().or(lacking_analyze)));
+    steps.push(Step {
+        skip: not_linux.clone().or(lacking.clone()),
+        ..step(
+            "checks by systemd and nginx",
+            &["test", "-p", "xtask", "--bins", BY_PROGRAMS],
+        )
+    });
     steps.push(Step {
         skip: not_linux.clone().or(lacking.clone()),
         ..step(
@@ -104,7 +113,18 @@ fn workflows(project: &Project, missing: &[&str]) -> Step {
 fn tests(project: &Project, cannot: Option<String>) -> Vec<Step> {
     let agent = [&["test"], &AGENT[..], &["--lib", "--bins"]].concat();
     let mut steps = vec![
-        step("unit tests", &["test", "--workspace", "--lib", "--bins"]),
+        step(
+            "unit tests",
+            &[
+                "test",
+                "--workspace",
+                "--lib",
+                "--bins",
+                "--",
+                "--skip",
+                BY_PROGRAMS,
+            ],
+        ),
         step("doc tests", &["test", "--workspace", "--doc"]),
     ];
     let mut agent = step("agent tests", &agent);

@@ -1,0 +1,171 @@
+//! What is in an entry: counted, hashed, and as much of it kept as a check wants.
+
+use std::io::{self, Read};
+
+use sha2::{Digest, Sha256};
+
+use super::Entry;
+use super::elf::Elf;
+
+/// Bytes of all entries together, unpacked: eight times EB's limit on the zip.
+const MAX_TOTAL: u64 = 4 << 30;
+/// Bytes of all texts together that are kept.
+const MAX_TEXTS: u64 = 16 << 20;
+/// Bytes of one file that is read as text.
+const MAX_TEXT: u64 = 1 << 20;
+/// Bytes of one executable: it is parsed in memory.
+const MAX_ELF: u64 = 256 << 20;
+/// Bytes of a link's target (PATH_MAX).
+const MAX_LINK: u64 = 4096;
+
+/// The content of an entry.
+#[derive(Debug, Default)]
+pub enum Content {
+    /// Of no interest.
+    #[default]
+    Other,
+    /// A file that EB, systemd or nginx reads.
+    Text(Vec<u8>),
+    /// An executable or library.
+    Elf(Box<Elf>),
+    /// A symbolic link's target.
+    Link(String),
+    /// It could not be read, and why.
+    Broken(String),
+}
+
+/// How much more of one zip is kept in memory.
+pub struct Budget {
+    texts: u64,
+}
+
+impl Budget {
+    /// For entries that say they have so many bytes together; none yields more than it says.
+    pub fn for_content(declared: u64) -> Result<Self, String> {
+        if declared > MAX_TOTAL {
+            let most = MAX_TOTAL >> 30;
+            return Err(format!(
+                "{declared} bytes unpacked, at most {most} GiB are looked at"
+            ));
+        }
+        Ok(Self { texts: MAX_TEXTS })
+    }
+}
+
+/// Reads all of it, and no more than it says it has.
+pub fn read_content(file: &mut impl Read, declared: u64, entry: &mut Entry, budget: &mut Budget) {
+    let mut meter = Meter::new(file.take(declared + 1));
+    let content = interesting(&mut meter, declared, entry, budget);
+    // The rest: the zip library compares the checksum at the end, and gives no more than declared.
+    let rest = io::copy(&mut meter, &mut io::sink());
+    entry.bytes = meter.bytes;
+    entry.sha256 = meter.sha256();
+    entry.content = match (content, rest) {
+        (Err(error), _) | (_, Err(error)) => Content::Broken(error.to_string()),
+        (Ok(content), Ok(_)) if entry.bytes == declared => content,
+        _ => Content::Broken(format!(
+            "{} bytes, not the {declared} it says it has",
+            entry.bytes
+        )),
+    };
+}
+
+fn interesting(
+    reader: &mut impl Read,
+    declared: u64,
+    entry: &Entry,
+    budget: &mut Budget,
+) -> io::Result<Content> {
+    if entry.is_link() {
+        return link(reader, declared);
+    }
+    let mut start = Vec::new();
+    reader.take(4).read_to_end(&mut start)?;
+    if start == b"\x7fELF" {
+        return elf(reader, declared, start);
+    }
+    if entry.folder || !is_read_by_the_platform(&entry.name) {
+        return Ok(Content::Other);
+    }
+    if declared > MAX_TEXT.min(budget.texts) {
+        return Ok(Content::Broken(
+            "too large for what the platform reads as text".into(),
+        ));
+    }
+    budget.texts -= declared;
+    reader.take(declared).read_to_end(&mut start)?;
+    Ok(Content::Text(start))
+}
+
+fn link(reader: &mut impl Read, declared: u64) -> io::Result<Content> {
+    let mut target = Vec::new();
+    reader.take(MAX_LINK).read_to_end(&mut target)?;
+    Ok(match String::from_utf8(target) {
+        Ok(target) if declared < MAX_LINK => Content::Link(target),
+        Ok(_) => Content::Broken("a link's target of this length".into()),
+        Err(_) => Content::Broken("a link's target that is not UTF-8".into()),
+    })
+}
+
+fn elf(reader: &mut impl Read, declared: u64, start: Vec<u8>) -> io::Result<Content> {
+    if declared > MAX_ELF {
+        let most = MAX_ELF >> 20;
+        return Ok(Content::Broken(format!(
+            "an executable of more than {most} MiB: strip it"
+        )));
+    }
+    let mut bytes = start;
+    bytes.reserve_exact(declared as usize);
+    reader.take(declared).read_to_end(&mut bytes)?;
+    Ok(match Elf::parse(&bytes) {
+        Ok(elf) => Content::Elf(elf.into()),
+        Err(error) => Content::Broken(format!("a damaged ELF file: {error}")),
+    })
+}
+
+fn is_read_by_the_platform(name: &str) -> bool {
+    let folders = [
+        ".platform/hooks/",
+        ".platform/confighooks/",
+        ".platform/nginx/",
+        "systemd/",
+    ];
+    let of_agent = name.starts_with("nginx/") && name.ends_with(".conf");
+    name == "Procfile" || of_agent || folders.iter().any(|folder| name.starts_with(folder))
+}
+
+/// Counts and hashes what is read through it.
+pub struct Meter<R> {
+    inner: R,
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl<R: Read> Meter<R> {
+    /// Nothing read yet.
+    pub fn new(inner: R) -> Self {
+        Self {
+            inner,
+            hash: Sha256::new(),
+            bytes: 0,
+        }
+    }
+
+    /// Of what was read, in hex.
+    pub fn sha256(self) -> String {
+        self.hash
+            .finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+}
+
+impl<R: Read> Read for Meter<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.hash.update(&buffer[..count]);
+        self.bytes += count as u64;
+        Ok(count)
+    }
+}

@@ -1,0 +1,60 @@
+//! Little-endian fields of a zip's records.
+
+/// The fields of one record, one after the other. The record's length was checked before.
+pub struct Fields<'a>(&'a [u8]);
+
+impl<'a> Fields<'a> {
+    /// From this byte on.
+    pub fn new(record: &'a [u8], start: usize) -> Self {
+        Self(record.get(start..).unwrap_or_default())
+    }
+
+    /// Two bytes.
+    pub fn u16(&mut self) -> u16 {
+        u16::from_le_bytes(self.take())
+    }
+
+    /// Four bytes.
+    pub fn u32(&mut self) -> u32 {
+        u32::from_le_bytes(self.take())
+    }
+
+    /// Leaves some out.
+    pub fn skip(&mut self, bytes: usize) {
+        self.0 = self.0.get(bytes..).unwrap_or_default();
+    }
+
+    fn take<const N: usize>(&mut self) -> [u8; N] {
+        let (head, rest) = self.0.split_first_chunk().unwrap_or((&[0; N], &[]));
+        self.0 = rest;
+        *head
+    }
+}
+
+/// "Extra fields": each an id, a length, and as many bytes.
+pub struct Extra<'a>(&'a [u8]);
+
+impl<'a> Extra<'a> {
+    /// Of one header.
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl<'a> Iterator for Extra<'a> {
+    type Item = Result<(u16, &'a [u8]), ()>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let bytes = std::mem::take(&mut self.0);
+        let mut fields = Fields::new(bytes, 0);
+        let (id, length) = (fields.u16(), usize::from(fields.u16()));
+        let Some(content) = bytes.get(4..4 + length) else {
+            return Some(Err(()));
+        };
+        self.0 = &bytes[4 + length..];
+        Some(Ok((id, content)))
+    }
+}

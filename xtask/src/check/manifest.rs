@@ -1,0 +1,81 @@
+//! The manifest that `dist` puts beside a zip: what the zip is meant for.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::bundle::Meter;
+use super::elf::Arch;
+use super::outcome::Check;
+
+const NAME: &str = "manifest";
+/// Bytes of a manifest that are read.
+const MOST: u64 = 64 << 20;
+
+#[derive(Deserialize)]
+struct Manifest {
+    sha256: String,
+    bytes: u64,
+    target: String,
+}
+
+/// The processor that the manifest beside `zip` names, and whether it is this zip's.
+pub fn beside(zip: &Path, zip_bytes: u64) -> (Option<Arch>, Check) {
+    let path = zip.with_extension("json");
+    let shown = path.display();
+    let Ok(file) = File::open(&path) else {
+        let why = format!("no {shown}; the agent's processor is taken for the instances'");
+        return (None, Check::skipped(NAME, why));
+    };
+    let manifest: Manifest = match serde_json::from_reader(io::BufReader::new(file.take(MOST))) {
+        Ok(manifest) => manifest,
+        Err(error) => return (None, Check::of(NAME, vec![format!("{shown}: {error}")], "")),
+    };
+    let arch = manifest.target.split('-').next().and_then(Arch::from_name);
+    let same = manifest.bytes == zip_bytes && sha256(zip).is_ok_and(|sum| sum == manifest.sha256);
+    let other = format!("{shown} describes another zip than this one");
+    let findings = (!same).then_some(other).into_iter().collect();
+    let check = Check::of(NAME, findings, format!("for {}", manifest.target));
+    (
+        arch,
+        check.with_hint("build both again: `cargo xtask dist`; or remove the manifest"),
+    )
+}
+
+fn sha256(zip: &Path) -> io::Result<String> {
+    let mut meter = Meter::new(File::open(zip)?);
+    io::copy(&mut meter, &mut io::sink())?;
+    Ok(meter.sha256())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_manifest_tells_the_target_and_belongs_to_one_zip() {
+        let folder = tempfile::tempdir().unwrap();
+        let zip = folder.path().join("a.zip");
+        std::fs::write(&zip, "abc").unwrap();
+        let checked = || beside(&zip, 3);
+        assert_eq!(checked().1.ok, None, "there is none");
+        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        let manifest = |sha256: &str, bytes: u64| {
+            let target = "aarch64-unknown-linux-gnu";
+            let json = serde_json::json!({"sha256": sha256, "bytes": bytes, "target": target});
+            std::fs::write(zip.with_extension("json"), json.to_string()).unwrap();
+        };
+        manifest(abc, 3);
+        let (arch, check) = checked();
+        assert_eq!((arch, check.ok), (Some(Arch::Aarch64), Some(true)));
+        for (sha256, bytes) in [(abc, 4), (&abc.replace('b', "c"), 3)] {
+            manifest(sha256, bytes);
+            assert!(checked().1.failed());
+        }
+        std::fs::write(zip.with_extension("json"), "{}").unwrap();
+        assert!(checked().1.failed());
+    }
+}

@@ -1,0 +1,196 @@
+//! The bundle's pieces of the proxy's configuration, by `nginx -t` in a model of EB's own.
+
+use std::io;
+use std::path::Path;
+
+use super::bundle::Bundle;
+use super::outcome::Check;
+use super::programs::{self, Scratch};
+
+const NAME: &str = "nginx";
+/// What EB lays over its own configuration.
+const PIECES: &str = ".platform/nginx/";
+/// What the agent adds, where nginx knows the directive.
+const KEEPALIVE: &str = "nginx/zz-flipless-keepalive.conf";
+const KEEPALIVE_SINCE: Version = (1, 27, 4);
+/// EB's.
+const PLATFORM: Version = (1, 28, 0);
+
+type Version = (u32, u32, u32);
+
+macro_rules! own {
+    ($path:literal, $file:literal) => {
+        (
+            $path,
+            include_str!(concat!("../../../rehearse/model/nginx/", $file)),
+        )
+    };
+}
+
+/// EB's own files, as in the model of an instance.
+const OWN: &[(&str, &str)] = &[
+    own!("nginx.conf", "nginx.conf"),
+    own!("conf.d/healthd_logformat.conf", "healthd_logformat.conf"),
+    own!(
+        "conf.d/elasticbeanstalk/00_application.conf",
+        "00_application.conf"
+    ),
+    own!("conf.d/elasticbeanstalk/healthd.conf", "healthd.conf"),
+    ("mime.types", "types { text/html html; }\n"),
+];
+
+/// What the instance has and this machine need not have: nginx can't go on without it.
+const ELSEWHERE: [&str; 8] = [
+    "cannot load certificate",
+    "host not found",
+    "getpwnam(",
+    "getgrnam(",
+    "dlopen(",
+    "BIO_new_file(",
+    "SSL_CTX_load_verify_locations(",
+    "MMDB_open(",
+];
+
+/// EB's configuration with the bundle's files over it.
+pub fn check(bundle: &Bundle) -> Check {
+    check_by(programs::find("nginx").as_deref(), bundle)
+}
+
+/// The same, by this program.
+pub fn check_by(program: Option<&Path>, bundle: &Bundle) -> Check {
+    let texts = || bundle.entries.iter().filter(|entry| entry.text().is_some());
+    let pieces = texts()
+        .filter(|entry| entry.name.starts_with(PIECES))
+        .count();
+    let keepalive = texts().any(|entry| entry.name == KEEPALIVE);
+    if pieces == 0 && !keepalive {
+        return Check::of(NAME, Vec::new(), "no piece in the bundle");
+    }
+    let Some(program) = program else {
+        let hint = "on Debian: apt-get install nginx-light";
+        return Check::skipped(NAME, "no nginx here").with_hint(hint);
+    };
+    match test(program, bundle) {
+        Ok((version, said)) => match judge(&said, version, pieces) {
+            check if keepalive && version < KEEPALIVE_SINCE && check.ok == Some(true) => {
+                let [since, here] = [KEEPALIVE_SINCE, version].map(dotted);
+                let why = format!("{KEEPALIVE} needs nginx {since}, {here} is here");
+                Check::skipped(NAME, format!("{why}; what else there is is fine"))
+            }
+            check => check,
+        },
+        Err(error) => Check::skipped(NAME, format!("nginx: {error}")),
+    }
+}
+
+fn test(program: &Path, bundle: &Bundle) -> io::Result<(Version, String)> {
+    let folder = Scratch::new()?;
+    let root = folder.path().display().to_string();
+    let said = folder.run(program, &["-v"])?.text;
+    let version = parse_version(&said).ok_or(io::Error::other(format!("version {said:?}?")))?;
+    for (path, text) in OWN {
+        folder.write(path, &moved(text.as_bytes(), &root))?;
+    }
+    for entry in &bundle.entries {
+        let Some(text) = entry.text() else { continue };
+        if let Some(path) = entry.name.strip_prefix(PIECES) {
+            folder.write(path, &moved(text, &root))?;
+        } else if entry.name == KEEPALIVE && version >= KEEPALIVE_SINCE {
+            folder.write("conf.d/zz-flipless-keepalive.conf", text)?;
+        }
+    }
+    let file = format!("{root}/nginx.conf");
+    let said = folder.run(program, &["-t", "-p", &root, "-c", &file, "-e", "stderr"])?;
+    Ok((version, said.text.replace(&format!("{root}/"), "")))
+}
+
+/// Absolute paths too mean the files in the temporary folder.
+fn moved(text: &[u8], root: &str) -> Vec<u8> {
+    String::from_utf8_lossy(text)
+        .replace("/etc/nginx/", &format!("{root}/"))
+        .into_bytes()
+}
+
+/// `syntax is ok` comes when all was parsed. What fails after it is this machine's: ports, logs, the
+/// pid file, which nobody may open.
+fn judge(said: &str, version: Version, pieces: usize) -> Check {
+    let shown = shown(version);
+    if said.contains("syntax is ok") {
+        return Check::of(
+            NAME,
+            Vec::new(),
+            format!("{pieces} files over EB's own, {shown}"),
+        );
+    }
+    let emergency = said.lines().find_map(|line| line.split_once("[emerg] "));
+    let Some((_, message)) = emergency else {
+        return Check::of(NAME, vec![format!("nginx failed: {}", said.trim())], "");
+    };
+    let absolute = message.contains("open() \"/") || message.contains("opendir() \"/");
+    if absolute || ELSEWHERE.iter().any(|text| message.contains(text)) {
+        return Check::skipped(NAME, format!("not here, maybe on the instance: {message}"));
+    }
+    if version < PLATFORM && message.contains("unknown directive") {
+        return Check::skipped(NAME, format!("{message}: {shown}, which may know it"));
+    }
+    Check::of(NAME, vec![format!("{message} ({shown})")], "").with_hint(
+        "paths are those of EB's /etc/nginx: `.platform/nginx/conf.d/*.conf` is in its `http` block, \
+         `.platform/nginx/conf.d/elasticbeanstalk/*.conf` in its `server` block",
+    )
+}
+
+fn shown(version: Version) -> String {
+    let (major, minor, _) = PLATFORM;
+    match (version.0, version.1) == (major, minor) {
+        true => format!("nginx {}", dotted(version)),
+        false => format!("nginx {}; EB has {major}.{minor}", dotted(version)),
+    }
+}
+
+fn dotted((major, minor, patch): Version) -> String {
+    format!("{major}.{minor}.{patch}")
+}
+
+/// In `nginx version: nginx/1.22.1 (Ubuntu)`.
+fn parse_version(said: &str) -> Option<Version> {
+    let numbers = said.split_once("nginx/")?.1.split_whitespace().next()?;
+    let mut numbers = numbers.split('.').map(str::parse);
+    let mut next = || numbers.next()?.ok();
+    Some((next()?, next()?, next()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nginx_says_is_a_finding_or_not_checked() {
+        let emerg = |message: &str| format!("nginx: [emerg] {message} in conf.d/a.conf:1\n");
+        let old = (1, 22, 1);
+        for (said, version, ok) in [
+            ("nginx: the configuration file x syntax is ok\nnginx: [emerg] bind() to 0.0.0.0:80 failed (13: Permission denied)".into(), old, Some(true)),
+            (emerg("unknown directive \"gzp\""), old, None),
+            (emerg("unknown directive \"gzp\""), PLATFORM, Some(false)),
+            (emerg("unexpected \"}\""), old, Some(false)),
+            (emerg("open() \"/opt/x\" failed (2: No such file or directory)"), old, None),
+            (emerg("open() \"conf.d/y\" failed (2: No such file or directory)"), old, Some(false)),
+            (emerg("cannot load certificate \"/etc/pki/x\": BIO_new_file() failed"), old, None),
+            ("".into(), old, Some(false)),
+        ] {
+            assert_eq!(judge(&said, version, 1).ok, ok, "{said}");
+        }
+    }
+
+    #[test]
+    fn versions_are_read() {
+        assert_eq!(
+            parse_version("nginx version: nginx/1.22.1\n"),
+            Some((1, 22, 1))
+        );
+        assert_eq!(
+            parse_version("nginx version: nginx/1.28.0 (Ubuntu)"),
+            Some(PLATFORM)
+        );
+        assert_eq!(parse_version("sh: not found"), None);
+    }
+}

@@ -1,0 +1,112 @@
+//! ELF files as small as they can be (elf(5)).
+
+use crate::check::elf::Elf;
+
+pub const X86_64: u16 = 62;
+pub const AARCH64: u16 = 183;
+const PT_INTERP: u32 = 3;
+const PT_NOTE: u32 = 4;
+const HEADER: usize = 64;
+const SEGMENT: usize = 56;
+const SECTION: usize = 64;
+
+/// A header alone: static, with no libc.
+pub fn program(machine: u16) -> Vec<u8> {
+    with_segments(machine, &[])
+}
+
+/// One that asks for this dynamic linker.
+pub fn with_interpreter(path: &str) -> Vec<u8> {
+    with_segments(X86_64, &[(PT_INTERP, [path.as_bytes(), b"\0"].concat())])
+}
+
+/// A static one with the note of glibc's crt1.o: Linux, ABI 3.2.0.
+pub fn static_glibc() -> Vec<u8> {
+    let numbers = [4_u32, 16, 1].map(u32::to_le_bytes).concat();
+    let abi = [0_u32, 3, 2, 0].map(u32::to_le_bytes).concat();
+    with_segments(
+        X86_64,
+        &[(PT_NOTE, [&numbers[..], b"GNU\0", &abi].concat())],
+    )
+}
+
+fn with_segments(machine: u16, segments: &[(u32, Vec<u8>)]) -> Vec<u8> {
+    let mut elf = vec![0; HEADER];
+    elf[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
+    elf[16] = 2;
+    put(&mut elf, 18, &machine.to_le_bytes());
+    elf[20] = 1;
+    elf[52] = HEADER as u8;
+    if !segments.is_empty() {
+        elf[32] = HEADER as u8;
+        elf[54] = SEGMENT as u8;
+        put(&mut elf, 56, &(segments.len() as u16).to_le_bytes());
+    }
+    let mut offset = HEADER + SEGMENT * segments.len();
+    for (kind, data) in segments {
+        let mut segment = [0; SEGMENT];
+        put(&mut segment, 0, &kind.to_le_bytes());
+        put(&mut segment, 8, &offset.to_le_bytes());
+        put(&mut segment, 32, &data.len().to_le_bytes());
+        put(&mut segment, 48, &4_u64.to_le_bytes());
+        elf.extend(segment);
+        offset += data.len();
+    }
+    segments.iter().for_each(|(_, data)| elf.extend(data));
+    elf
+}
+
+/// Asks for `count` versions of glibc (elf(5): Elf64_Verneed, Elf64_Vernaux).
+fn with_versions(count: u16) -> Vec<u8> {
+    let strings = b"\0GLIBC_2.34\0";
+    let mut needs = [1, 0, count.to_le_bytes()[0], count.to_le_bytes()[1]].to_vec();
+    needs.extend([0_u32, 16, 0].map(u32::to_le_bytes).concat());
+    for index in 0..count {
+        needs.extend([0; 6]);
+        needs.extend(index.to_le_bytes());
+        needs.extend([1_u32, 16].map(u32::to_le_bytes).concat());
+    }
+    let mut elf = program(X86_64);
+    let (strings_at, needs_at) = (HEADER, HEADER + strings.len());
+    let table = needs_at + needs.len();
+    put(&mut elf, 40, &table.to_le_bytes());
+    put(&mut elf, 58, &[SECTION as u8, 0, 3, 0, 1, 0]);
+    elf.extend(strings);
+    elf.extend(&needs);
+    // Nothing, the strings (SHT_STRTAB), the versions (SHT_GNU_verneed).
+    for (kind, offset, size, count) in [
+        (0_u32, 0, 0, 0_u32),
+        (3, strings_at, strings.len(), 0),
+        (0x6fff_fffe, needs_at, needs.len(), 1),
+    ] {
+        let mut section = [0; SECTION];
+        put(&mut section, 4, &kind.to_le_bytes());
+        put(&mut section, 24, &offset.to_le_bytes());
+        put(&mut section, 32, &size.to_le_bytes());
+        put(&mut section, 40, &1_u32.to_le_bytes());
+        put(&mut section, 44, &count.to_le_bytes());
+        elf.extend(section);
+    }
+    elf
+}
+
+fn put(bytes: &mut [u8], at: usize, what: &[u8]) {
+    bytes[at..at + what.len()].copy_from_slice(what);
+}
+
+#[test]
+fn versions_are_read_up_to_a_number_that_no_real_file_has() {
+    let elf = Elf::parse(&with_versions(4000)).unwrap();
+    assert_eq!(elf.glibc.len(), 1);
+    assert_eq!(elf.glibc[0].0.name(), "GLIBC_2.34");
+    let error = Elf::parse(&with_versions(5000)).unwrap_err();
+    assert!(error.contains("more versions"), "{error}");
+}
+
+#[test]
+fn a_small_static_program_needs_nothing() {
+    let elf = Elf::parse(&program(AARCH64)).unwrap();
+    assert_eq!(elf.arch.map(|arch| arch.name()), Some("aarch64"));
+    assert!(elf.interpreter.is_none() && !elf.static_glibc());
+    assert!(Elf::parse(&static_glibc()).unwrap().static_glibc());
+}

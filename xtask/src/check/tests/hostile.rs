@@ -1,0 +1,397 @@
+//! Zips that no zip library writes. Each is found by its own check, without reading far.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
+
+use super::bundle::{EXPECTED, Zip, assert_fails, failed, open};
+use crate::check::without_programs;
+
+const LOCAL: &[u8] = b"PK\x03\x04";
+const CENTRAL: &[u8] = b"PK\x01\x02";
+const END: &[u8] = b"PK\x05\x06";
+const DESCRIPTOR: &[u8] = b"PK\x07\x08";
+/// Much more than any of them needs, in a debug build on a busy machine.
+const SOON: Duration = Duration::from_secs(20);
+
+/// Two entries at the end that nothing asks for, to be broken.
+fn zip() -> Vec<u8> {
+    Zip::good()
+        .with("aa/bbbb", 0o644, b"0123456789")
+        .with("aa/cccc", 0o644, b"0123456789")
+        .bytes()
+}
+
+/// Where the last record with this signature begins.
+fn last(bytes: &[u8], signature: &[u8]) -> usize {
+    bytes.windows(4).rposition(|at| at == signature).unwrap()
+}
+
+fn put(bytes: &mut [u8], at: usize, what: &[u8]) {
+    bytes[at..at + what.len()].copy_from_slice(what);
+}
+
+/// Changes a field of the last record of a kind.
+fn patched(signature: &[u8], offset: usize, what: &[u8]) -> Vec<u8> {
+    let mut bytes = zip();
+    let at = last(&bytes, signature) + offset;
+    assert_ne!(&bytes[at..at + what.len()], what);
+    put(&mut bytes, at, what);
+    bytes
+}
+
+/// The same in both headers of the last entry: tools agree on the lie.
+fn patched_in_both(local: usize, central: usize, what: &[u8]) -> Vec<u8> {
+    let mut bytes = patched(LOCAL, local, what);
+    let at = last(&bytes, CENTRAL) + central;
+    put(&mut bytes, at, what);
+    bytes
+}
+
+/// Puts bytes in, and moves the end record's offset of the directory behind them.
+fn inserted(at: usize, what: &[u8]) -> Vec<u8> {
+    let mut bytes = zip();
+    let end = last(&bytes, END) + 16;
+    let directory = u32::from_le_bytes(bytes[end..end + 4].try_into().unwrap());
+    put(
+        &mut bytes,
+        end,
+        &(directory + what.len() as u32).to_le_bytes(),
+    );
+    bytes.splice(at..at, what.iter().copied());
+    bytes
+}
+
+fn replace(bytes: &mut [u8], from: &[u8], to: &[u8]) {
+    assert_eq!(from.len(), to.len());
+    let found = |at: &usize| bytes[*at..].starts_with(from);
+    let places: Vec<usize> = (0..bytes.len()).filter(found).collect();
+    assert!(!places.is_empty());
+    places.iter().for_each(|&at| put(bytes, at, to));
+}
+
+#[test]
+fn the_zip_to_be_broken_is_good() {
+    assert_eq!(failed(&zip()), []);
+}
+
+#[test]
+fn headers_that_disagree() {
+    for (offset, what) in [
+        (4 + 2, &[1_u8, 0][..]), // flags
+        (8, &[8, 0]),            // method
+        (14, b"CRC!"),           // checksum
+        (18, &[9, 0, 0, 0]),     // packed
+        (22, &[9, 0, 0, 0]),     // unpacked
+        (26, &[6, 0]),           // the name's length
+        (30, b"xx/cccc"),        // the name
+    ] {
+        assert_fails(&patched(LOCAL, offset, what), "zip", "disagree");
+    }
+    assert_fails(&patched(LOCAL, 0, b"PK\x03\x05"), "zip", "not where");
+}
+
+#[test]
+fn entries_that_overlap_or_lie_elsewhere() {
+    let first = patched(CENTRAL, 42, &[0, 0, 0, 0]);
+    assert_fails(&first, "zip", "overlaps");
+    // Both of the last two read the same data.
+    let mut same = zip();
+    replace(&mut same, b"aa/bbbb", b"aa/cccc");
+    let at = last(&same, CENTRAL);
+    let other = same[..at].windows(4).rposition(|at| at == CENTRAL).unwrap();
+    put(&mut same, other + 46, b"aa/bbbb");
+    let place = same[at + 42..at + 46].to_vec();
+    put(&mut same, other + 42, &place);
+    assert!(failed(&same)[0].name == "zip");
+    assert_fails(
+        &patched(CENTRAL, 42, &[0, 0, 0, 0x70]),
+        "zip",
+        "belong to nothing",
+    );
+    assert_fails(&patched_in_both(18, 20, &[0, 0, 0, 0x70]), "zip", "outside");
+    assert_fails(
+        &patched_in_both(18, 20, &[8, 0, 0, 0]),
+        "zip",
+        "belong to nothing",
+    );
+    let reaching = patched_in_both(18, 20, &[12, 0, 0, 0]);
+    assert_fails(&reaching, "zip", "outside");
+}
+
+#[test]
+fn one_entry_in_the_data_of_another() {
+    // The last but one reaches over the last: its packed size grows by that one's record.
+    let mut bytes = zip();
+    let at = last(&bytes, LOCAL);
+    let before = bytes[..at].windows(4).rposition(|at| at == LOCAL).unwrap();
+    let central = last(&bytes, CENTRAL);
+    let other = bytes[..central]
+        .windows(4)
+        .rposition(|at| at == CENTRAL)
+        .unwrap();
+    let length = (10 + at - before) as u32;
+    put(&mut bytes, before + 18, &length.to_le_bytes());
+    put(&mut bytes, other + 20, &length.to_le_bytes());
+    assert_fails(&bytes, "zip", "overlaps");
+}
+
+#[test]
+fn bytes_that_belong_to_nothing() {
+    assert_fails(
+        &[b"#!/bin/sh\n", &zip()[..]].concat(),
+        "zip",
+        "belong to nothing",
+    );
+    assert_fails(&[&zip()[..], b"x"].concat(), "zip", "after the end record");
+    let middle = last(&zip(), LOCAL);
+    let mut hidden = inserted(middle, b"hidden");
+    assert_fails(
+        &hidden,
+        "zip",
+        "\"aa/cccc\" is not where the directory says",
+    );
+    let central = last(&hidden, CENTRAL) + 42;
+    put(&mut hidden, central, &(middle as u32 + 6).to_le_bytes());
+    assert_fails(
+        &hidden,
+        "zip",
+        "6 bytes before entry \"aa/cccc\" belong to nothing",
+    );
+    let directory = zip().windows(4).position(|at| at == CENTRAL).unwrap();
+    assert_fails(&inserted(directory, b"hidden"), "zip", "belong to nothing");
+}
+
+#[test]
+fn a_directory_that_is_not_what_the_end_record_says() {
+    let count = u16::try_from(Zip::good().0.len() + 2).unwrap();
+    let counts = |count: u16| [count.to_le_bytes(), count.to_le_bytes()].concat();
+    assert_fails(&patched(END, 8, &counts(count - 1)), "zip", "more than");
+    assert_fails(&patched(END, 8, &counts(count + 1)), "zip", "cut off");
+    assert_fails(&patched(END, 8, &[1, 0]), "zip", "several");
+    assert_fails(&patched(END, 4, &[1, 0]), "zip", "several");
+    assert_fails(&patched(END, 8, &[255; 4]), "zip", "zip64");
+    assert_fails(&patched(END, 16, &[255; 4]), "zip", "zip64");
+    assert_fails(&patched(END, 12, &[0, 0, 0, 0x70]), "zip", "directory");
+    assert_fails(&patched(END, 20, &[1, 0]), "zip", "after the end record");
+    assert_fails(&patched(CENTRAL, 0, b"PK\x01\x03"), "zip", "no entry");
+    assert_fails(&patched(CENTRAL, 28, &[255, 255]), "zip", "cut off");
+    assert_fails(&patched(CENTRAL, 24, &[255; 4]), "zip", "zip64");
+}
+
+#[test]
+fn what_is_no_zip() {
+    for bytes in [
+        &b""[..],
+        b"PK\x05\x06",
+        b"not a zip at all, not a zip at all",
+    ] {
+        assert_eq!(failed(bytes)[0].name, "zip");
+    }
+    let bytes = zip();
+    for cut in [1, 10, 21, 22, 30, 100, 500] {
+        assert_eq!(failed(&bytes[..bytes.len() - cut])[0].name, "zip", "{cut}");
+    }
+}
+
+#[test]
+fn two_entries_of_one_name() {
+    let mut bytes = zip();
+    replace(&mut bytes, b"aa/cccc", b"aa/bbbb");
+    assert_fails(&bytes, "zip", "two entries are named \"aa/bbbb\"");
+}
+
+#[test]
+fn a_second_name_and_zip64_in_extra_fields() {
+    let with_extra = |id: u16| {
+        let extra = [id.to_le_bytes(), [12, 0]].concat();
+        let extra = [&extra[..], &[0; 5], b"xx/bbbb"].concat();
+        let mut bytes = zip();
+        let central = last(&bytes, CENTRAL);
+        put(&mut bytes, central + 30, &[extra.len() as u8, 0]);
+        let end = last(&bytes, END);
+        let size = u32::from_le_bytes(bytes[end + 12..end + 16].try_into().unwrap());
+        put(
+            &mut bytes,
+            end + 12,
+            &(size + extra.len() as u32).to_le_bytes(),
+        );
+        bytes.splice(end..end, extra);
+        bytes
+    };
+    assert_fails(&with_extra(0x7075), "zip", "second name");
+    assert_fails(&with_extra(1), "zip", "zip64");
+    assert_eq!(failed(&with_extra(0x5455)), [], "a time stamp");
+}
+
+#[test]
+fn what_follows_streamed_data_disagrees() {
+    let mut bytes = Zip::good().streamed();
+    let at = last(&bytes, DESCRIPTOR);
+    bytes[at + 8] ^= 1;
+    assert_fails(&bytes, "zip", "what follows its data");
+}
+
+#[test]
+fn names_that_lead_elsewhere() {
+    for (name, detail) in [
+        (b"../bbbb", "leads out"),
+        (b"/a/bbbb", "absolute"),
+        (b"aa/b\xffbb", "UTF-8"),
+        (b"aa/b\nbb", "control"),
+        (b"aa\\bbbb", "backslash"),
+    ] {
+        let mut bytes = zip();
+        replace(&mut bytes, b"aa/bbbb", name);
+        assert_fails(&bytes, "names", detail);
+    }
+}
+
+#[test]
+fn kinds_that_are_no_files() {
+    for (mode, detail) in [
+        (0o020_666_u32, "neither"),
+        (0o010_666, "neither"),
+        (0o040_755, "without a slash"),
+    ] {
+        let attributes = (mode << 16).to_le_bytes();
+        assert_fails(&patched(CENTRAL, 38, &attributes), "names", detail);
+    }
+    let folder = Zip::good().with("aa/", 0o755, b"");
+    assert_eq!(failed(&folder.bytes()), []);
+    let mut full = zip();
+    replace(&mut full, b"aa/cccc", b"aa/ccc/");
+    assert_fails(&full, "names", "a folder's name");
+}
+
+#[test]
+fn what_unzip_can_t_do() {
+    for (bytes, detail) in [
+        (patched_in_both(8, 10, &[93, 0]), "method 93"),
+        (patched_in_both(6, 8, &[1, 0]), "encrypted"),
+        (patched_in_both(6, 8, &[0, 0x20]), "flagged"),
+    ] {
+        assert_fails(&bytes, "unzip", detail);
+    }
+}
+
+#[test]
+fn content_that_is_not_what_the_headers_say() {
+    let mut damaged = zip();
+    let at = last(&damaged, LOCAL) + 37;
+    damaged[at] ^= 1;
+    assert_fails(&damaged, "content", "aa/cccc can't be read");
+    assert_fails(&patched_in_both(14, 16, b"CRC!"), "content", "aa/cccc");
+}
+
+/// Deflated zeros: so many MiB, from one compressed piece that is repeated.
+fn zeros(mebibytes: usize) -> Vec<u8> {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(&vec![0; 1 << 20]).unwrap();
+    // A sync point: what comes after stands for itself (RFC 1951).
+    encoder.flush().unwrap();
+    let piece = encoder.get_ref().clone();
+    let end = [1, 0, 0, 0xff, 0xff];
+    [&piece.repeat(mebibytes)[..], &end].concat()
+}
+
+/// The last entry is this deflated data, and says it is so large.
+fn bomb(packed: &[u8], declared: u32) -> Vec<u8> {
+    let size = (packed.len() as u32).to_le_bytes();
+    let zip = Zip::good().with("public/bomb", 0o644, packed);
+    let mut bytes = zip.bytes();
+    for (signature, method) in [(LOCAL, 8), (CENTRAL, 10)] {
+        let at = last(&bytes, signature);
+        put(&mut bytes, at + method, &[8, 0]);
+        put(&mut bytes, at + method + 10, &size);
+        put(&mut bytes, at + method + 14, &declared.to_le_bytes());
+    }
+    bytes
+}
+
+#[test]
+fn a_bomb_that_lies_is_read_no_further_than_it_says() {
+    let packed = zeros(1024);
+    let start = Instant::now();
+    let bytes = bomb(&packed, 100);
+    assert_fails(&bytes, "content", "larger than its declared");
+    let bundle = open(&bytes);
+    assert!(bundle.get("public/bomb").unwrap().bytes <= 100);
+    assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
+}
+
+#[test]
+fn sizes_that_are_too_much_are_refused_unread() {
+    let mut bytes = bomb(&zeros(1), u32::MAX - 1);
+    let start = Instant::now();
+    assert_fails(&bytes, "zip", "at most 4 GiB");
+    assert!(start.elapsed() < SOON);
+    // A little less is read, to the end that comes too early.
+    bytes = bomb(&zeros(1), 1 << 31);
+    let mut crc = flate2::Crc::new();
+    crc.update(&vec![0; 1 << 20]);
+    for (signature, offset) in [(LOCAL, 14), (CENTRAL, 16)] {
+        let at = last(&bytes, signature) + offset;
+        put(&mut bytes, at, &crc.sum().to_le_bytes());
+    }
+    assert_fails(&bytes, "content", "1048576 bytes, not the 2147483648");
+}
+
+#[test]
+fn text_that_is_kept_is_bounded() {
+    let mut zip = Zip::good();
+    for index in 0..20 {
+        zip = zip.with(
+            &format!("systemd/x{index}.d/a.conf"),
+            0o644,
+            &vec![b'#'; 1 << 20],
+        );
+    }
+    let failed = failed(&zip.bytes());
+    assert_eq!(failed[0].name, "content", "{failed:?}");
+    let kept = open(&zip.bytes());
+    let kept = kept.entries.iter().filter_map(|entry| entry.text());
+    assert!(kept.map(<[u8]>::len).sum::<usize>() <= 16 << 20);
+}
+
+/// As many entries as a zip can have, and names as long and deep as they may be.
+#[test]
+fn thousands_of_entries_take_no_time() {
+    let mut zip = Zip::good();
+    for index in 0..60_000 {
+        zip.0.push((format!("public/{index}"), 0o644, Vec::new()));
+    }
+    let bytes = zip.bytes();
+    let start = Instant::now();
+    assert_eq!(failed(&bytes), []);
+    assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
+    let mut deep = Zip::good();
+    for index in 0..10_000 {
+        let name = format!("{}{index}", "d/".repeat(500));
+        deep.0.push((name, 0o644, Vec::new()));
+    }
+    let bytes = deep.bytes();
+    let start = Instant::now();
+    assert_fails(&bytes, "names", "and 9980 more");
+    assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
+}
+
+#[test]
+fn more_names_than_are_kept() {
+    let mut zip = Zip::good();
+    for index in 0..40_000 {
+        zip.0.push((format!("{index:01000}"), 0o644, Vec::new()));
+    }
+    assert_fails(&zip.bytes(), "zip", "its directory has more than");
+    let long = Zip::good().with(&"a".repeat(2000), 0o644, b"");
+    assert_fails(&long.bytes(), "zip", "a name of 2000 bytes");
+}
+
+#[test]
+fn a_broken_zip_is_not_looked_into() {
+    let checks = without_programs(&open(b"x"), EXPECTED);
+    let names: Vec<_> = checks.iter().map(|check| check.name).collect();
+    assert_eq!(names, ["size", "zip"]);
+}

@@ -1,0 +1,242 @@
+//! Mistakes that people make: each fails its own check, and no other.
+
+use super::bundle::{COMMIT, EXPECTED, STAGE, Zip, assert_fails, failed, open};
+use super::elf_files::{AARCH64, X86_64, program, static_glibc, with_interpreter};
+use crate::check::elf::Elf;
+use crate::check::{Check, Expected, without_programs};
+
+#[test]
+fn a_good_bundle_passes() {
+    assert_eq!(failed(&Zip::good().bytes()), []);
+    assert_eq!(failed(&Zip::good().streamed()), [], "into a pipe");
+}
+
+#[test]
+fn names() {
+    let good = Zip::good;
+    for (zip, check, detail) in [
+        (good().with("a\\b", 0o644, b""), "names", "backslash"),
+        (good().with("c:/x", 0o644, b""), "names", "absolute"),
+        (good().with("a/./b", 0o644, b""), "names", "empty part"),
+        (good().with(&"a".repeat(256), 0o644, b""), "names", "longer"),
+        (
+            good().with(&"a/".repeat(64).add("b"), 0o644, b""),
+            "names",
+            "deeper",
+        ),
+        (good().with("PROCFILE", 0o644, b""), "clashes", "PROCFILE"),
+        (
+            good().with("Procfile/x", 0o644, b""),
+            "clashes",
+            "is a file",
+        ),
+    ] {
+        assert_fails(&zip.bytes(), check, detail);
+    }
+}
+
+use std::ops::Add;
+
+#[test]
+fn links_stay_inside() {
+    let good = Zip::good().with("public/a", 0o120_777, b"../bin/server");
+    assert_eq!(failed(&good.bytes()), []);
+    let out = Zip::good().with("public/a", 0o120_777, b"../../etc/passwd");
+    assert_fails(
+        &out.bytes(),
+        "links",
+        "public/a -> \"../../etc/passwd\" leads out",
+    );
+}
+
+#[test]
+fn the_procfile() {
+    let with = |text: &str| Zip::good().with("Procfile", 0o644, text.as_bytes()).bytes();
+    for (text, detail) in [
+        ("worker: x\n", "the first process must be `web`"),
+        ("web: x\nbroken\n", "line 2"),
+        ("web: bin/sever\n", "bin/sever is not in the bundle"),
+        (
+            "web: Procfile\nw: ./systemd/flipless-app.socket\n",
+            "no exec bit",
+        ),
+    ] {
+        assert_fails(&with(text), "Procfile", detail);
+    }
+}
+
+#[test]
+fn hooks() {
+    let hook = |mode, text: &str| Zip::good().with(STAGE, mode, text.as_bytes());
+    for (zip, detail) in [
+        (hook(0o644, "#!/bin/sh\n"), "no exec bit"),
+        (hook(0o755, "#!/bin/sh\r\n"), "LF"),
+        (hook(0o755, "echo\n"), "#!"),
+        (hook(0o755, "#!sh\n"), "path"),
+        (Zip::good().without(COMMIT), "confighooks/postdeploy"),
+    ] {
+        assert_fails(&zip.bytes(), "hooks", detail);
+    }
+}
+
+#[test]
+fn executables() {
+    let server = |mode, content: &[u8]| Zip::good().with("bin/server", mode, content);
+    let other = |content: &[u8]| Zip::good().with("public/tool", 0o755, content);
+    for (zip, check, detail) in [
+        (
+            server(0o644, &program(X86_64)),
+            "executables",
+            "no exec bit",
+        ),
+        (server(0o755, b"#!/bin/sh\n"), "executables", "not an ELF"),
+        (server(0o755, b"\x7fELF"), "content", "damaged ELF"),
+        (
+            server(0o755, &program(AARCH64)),
+            "machine",
+            "bin/server is for aarch64",
+        ),
+        (other(&program(AARCH64)), "machine", "public/tool"),
+        (other(&program(8)), "machine", "another processor"),
+        (
+            server(0o755, &with_interpreter("/lib/ld-musl-x86_64.so.1")),
+            "interpreter",
+            "ld-musl",
+        ),
+        (other(&static_glibc()), "static glibc", "public/tool"),
+        (server(0o755, &static_glibc()), "static glibc", "bin/server"),
+    ] {
+        assert_fails(&zip.bytes(), check, detail);
+    }
+}
+
+#[test]
+fn a_bundle_for_another_processor_than_its_manifest_says() {
+    let arch = crate::check::elf::Arch::from_name("aarch64");
+    let checks = without_programs(&open(&Zip::good().bytes()), Expected { arch, ..EXPECTED });
+    let failed: Vec<_> = checks.iter().filter(|check| check.failed()).collect();
+    assert_eq!((failed.len(), failed[0].name), (1, "machine"));
+}
+
+#[test]
+fn static_glibc_is_fine_where_nothing_resolves_names() {
+    let zip = Zip::good()
+        .with("bin/server", 0o755, &static_glibc())
+        .bytes();
+    let resolves_names = false;
+    let checks = without_programs(
+        &open(&zip),
+        Expected {
+            resolves_names,
+            ..EXPECTED
+        },
+    );
+    assert!(!checks.iter().any(Check::failed));
+}
+
+/// The system's own shell, with a version that is still to come.
+#[test]
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+fn a_newer_glibc_is_named_with_its_symbols() {
+    let mut shell = std::fs::read("/bin/sh").unwrap();
+    let newest = Elf::parse(&shell).unwrap().glibc.pop().unwrap().0;
+    let from = format!("\0{}\0", newest.name());
+    let to = format!("\0{:9<1$}\0", "GLIBC_2.", from.len() - 2);
+    let place = shell
+        .windows(from.len())
+        .position(|bytes| bytes == from.as_bytes());
+    let place = place.unwrap();
+    shell[place..place + to.len()].copy_from_slice(to.as_bytes());
+    let zip = Zip::good().with("public/sh", 0o755, &shell);
+    assert_fails(&zip.bytes(), "glibc", "public/sh needs GLIBC_2.9");
+    assert_fails(&zip.bytes(), "glibc", " (__libc_start_main");
+}
+
+/// The rules one by one are in `units/tests.rs`; here, that the bundle's units reach them.
+#[test]
+fn units() {
+    let app = "systemd/flipless-app@.service";
+    let gate = "systemd/flipless-gate.service";
+    for (zip, check) in [
+        (
+            Zip::good().edit(app, "NonBlocking=true", ""),
+            "units: shared sockets",
+        ),
+        (
+            Zip::good().edit(app, "[Unit]", "[Unit]\nPartOf=x.target"),
+            "units: not EB's",
+        ),
+        (
+            Zip::good().edit(app, "UMask=", "ExecStop=/var/app/x\nUMask="),
+            "units: paths",
+        ),
+        (
+            Zip::good().edit(app, "StartLimitIntervalSec=0", ""),
+            "units: limits",
+        ),
+        (
+            Zip::good().edit(gate, "[Service]", "[Service]\nRemainAfterExit=1"),
+            "units: gate",
+        ),
+        (
+            Zip::good().edit("systemd/flipless-front.socket", "0.0.0.0:80", "80"),
+            "units: addresses",
+        ),
+        (
+            Zip::good().without("systemd/flipless-front.socket"),
+            "units: references",
+        ),
+        (
+            Zip::good().edit(
+                "systemd/nginx.service.d/zz-flipless.conf",
+                "ExecStop=\n",
+                "",
+            ),
+            "units: stand-in",
+        ),
+        (
+            Zip::good().with("systemd/x.target", 0o644, b"\x7fELF"),
+            "content",
+        ),
+    ] {
+        let failed = failed(&zip.bytes());
+        assert_eq!(failed[0].name, check, "{failed:#?}");
+        assert!(failed.len() == 1 || check == "content", "{failed:#?}");
+    }
+}
+
+#[test]
+fn a_parent_folder_is_named() {
+    let mut zip = Zip::good();
+    for (name, ..) in &mut zip.0 {
+        name.insert_str(0, "app/");
+    }
+    assert_fails(&zip.bytes(), "layout", "everything lies in `app/`");
+}
+
+/// As `zip -r` writes them: they are no texts, whatever they are named.
+#[test]
+fn entries_for_folders_are_fine() {
+    let mut zip = Zip::good();
+    for folder in ["systemd/", ".platform/nginx/", ".platform/hooks/", "bin/"] {
+        zip = zip.with(folder, 0o755, b"");
+    }
+    let bundle = open(&zip.bytes());
+    let checks = crate::check::all(&bundle, EXPECTED);
+    assert!(!checks.iter().any(Check::failed), "{checks:#?}");
+    assert!(
+        bundle
+            .entries
+            .iter()
+            .all(|entry| !entry.folder || entry.text().is_none())
+    );
+}
+
+#[test]
+fn a_zip_above_eb_s_limit() {
+    let mut bundle = open(&Zip::good().bytes());
+    bundle.zip_bytes = crate::check::size::LIMIT + 1;
+    let checks = without_programs(&bundle, EXPECTED);
+    let failed: Vec<_> = checks.iter().filter(|check| check.failed()).collect();
+    assert_eq!((failed.len(), failed[0].name), (1, "size"));
+}

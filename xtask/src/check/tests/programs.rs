@@ -1,0 +1,242 @@
+//! What other programs say of a bundle: `cargo xtask test` installs them, or skips these tests.
+
+use std::os::unix::fs::PermissionsExt;
+
+use super::bundle::{Zip, open};
+use crate::check::{Check, nginx, units};
+
+const GATE: &str = "systemd/flipless-gate.service";
+const FRONT: &str = "systemd/flipless-front.service";
+const NGINX: &str = "systemd/nginx.service.d/zz-flipless.conf";
+
+/// The failed checks of systemd's, with their details; that none was left out.
+fn by_systemd(zip: &Zip) -> Vec<(&'static str, String)> {
+    let checks = units::by_systemd(&open(&zip.bytes()));
+    assert!(checks.iter().all(|check| check.ok.is_some()), "{checks:#?}");
+    let failed = checks.into_iter().filter(Check::failed);
+    failed.map(|check| (check.name, check.detail)).collect()
+}
+
+#[test]
+fn systemd_accepts_the_rendered_units() {
+    assert_eq!(by_systemd(&Zip::good()), []);
+}
+
+#[test]
+fn systemd_names_what_it_would_ignore_or_refuse() {
+    for (file, from, to, detail) in [
+        (
+            GATE,
+            "NonBlocking=true",
+            "NonBlockin=true",
+            "systemd/flipless-gate.service:",
+        ),
+        (GATE, "NonBlocking=true", "NonBlockin=true", "Unknown key"),
+        (GATE, "RestartSec=1", "RestartSec=soon", "Failed to parse"),
+        (GATE, "ExecStart=", "ExecStarts=", "no ExecStart="),
+        (
+            NGINX,
+            "KillMode=mixed",
+            "KillModes=mixed",
+            "zz-flipless.conf:",
+        ),
+        (
+            FRONT,
+            "SystemCallFilter=@",
+            "SystemCallFilter=@x",
+            "system call",
+        ),
+    ] {
+        let found = by_systemd(&Zip::good().edit(file, from, to));
+        assert_eq!(found[0].0, "units: systemd", "{found:?}");
+        assert!(found[0].1.contains(detail), "{detail}: {found:?}");
+    }
+}
+
+#[test]
+fn a_lost_line_of_the_sandbox_is_seen() {
+    let app = "systemd/flipless-app@.service";
+    for (file, line, detail) in [
+        (
+            app,
+            "ProtectSystem=strict",
+            "flipless-app@check.service is exposed by",
+        ),
+        (
+            FRONT,
+            "RestrictNamespaces=true",
+            "flipless-front.service is exposed by",
+        ),
+        (
+            NGINX,
+            "CapabilityBoundingSet=\n",
+            "nginx.service is exposed by",
+        ),
+    ] {
+        let mut zip = Zip::good().edit(file, line, "");
+        if file == app {
+            zip = zip.edit(app, "PrivateUsers=true", "");
+        }
+        let found = by_systemd(&zip);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].0, "units: sandbox");
+        assert!(found[0].1.contains(detail), "{detail}: {found:?}");
+    }
+}
+
+/// Without the piece that this machine's nginx may be too old for.
+fn by_nginx(name: &str, text: &str) -> Check {
+    let zip = Zip::good().without("nginx/zz-flipless-keepalive.conf");
+    nginx::check(&open(&zip.with(name, 0o644, text.as_bytes()).bytes()))
+}
+
+#[test]
+fn nginx_accepts_pieces_at_their_places() {
+    for (name, text) in [
+        (
+            ".platform/nginx/conf.d/a.conf",
+            "client_max_body_size 20M;\n",
+        ),
+        (
+            ".platform/nginx/conf.d/elasticbeanstalk/a.conf",
+            "location /static { alias /var/app/current/public; }\n",
+        ),
+        (
+            ".platform/nginx/conf.d/b.conf",
+            "server { listen 127.0.0.1:444; }\n",
+        ),
+        (
+            ".platform/nginx/conf.d/elasticbeanstalk/00_application.conf",
+            "location / { return 204; }",
+        ),
+        (
+            ".platform/nginx/nginx.conf",
+            "user nginx;\npid /var/run/nginx.pid;\nerror_log /var/log/nginx/error.log;\nevents {}\n\
+             http { include /etc/nginx/mime.types; include conf.d/*.conf;\n\
+             map $http_upgrade $connection_upgrade { default upgrade; }\n\
+             server { listen 80; include conf.d/elasticbeanstalk/*.conf; } }\n",
+        ),
+    ] {
+        let check = by_nginx(name, text);
+        assert_eq!(check.ok, Some(true), "{name}: {check:?}");
+    }
+}
+
+#[test]
+fn nginx_names_the_file_and_the_line() {
+    for (name, text, detail) in [
+        (
+            ".platform/nginx/conf.d/a.conf",
+            "client_max_body_size 20M\n",
+            "conf.d/a.conf:",
+        ),
+        (
+            ".platform/nginx/conf.d/a.conf",
+            "\nlocation / {}\n",
+            "\"location\" directive is not allowed",
+        ),
+        (
+            ".platform/nginx/conf.d/elasticbeanstalk/a.conf",
+            "location / {}\n",
+            "duplicate location \"/\"",
+        ),
+        (
+            ".platform/nginx/conf.d/a.conf",
+            "include conf.d/not-there.x;\n",
+            "not-there.x",
+        ),
+        (
+            ".platform/nginx/conf.d/a.conf",
+            "include /etc/nginx/conf.d/not-there.conf;\n",
+            "open() \"conf.d/not-there.conf\"",
+        ),
+        (
+            ".platform/nginx/nginx.conf",
+            "http {\n",
+            "unexpected end of file",
+        ),
+    ] {
+        let check = by_nginx(name, text);
+        assert!(
+            check.failed() && check.detail.contains(detail),
+            "{name}: {check:?}"
+        );
+    }
+}
+
+#[test]
+fn what_nginx_needs_of_the_instance_is_not_checked_here() {
+    let certificate = "server { listen 444 ssl; ssl_certificate /etc/pki/x.crt; \
+                       ssl_certificate_key /etc/pki/x.key; }\n";
+    let check = by_nginx(".platform/nginx/conf.d/https.conf", certificate);
+    assert_eq!(check.ok, None, "{check:?}");
+    assert!(check.detail.starts_with("not checked: "), "{check:?}");
+}
+
+#[test]
+fn no_piece_is_fine() {
+    let zip = Zip::good().without("nginx/zz-flipless-keepalive.conf");
+    assert_eq!(nginx::check(&open(&zip.bytes())).ok, Some(true));
+}
+
+#[test]
+fn without_the_programs_it_says_not_checked() {
+    let bundle = open(&Zip::good().bytes());
+    let mut checks = units::by_analyzer(None, &bundle);
+    checks.push(nginx::check_by(None, &bundle));
+    let details: Vec<_> = checks.iter().map(|check| check.detail.as_str()).collect();
+    assert!(
+        checks
+            .iter()
+            .all(|check| check.ok.is_none() && check.hint.is_some())
+    );
+    let no_systemd = "not checked: no systemd-analyze here";
+    assert_eq!(
+        details,
+        [no_systemd, no_systemd, "not checked: no nginx here"]
+    );
+}
+
+/// A program in a folder of its own that `nobody` may run.
+fn fake(script: &str) -> (tempfile::TempDir, std::path::PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("program");
+    std::fs::write(&path, script).unwrap();
+    for path in [folder.path(), &path] {
+        std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    (folder, path)
+}
+
+#[test]
+fn the_agent_s_piece_goes_to_an_nginx_that_knows_it() {
+    let script = |version: &str| {
+        format!(
+            "#!/bin/sh\n[ \"$1\" = -v ] && exec echo nginx version: nginx/{version}\n\
+             [ -f conf.d/zz-flipless-keepalive.conf ] && exec echo 'nginx: [emerg] it is there'\n\
+             echo syntax is ok\n"
+        )
+    };
+    let bundle = open(&Zip::good().bytes());
+    let (_old_folder, old) = fake(&script("1.27.3"));
+    let check = nginx::check_by(Some(&old), &bundle);
+    assert_eq!(check.ok, None, "{check:?}");
+    assert!(check.detail.contains("needs nginx 1.27.4"), "{check:?}");
+    let (_folder, new) = fake(&script("1.28.0"));
+    let check = nginx::check_by(Some(&new), &bundle);
+    assert!(
+        check.failed() && check.detail.contains("it is there"),
+        "{check:?}"
+    );
+}
+
+#[test]
+fn an_older_systemd_is_named() {
+    let (_folder, old) = fake("#!/bin/sh\necho 'systemd 249 (249.1)'\n");
+    let checks = units::by_analyzer(Some(old), &open(&Zip::good().bytes()));
+    let expected = "not checked: systemd 249 here, 250 is needed";
+    assert!(
+        checks.iter().all(|check| check.detail == expected),
+        "{checks:?}"
+    );
+}

@@ -1,0 +1,159 @@
+//! Our own rules for units: each was paid for by an experiment (see ARCHITECTURE.md).
+
+use std::collections::BTreeSet;
+
+use super::syntax::Unit;
+
+/// Services that are handed a socket: by `Sockets=`, by a socket's `Service=`, or by its name.
+fn with_sockets(units: &[Unit]) -> impl Iterator<Item = &Unit> {
+    let activated = activated(units);
+    let services = units.iter().filter(|unit| unit.is(".service"));
+    services.filter(move |unit| {
+        unit.get("Service", "Sockets").is_some() || activated.contains(&unit.name)
+    })
+}
+
+fn activated(units: &[Unit]) -> BTreeSet<String> {
+    let sockets = units.iter().filter(|unit| unit.is(".socket"));
+    let service = |socket: &Unit| match socket.get("Socket", "Service") {
+        Some(service) => service.to_owned(),
+        None => socket.name.replace(".socket", ".service"),
+    };
+    sockets.map(service).collect()
+}
+
+/// One service without it clears O_NONBLOCK for all, and their accept loops sleep.
+pub fn shared_sockets(units: &[Unit]) -> Vec<String> {
+    with_sockets(units)
+        .filter(|unit| !unit.is_true("Service", "NonBlocking"))
+        .map(|unit| format!("{} lacks NonBlocking=true", unit.name))
+        .collect()
+}
+
+/// EB stops what is part of its targets. What is ordered after a stand-in, whose start waits for the
+/// front, never starts.
+pub fn not_of_eb(units: &[Unit]) -> Vec<String> {
+    let mut findings = Vec::new();
+    for unit in units {
+        let mut found = |key: &str, value: &str| {
+            findings.push(format!("{} has {key}={value}", unit.name));
+        };
+        let parts = unit.all("Unit", "PartOf").filter(|value| !value.is_empty());
+        parts.for_each(|target| found("PartOf", target));
+        for key in ["After", "Before", "Requires", "BindsTo"] {
+            let stand_in = |value: &&str| {
+                let mut names = value.split_whitespace();
+                names.any(|name| ["nginx.service", "web.service"].contains(&name))
+            };
+            unit.all("Unit", key)
+                .filter(stand_in)
+                .for_each(|value| found(key, value));
+        }
+    }
+    findings
+}
+
+/// EB deletes and renames the app folder in every deployment.
+pub fn moving_paths(units: &[Unit]) -> Vec<String> {
+    let mut findings = Vec::new();
+    for unit in units {
+        let moving = unit
+            .settings
+            .iter()
+            .filter(|setting| setting.value.contains("/var/app"));
+        let shown = moving.map(|setting| format!("{}={}", setting.key, setting.value));
+        findings.extend(shown.map(|setting| format!("{} has {setting}", unit.name)));
+    }
+    findings
+}
+
+/// With the default limits a crash loop closes the socket for good.
+pub fn limits(units: &[Unit]) -> Vec<String> {
+    let sockets = units.iter().filter(|unit| unit.is(".socket"));
+    let sockets = sockets.map(|unit| (unit, "Socket", "TriggerLimitIntervalSec"));
+    let services = with_sockets(units).map(|unit| (unit, "Unit", "StartLimitIntervalSec"));
+    sockets
+        .chain(services)
+        .filter(|(unit, section, key)| unit.get(section, key) != Some("0"))
+        .map(|(unit, section, key)| format!("{} lacks {key}=0 in [{section}]", unit.name))
+        .collect()
+}
+
+/// A socket starts its service again only after that one has ended.
+pub fn gate(units: &[Unit]) -> Vec<String> {
+    let activated = activated(units);
+    let stays =
+        |unit: &&Unit| activated.contains(&unit.name) && unit.is_true("Service", "RemainAfterExit");
+    units
+        .iter()
+        .filter(stays)
+        .map(|unit| format!("{} has RemainAfterExit=: it would start once", unit.name))
+        .collect()
+}
+
+/// nginx finds an inherited socket by its address: a bare port is another one than `0.0.0.0:80`.
+pub fn addresses(units: &[Unit]) -> Vec<String> {
+    let mut findings = Vec::new();
+    for unit in units.iter().filter(|unit| unit.is(".socket")) {
+        let bare = unit
+            .all("Socket", "ListenStream")
+            .filter(|value| value.bytes().all(|byte| byte.is_ascii_digit()) && !value.is_empty());
+        findings.extend(bare.map(|port| {
+            format!(
+                "{} has ListenStream={port}: name the address, as in 0.0.0.0:{port}",
+                unit.name
+            )
+        }));
+    }
+    findings
+}
+
+/// A unit of ours that another one names, and that is not there.
+pub fn references(units: &[Unit]) -> Vec<String> {
+    let names: BTreeSet<&str> = units.iter().map(|unit| unit.name.as_str()).collect();
+    let keys = ["Service", "Sockets", "Unit", "Requires", "BindsTo"];
+    let mut findings = Vec::new();
+    for unit in units {
+        let naming = unit
+            .settings
+            .iter()
+            .filter(|setting| keys.contains(&setting.key.as_str()));
+        for setting in naming {
+            let ours = setting.value.split_whitespace();
+            let missing =
+                ours.filter(|name| name.starts_with("flipless-") && !names.contains(name));
+            findings.extend(missing.map(|name| {
+                format!(
+                    "{} has {}={name}, which is not there",
+                    unit.name, setting.key
+                )
+            }));
+        }
+    }
+    findings
+}
+
+/// What of EB's nginx.service is left acts on the real nginx: EB's stop would kill it.
+pub fn stand_in(units: &[Unit]) -> Vec<String> {
+    const RESETS: [&str; 7] = [
+        "PIDFile",
+        "ExecStartPre",
+        "ExecStart",
+        "ExecStartPost",
+        "ExecReload",
+        "ExecStop",
+        "ExecStopPost",
+    ];
+    let Some(unit) = units.iter().find(|unit| unit.name == "nginx.service") else {
+        return Vec::new();
+    };
+    let kept = RESETS
+        .iter()
+        .filter(|key| unit.all("Service", key).next() != Some(""));
+    let kept = kept.map(|key| format!("{} does not reset {key}=", unit.name));
+    let wanted = [("Type", "notify"), ("NotifyAccess", "main")]
+        .into_iter()
+        .filter(|(key, value)| unit.get("Service", key) != Some(value));
+    let wanted = wanted.map(|(key, value)| format!("{} lacks {key}={value}", unit.name));
+    kept.chain(wanted).collect()
+}

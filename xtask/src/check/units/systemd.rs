@@ -1,0 +1,208 @@
+//! What systemd itself says of the units: systemd-analyze(1), on a tree in a temporary folder, so
+//! that nothing of this machine's own units is read, and no path of an instance is missing.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::syntax::{FOLDER, Unit};
+use crate::check::bundle::Bundle;
+use crate::check::outcome::Check;
+use crate::check::programs::{self, Scratch};
+
+const VERIFY: &str = "units: systemd";
+const SANDBOX: &str = "units: sandbox";
+/// The first with `--root=`, `--offline=` and `--threshold=` (systemd's NEWS, 250).
+const OLDEST: u32 = 250;
+/// The platform's.
+const PLATFORM: u32 = 252;
+/// Programs that are put into the tree for the units that name them.
+const MAX_PROGRAMS: usize = 256;
+/// In the tree.
+const UNITS: &str = "etc/systemd/system/";
+/// For `%i` in a template.
+const INSTANCE: &str = "check";
+
+/// What the drop-ins are laid over: as the model of an instance has it.
+const NGINX: &str = include_str!("../../../../rehearse/model/systemd/nginx.service");
+/// The part of EB's generated unit that matters here.
+const WEB: &str = "[Service]\nUser=webapp\nExecStart=/bin/sh -c web\nRestart=always\n";
+
+/// Highest exposure, of 0 to 10: a step above what ours have, so that a lost line is seen.
+const LIMITS: [(&str, f32); 4] = [
+    ("flipless-app@check.service", 1.5),
+    ("flipless-front.service", 2.5),
+    ("nginx.service", 1.0),
+    ("web.service", 1.0),
+];
+
+/// `systemd-analyze verify` and `systemd-analyze security`, where the program is.
+pub fn check(program: Option<PathBuf>, bundle: &Bundle, units: &[Unit]) -> Vec<Check> {
+    let skipped = |why: &str| {
+        [VERIFY, SANDBOX]
+            .map(|name| Check::skipped(name, why))
+            .to_vec()
+    };
+    if units.is_empty() {
+        return skipped("no units in the bundle");
+    }
+    let Some(program) = program else {
+        let checks = skipped("no systemd-analyze here").into_iter();
+        let hint = "on Debian: apt-get install systemd";
+        return checks.map(|check| check.with_hint(hint)).collect();
+    };
+    match Analyzer::new(program, bundle, units) {
+        Ok(analyzer) => vec![analyzer.verify(units), analyzer.sandbox(units)],
+        Err(why) => skipped(&why),
+    }
+}
+
+struct Analyzer {
+    program: PathBuf,
+    version: u32,
+    tree: Scratch,
+}
+
+impl Analyzer {
+    fn new(program: PathBuf, bundle: &Bundle, units: &[Unit]) -> Result<Self, String> {
+        let tree = tree(bundle, units).map_err(|error| error.to_string())?;
+        let said = tree.run(&program, &["--version"]);
+        let said = said.map_err(|error| format!("systemd-analyze: {error}"))?;
+        let version = said.text.split_whitespace().nth(1).map(leading_number);
+        match version.flatten() {
+            Some(version) if version >= OLDEST => Ok(Self {
+                program,
+                version,
+                tree,
+            }),
+            Some(version) => Err(format!("systemd {version} here, {OLDEST} is needed")),
+            None => Err("systemd-analyze here does not tell its version".into()),
+        }
+    }
+
+    fn analyze(&self, verb: &str, arguments: &[&str]) -> io::Result<programs::Said> {
+        let root = format!("--root={}", self.tree.path().display());
+        let common = [verb, &root, "--no-pager"];
+        self.tree.run(&self.program, &[&common, arguments].concat())
+    }
+
+    /// Unknown keys don't change the exit status: whatever it says is a finding.
+    fn verify(&self, units: &[Unit]) -> Check {
+        let options = ["--man=no", "--generators=no", "--recursive-errors=no"];
+        let names: Vec<String> = units.iter().map(|unit| instance(&unit.name)).collect();
+        let names = names.iter().map(String::as_str);
+        let arguments: Vec<&str> = options.into_iter().chain(names).collect();
+        let said = match self.analyze("verify", &arguments) {
+            Ok(said) => said,
+            Err(error) => return Check::of(VERIFY, vec![error.to_string()], ""),
+        };
+        let place = format!("{}/{UNITS}", self.tree.path().display());
+        let lines = said.text.lines().filter(|line| !line.trim().is_empty());
+        let mut findings: Vec<String> = lines.map(|line| line.replace(&place, FOLDER)).collect();
+        if findings.is_empty() && !said.success {
+            findings.push("systemd-analyze verify failed, and said nothing".into());
+        }
+        Check::of(
+            VERIFY,
+            findings,
+            format!("nothing to say, {}", self.shown()),
+        )
+    }
+
+    fn sandbox(&self, units: &[Unit]) -> Check {
+        let (mut findings, mut scores) = (Vec::new(), Vec::new());
+        let has = |name: &str| units.iter().any(|unit| instance(&unit.name) == name);
+        for (name, limit) in LIMITS.into_iter().filter(|(name, _)| has(name)) {
+            match self.exposure(name, limit) {
+                Ok(score) => scores.push(format!("{name} {score}")),
+                Err(finding) => findings.push(finding),
+            }
+        }
+        let fine = format!("{}, {}", scores.join(", "), self.shown());
+        Check::of(SANDBOX, findings, fine).with_hint(
+            "`systemd-analyze security --offline=true FILE` names each line that is missing",
+        )
+    }
+
+    /// The score, if it is within the limit.
+    fn exposure(&self, unit: &str, limit: f32) -> Result<String, String> {
+        // In tenths.
+        let threshold = format!("--threshold={:.0}", limit * 10.0);
+        let said = self.analyze("security", &["--offline=true", &threshold, unit]);
+        let said = said.map_err(|error| format!("{unit}: {error}"))?;
+        let Some(score) = exposure_in(&said.text) else {
+            return Err(format!("{unit} has no score: {}", said.text.trim()));
+        };
+        match said.success {
+            true => Ok(score.into()),
+            false => Err(format!("{unit} is exposed by {score}, {limit} is the most")),
+        }
+    }
+
+    fn shown(&self) -> String {
+        match self.version {
+            PLATFORM => format!("systemd {PLATFORM}"),
+            version => format!("systemd {version}; the platform has {PLATFORM}"),
+        }
+    }
+}
+
+/// The number in `Overall exposure level for UNIT: 1.2 OK`.
+fn exposure_in(text: &str) -> Option<&str> {
+    let line = text
+        .lines()
+        .rfind(|line| line.contains("Overall exposure"))?;
+    line.rsplit_once(": ")?.1.split_whitespace().next()
+}
+
+fn leading_number(text: &str) -> Option<u32> {
+    let end = text.find(|c: char| !c.is_ascii_digit());
+    text[..end.unwrap_or(text.len())].parse().ok()
+}
+
+fn instance(name: &str) -> String {
+    name.replace("@.", &format!("@{INSTANCE}."))
+}
+
+/// The units, what the drop-ins need below them, and the programs that are named.
+fn tree(bundle: &Bundle, units: &[Unit]) -> io::Result<Scratch> {
+    let tree = Scratch::new()?;
+    tree.write(&format!("{UNITS}nginx.service"), NGINX.as_bytes())?;
+    tree.write(&format!("{UNITS}web.service"), WEB.as_bytes())?;
+    for entry in &bundle.entries {
+        if let (Some(name), Some(text)) = (entry.name.strip_prefix(FOLDER), entry.text()) {
+            tree.write(&format!("{UNITS}{name}"), text)?;
+        }
+    }
+    let named = units.iter().flat_map(|unit| &unit.settings);
+    let named = named.filter(|setting| setting.key.starts_with("Exec"));
+    let named = named.filter_map(|setting| program(&setting.value));
+    let own = ["/bin/sh", "/usr/bin/rm", "/usr/sbin/nginx"];
+    for program in own.into_iter().chain(named.take(MAX_PROGRAMS)) {
+        let program = program.replace("%i", INSTANCE);
+        if let Ok(relative) = Path::new(&program).strip_prefix("/") {
+            // What can't be there in the tree can't be on an instance: systemd says so.
+            tree.write_program(&relative.to_string_lossy()).ok();
+        }
+    }
+    Ok(tree)
+}
+
+/// The program's path in a command line (systemd.service(5): special prefixes).
+fn program(command: &str) -> Option<&str> {
+    let path = command.trim_start_matches(['@', '-', ':', '+', '!', '|']);
+    path.split_whitespace().next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_and_scores_are_read_from_what_systemd_writes() {
+        for (text, expected) in [("252", 252), ("257~rc2", 257), ("250.3-1", 250)] {
+            assert_eq!(leading_number(text), Some(expected));
+        }
+        let text = "...\n\n→ Overall exposure level for web.service: 0.5 SAFE 😀\n";
+        assert_eq!(exposure_in(text), Some("0.5"));
+    }
+}

@@ -1,0 +1,188 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::check::bundle::{Content, Entry};
+
+const SOCKET: &str = "[Socket]\nListenStream=127.0.0.1:5000\nService=flipless-gate.service\n\
+                      TriggerLimitIntervalSec=0\n";
+const SERVICE: &str = "[Unit]\nStartLimitIntervalSec=0\n[Service]\nSockets=flipless-app.socket\n\
+                       NonBlocking=true\nExecStart=/bin/true\n";
+const GATE: &str = "[Unit]\nStartLimitIntervalSec=0\n[Service]\nNonBlocking=true\nType=oneshot\n\
+                    ExecStart=/bin/true\n";
+const STAND_IN: &str = "[Service]\nPIDFile=\nExecStartPre=\nExecStart=\nExecStartPost=\nExecReload=\n\
+                        ExecStop=\nExecStopPost=\nExecStart=/bin/true\nType=notify\n\
+                        NotifyAccess=main\n";
+
+const GOOD: [(&str, &str); 4] = [
+    ("systemd/flipless-app.socket", SOCKET),
+    ("systemd/flipless-app@.service", SERVICE),
+    ("systemd/flipless-gate.service", GATE),
+    ("systemd/nginx.service.d/zz-flipless.conf", STAND_IN),
+];
+
+fn bundle(files: &[(&str, &str)]) -> Bundle {
+    let entry = |(name, text): &(&str, &str)| Entry {
+        name: (*name).into(),
+        content: Content::Text((*text).into()),
+        ..Entry::default()
+    };
+    Bundle {
+        entries: files.iter().map(entry).collect(),
+        ..Bundle::default()
+    }
+}
+
+fn failed(files: &[(&str, &str)]) -> Vec<(&'static str, String)> {
+    let checks = by_rules(&bundle(files)).into_iter();
+    checks
+        .filter(Check::failed)
+        .map(|check| (check.name, check.detail))
+        .collect()
+}
+
+#[test]
+fn units_that_keep_the_rules_are_fine() {
+    assert_eq!(failed(&GOOD), []);
+}
+
+/// One replacement in one of the good files fails one rule.
+#[test]
+fn each_rule_is_broken_alone() {
+    for (file, from, to, rule, detail) in [
+        (
+            1,
+            "NonBlocking=true",
+            "",
+            "shared sockets",
+            "app@.service lacks NonBlocking",
+        ),
+        (
+            1,
+            "NonBlocking=true",
+            "NonBlocking=true\nNonBlocking=no",
+            "shared sockets",
+            "lacks",
+        ),
+        (
+            1,
+            "NonBlocking=true",
+            "#NonBlocking=true",
+            "shared sockets",
+            "lacks",
+        ),
+        (
+            1,
+            "NonBlocking=true",
+            "[X]\nNonBlocking=true",
+            "shared sockets",
+            "lacks",
+        ),
+        (
+            2,
+            "NonBlocking=true",
+            "",
+            "shared sockets",
+            "flipless-gate.service lacks",
+        ),
+        (
+            1,
+            "[Unit]",
+            "[Unit]\nPartOf=eb-app.target",
+            "not EB's",
+            "PartOf=eb-app.target",
+        ),
+        (
+            3,
+            "[Service]",
+            "[Unit]\nPartOf=aws-eb.target\n[Service]",
+            "not EB's",
+            "nginx.service has",
+        ),
+        (
+            1,
+            "[Unit]",
+            "[Unit]\nAfter=a.target nginx.service",
+            "not EB's",
+            "After=",
+        ),
+        (
+            1,
+            "/bin/true",
+            "/bin/a \\\n/var/app/current/x",
+            "paths",
+            "/var/app",
+        ),
+        (
+            1,
+            "LimitIntervalSec=0",
+            "LimitIntervalSec=10",
+            "limits",
+            "lacks StartLimit",
+        ),
+        (
+            0,
+            "LimitIntervalSec=0",
+            "LimitBurst=1",
+            "limits",
+            "lacks TriggerLimit",
+        ),
+        (
+            2,
+            "Type=oneshot",
+            "Type=oneshot\nRemainAfterExit=yes",
+            "gate",
+            "RemainAfterExit",
+        ),
+        (
+            0,
+            "127.0.0.1:5000",
+            "5000",
+            "addresses",
+            "ListenStream=5000",
+        ),
+        (
+            1,
+            "flipless-app.socket",
+            "flipless-ap.socket",
+            "references",
+            "flipless-ap.socket",
+        ),
+        (3, "ExecStop=\n", "", "stand-in", "does not reset ExecStop="),
+        (3, "PIDFile=\n", "", "stand-in", "does not reset PIDFile="),
+        (
+            3,
+            "Type=notify",
+            "Type=simple",
+            "stand-in",
+            "lacks Type=notify",
+        ),
+    ] {
+        let mut files = GOOD;
+        let text = GOOD[file].1.replacen(from, to, 1);
+        assert_ne!(text, GOOD[file].1, "{from}");
+        files[file].1 = &text;
+        let found = failed(&files);
+        assert_eq!(found.len(), 1, "{from} -> {to}: {found:?}");
+        assert_eq!(found[0].0, format!("units: {rule}"));
+        assert!(found[0].1.contains(detail), "{found:?}");
+    }
+}
+
+#[test]
+fn a_drop_in_can_break_a_rule_too() {
+    let drop_in = (
+        "systemd/flipless-app@.service.d/a.conf",
+        "[Service]\nNonBlocking=no\n",
+    );
+    let found = failed(&[&GOOD[..], &[drop_in]].concat());
+    assert_eq!(found[0].0, "units: shared sockets");
+}
+
+#[test]
+fn a_missing_unit_is_named() {
+    let found = failed(&GOOD[1..]);
+    assert_eq!(
+        found[0],
+        ("units", "systemd/flipless-app.socket is missing".into())
+    );
+}

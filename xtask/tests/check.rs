@@ -1,0 +1,159 @@
+//! `cargo xtask check` as a process: what it prints, how it exits, and how much it takes.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::io::{Cursor, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
+use serde_json::Value;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
+
+/// Address space that is plenty for a bundle without large executables, in KiB.
+const MEMORY: u32 = 192 << 10;
+/// The same with the largest executable that is parsed.
+const WITH_ELF: u32 = MEMORY + (256 << 10);
+
+fn check(zip: &Path, memory: u32, arguments: &[&str]) -> Output {
+    let mut command = Command::new("sh");
+    command
+        .args([
+            "-c",
+            &format!("ulimit -v {memory} && exec \"$0\" check \"$@\""),
+        ])
+        .arg(env!("CARGO_BIN_EXE_xtask"))
+        .arg(zip)
+        .args(arguments);
+    command.output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A zip in a folder of its own.
+fn written(bytes: &[u8]) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let zip = folder.path().join("a.zip");
+    fs::write(&zip, bytes).unwrap();
+    (folder, zip)
+}
+
+fn zip(entries: impl IntoIterator<Item = (String, Vec<u8>)>) -> Vec<u8> {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Deflated)
+        .compression_level(Some(1));
+    for (name, content) in entries {
+        writer.start_file(name, options).unwrap();
+        writer.write_all(&content).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+/// So many MiB of zeros after a start: one compressed piece, repeated.
+fn bomb(name: &str, start: &[u8], mebibytes: usize) -> Vec<u8> {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(start).unwrap();
+    // A sync point: what comes after stands for itself (RFC 1951).
+    encoder.flush().unwrap();
+    let head = encoder.get_ref().len();
+    let piece = vec![0; 1 << 20];
+    encoder.write_all(&piece).unwrap();
+    encoder.flush().unwrap();
+    let packed = encoder.get_ref().clone();
+    let packed = [
+        &packed[..head],
+        &packed[head..].repeat(mebibytes),
+        &[1, 0, 0, 0xff, 0xff],
+    ];
+    let mut crc = flate2::Crc::new();
+    crc.update(start);
+    (0..mebibytes).for_each(|_| crc.update(&piece));
+    let declared = (start.len() + (mebibytes << 20)) as u32;
+    as_deflated(name, &packed.concat(), crc.sum(), declared)
+}
+
+/// A zip whose one entry is this deflated data.
+fn as_deflated(name: &str, packed: &[u8], crc: u32, declared: u32) -> Vec<u8> {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    writer.start_file(name, stored).unwrap();
+    writer.write_all(packed).unwrap();
+    let mut bytes = writer.finish().unwrap().into_inner();
+    let central = bytes
+        .windows(4)
+        .rposition(|at| at == b"PK\x01\x02")
+        .unwrap();
+    let fields = [crc, packed.len() as u32, declared]
+        .map(u32::to_le_bytes)
+        .concat();
+    for method in [8, central + 10] {
+        bytes[method] = 8;
+        bytes[method + 6..method + 18].copy_from_slice(&fields);
+    }
+    bytes
+}
+
+/// That it went through all checks with so much memory, and found this.
+#[track_caller]
+fn assert_judged(bytes: &[u8], memory: u32, expected: &str) {
+    let (_folder, zip) = written(bytes);
+    let output = check(&zip, memory, &[]);
+    let table = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{} {table}", said(&output));
+    assert!(table.contains(expected), "{table}");
+}
+
+#[test]
+fn a_bomb_takes_no_memory() {
+    let bomb = bomb("public/bomb", b"", 300);
+    assert!(bomb.len() < 4 << 20);
+    assert_judged(&bomb, MEMORY, "ok    content");
+}
+
+#[test]
+fn a_bomb_of_texts_takes_no_memory() {
+    let text = vec![b'#'; 1 << 20];
+    let texts = (0..300).map(|index| (format!("systemd/{index}.service"), text.clone()));
+    assert_judged(&zip(texts), MEMORY, "too large for what the platform reads");
+}
+
+#[test]
+fn executables_take_memory_one_at_a_time_and_up_to_a_limit() {
+    let most = bomb("bin/a", b"\x7fELF", 255);
+    assert_judged(&most, WITH_ELF, "damaged ELF");
+    let more = bomb("bin/a", b"\x7fELF", 257);
+    assert_judged(&more, MEMORY, "an executable of more than 256 MiB");
+}
+
+#[test]
+fn the_result_is_on_standard_output_and_the_rest_is_not() {
+    let (_folder, zip) = written(&zip([("Procfile".into(), b"web: x\n".to_vec())]));
+    let output = check(&zip, MEMORY, &["--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let checks: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let find = |name: &str| {
+        let mut checks = checks.as_array().unwrap().iter();
+        checks.find(|check| check["name"] == name).unwrap()
+    };
+    assert_eq!(find("Procfile")["ok"], true);
+    assert_eq!(find("executables")["ok"], false);
+    assert_eq!(find("manifest")["ok"], Value::Null);
+    let detail = find("manifest")["detail"].as_str().unwrap();
+    assert!(detail.starts_with("not checked: no "), "{detail}");
+    assert!(said(&output).contains("checks failed"), "{}", said(&output));
+    let table = check(&zip, MEMORY, &[]);
+    let table = String::from_utf8(table.stdout).unwrap();
+    assert!(table.starts_with("skip  manifest "), "{table}");
+}
+
+#[test]
+fn what_is_no_file_is_misuse() {
+    let output = check(Path::new("/no/such.zip"), MEMORY, &[]);
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+}
