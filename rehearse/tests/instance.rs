@@ -208,7 +208,7 @@ fn project_bundle(front: Front) -> PathBuf {
     if let Some((_, path)) = built.iter().find(|(other, _)| *other == front) {
         return path.clone();
     }
-    let path = bundle::build(Some(front), None, &folder).unwrap();
+    let path = bundle::build(Some(front), &folder).unwrap();
     built.push((front, path.clone()));
     path
 }
@@ -331,7 +331,12 @@ fn a_server_that_only_knows_its_port_is_deployed_without_a_failed_request() {
     }
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/own-port/flipless.toml");
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("own-port");
-    let bundle = bundle::build(Some(Front::Direct), Some(&config), &folder).unwrap();
+    let config = config.canonicalize().unwrap();
+    let variables = [
+        ("FLIPLESS_CONFIG", config.as_os_str()),
+        ("FLIPLESS_FRONT", Front::Direct.name().as_ref()),
+    ];
+    let bundle = bundle::build_with(&variables, &folder).unwrap();
     assert_eq!(bundle::server_of(&bundle).unwrap(), "bin/flipless-relay");
     for name in ["new-version", "restart"] {
         let run = play(name, Suite::Bookworm, &bundle, variants::STANDARD);

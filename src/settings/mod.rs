@@ -171,6 +171,10 @@ pub struct Deploy {
     pub dead_man_seconds: Number<60, 86_400>,
     /// Seconds the agent waits for another agent that holds the lock.
     pub lock_seconds: Number<1, 600>,
+    /// Seconds after its commit in which a release that keeps crashing is taken back; 0: never.
+    pub rollback_seconds: Number<0, 3600>,
+    /// So many crashes within that time are too many.
+    pub rollback_crashes: Number<2, 30>,
 }
 
 impl Default for Deploy {
@@ -179,6 +183,8 @@ impl Default for Deploy {
             keep_releases: Number::literal(3),
             dead_man_seconds: Number::literal(900),
             lock_seconds: Number::literal(60),
+            rollback_seconds: Number::literal(120),
+            rollback_crashes: Number::literal(3),
         }
     }
 }

@@ -20,7 +20,6 @@ pub const KEEPALIVE_BY_DEFAULT: Version = (1, 29, 7);
 /// nginx's version.
 pub fn version(system: &System) -> Result<Version> {
     let output = system
-        .commands()
         .run(PROGRAM, &["-v"])
         .with_context(|| format!("cannot run {PROGRAM}: EB's platform brings it"))?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -56,7 +55,6 @@ pub fn test_folder() -> String {
 
 fn run_test(system: &System, program: &str, arguments: &[&str]) -> Result<()> {
     let output = system
-        .commands()
         .run(program, arguments)
         .with_context(|| format!("cannot run {program}"))?;
     if !output.status.success() {

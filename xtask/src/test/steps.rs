@@ -9,7 +9,7 @@ use crate::tools;
 /// Build real bundles, and take them apart.
 const BUNDLE: [&str; 2] = ["bundle", "stand_in"];
 /// Boots real instances.
-const INSTANCE: &str = "instance";
+const INSTANCE: [&str; 2] = ["instance", "recovery"];
 const AGENT: [&str; 5] = [
     "-p",
     "flipless",
@@ -56,7 +56,9 @@ pub fn all(project: &Project, missing: &[&str]) -> Vec<Step> {
                 "-p",
                 "rehearse",
                 "--test",
-                INSTANCE,
+                INSTANCE[0],
+                "--test",
+                INSTANCE[1],
                 "--",
                 "--test-threads=1",
             ],
@@ -129,5 +131,5 @@ fn tests(project: &Project, cannot: Option<String>) -> Vec<Step> {
 
 fn has_own_step(target: &Target) -> bool {
     let name = target.name.as_str();
-    name == INSTANCE || BUNDLE.contains(&name)
+    INSTANCE.contains(&name) || BUNDLE.contains(&name)
 }
