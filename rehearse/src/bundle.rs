@@ -1,6 +1,5 @@
 //! Bundles that a rehearsal makes itself, or has `dist` make.
 
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -47,15 +46,14 @@ impl Front {
     }
 }
 
-/// Builds the project's bundle into `folder` with `cargo xtask dist`, for `front` instead of the
-/// front mode of `flipless.toml`, if given. What the user built last, in `target/dist`, stays.
-pub fn build(front: Option<Front>, folder: &Path) -> Result<PathBuf, BundleError> {
-    let mode = front.map(|front| ("FLIPLESS_FRONT", OsStr::new(front.name())));
-    build_with(mode.as_slice(), folder)
-}
-
-/// The same, with environment variables for the build: `FLIPLESS_CONFIG` for another `flipless.toml`.
-pub fn build_with(variables: &[(&str, &OsStr)], folder: &Path) -> Result<PathBuf, BundleError> {
+/// Builds a bundle into `folder` with `cargo xtask dist`: as `config` says or else the project's own
+/// `flipless.toml`, for `front` instead of the front mode there, if given. What the user built last, in
+/// `target/dist`, stays.
+pub fn build(
+    front: Option<Front>,
+    config: Option<&Path>,
+    folder: &Path,
+) -> Result<PathBuf, BundleError> {
     let cargo = std::env::var_os("CARGO").unwrap_or("cargo".into());
     let mut command = Command::new(cargo);
     // Not by the alias `cargo xtask`, which there is only inside of the workspace.
@@ -63,8 +61,13 @@ pub fn build_with(variables: &[(&str, &OsStr)], folder: &Path) -> Result<PathBuf
         .args(["run", "--quiet", "--package", "xtask", "--manifest-path"])
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("Cargo.toml"))
         .args(["--", "dist", "--json", "--out"])
-        .arg(folder)
-        .envs(variables.iter().copied());
+        .arg(folder);
+    if let Some(config) = config {
+        command.arg("--config").arg(config);
+    }
+    if let Some(front) = front {
+        command.env("FLIPLESS_FRONT", front.name());
+    }
     let failed = |error: &dyn std::fmt::Display| BundleError::Dist(format!("failed: {error}"));
     let output = command
         .stderr(Stdio::inherit())

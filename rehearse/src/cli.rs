@@ -2,7 +2,6 @@
 
 mod arguments;
 
-use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -159,11 +158,11 @@ fn first_bundle(
         Some(path) => Ok(path.clone()),
         None => {
             progress::status("Bundling", "with `cargo xtask dist`");
-            let front = front.map(|front| ("FLIPLESS_FRONT", OsStr::new(front.name())));
-            let config = arguments.config.as_deref();
-            let config = config.map(|path| ("FLIPLESS_CONFIG", path.as_os_str()));
-            let variables: Vec<_> = front.into_iter().chain(config).collect();
-            Ok(bundle::build_with(&variables, &folder.join("dist"))?)
+            Ok(bundle::build(
+                front,
+                arguments.config.as_deref(),
+                &folder.join("dist"),
+            )?)
         }
     }
 }

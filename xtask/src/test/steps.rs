@@ -9,7 +9,7 @@ use crate::tools;
 /// Build real bundles, and take them apart.
 const BUNDLE: [&str; 2] = ["bundle", "stand_in"];
 /// Boots real instances.
-const INSTANCE: [&str; 2] = ["instance", "recovery"];
+const INSTANCE: [&str; 3] = ["instance", "scenarios", "recovery"];
 const AGENT: [&str; 5] = [
     "-p",
     "flipless",
@@ -59,6 +59,8 @@ pub fn all(project: &Project, missing: &[&str]) -> Vec<Step> {
                 INSTANCE[0],
                 "--test",
                 INSTANCE[1],
+                "--test",
+                INSTANCE[2],
                 "--",
                 "--test-threads=1",
             ],

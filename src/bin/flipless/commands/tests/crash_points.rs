@@ -64,6 +64,11 @@ fn crashing() -> Instance {
     instance
 }
 
+/// The current release of [`crashing`].
+fn crashed_release() -> String {
+    state(&crashing()).current.unwrap().release
+}
+
 /// Every command that changes an instance which serves, and what must be so when the same command runs
 /// once more after it was killed.
 const COMMANDS: &[(&str, Prepare, Act)] = &[
@@ -161,6 +166,10 @@ fn the_same_command_again_finishes_what_the_killed_one_began() {
         act(&instance.system).unwrap();
         if command == "stage" {
             commit::commit(&instance.system).unwrap();
+        }
+        if command == "recover" {
+            let back = state(instance).current.unwrap().release;
+            assert_ne!(back, crashed_release(), "{when}");
         }
         let before: BTreeSet<String> = instance.serving().into_iter().collect();
         if before.len() > 1 {

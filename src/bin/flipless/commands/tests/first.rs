@@ -157,3 +157,17 @@ fn a_lost_state_is_made_again_from_what_runs() {
     assert_eq!(after.next_run, before.next_run + 1);
     assert_eq!(instance.model.borrow().gaps, [""; 0]);
 }
+
+#[test]
+fn what_was_staged_before_a_reboot_is_not_shown_as_staged() {
+    let instance = deployed("v1");
+    stage_version(&instance, "v2").unwrap();
+    let staged = || {
+        let said = crate::commands::status::status(&instance.system, true).unwrap();
+        let status: serde_json::Value = serde_json::from_str(&said).unwrap();
+        status["staged"].clone()
+    };
+    assert!(staged().is_object());
+    instance.reboot();
+    assert!(staged().is_null());
+}
