@@ -18,6 +18,13 @@ const NEEDED: [(&str, &str); 9] = [
     ("systemd-nspawn", "systemd-container"),
     ("unzip", "unzip"),
 ];
+/// For the other processor's bundle: its linker, C library and emulator. Debian has them for x86_64.
+const FOR_AARCH64: [(&str, &str); 3] = [
+    ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu"),
+    // No program: a file, which `Path::join` leaves as it is.
+    ("/usr/aarch64-linux-gnu/lib/libc.a", "libc6-dev-arm64-cross"),
+    ("qemu-aarch64-static", "qemu-user-static"),
+];
 /// Where Debian has programs that a user's PATH may lack.
 const SYSTEM_FOLDERS: [&str; 2] = ["/usr/sbin", "/sbin"];
 
@@ -57,12 +64,19 @@ pub fn prepare() -> Result<Vec<&'static str>> {
     }
 }
 
+/// Can a bundle for aarch64 be tested beside one for this machine?
+pub fn can_cross() -> bool {
+    cfg!(all(target_os = "linux", target_arch = "x86_64"))
+}
+
 fn missing() -> Vec<&'static str> {
     let absent = |program: &str| {
         let system = |folder: &&str| std::path::Path::new(folder).join(program).is_file();
         tools::which(program).is_none() && !SYSTEM_FOLDERS.iter().any(system)
     };
-    let needed = NEEDED.iter().filter(|(program, _)| absent(program));
+    let cross: &[_] = if can_cross() { &FOR_AARCH64 } else { &[] };
+    let needed = NEEDED.iter().chain(cross);
+    let needed = needed.filter(|(program, _)| absent(program));
     needed.map(|(_, package)| *package).collect()
 }
 

@@ -8,6 +8,8 @@ use crate::tools;
 
 /// Build real bundles, and take them apart.
 const BUNDLE: [&str; 2] = ["bundle", "stand_in"];
+/// Builds a bundle for the other processor, and runs what is in it.
+const ARM: &str = "arm";
 /// Boots real instances.
 const INSTANCE: [&str; 3] = ["instance", "scenarios", "recovery"];
 /// Ask programs that a machine may lack.
@@ -54,6 +56,12 @@ pub fn all(project: &Project, missing: &[&str]) -> Vec<Step> {
                 "test", "-p", "flipless", "--test", BUNDLE[0], "--test", BUNDLE[1],
             ],
         )
+    });
+    let foreign = (!machine::can_cross()).then(|| "needs Linux on x86_64".to_owned());
+    // mmdebstrap unpacks Debian's packages with their owners.
+    steps.push(Step {
+        skip: foreign.or(unprivileged.clone()).or(lacking.clone()),
+        ..step("aarch64 bundle", &["test", "-p", "flipless", "--test", ARM])
     });
     // cargo itself fails if there is no such test.
     steps.push(Step {
@@ -153,5 +161,5 @@ fn tests(project: &Project, cannot: Option<String>) -> Vec<Step> {
 
 fn has_own_step(target: &Target) -> bool {
     let name = target.name.as_str();
-    INSTANCE.contains(&name) || BUNDLE.contains(&name)
+    INSTANCE.contains(&name) || BUNDLE.contains(&name) || name == ARM
 }

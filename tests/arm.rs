@@ -1,0 +1,137 @@
+//! The bundle for Graviton: built here for aarch64, run by an emulator.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+#[path = "arm/toolchain.rs"]
+mod toolchain;
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::{env, fs};
+
+use serde_json::Value;
+use support::notify::Notifications;
+use support::process::Launch;
+
+/// The emulator, with Debian's C library for aarch64 (libc6-arm64-cross).
+const QEMU: [&str; 3] = ["qemu-aarch64-static", "-L", "/usr/aarch64-linux-gnu"];
+/// Quicker than what is shipped, and else the same.
+const QUICK: [(&str, &str); 2] = [
+    ("CARGO_PROFILE_RELEASE_LTO", "off"),
+    ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
+];
+
+struct Bundle {
+    folder: PathBuf,
+    manifest: Value,
+}
+
+impl Bundle {
+    fn file(&self, name: &str) -> String {
+        self.folder.join(name).to_str().unwrap().to_owned()
+    }
+
+    fn check(&self, name: &str) -> &Value {
+        let checks = self.manifest["checks"].as_array().unwrap();
+        checks.iter().find(|check| check["name"] == name).unwrap()
+    }
+}
+
+/// One bundle for all tests; what it is built with stays for the next run.
+fn bundle() -> &'static Bundle {
+    static BUNDLE: OnceLock<Bundle> = OnceLock::new();
+    BUNDLE.get_or_init(|| {
+        let store = Path::new(env!("CARGO_TARGET_TMPDIR")).join("aarch64");
+        let folder = store.join("bundle");
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        let manifest = dist(&toolchain::rustc(&store), &store.join("target"), &folder);
+        let zip = manifest["zip"].as_str().unwrap();
+        let mut zip = zip::ZipArchive::new(fs::File::open(zip).unwrap()).unwrap();
+        zip.extract(&folder).unwrap();
+        Bundle { folder, manifest }
+    })
+}
+
+/// `cargo xtask dist --arch aarch64`; its compiler is not the one that xtask is built with.
+fn dist(rustc: &Path, target: &Path, out: &Path) -> Value {
+    let set = |name: &str, path: &Path| format!("env.{name}='{}'", path.display());
+    let output = Command::new(env::var_os("CARGO").unwrap())
+        .args(["--config", &set("RUSTC", rustc)])
+        .args(["--config", &set("CARGO_TARGET_DIR", target)])
+        .args(["xtask", "dist", "--arch", "aarch64", "--json", "--out"])
+        .arg(out)
+        .envs(QUICK)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn the_executables_are_for_aarch64_and_the_platform_s_glibc() {
+    assert_eq!(bundle().manifest["target"], "aarch64-unknown-linux-gnu");
+    for name in ["bin/server", "bin/flipless"] {
+        let content = fs::read(bundle().file(name)).unwrap();
+        assert_eq!(content[18..20], 183u16.to_le_bytes(), "{name}"); // EM_AARCH64 (elf(5))
+    }
+    for name in ["machine", "interpreter", "glibc"] {
+        assert_eq!(bundle().check(name)["ok"], true, "{name}");
+    }
+    assert_eq!(bundle().check("machine")["detail"], "aarch64");
+}
+
+/// The agent: what it writes, and its status.
+fn agent(argument: &str) -> (Option<i32>, String, String) {
+    let output = Command::new(QEMU[0])
+        .args(&QEMU[1..])
+        .args(["-E", "PATH=/nowhere"])
+        .args([&bundle().file("bin/flipless"), argument])
+        .output()
+        .unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    (output.status.code(), stdout, stderr)
+}
+
+#[test]
+fn the_agent_says_its_version() {
+    let version = format!("flipless {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(agent("--version"), (Some(0), version, String::new()));
+}
+
+#[test]
+fn the_agent_s_status_without_systemd_says_why_it_fails() {
+    let (status, stdout, stderr) = agent("status");
+    assert_eq!((status, stdout.as_str()), (Some(1), ""), "{stderr}");
+    assert!(
+        stderr.starts_with("error: ") && stderr.contains("systemctl"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn the_server_accepts_on_an_inherited_socket_and_drains() {
+    let server = bundle().file("bin/server");
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let notifications = Notifications::new();
+    let words = [&QEMU[..], &[server.as_str()]].concat();
+    let mut server = Launch::program_on(&words, &listener)
+        .notifying(&notifications)
+        .set("FLIPLESS_DRAIN_SECONDS", "60")
+        .serving();
+    notifications.wait_for("READY=1");
+    let mut idle = server.connect();
+    let answer = idle.get("/health");
+    assert_eq!((answer.status, answer.closes()), (200, false));
+    server.signal("TERM");
+    notifications.wait_for("STOPPING=1");
+    let answer = idle.get("/health");
+    assert_eq!((answer.status, answer.closes()), (200, true));
+    let (status, stderr) = server.exit();
+    assert_eq!((status.code(), stderr.as_str()), (Some(0), ""));
+}
