@@ -1,8 +1,8 @@
 //! Which toolchain builds for which target. What is missing is named, and how to get it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::check::elf::Arch;
 use crate::{tools, ui};
@@ -63,8 +63,15 @@ impl Target {
 
     /// Is a standard library for it installed? Asked offline; nothing is installed here.
     pub fn has_std(self) -> bool {
-        let libdir = ["--print", "target-libdir", "--target", self.triple()];
-        tools::output(tools::rustc().args(libdir)).is_ok_and(|path| holds_std(Path::new(&path)))
+        self.libdir().is_ok_and(|folder| holds_std(&folder))
+    }
+
+    /// Where rustc looks for the standard library, which may be missing.
+    fn libdir(self) -> Result<PathBuf> {
+        let question = ["--print", "target-libdir", "--target", self.triple()];
+        let answer = tools::output(tools::rustc().args(question));
+        let context = || format!("cannot ask rustc for its folder of {}", self.triple());
+        answer.map(PathBuf::from).with_context(context)
     }
 }
 
@@ -95,8 +102,9 @@ pub enum Builder {
 /// # Errors
 /// When the standard library or a linker is missing: says where to get it.
 pub fn builder(target: Target) -> Result<Builder> {
-    if !target.has_std() {
-        return Err(std_missing(target));
+    let libdir = target.libdir()?;
+    if !holds_std(&libdir) {
+        return Err(std_missing(target, &libdir));
     }
     if target.is_gnu() && zig_is_there() {
         return Ok(Builder::Zig);
@@ -138,14 +146,19 @@ fn linker(target: Target) -> Result<Option<&'static str>> {
     if tools::which(linker).is_some() {
         return Ok(Some(linker));
     }
-    let package = linker.replace('_', "-").replace("-gcc", "");
+    let (package, debian) = match target.arch() {
+        Arch::X86_64 => ("x86-64", "amd64"),
+        Arch::Aarch64 => ("aarch64", "arm64"),
+    };
+    let path = tools::variable("PATH").unwrap_or_default();
     Err(ui::advised(
         format!(
-            "no linker for {}: `{linker}` is not on PATH",
-            target.triple()
+            "no linker for {}: no `{linker}` in PATH, {}",
+            target.triple(),
+            path.display()
         ),
         [
-            format!("Debian: apt-get install gcc-{package}"),
+            format!("Debian: apt-get install gcc-{package}-linux-gnu libc6-dev-{debian}-cross"),
             "anywhere: pip install ziglang cargo-zigbuild".into(),
             format!("another linker: set {variable}"),
         ],
@@ -158,20 +171,26 @@ pub fn linker_variable(target: Target) -> String {
     format!("CARGO_TARGET_{name}_LINKER")
 }
 
-fn std_missing(target: Target) -> anyhow::Error {
+fn std_missing(target: Target, libdir: &Path) -> anyhow::Error {
     let triple = target.triple();
-    let libdir = ["--print", "target-libdir", "--target", triple];
-    let looked = tools::output(tools::rustc().args(libdir)).unwrap_or_default();
     let debian = match target.arch() {
         Arch::X86_64 => "amd64",
         Arch::Aarch64 => "arm64",
     };
     let mut hints = vec![format!("rustup: rustup target add {triple}")];
-    if target.is_gnu() {
-        hints.push(format!("Debian: apt-get install libstd-rust-dev:{debian}"));
-    }
+    hints.push(match target.is_gnu() {
+        // Its rustc packages are two: Debian stable's own, and the newer one for web browsers.
+        true => format!(
+            "Debian, with its rustc-web: dpkg --add-architecture {debian} && apt-get update && \
+             apt-get install libstd-rust-web-dev:{debian}"
+        ),
+        false => "Debian has none for musl".into(),
+    });
     ui::advised(
-        format!("Rust has no standard library for {triple}; looked in {looked}"),
+        format!(
+            "Rust has no standard library for {triple}; looked in {}",
+            libdir.display()
+        ),
         hints,
     )
 }

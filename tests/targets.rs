@@ -1,0 +1,121 @@
+//! What `cargo xtask dist` says when a target can't be built.
+#![allow(clippy::unwrap_used)]
+
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+/// A machine with a rustc that says its libraries are in `lib`, and a PATH of our own.
+struct Machine(tempfile::TempDir);
+
+impl Machine {
+    fn new() -> Self {
+        let machine = Self(tempfile::tempdir().unwrap());
+        fs::create_dir(machine.path("lib")).unwrap();
+        fs::create_dir(machine.path("bin")).unwrap();
+        let real = env::var_os("RUSTC").unwrap_or("rustc".into());
+        let real = which(Path::new(&real));
+        // rustup's program finds out by its name which one it is.
+        symlink(real, machine.path("bin/rustc")).unwrap();
+        let libdir = format!("echo '{}'", machine.path("lib").display());
+        machine.answers(&libdir);
+        machine
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Asked for its libraries, rustc does this.
+    fn answers(&self, script: &str) {
+        let rustc = self.path("bin/rustc");
+        let script = format!(
+            "#!/bin/sh\ncase \"$*\" in *target-libdir*) {script};; *) exec '{}' \"$@\";; esac\n",
+            rustc.display()
+        );
+        fs::write(self.path("rustc"), script).unwrap();
+        fs::set_permissions(self.path("rustc"), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// As if a standard library were there.
+    fn with_std(self) -> Self {
+        fs::write(self.path("lib/libstd-0123456789abcdef.rlib"), "").unwrap();
+        self
+    }
+
+    /// `dist` for this target fails before it builds anything: what it said.
+    fn refused(&self, target: &str) -> String {
+        // For the finished xtask alone: cargo itself has to find a linker for it.
+        let runner = format!(
+            "target.'cfg(all())'.runner=['/usr/bin/env', 'RUSTC={}', 'PATH={}']",
+            self.path("rustc").display(),
+            self.path("bin").display()
+        );
+        let output = Command::new(env::var_os("CARGO").unwrap())
+            .args(["--config", &runner])
+            .args(["xtask", "dist", "--target", target, "--out"])
+            .arg(self.path("out"))
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(!said.contains("Compiling"), "{said}");
+        said
+    }
+}
+
+fn which(program: &Path) -> PathBuf {
+    let path = env::var_os("PATH").unwrap();
+    let mut places = env::split_paths(&path).map(|folder| folder.join(program));
+    places.find(|place| place.is_file()).unwrap()
+}
+
+#[track_caller]
+fn assert_says(said: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
+#[test]
+fn a_missing_standard_library_is_named_with_its_place_and_both_ways_to_get_it() {
+    let machine = Machine::new();
+    let said = machine.refused("aarch64-unknown-linux-gnu");
+    let looked = format!("looked in {}\n", machine.path("lib").display());
+    let error = "error: Rust has no standard library for aarch64-unknown-linux-gnu; ";
+    let rustup = "hint: rustup: rustup target add aarch64-unknown-linux-gnu\n";
+    let debian = "apt-get install libstd-rust-web-dev:arm64\n";
+    assert_says(&said, &[error, &looked, rustup, debian]);
+}
+
+#[test]
+fn debian_is_not_asked_for_a_standard_library_that_it_does_not_have() {
+    let said = Machine::new().refused("x86_64-unknown-linux-musl");
+    let rustup = "hint: rustup: rustup target add x86_64-unknown-linux-musl\n";
+    assert_says(&said, &[rustup, "Debian has none for musl"]);
+    assert!(!said.contains("apt-get"), "{said}");
+}
+
+#[test]
+fn a_missing_linker_is_named_with_the_path_and_the_ways_to_get_one() {
+    let machine = Machine::new().with_std();
+    let said = machine.refused("aarch64-unknown-linux-gnu");
+    let looked = format!(
+        "no linker for aarch64-unknown-linux-gnu: no `aarch64-linux-gnu-gcc` in PATH, {}\n",
+        env::join_paths([machine.path("bin")]).unwrap().display()
+    );
+    let debian = "hint: Debian: apt-get install gcc-aarch64-linux-gnu libc6-dev-arm64-cross\n";
+    let zig = "pip install ziglang cargo-zigbuild\n";
+    let other = "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER\n";
+    assert_says(&said, &[&looked, debian, zig, other]);
+}
+
+#[test]
+fn a_rustc_that_does_not_answer_is_an_error_of_its_own() {
+    let machine = Machine::new();
+    machine.answers("echo no such target >&2; exit 1");
+    let said = machine.refused("aarch64-unknown-linux-gnu");
+    assert_says(&said, &["cannot ask rustc", "no such target"]);
+}
