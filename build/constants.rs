@@ -58,6 +58,18 @@ pub fn source(settings: &Settings) -> String {
             settings.deploy.lock_seconds.get(),
             "Seconds to wait for another agent.",
         ),
+        (
+            "ROLLBACK_SECONDS",
+            "u64",
+            settings.deploy.rollback_seconds.get(),
+            "Seconds after its commit in which a release that keeps crashing is taken back; 0: never.",
+        ),
+        (
+            "ROLLBACK_CRASHES",
+            "usize",
+            settings.deploy.rollback_crashes.get(),
+            "So many crashes within that time are too many.",
+        ),
     ];
     let texts = [
         (

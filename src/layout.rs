@@ -29,6 +29,9 @@ layout! {
 
     /// The listener that the server's runs share.
     APP_SOCKET "app_socket" = "flipless-app.socket";
+    /// The unit of a run, in a release's `systemd/`; each run has a copy under its own name, so that
+    /// an old release runs as it was built to.
+    APP_TEMPLATE "app_template" = "flipless-app@.service";
     /// What the listener starts when no run is active.
     GATE "gate" = "flipless-gate.service";
     /// The listener of the public port, in nginx mode.
@@ -39,8 +42,12 @@ layout! {
     DEADMAN_TIMER "deadman_timer" = "flipless-deadman.timer";
     /// What the timer starts.
     DEADMAN "deadman" = "flipless-deadman.service";
+    /// Goes back to the previous release when the current one crashes again and again.
+    RECOVER "recover" = "flipless-recover.service";
     /// Our drop-in's file name: sorts after EB's, so that its settings win.
     DROP_IN "drop_in" = "zz-flipless.conf";
+    /// The relay's name in the bundle's `bin/`.
+    RELAY "relay" = "flipless-relay";
     /// The name under which the server finds its listener (`FileDescriptorName=`).
     LISTENER "listener" = "app";
 }

@@ -124,6 +124,15 @@ pub(crate) fn stopping(connections: usize) {
     let _ = sd_notify::notify(&[NotifyState::Stopping, NotifyState::Status(&status)]);
 }
 
+/// The server is about to end: `flipless status` shows this of the last handover.
+pub(crate) fn drained(open: usize, cut: usize, time: Duration) {
+    let mut status = format!("drained {open} connections in {:.1} s", time.as_secs_f32());
+    if cut > 0 {
+        status += &format!(", {cut} cut at the deadline");
+    }
+    let _ = sd_notify::notify(&[NotifyState::Status(&status)]);
+}
+
 /// Pings systemd's watchdog, if there is one, until it is dropped.
 ///
 /// Run it as a task of the runtime that serves: when that is stuck, the pings stop.

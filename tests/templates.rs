@@ -138,6 +138,20 @@ fn the_real_templates_render_in_every_front_mode() {
 }
 
 #[test]
+fn the_second_try_is_nginx_mode_s_and_can_be_turned_off() {
+    let upstream = "nginx/zz-flipless-upstream.conf";
+    let text = &real("nginx")[upstream];
+    assert!(text.contains("    server 127.0.0.1:5000 max_fails=0 backup;\n"));
+    for mode in ["direct", "stock"] {
+        assert!(!real(mode).contains_key(upstream), "{mode}");
+    }
+    let templates = templates::read_all(&Path::new(ROOT).join("platform-templates")).unwrap();
+    let settings = Settings::parse("[front]\nretry = false", Path::new("x")).unwrap();
+    let rendered = render_all(&templates, &Context::new(&settings)).unwrap();
+    assert!(!rendered.contains_key(upstream));
+}
+
+#[test]
 fn both_hook_trees_stage_before_and_commit_after_the_flip() {
     for mode in MODES {
         let rendered = real(mode);

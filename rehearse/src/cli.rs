@@ -1,107 +1,20 @@
-//! The command line.
+//! The command line, and what it sets off.
+
+mod arguments;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use clap::Parser;
+pub use arguments::Arguments;
 use rehearse::bundle::{self, Changes, Front};
 use rehearse::clock::Clock;
-use rehearse::engine::{Engine, Properties, Variants, variants};
+use rehearse::engine::{Engine, Properties, variants};
 use rehearse::image::{Image, Source};
 use rehearse::machine::{self, Machine};
 use rehearse::report::{self, Rehearsal};
 use rehearse::scenario::{self, Played, Scenario, Setting};
 use rehearse::{progress, requirements};
-
-/// Deploy a bundle on a model of an Elastic Beanstalk instance (real systemd, real nginx), under
-/// load, and show what the clients saw.
-#[derive(Debug, Parser)]
-#[command(name = "cargo xtask rehearse")]
-pub struct Arguments {
-    /// The instance's system: bookworm (systemd 252, as Amazon Linux 2023), trixie, forky (nginx at
-    /// least 1.28, as EB's), or a root directory
-    #[arg(
-        long,
-        value_name = "bookworm|trixie|forky|DIR",
-        default_value = "bookworm"
-    )]
-    image: Source,
-    /// Build the bundle with this front mode instead of flipless.toml's; several, separated by
-    /// commas, are compared: nginx,stock
-    #[arg(long, value_enum, value_delimiter = ',', conflicts_with_all = ["from", "to"])]
-    front: Vec<Front>,
-    /// What happens to the instance: scenarios' names, separated by commas, or `all`
-    #[arg(long, value_name = "NAME|all", default_value = "new-version", value_parser = parse_scenarios)]
-    scenario: Scenarios,
-    /// The bundle that runs at first, instead of a built one
-    #[arg(long, value_name = "ZIP", value_parser = existing_file)]
-    from: Option<PathBuf>,
-    /// The bundle that is deployed, instead of the first one with a file more
-    #[arg(long, value_name = "ZIP", value_parser = existing_file)]
-    to: Option<PathBuf>,
-    /// New connections a second
-    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=2000))]
-    rate: u32,
-    /// How many instances play each scenario, at the same time
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=8))]
-    instances: u32,
-    /// Write the result as one page
-    #[arg(long, value_name = "FILE.html")]
-    report: Option<PathBuf>,
-    /// Print one JSON object instead of the table
-    #[arg(long)]
-    json: bool,
-    /// How the engine behaves where a real one isn't known: a variant's name, or `all`
-    #[arg(long, value_name = "NAME|all", default_value = "standard", value_parser = parse_variants)]
-    variant: Behaviours,
-    /// Boot an instance, launch the environment, and wait for Ctrl-C
-    #[arg(long, hide = true)]
-    keep: bool,
-    /// Use an application that knows nothing of flipless
-    #[arg(long, hide = true, conflicts_with_all = ["from", "to", "front"])]
-    stock_app: bool,
-}
-
-#[derive(Debug, Clone)]
-struct Scenarios(Vec<&'static Scenario>);
-
-fn parse_scenarios(names: &str) -> Result<Scenarios, String> {
-    if names == "all" {
-        return Ok(Scenarios(scenario::ALL.iter().collect()));
-    }
-    let known = || known(scenario::ALL.iter().map(|scenario| scenario.name));
-    let found = names
-        .split(',')
-        .map(|name| scenario::named(name).ok_or_else(known));
-    found.collect::<Result<_, _>>().map(Scenarios)
-}
-
-#[derive(Debug, Clone)]
-struct Behaviours(Vec<Variants>);
-
-fn parse_variants(name: &str) -> Result<Behaviours, String> {
-    if name == "all" {
-        return Ok(Behaviours(variants::ALL.to_vec()));
-    }
-    let found = variants::named(name).map(|variants| Behaviours(vec![variants]));
-    found.ok_or_else(|| known(variants::ALL.iter().map(|variants| variants.name)))
-}
-
-fn known(names: impl Iterator<Item = &'static str>) -> String {
-    format!("known are all, {}", names.collect::<Vec<_>>().join(", "))
-}
-
-fn existing_file(text: &str) -> Result<PathBuf, String> {
-    let path = Path::new(text)
-        .canonicalize()
-        .map_err(|error| error.to_string())?;
-    if path.is_file() {
-        Ok(path)
-    } else {
-        Err("not a file".into())
-    }
-}
 
 /// Does what the command line says; whether all went well.
 pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
@@ -245,7 +158,11 @@ fn first_bundle(
         Some(path) => Ok(path.clone()),
         None => {
             progress::status("Bundling", "with `cargo xtask dist`");
-            Ok(bundle::build(front, &folder.join("dist"))?)
+            Ok(bundle::build(
+                front,
+                arguments.config.as_deref(),
+                &folder.join("dist"),
+            )?)
         }
     }
 }

@@ -1,6 +1,6 @@
 //! From the first system call to the exit: listen, check, report ready, accept, drain.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
@@ -43,11 +43,14 @@ pub(super) async fn run(settings: Settings, service: impl HttpService) -> Result
     }
 
     signals.stop().await;
+    let began = Instant::now();
     lifecycle.enter(Phase::Draining);
     readiness::stopping(lifecycle.connections());
     // After this, every accepted connection is counted.
     while accepting.join_next().await.is_some() {}
+    let open = lifecycle.connections();
     drain(&lifecycle, settings.drain, &mut signals).await;
+    readiness::drained(open, lifecycle.connections(), began.elapsed());
     lifecycle.enter(Phase::Over);
     if let Some(log) = log {
         let _ = tokio::time::timeout(LAST_LINES, log.flush()).await;

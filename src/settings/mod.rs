@@ -12,7 +12,9 @@ mod include;
 mod values;
 
 pub use include::Include;
-pub use values::{AbsolutePath, Name, Number, RelativePath, UrlPath, Word};
+#[allow(unused_imports, reason = "the build script looks at no include")]
+pub use include::{Mode, Symlinks};
+pub use values::{AbsolutePath, BuildPath, Name, Number, RelativePath, UrlPath, Word};
 
 /// All settings, with defaults that deploy.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -50,10 +52,14 @@ impl Default for App {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all(deserialize = "kebab-case"))]
 pub struct Server {
-    /// The Cargo package that holds the server.
-    pub package: Name,
+    /// The `Cargo.toml` of the server's package or workspace, if it is not of this workspace.
+    pub manifest: Option<BuildPath>,
+    /// The Cargo package that holds the server; unless set `flipless`, with a manifest its own package.
+    pub package: Option<Name>,
     /// The package's binary.
     pub bin: Name,
+    /// What the server does by itself when it takes over from the one before.
+    pub handover: Handover,
     /// Arguments of the server, each one word.
     pub args: Vec<Word>,
     /// The loopback port that EB's nginx passes requests to.
@@ -79,8 +85,10 @@ pub struct Server {
 impl Default for Server {
     fn default() -> Self {
         Self {
-            package: Name::literal("flipless"),
+            manifest: None,
+            package: None,
             bin: Name::literal("server"),
+            handover: Handover::default(),
             args: Vec::new(),
             port: Number::literal(5000),
             health_path: UrlPath::literal("/health"),
@@ -95,6 +103,17 @@ impl Default for Server {
     }
 }
 
+/// What a server does by itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Handover {
+    /// Takes the inherited listener over, sends READY=1 when it is healthy, drains on SIGTERM.
+    #[default]
+    Socket,
+    /// Listens on `$PORT`; the relay before it does the rest.
+    Port,
+}
+
 /// What stands on the public port.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all(deserialize = "kebab-case"))]
@@ -107,6 +126,8 @@ pub struct Front {
     pub backlog: Number<1, 65535>,
     /// How many files and sockets the real nginx may have open.
     pub open_files: Number<256, 1_048_576>,
+    /// Whether nginx sends a request once more that the server's death cut short.
+    pub retry: bool,
 }
 
 impl Default for Front {
@@ -116,6 +137,7 @@ impl Default for Front {
             port: Number::literal(80),
             backlog: Number::literal(4096),
             open_files: Number::literal(65_536),
+            retry: true,
         }
     }
 }
@@ -152,6 +174,10 @@ pub struct Deploy {
     pub dead_man_seconds: Number<60, 86_400>,
     /// Seconds the agent waits for another agent that holds the lock.
     pub lock_seconds: Number<1, 600>,
+    /// Seconds after its commit in which a release that keeps crashing is taken back; 0: never.
+    pub rollback_seconds: Number<0, 3600>,
+    /// So many crashes within that time are too many.
+    pub rollback_crashes: Number<2, 30>,
 }
 
 impl Default for Deploy {
@@ -160,6 +186,8 @@ impl Default for Deploy {
             keep_releases: Number::literal(3),
             dead_man_seconds: Number::literal(900),
             lock_seconds: Number::literal(60),
+            rollback_seconds: Number::literal(120),
+            rollback_crashes: Number::literal(3),
         }
     }
 }
@@ -253,10 +281,14 @@ impl Settings {
 
     /// Two settings that can't both hold: the key to point at, and why.
     fn contradiction(&self) -> Option<(&'static str, String)> {
-        if self.server.bin.as_str() == "flipless" {
+        let taken = [("flipless", "agent"), (crate::layout::RELAY, "relay")];
+        if let Some((name, part)) = taken
+            .iter()
+            .find(|(name, _)| self.server.bin.as_str() == *name)
+        {
             return Some((
                 "bin",
-                "the agent is named `flipless`: name the server's binary otherwise".into(),
+                format!("the {part} is named `{name}`: name the server's binary otherwise"),
             ));
         }
         let same_port = self.server.port.get() == self.front.port.get();

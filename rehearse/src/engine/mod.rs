@@ -12,6 +12,7 @@ mod process;
 mod procfile;
 mod proxy;
 mod stage;
+mod steps;
 mod track;
 pub mod variants;
 
@@ -26,8 +27,8 @@ pub use procfile::Process;
 pub use variants::Variants;
 
 use crate::clock::{Clock, Window};
-use crate::machine::{Command, Instance, Machine, MachineError, Output};
-use log::{Level, Log};
+use crate::machine::{Instance, Machine, MachineError};
+use log::Log;
 
 /// What EB was told to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -183,96 +184,6 @@ impl<I: Instance> Engine<I> {
         self.instruction("RunAppDeployPostDeployHooks", |engine| {
             engine.run_hooks(&hooks("postdeploy"), stage::CURRENT)
         })
-    }
-
-    fn execute(&mut self, kind: Kind, steps: impl FnOnce(&mut Self) -> Step) -> Deployment {
-        let start = self.log.clock.now();
-        let first_phase = self.log.record.phases.len();
-        let outcome = self
-            .info(format_args!("Starting: {kind}"))
-            .and_then(|()| self.publish_properties())
-            .and_then(|()| steps(self));
-        let end = self.log.clock.now();
-        // The outcome matters more than whether its line could be written.
-        let _ = match &outcome {
-            Ok(()) => self.info(format_args!("The {kind} succeeded")),
-            Err(error) => self.write_log(Level::Error, format_args!("The {kind} failed: {error}")),
-        };
-        let phases = self.log.record.phases[first_phase..].to_vec();
-        Deployment {
-            kind,
-            window: Window { start, end },
-            phases,
-            outcome,
-        }
-    }
-
-    /// Runs one instruction and records it as a phase.
-    fn instruction(&mut self, name: &str, step: impl FnOnce(&mut Self) -> Step) -> Step {
-        self.info(format_args!("Executing instruction: {name}"))?;
-        let start = self.log.clock.now();
-        let outcome = step(self);
-        let window = Window {
-            start,
-            end: self.log.clock.now(),
-        };
-        self.log.record.phases.push(Phase {
-            name: name.to_owned(),
-            window,
-        });
-        outcome
-    }
-
-    fn publish_properties(&mut self) -> Step {
-        let root = self.instance.root();
-        environment::publish(&root, &self.properties)
-            .map_err(|error| EngineError::Instance(root, error))
-    }
-
-    /// Runs a line that may fail: EB looks at the answer.
-    fn ask(&mut self, line: &str) -> Result<Output, EngineError> {
-        let broken = |error| EngineError::Instance(line.into(), error);
-        self.log
-            .command(&self.instance.root(), line)
-            .map_err(broken)?;
-        let output = self.instance.run(&Command::shell(line)).map_err(broken)?;
-        if !output.text().is_empty() {
-            self.info(output.text())?;
-        }
-        Ok(output)
-    }
-
-    /// Runs a line whose failure is the deployment's.
-    fn command(&mut self, line: &str) -> Result<Output, EngineError> {
-        let output = self.ask(line)?;
-        if output.succeeded() {
-            return Ok(output);
-        }
-        Err(EngineError::Command {
-            command: line.to_owned(),
-            status: output.status,
-            output: output.text(),
-        })
-    }
-
-    fn info(&self, text: impl fmt::Display) -> Step {
-        self.write_log(Level::Info, text)
-    }
-
-    fn warn(&self, text: impl fmt::Display) -> Step {
-        self.write_log(Level::Warn, text)
-    }
-
-    fn write_log(&self, level: Level, text: impl fmt::Display) -> Step {
-        let root = self.instance.root();
-        self.log
-            .line(&root, level, text)
-            .map_err(|error| EngineError::Instance(root, error))
-    }
-
-    /// A path on the instance, as seen from here.
-    fn path(&self, path: &str) -> std::path::PathBuf {
-        self.instance.root().join(path.trim_start_matches('/'))
     }
 }
 

@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use super::*;
+use crate::machine::{Command, Output};
 
 /// A recorder in place of an instance: units are on or off, files lie in a folder.
 struct Fake {

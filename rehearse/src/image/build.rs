@@ -10,7 +10,8 @@ use sha2::{Digest, Sha256};
 use super::{Image, ImageError, Suite, model};
 use crate::progress;
 
-const PACKAGES: &str = "systemd,systemd-sysv,dbus,nginx,unzip,procps,util-linux,iproute2";
+/// strace: tests kill the agent at a system call of their choice.
+const PACKAGES: &str = "systemd,systemd-sysv,dbus,nginx,unzip,procps,util-linux,iproute2,strace";
 
 /// Mounts that mmdebstrap makes vanish with it, however it ends; so does what it started.
 const PROGRAM: &[&str] = &[

@@ -153,6 +153,26 @@ mod tests {
     }
 
     #[test]
+    fn a_directory_that_lacks_a_program_is_refused_with_its_package() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = Source::Directory(folder.path().to_owned());
+        for (file, package) in [
+            ("usr/lib/systemd/systemd", "systemd"),
+            ("usr/sbin/nginx", "nginx"),
+            ("usr/bin/unzip", "unzip"),
+        ] {
+            let error = Image::obtain(&source, folder.path()).unwrap_err();
+            let hint = format!("has no {file}\nhint: install {package} there");
+            assert!(error.to_string().ends_with(&hint), "{error}");
+            let path = folder.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        }
+        let image = Image::obtain(&source, folder.path()).unwrap();
+        assert!(image.bare, "EB's parts are still to come");
+    }
+
+    #[test]
     fn an_unknown_name_is_refused() {
         let error = "buster".parse::<Source>().unwrap_err();
         assert_eq!(

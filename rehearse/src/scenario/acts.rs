@@ -40,18 +40,7 @@ pub(super) fn deploy_thrice(stage: &mut Stage) -> Acted {
 }
 
 pub(super) fn deploy_changed_proxy(stage: &mut Stage) -> Acted {
-    let file = (
-        ".platform/nginx/conf.d/rehearsal.conf",
-        "server_tokens off;\n",
-        0o644,
-    );
-    let bundle = changed(
-        stage,
-        &Changes {
-            files: &[file],
-            ..Changes::default()
-        },
-    )?;
+    let bundle = with_proxy(stage, "server_tokens off;\n")?;
     stage.deploy(&bundle)?;
     let hidden = stage
         .ask()?
@@ -67,14 +56,7 @@ pub(super) fn deploy_changed_proxy(stage: &mut Stage) -> Acted {
 }
 
 pub(super) fn deploy_broken_proxy(stage: &mut Stage) -> Acted {
-    let file = (".platform/nginx/conf.d/rehearsal.conf", "}\n", 0o644);
-    let bundle = changed(
-        stage,
-        &Changes {
-            files: &[file],
-            ..Changes::default()
-        },
-    )?;
+    let bundle = with_proxy(stage, "}\n")?;
     refuse(stage, &bundle, "rehearsal.conf")
 }
 
@@ -237,16 +219,24 @@ fn changed(stage: &Stage, changes: &Changes) -> Result<PathBuf, ScenarioError> {
     Ok(path)
 }
 
+/// The second bundle with a file more for nginx.
+fn with_proxy(stage: &Stage, text: &str) -> Result<PathBuf, ScenarioError> {
+    let file = (".platform/nginx/conf.d/rehearsal.conf", text, 0o644);
+    with_file(stage, file)
+}
+
 /// The second bundle with a script for a server.
 fn with_server(stage: &Stage, script: &str) -> Result<PathBuf, ScenarioError> {
     let server = bundle::server_of(&stage.setting.to)?;
-    changed(
-        stage,
-        &Changes {
-            files: &[(&server, script, 0o755)],
-            ..Changes::default()
-        },
-    )
+    with_file(stage, (&server, script, 0o755))
+}
+
+fn with_file(stage: &Stage, file: (&str, &str, u32)) -> Result<PathBuf, ScenarioError> {
+    let changes = Changes {
+        files: &[file],
+        ..Changes::default()
+    };
+    changed(stage, &changes)
 }
 
 fn refuse(stage: &mut Stage, bundle: &std::path::Path, reason: &str) -> Acted {

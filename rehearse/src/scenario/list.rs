@@ -93,8 +93,8 @@ pub const ALL: &[Scenario] = &[
         act: acts::kill_app,
         after: After::SameRun,
         tolerance: Tolerance::InFlight,
-        // The long ones are always in flight.
-        clients: Clients::Plain,
+        // An answer that has begun can't be sent again, and the other long ones always have begun.
+        clients: Clients::Repeatable,
         ..DEPLOYMENT
     },
     Scenario {

@@ -2,32 +2,23 @@
 
 mod acts;
 mod list;
+mod play;
 mod stage;
 mod verdict;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 pub use list::{ALL, named};
+pub use play::play;
 pub use stage::Stage;
 pub use verdict::Check;
 
 use crate::bundle::BundleError;
-use crate::clock::{Clock, Window};
-use crate::engine::{Deployment, Engine, EngineError, Variants};
+use crate::engine::{EngineError, Variants};
 use crate::image::Image;
-use crate::load::{Load, LoadError, Plan};
-use crate::machine::{Machine, MachineError};
-use crate::record::Phase;
+use crate::load::LoadError;
+use crate::machine::MachineError;
 use crate::report::Run;
-use crate::summary::Summary;
-
-/// How long the load runs before anything happens.
-const STEADY: Duration = Duration::from_secs(5);
-/// What an event sets off may show a little later.
-const SETTLE: Duration = Duration::from_secs(1);
-/// And how long the load runs on at the end.
-const AFTER: Duration = Duration::from_secs(2);
 
 /// Something that happens to an instance.
 #[derive(Debug, Clone, Copy)]
@@ -70,7 +61,8 @@ pub enum Tolerance {
     IdleKeepAlives,
     /// The same, and requests may wait while something starts again.
     Waiting,
-    /// Requests may wait, and those that a killed server had begun are lost with it.
+    /// Requests may wait. What a killed server had begun is lost with it, but not what nginx sends
+    /// again: where the bundle has it do so, a GET whose answer had not begun is not lost.
     InFlight,
     /// Failures are counted, not judged.
     Measured,
@@ -81,6 +73,8 @@ pub enum Tolerance {
 pub enum Clients {
     /// All kinds, as far as the server has what they ask for.
     All,
+    /// Those whose requests can be sent again: quick ones and, where the server has them, slow ones.
+    Repeatable,
     /// Those that any web application can answer.
     Plain,
     /// None: a reboot ends the instance's network.
@@ -144,89 +138,4 @@ pub struct Played {
     pub systemd: String,
     /// nginx's version.
     pub nginx: String,
-}
-
-/// Boots an instance, plays `scenario` on it, and judges.
-///
-/// # Errors
-/// When it could not be played; see [`ScenarioError`].
-pub fn play(scenario: &Scenario, setting: &Setting) -> Result<Played, ScenarioError> {
-    let clock = Clock::start();
-    let machine = Machine::boot(&setting.image, &setting.machines)?;
-    let engine = Engine::new(machine, setting.variants, clock);
-    let mut stage = Stage::new(engine, setting.clone(), clock);
-    (scenario.prepare)(&mut stage)?;
-    stage.deployments.clear();
-    stage.wait_until_serving()?;
-    let before = stage.status();
-    let load = match plan(scenario, &stage)? {
-        Some(plan) => Some(Load::start(plan, stage.namespace()?, clock.zero())?),
-        None => None,
-    };
-    // Measured time, not a wait: the steady state needs some requests.
-    let measure = |length| load.as_ref().map(|_| std::thread::sleep(length));
-    measure(STEADY);
-    let start = clock.now();
-    let acted = (scenario.act)(&mut stage);
-    let end = clock.now();
-    measure(SETTLE + AFTER);
-    let records = load.map(Load::stop).transpose()?.unwrap_or_default();
-    acted?;
-    let window = Window {
-        start,
-        end: end + SETTLE,
-    };
-    let summary = Summary::of(&records, window.start..window.end);
-    let (systemd, nginx) = stage.versions();
-    let checks = verdict::judge(scenario, &mut stage, &before, &records, &nginx, &summary);
-    let name = match setting.variants.name {
-        "standard" => scenario.name.to_owned(),
-        variant => format!("{} ({variant})", scenario.name),
-    };
-    let run = Run {
-        scenario: name,
-        front: before.front(),
-        deploy_seconds: (end - start).as_secs_f64(),
-        deploy: start..end,
-        phases: stage.deployments.iter().flat_map(phases).collect(),
-        ok: checks.iter().all(|check| check.ok),
-        reasons: checks
-            .into_iter()
-            .filter(Check::is_worth_saying)
-            .map(|c| c.to_string())
-            .collect(),
-        summary,
-        records,
-    };
-    Ok(Played {
-        run,
-        systemd,
-        nginx,
-    })
-}
-
-/// The clients of a scenario.
-fn plan(scenario: &Scenario, stage: &Stage) -> Result<Option<Plan>, ScenarioError> {
-    let rate = stage.setting.rate;
-    Ok(match scenario.clients {
-        Clients::None => None,
-        Clients::All if stage.serves_long_requests()? => Some(Plan {
-            rate,
-            path: stage::PATH.into(),
-            ..Plan::default()
-        }),
-        Clients::All | Clients::Plain => Some(Plan {
-            rate,
-            ..Plan::only_path(stage::PATH)
-        }),
-    })
-}
-
-fn phases(deployment: &Deployment) -> Vec<Phase> {
-    let phase = |phase: &crate::engine::Phase| Phase {
-        name: phase.name.clone(),
-        start: phase.window.start,
-        end: phase.window.end,
-    };
-    deployment.phases.iter().map(phase).collect()
 }

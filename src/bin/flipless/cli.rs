@@ -23,8 +23,8 @@ Stand-ins, which EB starts and stops in place of the real thing:
   stand-in web     what the Procfile names
   stand-in nginx   what nginx.service runs
 
-Called by systemd units: activate, expire, web-started, front-starting,
-front-started PID, front-reload, front-sync, record-pid NAME PID
+Called by systemd units: activate, expire, recover, run-ended RUN, web-starting,
+web-started, front-starting, front-started PID, front-reload, front-sync, record-pid NAME PID
 
 Exit status: 0 done, 1 failed, 2 misuse
 ";
@@ -41,6 +41,9 @@ pub enum Command {
     StandIn(StandIn),
     Activate,
     Expire,
+    Recover,
+    RunEnded { run: String },
+    WebStarting,
     WebStarted,
     FrontStarting,
     FrontStarted { pid: u32 },
@@ -93,6 +96,11 @@ fn named(name: &str, parser: &mut Parser) -> Result<Command, lexopt::Error> {
         "stand-in" => Command::StandIn(parser.value()?.parse_with(stand_in)?),
         "activate" => Command::Activate,
         "expire" => Command::Expire,
+        "recover" => Command::Recover,
+        "run-ended" => Command::RunEnded {
+            run: parser.value()?.parse_with(run_name)?,
+        },
+        "web-starting" => Command::WebStarting,
         "web-started" => Command::WebStarted,
         "front-starting" => Command::FrontStarting,
         "front-started" => Command::FrontStarted {
@@ -127,6 +135,15 @@ fn stand_in(name: &str) -> Result<StandIn, String> {
     }
 }
 
+/// It becomes a part of paths and unit names.
+fn run_name(name: &str) -> Result<String, &'static str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    match name.is_empty() || !name.chars().all(plain) {
+        true => Err("letters, digits and `-` only"),
+        false => Ok(name.to_owned()),
+    }
+}
+
 fn pid_name(name: &str) -> Result<String, &'static str> {
     let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric());
     if plain {
@@ -158,6 +175,8 @@ mod tests {
             words("front-started 17"),
             Ok(Command::FrontStarted { pid: 17 })
         );
+        let run = "3fa9c1-7".to_owned();
+        assert_eq!(words("run-ended 3fa9c1-7"), Ok(Command::RunEnded { run }));
         assert_eq!(words(""), Ok(Command::Help));
         assert_eq!(words("stage --help"), Ok(Command::Help));
     }
@@ -172,6 +191,7 @@ mod tests {
             "status --jsn",
             "front-started x",
             "record-pid ../x 1",
+            "run-ended ../x",
             "--stage",
         ] {
             assert!(words(line).is_err(), "{line}");

@@ -63,7 +63,6 @@ pub fn gather(system: &System) -> Result<Environment> {
             .collect());
     }
     let output = system
-        .commands()
         .run(GET_CONFIG, &["environment"])
         .with_context(|| format!("cannot run {GET_CONFIG}"))?;
     if !output.status.success() {

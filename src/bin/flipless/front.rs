@@ -14,6 +14,7 @@ use crate::systemd::Systemd;
 use crate::{lock, nginx};
 
 mod processes;
+mod retry;
 
 /// The digest of the configuration that nginx has loaded; gone after a reboot, as nginx is.
 const LOADED: &str = "/run/flipless/front-loaded";
@@ -37,6 +38,7 @@ pub fn test_staged(system: &System, bundle: &Path) -> Result<()> {
         return Ok(());
     }
     add_keepalive(system, bundle)?;
+    retry::stage(system, bundle)?;
     let folder = nginx::test_folder();
     system.remove(&folder)?;
     // A copy may hold keys: for root alone.
@@ -68,9 +70,10 @@ fn add_keepalive(system: &System, bundle: &Path) -> Result<()> {
     )
 }
 
-/// Takes the keep-alive setting out of the configuration in force.
-pub fn remove_keepalive(system: &System) -> Result<()> {
-    system.remove(format!("{NGINX}/conf.d/{KEEPALIVE}"))
+/// Takes all that is ours out of the configuration in force.
+pub fn restore_configuration(system: &System) -> Result<()> {
+    system.remove(format!("{NGINX}/conf.d/{KEEPALIVE}"))?;
+    retry::remove(system)
 }
 
 /// Makes sure that the real nginx serves with the configuration on disk: starts it, reloads it, or
@@ -90,9 +93,7 @@ pub fn sync(system: &System) -> Result<&'static str> {
         return Ok("has the configuration already");
     }
     // Through systemd: the reload then runs in the front's unit, not in that of the caller.
-    let reload = system
-        .commands()
-        .run("systemctl", &["reload", layout::FRONT])?;
+    let reload = system.run("systemctl", &["reload", layout::FRONT])?;
     if !reload.status.success() || !is_loaded(system)? {
         let lines = systemd.last_lines(layout::FRONT, 10);
         bail!("nginx did not take the new configuration, and serves on with the old one:\n{lines}");
@@ -116,7 +117,7 @@ pub fn starting(system: &System) -> Result<()> {
 pub fn started(system: &System, master: u32) -> Result<()> {
     for orphan in processes::orphans(master)? {
         // One that has ended meanwhile is what we want.
-        match system.commands().signal(orphan, Signal::Quit) {
+        match system.signal(orphan, Signal::Quit) {
             Err(error) if error.raw_os_error() != Some(NO_SUCH_PROCESS) => {
                 return Err(error).context("cannot stop an old worker");
             }
@@ -134,7 +135,6 @@ pub fn reload(system: &System) -> Result<()> {
     nginx::test(system)?;
     let old = processes::workers(master)?;
     system
-        .commands()
         .signal(master, Signal::Hangup)
         .context("cannot signal nginx")?;
     let deadline = Instant::now() + RELOAD_LIMIT;
@@ -157,16 +157,22 @@ pub fn reload(system: &System) -> Result<()> {
 /// within the same time (`TimeoutStopSec=5`); idle connections may not keep the port.
 pub fn end(system: &System) -> Result<()> {
     let systemd = Systemd::new(system);
+    // The front is stopped with its listener, which then starts it no more.
+    systemd.stop_later(layout::FRONT_SOCKET)?;
     systemd.stop_later(layout::FRONT)?;
     let deadline = Instant::now() + END_LIMIT;
-    while systemd.state(layout::FRONT)? == "deactivating" {
+    while !matches!(
+        systemd.state(layout::FRONT)?.as_str(),
+        "inactive" | "failed"
+    ) {
         if Instant::now() >= deadline {
             systemd.terminate(layout::FRONT)?;
             break;
         }
         std::thread::sleep(Duration::from_millis(50));
     }
-    systemd.stop(layout::FRONT)
+    systemd.stop(layout::FRONT)?;
+    systemd.stop(layout::FRONT_SOCKET)
 }
 
 /// The real nginx's pid.

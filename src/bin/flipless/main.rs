@@ -3,21 +3,26 @@
 //! Commands that change the instance run as root, from EB's hooks or from systemd units. The
 //! stand-ins take a short way: they never touch what the other commands need, and stay small.
 
+mod alarm;
 mod cli;
 mod commands;
+mod ends;
 mod environment;
 mod front;
+mod leftover;
 mod lock;
 mod memory;
 mod nginx;
 mod paths;
 mod release;
+mod replaced;
 mod run;
 mod state;
 mod system;
 mod systemd;
 #[cfg(test)]
 mod testing;
+mod trial;
 mod units;
 
 use std::process::ExitCode;
@@ -36,7 +41,16 @@ fn main() -> ExitCode {
     };
     let result = match command {
         // First: a stand-in shares nothing with the commands that change the instance.
-        Command::StandIn(service) => commands::stand_in::wait(service),
+        Command::StandIn(service) => {
+            if let Some(reason) = alarm::to_show(service) {
+                eprintln!(
+                    "error: {reason}\nhint: `{} status` tells more",
+                    flipless::layout::AGENT
+                );
+                return ExitCode::from(alarm::EXIT_STATUS);
+            }
+            commands::stand_in::wait(service)
+        }
         Command::Help => write_out(cli::HELP),
         Command::Version => write_out(concat!("flipless ", env!("CARGO_PKG_VERSION"), "\n")),
         other => commands::execute(&other, &system::System::real()),

@@ -8,13 +8,18 @@ use crate::system::System;
 
 const PROGRAM: &str = "/usr/sbin/nginx";
 
+/// Major, minor, patch.
+pub type Version = (u32, u32, u32);
+
 /// The first version that knows `keepalive_min_timeout` (nginx's CHANGES, 1.27.4).
-pub const KEEPALIVE_MIN_TIMEOUT: (u32, u32, u32) = (1, 27, 4);
+pub const KEEPALIVE_MIN_TIMEOUT: Version = (1, 27, 4);
+/// The first version that keeps connections to an upstream unless told otherwise, and the first that
+/// can be told so (nginx's CHANGES, 1.29.7).
+pub const KEEPALIVE_BY_DEFAULT: Version = (1, 29, 7);
 
 /// nginx's version.
-pub fn version(system: &System) -> Result<(u32, u32, u32)> {
+pub fn version(system: &System) -> Result<Version> {
     let output = system
-        .commands()
         .run(PROGRAM, &["-v"])
         .with_context(|| format!("cannot run {PROGRAM}: EB's platform brings it"))?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -50,7 +55,6 @@ pub fn test_folder() -> String {
 
 fn run_test(system: &System, program: &str, arguments: &[&str]) -> Result<()> {
     let output = system
-        .commands()
         .run(program, arguments)
         .with_context(|| format!("cannot run {program}"))?;
     if !output.status.success() {
@@ -63,7 +67,7 @@ fn run_test(system: &System, program: &str, arguments: &[&str]) -> Result<()> {
 }
 
 /// `nginx version: nginx/1.28.0 (Ubuntu)`.
-fn parse_version(said: &str) -> Option<(u32, u32, u32)> {
+fn parse_version(said: &str) -> Option<Version> {
     let version = said.split("nginx/").nth(1)?;
     let mut numbers = version
         .split(|c: char| !c.is_ascii_digit())

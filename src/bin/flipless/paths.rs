@@ -10,6 +10,8 @@ pub const GET_CONFIG: &str = "/opt/elasticbeanstalk/bin/get-config";
 pub const PIDS: &str = "/var/pids";
 /// Units of the administrator's: ours are among them.
 pub const UNITS: &str = "/etc/systemd/system";
+/// Units and drop-ins that a reboot forgets.
+pub const RUNTIME_UNITS: &str = "/run/systemd/system";
 /// Drop-ins that EB does not rewrite.
 pub const DROP_INS: &str = "/usr/lib/systemd/system";
 /// The log that EB's enhanced health reads.

@@ -1,5 +1,6 @@
 //! Releases on the disk: what makes one, how it gets there, when it goes.
 
+use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -10,9 +11,11 @@ use flipless::constants::{KEEP_RELEASES, SERVER_BIN};
 use flipless::layout;
 use sha2::{Digest, Sha256};
 
+use crate::paths::UNITS;
 use crate::state::State;
 use crate::system::System;
 use crate::systemd::Systemd;
+use crate::{ends, run};
 
 /// Digits of an identity: 48 bits, far more than the few releases on one instance need.
 const IDENTITY_DIGITS: usize = 12;
@@ -30,11 +33,15 @@ pub fn install(system: &System, source: &Path, environment: &str) -> Result<Stri
     }
     let mut content = digest_tree(system, source)?;
     content.push_str(environment);
-    let identity = hex(&Sha256::digest(content.as_bytes()))[..IDENTITY_DIGITS].to_owned();
-    let target = format!("{}/{identity}", layout::RELEASES);
-    if system.exists(&target) {
-        return Ok(identity);
+    let mut identity = identity_of(&content);
+    while system.exists(folder(&identity)) {
+        if content_of(system, &identity)?.as_deref() == Some(&content) {
+            return Ok(identity);
+        }
+        // Somebody changed it, and it may be running: it stays, and goes when nobody needs it.
+        identity = identity_of(&format!("{content}{identity}"));
     }
+    let target = folder(&identity);
     let partial = format!("{}/.{identity}.partial", layout::RELEASES);
     system.remove(&partial)?;
     let fill = || -> Result<()> {
@@ -52,6 +59,28 @@ pub fn install(system: &System, source: &Path, environment: &str) -> Result<Stri
         let _ = system.remove(&partial);
     })?;
     Ok(identity)
+}
+
+fn identity_of(content: &str) -> String {
+    hex(&Sha256::digest(content.as_bytes()))[..IDENTITY_DIGITS].to_owned()
+}
+
+fn folder(identity: &str) -> String {
+    format!("{}/{identity}", layout::RELEASES)
+}
+
+/// What the identity of a release on the disk is made of; `None` when it is not one, or not whole.
+fn content_of(system: &System, identity: &str) -> Result<Option<String>> {
+    let folder = folder(identity);
+    if system.link_target(&folder).is_some() || !system.exists(format!("{folder}/app")) {
+        return Ok(None);
+    }
+    let Some(environment) = system.read(format!("{folder}/environment"))? else {
+        return Ok(None);
+    };
+    let mut content = digest_tree(system, format!("{folder}/app"))?;
+    content.push_str(&String::from_utf8_lossy(&environment));
+    Ok(Some(content))
 }
 
 /// The releases on the disk; one that is still being copied is none yet.
@@ -106,17 +135,26 @@ pub fn prune(system: &System, state: &State) -> Result<()> {
     let systemd = Systemd::new(system);
     let living = systemd.living_units("flipless-app@*.service")?;
     let living: Vec<&str> = living.iter().filter_map(|unit| run_of_unit(unit)).collect();
-    let known = [&state.current, &state.previous];
-    let staged = state.staged.as_ref().map(|staged| staged.run.run.as_str());
-    for run in system.names(layout::RUNS)? {
-        let in_state = known
-            .iter()
-            .any(|known| known.as_ref().is_some_and(|k| k.run == run));
-        if !in_state && staged != Some(run.as_str()) && !living.contains(&run.as_str()) {
-            systemd.forget_failure(&layout::app_unit(&run))?;
-            system.remove(format!("{}/{run}", layout::RUNS))?;
+    let staged = state.staged.as_ref().map(|staged| &staged.run);
+    let known = |run: &str| {
+        let in_state = [state.current.as_ref(), staged];
+        in_state.into_iter().flatten().any(|known| known.run == run) || living.contains(&run)
+    };
+    for run in runs(system)? {
+        if !known(&run) {
+            run::forget(system, &run)?;
         }
     }
+    // What an agent that was killed was about to rename.
+    let half_written = |name: &String| name.starts_with("flipless-") && name.ends_with(".new");
+    for name in system.names(UNITS)?.into_iter().filter(half_written) {
+        system.remove(format!("{UNITS}/{name}"))?;
+    }
+    // The last handover's end is what `status` tells of it.
+    let last = state.handover.as_ref().map(|handover| &handover.from);
+    ends::prune(system, |run| {
+        known(run) || last.is_some_and(|from| from == run)
+    })?;
     let mut in_use = state.releases_in_use();
     in_use.extend(
         living
@@ -128,6 +166,15 @@ pub fn prune(system: &System, state: &State) -> Result<()> {
         system.remove(format!("{}/{release}", layout::RELEASES))?;
     }
     Ok(())
+}
+
+/// Every run that has left a link or a unit.
+fn runs(system: &System) -> Result<BTreeSet<String>> {
+    let units = system.names(UNITS)?;
+    let of_units = units.iter().filter_map(|unit| run_of_unit(unit));
+    let mut runs: BTreeSet<String> = of_units.map(String::from).collect();
+    runs.extend(system.names(layout::RUNS)?);
+    Ok(runs)
 }
 
 /// Releases to remove: the oldest of those not in use, until the number to keep is reached.
@@ -160,8 +207,12 @@ fn superfluous(system: &System, in_use: &[&str]) -> Result<Vec<String>> {
         .collect())
 }
 
-fn run_of_unit(unit: &str) -> Option<&str> {
-    unit.strip_prefix("flipless-app@")?.strip_suffix(".service")
+/// The run that a unit is of; the template's is none.
+pub fn run_of_unit(unit: &str) -> Option<&str> {
+    let run = unit
+        .strip_prefix("flipless-app@")?
+        .strip_suffix(".service")?;
+    (!run.is_empty()).then_some(run)
 }
 
 struct Writer<'a>(&'a mut Sha256);

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 use flipless::layout;
 
-use crate::state::{Run, State};
+use crate::paths::UNITS;
+use crate::state::{Handover, Run, State};
 use crate::system::System;
 use crate::systemd::Systemd;
 
@@ -17,9 +18,7 @@ const JOURNAL_LINES: u32 = 20;
 /// # Errors
 /// When it does not become ready. It is stopped then: `Restart=` would go on trying.
 pub fn start(system: &System, run: &Run) -> Result<()> {
-    system.make_folder(layout::RUNS)?;
-    let target = format!("../releases/{}", run.release);
-    system.link(Path::new(&target), format!("{}/{}", layout::RUNS, run.run))?;
+    give_unit(system, run)?;
     let systemd = Systemd::new(system);
     systemd.start(&run.unit()).map_err(|error| {
         let lines = systemd.last_lines(&run.unit(), JOURNAL_LINES);
@@ -33,12 +32,44 @@ pub fn start(system: &System, run: &Run) -> Result<()> {
     })
 }
 
-/// Stops a run that shall not serve, and forgets it.
+/// Gives a run its unit and its way to the release. The unit is a copy of the release's own, so that
+/// an old release runs as it was built to. systemd finds a new file without a daemon-reload: it looks
+/// at the folders' times when a unit is loaded (unit_file_build_name_map in its unit-file.c).
+fn give_unit(system: &System, run: &Run) -> Result<()> {
+    let release = format!("{}/{}", layout::RELEASES, run.release);
+    let template = format!("{release}/app/systemd/{}", layout::APP_TEMPLATE);
+    let unit = system
+        .read(&template)?
+        .with_context(|| format!("the release {} has no {template}", run.release))?;
+    system.make_folder(layout::RUNS)?;
+    let target = format!("../releases/{}", run.release);
+    system.link(Path::new(&target), format!("{}/{}", layout::RUNS, run.run))?;
+    let path = format!("{UNITS}/{}", run.unit());
+    match system.read(&path)?.as_ref() == Some(&unit) {
+        true => Ok(()),
+        false => system.write(path, &unit, 0o644),
+    }
+}
+
+/// Stops a run that shall not serve. One that serves drains, and nobody waits for it; its files go
+/// with the next [`crate::release::prune`].
 pub fn discard(system: &System, run: &Run) -> Result<()> {
     let systemd = Systemd::new(system);
-    systemd.stop(&run.unit())?;
-    systemd.forget_failure(&run.unit())?;
-    system.remove(format!("{}/{}", layout::RUNS, run.run))
+    match systemd.state(&run.unit())?.as_str() {
+        "active" | "deactivating" => return systemd.stop_later(&run.unit()),
+        // It may never have had a unit file: an agent was killed before it wrote it.
+        "inactive" => {}
+        _ => systemd.stop(&run.unit())?,
+    }
+    forget(system, &run.run)
+}
+
+/// Removes what [`start`] made for a run that has ended.
+pub fn forget(system: &System, run: &str) -> Result<()> {
+    let unit = layout::app_unit(run);
+    Systemd::new(system).forget_failure(&unit)?;
+    system.remove(format!("{UNITS}/{unit}"))?;
+    system.remove(format!("{}/{run}", layout::RUNS))
 }
 
 /// Stops runs that serve though no state names them: an interrupted restart or rollback left them.
@@ -58,15 +89,17 @@ pub fn stop_strays(system: &System, state: &State) -> Result<()> {
 /// Makes `run`, which serves, the current one; the one before it drains. `previous` stays a release
 /// that is another than the current one: that is what `rollback` is for.
 pub fn hand_over(system: &System, state: &mut State, run: Run) -> Result<()> {
-    let old = state.current.replace(run);
+    let old = state.current.replace(run.clone());
     state.staged = None;
-    if let Some(old) = &old
-        && state
-            .current
-            .as_ref()
-            .is_some_and(|current| current.release != old.release)
-    {
-        state.previous = Some(old.clone());
+    if let Some(old) = &old {
+        state.handover = Some(Handover {
+            at: system.commands().unix_time(),
+            from: old.run.clone(),
+            to: run.run,
+        });
+        if run.release != old.release {
+            state.previous = Some(old.clone());
+        }
     }
     state.save(system)?;
     match old {

@@ -7,8 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::system::System;
 
+mod rebuild;
+
 /// The format's version; a file of a later one is refused.
 const VERSION: u32 = 1;
+/// As much of a failure's reason as is kept.
+const REASON_CHARACTERS: usize = 600;
 
 /// The state file's content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,10 +28,19 @@ pub struct State {
     pub previous: Option<Run>,
     /// A run that was started and not yet committed.
     pub staged: Option<Staged>,
+    /// While the current release is new: too many crashes bring the previous one back.
+    #[serde(default)]
+    pub trial: Option<Trial>,
+    /// The last time that one run took over from another.
+    #[serde(default)]
+    pub handover: Option<Handover>,
+    /// The last thing that went wrong.
+    #[serde(default)]
+    pub failure: Option<Failure>,
 }
 
 /// A start of a release.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Run {
     /// The release's identity.
     pub release: String,
@@ -49,6 +62,58 @@ pub struct Staged {
     /// Another program holds the port: the listener starts in the flip, when EB has stopped it.
     #[serde(default)]
     pub adopts: bool,
+}
+
+/// A span of time on one boot's own clock: no clock change moves it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trial {
+    /// The boot it began in; it does not outlive a reboot.
+    pub boot: String,
+    /// Seconds since boot after which it is over.
+    pub until: u64,
+}
+
+/// One run took over from another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handover {
+    /// Seconds since 1970, for people.
+    pub at: u64,
+    /// The run that drains, or has drained.
+    pub from: String,
+    /// The run that serves since.
+    pub to: String,
+}
+
+/// Something went wrong, and nothing was lost by it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Seconds since 1970, for people.
+    pub at: u64,
+    /// What was being done: `stage`, `commit`, …
+    pub during: String,
+    /// Why it failed, in one line.
+    pub reason: String,
+}
+
+impl Failure {
+    /// A failure now; its reason becomes one line, and not a long one.
+    pub fn of(system: &System, during: &str, reason: &str) -> Self {
+        let mut line: String = reason
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .collect::<Vec<_>>()
+            .join("; ");
+        if let Some((end, _)) = line.char_indices().nth(REASON_CHARACTERS) {
+            line.truncate(end);
+            line.push('…');
+        }
+        Self {
+            at: system.commands().unix_time(),
+            during: during.to_owned(),
+            reason: line,
+        }
+    }
 }
 
 impl Run {
@@ -76,6 +141,9 @@ impl Default for State {
             current: None,
             previous: None,
             staged: None,
+            trial: None,
+            handover: None,
+            failure: None,
         }
     }
 }
@@ -85,8 +153,21 @@ impl State {
     pub fn load(system: &System) -> Result<Self> {
         match system.read(layout::STATE)? {
             None => Ok(Self::default()),
-            Some(content) => Self::parse(&content)
-                .with_context(|| format!("the state file {} can't be used", layout::STATE)),
+            Some(content) => Self::parse(&content).with_context(|| {
+                format!(
+                    "the state file {0} can't be used; move it away (`mv {0} {0}.bad`) and \
+                         deploy again: what runs is found without it",
+                    layout::STATE
+                )
+            }),
+        }
+    }
+
+    /// Reads the state; one that was lost is made again from what runs.
+    pub fn load_or_rebuild(system: &System) -> Result<Self> {
+        match system.exists(layout::STATE) {
+            true => Self::load(system),
+            false => rebuild::from_what_runs(system),
         }
     }
 
@@ -108,7 +189,8 @@ impl State {
         }
     }
 
-    /// Forgets a run that was staged before a reboot: its deployment ended with it.
+    /// Forgets a run that was staged before a reboot: its deployment ended with it. One that is all
+    /// there is stays.
     pub fn forget_stale(&mut self, system: &System) -> Result<()> {
         let boot = system
             .commands()
@@ -118,6 +200,7 @@ impl State {
             .staged
             .as_ref()
             .is_some_and(|staged| staged.boot != boot)
+            && self.current.is_some()
         {
             self.staged = None;
             self.save(system)?;

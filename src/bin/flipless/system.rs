@@ -13,9 +13,9 @@ use anyhow::{Context, Result, bail};
 
 /// What leaves the process other than to a file.
 pub trait Commands {
-    /// Runs a program to its end; its output is captured, not shown.
+    /// See [`System::run`].
     fn run(&self, program: &str, arguments: &[&str]) -> io::Result<Output>;
-    /// Sends a signal, by its `kill` name, to one process.
+    /// See [`System::signal`].
     fn signal(&self, pid: u32, signal: Signal) -> io::Result<()>;
     /// Identifies this boot (`/proc/sys/kernel/random/boot_id`).
     fn boot_id(&self) -> io::Result<String>;
@@ -23,6 +23,12 @@ pub trait Commands {
     fn uptime(&self) -> u64;
     /// Seconds since 1970, for people.
     fn unix_time(&self) -> u64;
+    /// The agent's own executable (proc(5)).
+    fn executable(&self) -> io::Result<Vec<u8>> {
+        fs::read("/proc/self/exe")
+    }
+    /// Called before and after every effect, with its name: a test ends the agent here.
+    fn crash_point(&self, _effect: &str) {}
 }
 
 /// The signals the agent sends.
@@ -101,9 +107,30 @@ impl System {
         fs::read_link(self.locate(path)).ok()
     }
 
+    /// Runs a program to its end; its output is captured, not shown.
+    pub fn run(&self, program: &str, arguments: &[&str]) -> io::Result<Output> {
+        self.effect(program, || self.commands.run(program, arguments))
+    }
+
+    /// Sends a signal to one process.
+    pub fn signal(&self, pid: u32, signal: Signal) -> io::Result<()> {
+        self.effect("signal", || self.commands.signal(pid, signal))
+    }
+
+    /// Every effect is done in here: a test can end the agent before and after it.
+    fn effect<T>(&self, name: &str, effect: impl FnOnce() -> T) -> T {
+        self.commands.crash_point(name);
+        let done = effect();
+        self.commands.crash_point(name);
+        done
+    }
+
     /// Makes a folder and its parents, each with mode 0755 whatever the umask.
     pub fn make_folder(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
+        if self.locate(path).is_dir() {
+            return Ok(());
+        }
         let make = || -> io::Result<()> {
             let mut folder = self.root.clone();
             for part in path.strip_prefix("/").unwrap_or(path) {
@@ -116,7 +143,8 @@ impl System {
             }
             Ok(())
         };
-        make().with_context(|| format!("cannot make the folder {}", path.display()))
+        self.effect("make a folder", make)
+            .with_context(|| format!("cannot make the folder {}", path.display()))
     }
 
     /// Makes a folder that only root can enter.
@@ -150,10 +178,11 @@ impl System {
             file.set_permissions(fs::Permissions::from_mode(mode))?;
             file.write_all(content)?;
             file.sync_all()?;
+            self.commands.crash_point("rename what was written");
             fs::rename(&temporary, &target)?;
             fs::File::open(self.locate(folder))?.sync_all()
         };
-        write().map_err(|error| {
+        self.effect("write", write).map_err(|error| {
             // Nothing half written stays; the old file is as it was.
             let _ = fs::remove_file(&temporary);
             anyhow::Error::new(error).context(format!("cannot write {}", path.display()))
@@ -166,13 +195,16 @@ impl System {
         if self.link_target(path).as_deref() == Some(target) {
             return Ok(());
         }
-        std::os::unix::fs::symlink(target, self.locate(path))
-            .with_context(|| format!("cannot make the link {}", path.display()))
+        self.effect("link", || {
+            std::os::unix::fs::symlink(target, self.locate(path))
+        })
+        .with_context(|| format!("cannot make the link {}", path.display()))
     }
 
     /// Gives a file or folder its final name.
     pub fn rename(&self, from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> {
-        fs::rename(self.locate(&from), self.locate(&to)).with_context(|| {
+        let rename = || fs::rename(self.locate(&from), self.locate(&to));
+        self.effect("rename", rename).with_context(|| {
             format!(
                 "cannot rename {} to {}",
                 from.as_ref().display(),
@@ -184,9 +216,12 @@ impl System {
     /// Removes a file, a link, or a folder with all that is in it; fine when there is none.
     pub fn remove(&self, path: impl AsRef<Path>) -> Result<()> {
         let real = self.locate(&path);
+        let removed = |folder| match folder {
+            true => fs::remove_dir_all(&real),
+            false => fs::remove_file(&real),
+        };
         let removed = match real.symlink_metadata() {
-            Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(&real),
-            Ok(_) => fs::remove_file(&real),
+            Ok(metadata) => self.effect("remove", || removed(metadata.is_dir())),
             Err(error) => Err(error),
         };
         match removed {
@@ -212,7 +247,7 @@ impl System {
             let entry =
                 entry.with_context(|| format!("cannot read {}", from.as_ref().display()))?;
             let target = self.locate(&to).join(entry.path().strip_prefix(&source)?);
-            copy_entry(&entry, &target)
+            self.effect("copy", || copy_entry(&entry, &target))
                 .with_context(|| format!("cannot copy {}", entry.path().display()))?;
         }
         Ok(())
@@ -229,6 +264,7 @@ impl System {
 fn copy_entry(entry: &walkdir::DirEntry, target: &Path) -> Result<()> {
     let kind = entry.file_type();
     if kind.is_dir() {
+        unfold(target)?;
         match fs::DirBuilder::new().create(target) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error.into()),
             _ => {
@@ -259,6 +295,21 @@ fn copy_entry(entry: &walkdir::DirEntry, target: &Path) -> Result<()> {
         target,
         fs::Permissions::from_mode(mode),
     )?)
+}
+
+/// A folder in place of a link to one, with the same content: what is copied into it must not reach
+/// what the link leads to.
+fn unfold(target: &Path) -> Result<()> {
+    if !target.is_symlink() || !target.is_dir() {
+        return Ok(());
+    }
+    let linked = target.canonicalize()?;
+    fs::remove_file(target)?;
+    for entry in walkdir::WalkDir::new(&linked).sort_by_file_name() {
+        let entry = entry?;
+        copy_entry(&entry, &target.join(entry.path().strip_prefix(&linked)?))?;
+    }
+    Ok(())
 }
 
 /// The instance's own commands.

@@ -46,9 +46,9 @@ impl<'a> Systemd<'a> {
         self.must(&["restart", unit])
     }
 
-    /// Starts a unit at every boot.
-    pub fn enable(&self, unit: &str) -> Result<()> {
-        self.must(&["enable", "--quiet", unit])
+    /// Starts units at every boot.
+    pub fn enable(&self, units: &[&str]) -> Result<()> {
+        self.must(&[&["enable", "--quiet"], units].concat())
     }
 
     pub fn disable(&self, unit: &str) -> Result<()> {
@@ -114,7 +114,7 @@ impl<'a> Systemd<'a> {
             "cat",
             "--no-pager",
         ];
-        match self.system.commands().run("journalctl", &arguments) {
+        match self.system.run("journalctl", &arguments) {
             Ok(output) => String::from_utf8_lossy(&output.stdout)
                 .trim_end()
                 .to_owned(),
@@ -128,7 +128,6 @@ impl<'a> Systemd<'a> {
 
     fn systemctl(&self, arguments: &[&str]) -> Result<Output> {
         self.system
-            .commands()
             .run("systemctl", arguments)
             .context("cannot run systemctl: the agent needs systemd")
     }

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -26,6 +26,15 @@ pub struct Model {
     pub uptime: u64,
     pub boot: String,
     pub restarts_of_web: u32,
+    pub enabled: BTreeSet<String>,
+    /// Effects until the agent is killed; `None`: it is not.
+    pub killed_after: Option<usize>,
+    /// Calls after which no run served any more, though one had.
+    pub gaps: Vec<String>,
+    /// What a run says of itself: `StatusText`.
+    pub says: String,
+    /// The `Result` of a unit whose start fails; empty: its port is taken.
+    pub start_result: String,
     /// nginx refuses every configuration.
     pub nginx_refuses: bool,
 }
@@ -37,13 +46,22 @@ pub struct Instance {
     root: tempfile::TempDir,
 }
 
+/// What an agent that is killed ends with: unwinding runs no clean-up but that of the kernel.
+struct Killed;
+
 /// Where tests unpack their bundle.
 pub const BUNDLE: &str = "/var/app/staging";
 
 impl Instance {
     /// A new instance with a bundle unpacked, and no environment properties.
     pub fn new() -> Self {
-        let root = tempfile::tempdir().unwrap();
+        // In memory where there is one: every test syncs a lot.
+        let memory = Path::new("/dev/shm");
+        let root = match memory.is_dir() {
+            true => tempfile::tempdir_in(memory),
+            false => tempfile::tempdir(),
+        };
+        let root = root.unwrap();
         let model = Rc::new(RefCell::new(Model {
             boot: "one".into(),
             ..Model::default()
@@ -57,13 +75,14 @@ impl Instance {
         system
             .write(format!("{BUNDLE}/bin/{SERVER_BIN}"), b"v1", 0o755)
             .unwrap();
-        system
-            .write(
-                format!("{BUNDLE}/systemd/{}", layout::APP_SOCKET),
-                socket,
-                0o644,
-            )
-            .unwrap();
+        for (unit, content) in [
+            (layout::APP_SOCKET, &socket[..]),
+            (layout::APP_TEMPLATE, b"[Service]\nExecStart=v1\n"),
+        ] {
+            system
+                .write(format!("{BUNDLE}/systemd/{unit}"), content, 0o644)
+                .unwrap();
+        }
         system.write(crate::paths::GET_CONFIG, b"", 0o755).unwrap();
         system
             .write("/etc/nginx/nginx.conf", b"one", 0o644)
@@ -93,6 +112,57 @@ impl Instance {
             .get(name)
             .cloned()
             .unwrap_or("inactive".into())
+    }
+
+    /// Runs `command`, and kills the agent at its crash point number `point`. `None`: it has ended
+    /// before.
+    pub fn kill_at(
+        &self,
+        point: usize,
+        command: impl FnOnce(&System) -> anyhow::Result<()>,
+    ) -> Option<()> {
+        self.model.borrow_mut().killed_after = Some(point);
+        let run = std::panic::AssertUnwindSafe(|| command(&self.system));
+        let ended = std::panic::catch_unwind(run);
+        self.model.borrow_mut().killed_after = None;
+        match ended {
+            Ok(result) => {
+                result.unwrap();
+                None
+            }
+            Err(payload) if payload.is::<Killed>() => Some(()),
+            Err(payload) => std::panic::resume_unwind(payload),
+        }
+    }
+
+    /// Another boot: memory and processes are gone, systemd starts what is enabled.
+    pub fn reboot(&self) {
+        for folder in ["/run/flipless", "/run/systemd"] {
+            self.system.remove(folder).unwrap();
+        }
+        let mut model = self.model.borrow_mut();
+        model.units.clear();
+        model.uptime = 0;
+        model.boot += "+";
+        let boots: Vec<String> = model.enabled.iter().cloned().collect();
+        for unit in &boots {
+            model.units.insert(unit.clone(), "active".into());
+        }
+        drop(model);
+        if boots.iter().any(|unit| unit == layout::GATE) {
+            crate::commands::execute(&crate::cli::Command::Activate, &self.system).unwrap();
+        }
+    }
+
+    /// Old runs have drained.
+    pub fn let_drain(&self) {
+        let mut model = self.model.borrow_mut();
+        model.units.retain(|_, state| state != "deactivating");
+    }
+
+    /// Runs that serve.
+    pub fn serving(&self) -> Vec<String> {
+        self.model.borrow().serving()
     }
 
     /// The changing calls since the last look.
@@ -157,6 +227,23 @@ impl Commands for FakeCommands {
     fn unix_time(&self) -> u64 {
         1_800_000_000 + self.model.borrow().uptime
     }
+
+    fn executable(&self) -> io::Result<Vec<u8>> {
+        Ok(b"the agent".into())
+    }
+
+    fn crash_point(&self, _: &str) {
+        let mut model = self.model.borrow_mut();
+        match &mut model.killed_after {
+            Some(0) => {
+                drop(model);
+                // Not a panic: no hook reports it.
+                std::panic::resume_unwind(Box::new(Killed));
+            }
+            Some(left) => *left -= 1,
+            None => {}
+        }
+    }
 }
 
 impl Model {
@@ -169,15 +256,42 @@ impl Model {
             ["reset-failed", _] => answer(true, "", ""),
             _ => {
                 self.calls.push(arguments.join(" "));
-                self.change(arguments, root)
+                let served = !self.serving().is_empty();
+                let output = match arguments.last() {
+                    Some(unit) if !self.knows(unit, root) => {
+                        answer(false, "", &format!("Unit {unit} not loaded."))
+                    }
+                    _ => self.change(arguments, root),
+                };
+                if served && self.serving().is_empty() {
+                    self.gaps.push(arguments.join(" "));
+                }
+                output
             }
         }
+    }
+
+    /// A unit of a run is known by its file, or while it lives; the others are taken to be there.
+    fn knows(&self, unit: &str, root: &Path) -> bool {
+        let file = root.join("etc/systemd/system").join(unit);
+        !unit.starts_with("flipless-app@") || file.exists() || self.units.contains_key(unit)
+    }
+
+    fn serving(&self) -> Vec<String> {
+        let active = self.units.iter().filter(|(unit, state)| {
+            unit.starts_with("flipless-app@") && state.as_str() == "active"
+        });
+        active.map(|(unit, _)| unit.clone()).collect()
     }
 
     fn change(&mut self, arguments: &[&str], root: &Path) -> Output {
         match arguments {
             ["start" | "restart", "--no-block", unit] | ["start" | "restart", unit] => {
                 if self.failing.iter().any(|failing| unit.contains(failing)) {
+                    if unit.starts_with("flipless-app@") {
+                        // Restart=always goes on trying.
+                        self.units.insert((*unit).into(), "activating".into());
+                    }
                     return answer(false, "", "Job failed.");
                 }
                 self.units.insert((*unit).into(), "active".into());
@@ -193,6 +307,10 @@ impl Model {
             }
             ["kill", _, unit] => {
                 self.units.remove(*unit);
+            }
+            ["enable", "--quiet", units @ ..] => {
+                self.enabled
+                    .extend(units.iter().map(|unit| (*unit).to_owned()));
             }
             ["reload", _] => self.load_front(root),
             _ => {}
@@ -210,6 +328,14 @@ impl Model {
         let state = self.units.get(unit).map_or("inactive", String::as_str);
         match (unit, name) {
             (_, "ActiveState") => state.into(),
+            (_, "UnitFileState") if self.enabled.contains(unit) => "enabled".into(),
+            (_, "Result") if self.failing.iter().any(|failing| unit.contains(failing)) => {
+                match self.start_result.as_str() {
+                    "" => "resources".into(),
+                    other => other.into(),
+                }
+            }
+            (unit, "StatusText") if unit.starts_with("flipless-app@") => self.says.clone(),
             ("nginx.service", "Type") => "notify".into(),
             ("nginx.service", "ExecStart") => format!("{{ path={} ; argv[]=x }}", layout::AGENT),
             ("web.service", "NRestarts") => self.restarts_of_web.to_string(),

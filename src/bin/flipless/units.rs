@@ -1,4 +1,7 @@
 //! Units and drop-ins: from the bundle's `systemd/` to systemd.
+//!
+//! The units of the instance (listeners, gate, front, timers, drop-ins) are those of the newest bundle.
+//! The unit of a run is its release's own: see `run.rs`.
 
 use std::path::Path;
 
@@ -6,115 +9,158 @@ use anyhow::{Result, bail};
 use flipless::constants::{FRONT_MODE, FrontMode};
 use flipless::layout;
 
-use crate::paths::{DROP_INS, UNITS};
+use crate::paths::{DROP_INS, RUNTIME_UNITS, UNITS};
+use crate::replaced::Replaced;
 use crate::system::System;
 use crate::systemd::Systemd;
 
+mod stand_in;
+
+pub use stand_in::verify_stand_in;
+
+/// Where unit files go (systemd.unit(5), "Unit File Load Path").
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Where every boot finds them.
+    Lasting,
+    /// Where a reboot forgets them: until a first version serves, it gives the stock instance back.
+    UntilReboot,
+}
+
+impl Place {
+    fn units(self) -> &'static str {
+        match self {
+            Self::Lasting => UNITS,
+            Self::UntilReboot => RUNTIME_UNITS,
+        }
+    }
+
+    /// Lasting ones below /usr/lib: EB may rewrite the folders of the same names below /etc.
+    fn drop_ins(self) -> &'static str {
+        match self {
+            Self::Lasting => DROP_INS,
+            Self::UntilReboot => RUNTIME_UNITS,
+        }
+    }
+}
+
 /// Installs the units of the bundle in `bundle` that differ from those on disk, and makes systemd
-/// read them.
+/// read them; `replaced` remembers what was there.
 ///
 /// # Errors
 /// When a socket's address would change while it serves: at the next daemon-reload systemd would
 /// drop the listener, and nothing would bring it back. Nothing is written then.
-pub fn install(system: &System, bundle: &Path) -> Result<Replaced> {
-    let differing = differing(system, &bundle.join("systemd"))?;
+pub fn install(
+    system: &System,
+    bundle: &Path,
+    place: Place,
+    replaced: &mut Replaced,
+) -> Result<()> {
+    let differing = differing(system, &bundle.join("systemd"), place)?;
     let systemd = Systemd::new(system);
-    let mut replaced = Replaced(Vec::new());
     for unit in &differing {
         guard_address(system, &systemd, unit)?;
-        replaced
-            .0
-            .push((unit.target.clone(), system.read(&unit.target)?));
     }
     for Unit { target, content } in &differing {
-        system.write(target, content, 0o644)?;
+        replaced.write(system, target, content, 0o644)?;
     }
     if !differing.is_empty() {
         systemd.reload_units()?;
     }
-    for unit in [layout::APP_SOCKET, layout::GATE]
-        .into_iter()
-        .chain(front_units())
-    {
-        systemd.enable(unit)?;
-    }
-    Ok(replaced)
+    Ok(())
 }
 
-/// The unit files as they were before [`install`]; none where there was no file.
-pub struct Replaced(Vec<(String, Option<Vec<u8>>)>);
+/// Makes the units of a first version lasting, and has every boot start what is needed. A second call
+/// finds nothing to do.
+pub fn settle(system: &System) -> Result<()> {
+    let transient = installed_in(system, Place::UntilReboot)?;
+    for path in &transient {
+        if let (Some(content), Some(name)) = (system.read(path)?, path.strip_prefix(RUNTIME_UNITS))
+        {
+            let folder = match name.matches('/').count() {
+                1 => UNITS,
+                _ => DROP_INS,
+            };
+            system.write(format!("{folder}{name}"), &content, 0o644)?;
+        }
+    }
+    if !transient.is_empty() {
+        withdraw(system)?;
+    }
+    let systemd = Systemd::new(system);
+    let mut units = vec![layout::APP_SOCKET, layout::GATE];
+    units.extend(front_units());
+    let mut missing = Vec::new();
+    for unit in units {
+        if systemd.property(unit, "UnitFileState")? != "enabled" {
+            missing.push(unit);
+        }
+    }
+    match missing.is_empty() {
+        true => Ok(()),
+        // One call: each makes systemd read all units again.
+        false => systemd.enable(&missing),
+    }
+}
 
-impl Replaced {
-    /// Puts files that were replaced back: the current release restarts as it was started. New files
-    /// stay, they are needed by the next attempt.
-    pub fn restore(&self, system: &System) -> Result<()> {
-        let mut changed = false;
-        for (path, content) in &self.0 {
-            if let Some(content) = content {
-                system.write(path, content, 0o644)?;
-                changed = true;
-            }
-        }
-        if changed {
-            Systemd::new(system).reload_units()
-        } else {
-            Ok(())
-        }
+/// Takes units that are there until the next reboot out of systemd's sight.
+pub fn withdraw(system: &System) -> Result<()> {
+    let transient = installed_in(system, Place::UntilReboot)?;
+    for path in &transient {
+        remove(system, path)?;
+    }
+    match transient.is_empty() {
+        true => Ok(()),
+        false => Systemd::new(system).reload_units(),
+    }
+}
+
+/// Removes a unit file or drop-in, and the drop-in's folder with its last file.
+pub fn remove(system: &System, path: &str) -> Result<()> {
+    system.remove(path)?;
+    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    match folder.ends_with(".d") && system.names(folder)?.is_empty() {
+        true => system.remove(folder),
+        false => Ok(()),
     }
 }
 
 /// The units that hold the public port, in nginx mode.
-pub fn front_units() -> Vec<&'static str> {
+fn front_units() -> Vec<&'static str> {
     match FRONT_MODE {
         FrontMode::Nginx => vec![layout::FRONT_SOCKET, layout::FRONT],
         FrontMode::Direct | FrontMode::Stock => Vec::new(),
     }
 }
 
-/// Every file that [`install`] may have written, of any front mode.
+/// Every file that [`install`], [`settle`] or a run may have written, of any front mode.
 pub fn installed(system: &System) -> Result<Vec<String>> {
-    let ours = |name: &String| name.starts_with("flipless-");
-    let units = system.names(UNITS)?.into_iter().filter(ours);
-    let mut paths: Vec<String> = units.map(|name| format!("{UNITS}/{name}")).collect();
-    for unit in ["nginx.service", "web.service"] {
-        paths.push(format!("{DROP_INS}/{unit}.d/{}", layout::DROP_IN));
-    }
-    paths.retain(|path| system.exists(path) && !system.locate(path).is_dir());
+    let mut paths = installed_in(system, Place::Lasting)?;
+    paths.extend(installed_in(system, Place::UntilReboot)?);
     Ok(paths)
 }
 
-/// Checks what systemd makes of nginx.service: a drop-in that sorts after ours wins, and would let EB
-/// stop the real nginx.
-pub fn verify_stand_in(system: &System) -> Result<()> {
-    if FRONT_MODE != FrontMode::Nginx {
-        return Ok(());
+fn installed_in(system: &System, place: Place) -> Result<Vec<String>> {
+    let mut paths = Vec::new();
+    for name in system.names(place.units())? {
+        if name.starts_with("flipless-") && !name.ends_with(".d") {
+            paths.push(format!("{}/{name}", place.units()));
+        }
     }
-    let systemd = Systemd::new(system);
-    let nginx = |name: &str| systemd.property("nginx.service", name);
-    let expected = [
-        ("Type", nginx("Type")? == "notify"),
-        ("PIDFile", nginx("PIDFile")?.is_empty()),
-        (
-            "ExecStart",
-            nginx("ExecStart")?.contains(&format!("path={} ;", layout::AGENT)),
-        ),
-        ("ExecStop", nginx("ExecStop")?.is_empty()),
-        ("ExecStopPost", nginx("ExecStopPost")?.is_empty()),
-    ];
-    let wrong: Vec<&str> = expected
-        .iter()
-        .filter(|(_, fine)| !fine)
-        .map(|(key, _)| *key)
-        .collect();
-    if wrong.is_empty() {
-        return Ok(());
+    for name in system.names(place.drop_ins())? {
+        let folder = format!("{}/{name}", place.drop_ins());
+        if name.starts_with("flipless-") && name.ends_with(".d") {
+            let files = system.names(&folder)?;
+            paths.extend(files.into_iter().map(|file| format!("{folder}/{file}")));
+        }
     }
-    bail!(
-        "another drop-in of nginx.service overrides {} of the stand-in's: \
-         `systemctl cat nginx.service` shows which; set it on {} instead",
-        wrong.join(", "),
-        layout::FRONT
-    )
+    for unit in ["nginx.service", "web.service"] {
+        let path = format!("{}/{unit}.d/{}", place.drop_ins(), layout::DROP_IN);
+        if system.exists(&path) {
+            paths.push(path);
+        }
+    }
+    Ok(paths)
 }
 
 struct Unit {
@@ -122,22 +168,18 @@ struct Unit {
     content: Vec<u8>,
 }
 
-/// The bundle's unit files that are not on the disk as they should be. Drop-ins for EB's units go
-/// below /usr/lib, which EB does not rewrite.
-fn differing(system: &System, folder: &Path) -> Result<Vec<Unit>> {
+/// The bundle's unit files that are not on the disk as they should be.
+fn differing(system: &System, folder: &Path, place: Place) -> Result<Vec<Unit>> {
     let mut units = Vec::new();
     for name in system.names(folder)? {
         if name.ends_with(".d") {
             for file in system.names(folder.join(&name))? {
-                let target = format!("{DROP_INS}/{name}/{file}");
+                let target = format!("{}/{name}/{file}", place.drop_ins());
                 units.extend(unit(system, &folder.join(&name).join(&file), target)?);
             }
-        } else {
-            units.extend(unit(
-                system,
-                &folder.join(&name),
-                format!("{UNITS}/{name}"),
-            )?);
+        } else if name != layout::APP_TEMPLATE {
+            let target = format!("{}/{name}", place.units());
+            units.extend(unit(system, &folder.join(&name), target)?);
         }
     }
     Ok(units)

@@ -12,7 +12,7 @@ const NEEDED: [(&str, &str); 8] = [
     ("chromium", "chromium"),
     ("mmdebstrap", "mmdebstrap"),
     ("nginx", "nginx-light"),
-    ("python3", "python3"),
+    ("pip3", "python3-pip"),
     ("systemd-analyze", "systemd"),
     ("systemd-nspawn", "systemd-container"),
     ("unzip", "unzip"),

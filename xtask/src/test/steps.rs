@@ -4,11 +4,12 @@ use cargo_metadata::Target;
 
 use super::{Step, cargo, machine};
 use crate::project::Project;
+use crate::tools;
 
 /// Build real bundles, and take them apart.
 const BUNDLE: [&str; 2] = ["bundle", "stand_in"];
 /// Boots real instances.
-const INSTANCE: &str = "instance";
+const INSTANCE: [&str; 3] = ["instance", "scenarios", "recovery"];
 /// Ask programs that a machine may lack.
 const BY_PROGRAMS: &str = "check::tests::programs";
 const AGENT: [&str; 5] = [
@@ -19,6 +20,13 @@ const AGENT: [&str; 5] = [
     "agent",
 ];
 
+/// Checks CI's workflows: syntax, rights, pinned actions. pip's own folder, so that nothing of the
+/// machine's is changed; `--offline`, so that the result is the same everywhere.
+const ZIZMOR: &str = r#"
+    [ -x "$0/bin/zizmor" ] || pip3 install --quiet --no-deps --target "$0" zizmor==1.32.0
+    exec "$0/bin/zizmor" --quiet --offline --pedantic --strict-collection .github
+"#;
+
 /// All steps; `missing` are the Debian packages that this machine lacks.
 pub fn all(project: &Project, missing: &[&str]) -> Vec<Step> {
     let linux = cfg!(target_os = "linux");
@@ -26,6 +34,7 @@ pub fn all(project: &Project, missing: &[&str]) -> Vec<Step> {
     let lacking = (!missing.is_empty()).then(|| format!("not installed: {}", missing.join(" ")));
     let unprivileged = (!machine::is_root()).then(|| "needs root".to_owned());
     let mut steps = checks();
+    steps.push(workflows(project, missing));
     let lacking_analyze = missing
         .contains(&"systemd")
         .then(|| "not installed: systemd".to_owned());
@@ -56,7 +65,11 @@ pub fn all(project: &Project, missing: &[&str]) -> Vec<Step> {
                 "-p",
                 "rehearse",
                 "--test",
-                INSTANCE,
+                INSTANCE[0],
+                "--test",
+                INSTANCE[1],
+                "--test",
+                INSTANCE[2],
                 "--",
                 "--test-threads=1",
             ],
@@ -83,6 +96,18 @@ fn checks() -> Vec<Step> {
             &[&["clippy"], &AGENT[..], &deny[..]].concat(),
         ),
     ]
+}
+
+fn workflows(project: &Project, missing: &[&str]) -> Step {
+    let lacking = missing.contains(&"python3-pip");
+    let mut command = tools::command("sh");
+    let folder = project.target_folder().join("zizmor-1.32.0");
+    command.args(["-euc", ZIZMOR]).arg(folder);
+    Step {
+        name: "workflows",
+        command,
+        skip: lacking.then(|| "not installed: python3-pip".to_owned()),
+    }
 }
 
 fn tests(project: &Project, cannot: Option<String>) -> Vec<Step> {
@@ -128,5 +153,5 @@ fn tests(project: &Project, cannot: Option<String>) -> Vec<Step> {
 
 fn has_own_step(target: &Target) -> bool {
     let name = target.name.as_str();
-    name == INSTANCE || BUNDLE.contains(&name)
+    INSTANCE.contains(&name) || BUNDLE.contains(&name)
 }

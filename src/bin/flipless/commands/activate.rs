@@ -10,14 +10,9 @@ use crate::systemd::Systemd;
 /// only: a deployment that holds the lock must not keep clients waiting.
 pub fn activate(system: &System) -> Result<()> {
     let state = State::load(system)?;
-    let boot = system.commands().boot_id()?;
-    let staged = state
-        .staged
-        .filter(|staged| staged.boot == boot)
-        .map(|staged| staged.run);
     let run = state
         .current
-        .or(staged)
+        .or(state.staged.map(|staged| staged.run))
         .context("no release is current: deploy one")?;
     Systemd::new(system).start_later(&run.unit())
 }

@@ -1,35 +1,60 @@
 //! `commit`: after the flip, the staged release becomes the current one.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use flipless::layout;
 
-use super::{lock, say};
-use crate::state::State;
+use super::{change, say};
+use crate::state::{Run, State};
 use crate::system::System;
 use crate::systemd::Systemd;
-use crate::{front, release, run, units};
+use crate::{alarm, ends, front, leftover, release, run, trial, units};
 
 /// Makes the staged run current, also for the next boot; the old one drains while this returns.
 pub fn commit(system: &System) -> Result<()> {
-    let _lock = lock(system, "commit")?;
-    let mut state = State::load(system)?;
-    let Some(staged) = state.staged.clone() else {
-        return finish(system, &state);
-    };
+    change(system, "commit", |state| {
+        let Some(staged) = state.staged.clone() else {
+            return finish(system, state);
+        };
+        if let Some(why) = is_down(system, &staged.run)? {
+            return Err(give_up(system, state, why));
+        }
+        units::settle(system)?;
+        state.trial = trial::begin(system)?;
+        run::hand_over(system, state, staged.run.clone())?;
+        Systemd::new(system).stop(layout::DEADMAN_TIMER)?;
+        alarm::clear(system)?;
+        release::prune_or_say(system, state);
+        say(&format!("committed {}", staged.run.run));
+        settle_front(system)
+    })
+}
+
+/// Why a staged run is no longer fit to be current: it is not running, or has crashed since.
+fn is_down(system: &System, run: &Run) -> Result<Option<anyhow::Error>> {
     let systemd = Systemd::new(system);
-    if !systemd.is_active(&staged.run.unit())? {
-        let lines = systemd.last_lines(&staged.run.unit(), 20);
-        bail!(
-            "{} is not running any more; its last lines:\n{lines}",
-            staged.run.run
-        );
+    let crashes = ends::of(system, &run.run)?.len();
+    if systemd.is_active(&run.unit())? && crashes == 0 {
+        return Ok(None);
     }
-    let run = staged.run.run.clone();
-    run::hand_over(system, &mut state, staged.run)?;
-    systemd.stop(layout::DEADMAN_TIMER)?;
-    release::prune_or_say(system, &state);
-    say(&format!("committed {run}"));
-    settle_front(system)
+    let lines = systemd.last_lines(&run.unit(), 20);
+    let what = match crashes {
+        0 => format!("{} is not running any more", run.run),
+        _ => format!("{} has ended since it was staged, {crashes} times", run.run),
+    };
+    Ok(Some(anyhow!("{what}; its last lines:\n{lines}")))
+}
+
+/// It must not go on restarting beside the version that serves; where it is all there is, it may.
+fn give_up(system: &System, state: &mut State, why: anyhow::Error) -> anyhow::Error {
+    if state.current.is_none() {
+        return why;
+    }
+    let given_up = leftover::settle(system, state)
+        .and_then(|_| Systemd::new(system).stop(layout::DEADMAN_TIMER));
+    match given_up {
+        Ok(()) => why,
+        Err(error) => why.context(format!("it could not be stopped: {error:#}")),
+    }
 }
 
 /// The stand-in is ours, and the real nginx has the configuration on disk.
@@ -42,13 +67,17 @@ fn settle_front(system: &System) -> Result<()> {
     Ok(())
 }
 
-/// Nothing is staged: a second `commit` does what an interrupted first one left; one without a
-/// `stage` is an error.
+/// Nothing is staged: the flip of a first version has committed it, or an interrupted `commit` did,
+/// and what it left is done now; one without a `stage` is an error.
 fn finish(system: &System, state: &State) -> Result<()> {
     let Some(current) = &state.current else {
         bail!("nothing is staged: the predeploy hook did not run `flipless stage`");
     };
-    say(&format!("nothing is staged; {} is current", current.run));
+    say(&format!("{} is current", current.run));
     run::stop_strays(system, state)?;
+    units::settle(system)?;
+    Systemd::new(system).stop(layout::DEADMAN_TIMER)?;
+    alarm::clear(system)?;
+    release::prune_or_say(system, state);
     settle_front(system)
 }

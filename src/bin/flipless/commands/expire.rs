@@ -3,34 +3,30 @@
 use anyhow::Result;
 use flipless::layout;
 
-use super::{lock, say};
-use crate::run;
-use crate::state::State;
+use super::{change, say};
+use crate::leftover::{self, Outcome};
 use crate::system::System;
 use crate::systemd::Systemd;
 
 /// Gives up the staged run when its time is over, or when it was staged before a reboot. The timer may
 /// be late (a daemon-reload starts its count anew), so that the deadline in the state decides.
 pub fn expire(system: &System) -> Result<()> {
-    let _lock = lock(system, "expire")?;
-    let mut state = State::load(system)?;
-    let Some(staged) = state.staged.take() else {
-        return Ok(());
-    };
-    let commands = system.commands();
-    if staged.boot == commands.boot_id()? && commands.uptime() < staged.deadline {
-        return Systemd::new(system).restart(layout::DEADMAN_TIMER);
-    }
-    if state.current.is_none() && Systemd::new(system).is_active(&staged.run.unit())? {
-        // The first deployment: what serves is all there is.
-        say(&format!(
-            "{} is the only version, and stays",
-            staged.run.run
-        ));
-        return run::hand_over(system, &mut state, staged.run);
-    }
-    run::discard(system, &staged.run)?;
-    state.save(system)?;
-    say(&format!("gave up {}: nobody committed it", staged.run.run));
-    Ok(())
+    change(system, "expire", |state| {
+        let Some(staged) = &state.staged else {
+            return Ok(());
+        };
+        let commands = system.commands();
+        if staged.boot == commands.boot_id()? && commands.uptime() < staged.deadline {
+            return Systemd::new(system).restart(layout::DEADMAN_TIMER);
+        }
+        match leftover::settle(system, state)? {
+            Outcome::Nothing => {}
+            Outcome::Kept(run) => say(&format!("{} is the only version, and stays", run.run)),
+            Outcome::GivenUp(run) => {
+                leftover::withdraw(system, state)?;
+                say(&format!("gave up {}: nobody committed it", run.run));
+            }
+        }
+        Ok(())
+    })
 }

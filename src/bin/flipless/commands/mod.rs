@@ -3,13 +3,16 @@
 mod activate;
 mod commit;
 mod expire;
+mod recover;
 mod restart;
 mod rollback;
+mod run_ended;
 mod stage;
 pub mod stand_in;
 mod status;
 mod uninstall;
 mod web_started;
+mod web_starting;
 
 use std::time::Duration;
 
@@ -18,6 +21,7 @@ use flipless::constants::LOCK_SECONDS;
 
 use crate::cli::Command;
 use crate::lock::{self, Lock};
+use crate::state::{Failure, State};
 use crate::system::System;
 use crate::{front, write_out};
 
@@ -32,6 +36,9 @@ pub fn execute(command: &Command, system: &System) -> Result<()> {
         Command::Uninstall => uninstall::uninstall(system),
         Command::Activate => activate::activate(system),
         Command::Expire => expire::expire(system),
+        Command::Recover => recover::recover(system),
+        Command::RunEnded { run } => run_ended::run_ended(system, run, &run_ended::how()),
+        Command::WebStarting => web_starting::web_starting(system),
         Command::WebStarted => web_started::web_started(system),
         Command::FrontStarting => front::starting(system),
         Command::FrontStarted { pid } => front::started(system, *pid),
@@ -48,9 +55,29 @@ fn say(line: &str) {
     eprintln!("flipless: {line}");
 }
 
-/// The agent's lock, for a command that changes the state.
+/// The agent's lock, for a command that changes the instance.
 fn lock(system: &System, command: &str) -> Result<Lock> {
     lock::take(system, "lock", command, Duration::from_secs(LOCK_SECONDS))
+}
+
+/// Carries out a change under the lock, with the state as it is; what fails is kept for `status`.
+fn change(
+    system: &System,
+    command: &str,
+    act: impl FnOnce(&mut State) -> Result<()>,
+) -> Result<()> {
+    let _lock = lock(system, command)?;
+    let mut state = State::load_or_rebuild(system)?;
+    act(&mut state).inspect_err(|error| note_failure(system, command, error))
+}
+
+/// The failure itself is what the caller hears of: that it can't be noted, on a full disk, adds nothing.
+fn note_failure(system: &System, command: &str, error: &anyhow::Error) {
+    let Ok(mut state) = State::load_or_rebuild(system) else {
+        return;
+    };
+    state.failure = Some(Failure::of(system, command, &format!("{error:#}")));
+    let _ = state.save(system);
 }
 
 #[cfg(test)]

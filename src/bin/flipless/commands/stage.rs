@@ -7,44 +7,41 @@ use anyhow::{Context, Result, bail};
 use flipless::constants::{DEAD_MAN_SECONDS, FRONT_MODE, FrontMode};
 use flipless::layout;
 
-use super::{lock, say};
+use super::{change, say};
+use crate::leftover::{self, Outcome};
+use crate::replaced::Replaced;
 use crate::state::{Staged, State, built_front};
 use crate::system::System;
 use crate::systemd::Systemd;
-use crate::{environment, front, paths, release, run, units};
+use crate::units::{self, Place};
+use crate::{alarm, environment, front, paths, release, run};
 
 /// Starts the bundle unpacked in `bundle`. Until it is ready nothing that serves is touched; a failure
 /// leaves the instance as it was.
 pub fn stage(system: &System, bundle: &Path) -> Result<()> {
-    let _lock = lock(system, "stage")?;
-    let mut state = State::load(system)?;
-    check_mode(&state)?;
-    give_up_leftover(system, &mut state)?;
-    run::stop_strays(system, &state)?;
-    front::test_staged(system, bundle)?;
-    let environment = environment::to_file(&environment::gather(system)?)?;
-    let identity = release::install(system, bundle, &environment)?;
-    install_agent(system)?;
-    let replaced = units::install(system, bundle)?;
-    let begin = |state: &mut State| -> Result<(String, bool)> {
-        units::verify_stand_in(system)?;
-        prepare_health_log(system)?;
-        let adopts = !open_listener(system, state)?;
-        Ok((start(system, state, &identity, adopts)?, adopts))
-    };
-    let (run, adopts) = begin(&mut state).map_err(|error| match replaced.restore(system) {
-        Ok(()) => error,
-        Err(why) => error.context(format!("the old units could not be put back: {why:#}")),
-    })?;
-    match adopts {
-        true => say(&format!(
-            "staged {run}: it starts in the flip, which frees its port"
-        )),
-        false => say(&format!(
-            "staged {run}: it serves beside the current version"
-        )),
-    }
-    Ok(())
+    change(system, "stage", |state| {
+        check_mode(state)?;
+        settle_leftover(system, state)?;
+        run::stop_strays(system, state)?;
+        front::test_staged(system, bundle)?;
+        let environment = environment::to_file(&environment::gather(system)?)?;
+        let identity = release::install(system, bundle, &environment)?;
+        let mut replaced = Replaced::default();
+        let begun = begin(system, bundle, state, &identity, &mut replaced);
+        let adopts = begun.map_err(|error| undo(system, state, &replaced, error))?;
+        // The flip starts the stand-in, which is to be well.
+        alarm::clear(system)?;
+        let run = state.staged.as_ref().map_or("", |staged| &staged.run.run);
+        match adopts {
+            true => say(&format!(
+                "staged {run}: it starts in the flip, which frees its port"
+            )),
+            false => say(&format!(
+                "staged {run}: it serves beside the current version"
+            )),
+        }
+        Ok(())
+    })
 }
 
 /// A front mode can't change under a listener that serves.
@@ -61,26 +58,66 @@ fn check_mode(state: &State) -> Result<()> {
     )
 }
 
-/// What an interrupted deployment staged is given up before anything new begins.
-fn give_up_leftover(system: &System, state: &mut State) -> Result<()> {
-    let Some(leftover) = state.staged.take() else {
-        return Ok(());
+/// What an interrupted deployment staged is settled before anything new begins.
+fn settle_leftover(system: &System, state: &mut State) -> Result<()> {
+    match leftover::settle(system, state)? {
+        Outcome::Nothing => {}
+        Outcome::Kept(run) => say(&format!(
+            "{} was never committed, but is the only version: it is current now",
+            run.run
+        )),
+        Outcome::GivenUp(run) => say(&format!(
+            "gave up {}, staged by a deployment that did not end",
+            run.run
+        )),
+    }
+    Ok(())
+}
+
+/// Everything that is undone if it fails. Says whether the listener has to wait for the flip.
+fn begin(
+    system: &System,
+    bundle: &Path,
+    state: &mut State,
+    identity: &str,
+    replaced: &mut Replaced,
+) -> Result<bool> {
+    install_agent(system, replaced)?;
+    let place = match state.current {
+        Some(_) => Place::Lasting,
+        None => Place::UntilReboot,
     };
-    say(&format!(
-        "giving up {}, staged by a deployment that did not end",
-        leftover.run.run
-    ));
-    run::discard(system, &leftover.run)?;
-    state.save(system)
+    units::install(system, bundle, place, replaced)?;
+    units::verify_stand_in(system)?;
+    prepare_health_log(system)?;
+    let adopts = !open_listener(system, state)?;
+    start(system, state, identity, adopts)?;
+    Ok(adopts)
+}
+
+/// Puts units and agent back: the version that serves restarts as it was started.
+fn undo(
+    system: &System,
+    state: &State,
+    replaced: &Replaced,
+    error: anyhow::Error,
+) -> anyhow::Error {
+    match leftover::withdraw(system, state).and_then(|()| replaced.restore(system)) {
+        Ok(()) => error,
+        Err(why) => error.context(format!("the old units could not be put back: {why:#}")),
+    }
 }
 
 /// The agent that units run; a rename, so that running ones keep theirs.
-fn install_agent(system: &System) -> Result<()> {
-    let own = std::fs::read("/proc/self/exe").context("cannot read the agent's own executable")?;
+fn install_agent(system: &System, replaced: &mut Replaced) -> Result<()> {
+    let own = system
+        .commands()
+        .executable()
+        .context("cannot read the agent's own executable")?;
     if system.read(layout::AGENT)?.as_ref() == Some(&own) {
         return Ok(());
     }
-    system.write(layout::AGENT, &own, 0o755)
+    replaced.write(system, layout::AGENT, &own, 0o755)
 }
 
 /// In direct mode the server, as `webapp`, writes EB's enhanced health log.
@@ -90,11 +127,13 @@ fn prepare_health_log(system: &System) -> Result<()> {
     }
     system.make_folder(paths::HEALTH_LOG)?;
     let folder = system.locate(paths::HEALTH_LOG);
-    let owned = system
-        .commands()
-        .run("chown", &["webapp", &folder.to_string_lossy()])?;
+    let owned = system.run("chown", &["webapp", &folder.to_string_lossy()])?;
     if !owned.status.success() {
-        bail!("{}", String::from_utf8_lossy(&owned.stderr).trim());
+        bail!(
+            "cannot give {} to the server's user: {}",
+            paths::HEALTH_LOG,
+            String::from_utf8_lossy(&owned.stderr).trim()
+        );
     }
     Ok(std::fs::set_permissions(
         folder,
@@ -105,18 +144,21 @@ fn prepare_health_log(system: &System) -> Result<()> {
 /// Opens the listener. `false`: on an instance new to flipless, the version before it holds the port.
 fn open_listener(system: &System, state: &State) -> Result<bool> {
     let systemd = Systemd::new(system);
-    match systemd.start(layout::APP_SOCKET) {
-        Ok(()) => Ok(true),
-        Err(_) if state.current.is_none() => {
-            systemd.forget_failure(layout::APP_SOCKET)?;
-            Ok(false)
-        }
-        Err(error) => Err(error.context("the server's port is taken")),
+    let Err(error) = systemd.start(layout::APP_SOCKET) else {
+        return Ok(true);
+    };
+    // What systemd calls it when bind(2) fails (socket_open_fds in its socket.c).
+    let taken = systemd.property(layout::APP_SOCKET, "Result")? == "resources";
+    if taken && state.current.is_none() {
+        systemd.forget_failure(layout::APP_SOCKET)?;
+        return Ok(false);
     }
+    let lines = systemd.last_lines(layout::APP_SOCKET, 5);
+    Err(error.context(format!("the server's listener can't be opened: {lines}")))
 }
 
 /// Notes the run before it starts, so that whoever comes after an interruption finds it.
-fn start(system: &System, state: &mut State, release: &str, adopts: bool) -> Result<String> {
+fn start(system: &System, state: &mut State, release: &str, adopts: bool) -> Result<()> {
     let commands = system.commands();
     let systemd = Systemd::new(system);
     let run = state.new_run(release, commands.unix_time());
@@ -132,13 +174,15 @@ fn start(system: &System, state: &mut State, release: &str, adopts: bool) -> Res
     state.save(system)?;
     systemd.restart(layout::DEADMAN_TIMER)?;
     if adopts {
-        return Ok(run.run);
+        return Ok(());
     }
-    let started = run::start(system, &run);
-    if started.is_err() {
-        state.staged = None;
-        state.save(system)?;
-        systemd.stop(layout::DEADMAN_TIMER)?;
+    run::start(system, &run).inspect_err(|_| forget_staged(system, state))
+}
+
+/// The start's own failure is what is told; whatever fails here, the dead man does again.
+fn forget_staged(system: &System, state: &mut State) {
+    state.staged = None;
+    if state.save(system).is_ok() {
+        let _ = Systemd::new(system).stop(layout::DEADMAN_TIMER);
     }
-    started.map(|()| run.run)
 }

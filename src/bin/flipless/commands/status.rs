@@ -7,10 +7,10 @@ use flipless::constants::{APP_NAME, FRONT_MODE, FrontMode};
 use flipless::layout;
 use serde::Serialize;
 
-use crate::release;
 use crate::state::{Run, State};
 use crate::system::System;
 use crate::systemd::Systemd;
+use crate::{alarm, ends, release};
 
 /// What `status --json` prints.
 #[derive(Serialize)]
@@ -21,6 +21,27 @@ struct Status {
     releases: Vec<String>,
     front: FrontStatus,
     sockets: Vec<SocketStatus>,
+    handover: Option<HandoverStatus>,
+    failure: Option<FailureStatus>,
+    /// Why EB is shown a failing process; `null` when all is well.
+    alarm: Option<String>,
+}
+
+/// The last time that one run took over from another.
+#[derive(Serialize)]
+struct HandoverStatus {
+    from: String,
+    to: String,
+    age_seconds: u64,
+    /// What the old run said of its drain; `null` while it drains, or if it says nothing.
+    drained: Option<String>,
+}
+
+#[derive(Serialize)]
+struct FailureStatus {
+    during: String,
+    reason: String,
+    age_seconds: u64,
 }
 
 #[derive(Serialize)]
@@ -32,6 +53,8 @@ struct RunStatus {
     state: String,
     /// Seconds since it was first started.
     age_seconds: u64,
+    /// How often it has crashed since the boot, as far as is kept.
+    crashes: usize,
 }
 
 #[derive(Serialize)]
@@ -58,11 +81,16 @@ pub fn status(system: &System, json: bool) -> Result<String> {
 }
 
 fn gather(system: &System) -> Result<Status> {
-    let state = State::load(system)?;
+    let mut state = State::load(system)?;
+    // One of a boot before this never serves; the next command that changes something forgets it.
+    let boot = system.commands().boot_id()?;
+    state.staged = state
+        .staged
+        .filter(|staged| staged.boot == boot || state.current.is_none());
     let systemd = Systemd::new(system);
     let now = system.commands().unix_time();
     let run = |run: Option<&Run>| -> Result<Option<RunStatus>> {
-        run.map(|run| run_status(&systemd, run, now)).transpose()
+        run.map(|run| run_status(system, run, now)).transpose()
     };
     let front_unit = match FRONT_MODE {
         FrontMode::Nginx => layout::FRONT,
@@ -78,6 +106,13 @@ fn gather(system: &System) -> Result<Status> {
         previous: run(state.previous.as_ref())?,
         staged: run(state.staged.as_ref().map(|staged| &staged.run))?,
         releases: release::installed(system)?,
+        handover: handover(system, &state, now)?,
+        failure: state.failure.as_ref().map(|failure| FailureStatus {
+            during: failure.during.clone(),
+            reason: failure.reason.clone(),
+            age_seconds: now.saturating_sub(failure.at),
+        }),
+        alarm: alarm::reason(system)?,
         front: FrontStatus {
             mode: state.front,
             unit: front_unit,
@@ -87,8 +122,33 @@ fn gather(system: &System) -> Result<Status> {
     })
 }
 
-fn run_status(systemd: &Systemd, run: &Run, now: u64) -> Result<RunStatus> {
+/// What is kept of a handover, and of the old run's end.
+fn handover(system: &System, state: &State, now: u64) -> Result<Option<HandoverStatus>> {
+    let Some(handover) = &state.handover else {
+        return Ok(None);
+    };
+    let said = match ends::of(system, &handover.from)?.pop() {
+        Some(end) if !end.said.is_empty() => Some(end.said),
+        Some(_) => Some("ended".to_owned()),
+        None => {
+            let unit = layout::app_unit(&handover.from);
+            let lives = Systemd::new(system).state(&unit)? == "deactivating";
+            (!lives).then(|| "ended".to_owned())
+        }
+    };
+    Ok(Some(HandoverStatus {
+        from: handover.from.clone(),
+        to: handover.to.clone(),
+        age_seconds: now.saturating_sub(handover.at),
+        drained: said,
+    }))
+}
+
+fn run_status(system: &System, run: &Run, now: u64) -> Result<RunStatus> {
+    let systemd = Systemd::new(system);
+    let ends = ends::of(system, &run.run)?;
     Ok(RunStatus {
+        crashes: ends.iter().filter(|end| end.is_crash()).count(),
         run: run.run.clone(),
         release: run.release.clone(),
         unit: run.unit(),
@@ -108,39 +168,68 @@ fn socket_status(systemd: &Systemd, unit: &'static str) -> Result<SocketStatus> 
 
 fn describe(status: &Status) -> String {
     let mut text = format!("{APP_NAME}\n");
+    let mut line = |label: &str, rest: String| {
+        let _ = writeln!(text, "{label:>10}  {rest}");
+    };
     let runs = [
         ("current", &status.current),
         ("previous", &status.previous),
         ("staged", &status.staged),
     ];
     for (label, run) in runs {
-        let _ = match run {
-            None => writeln!(text, "{label:>10}  none"),
-            Some(run) => {
-                let age = age(run.age_seconds);
-                writeln!(
-                    text,
-                    "{label:>10}  {}  {}, started {age} ago",
-                    run.run, run.state
-                )
-            }
-        };
+        line(label, run.as_ref().map_or("none".into(), describe_run));
     }
     let front = &status.front;
     let active = if front.active { "active" } else { "not active" };
-    let _ = writeln!(
-        text,
-        "{:>10}  {}: {} is {active}",
-        "front", front.mode, front.unit
+    line(
+        "front",
+        format!("{}: {} is {active}", front.mode, front.unit),
     );
     for socket in &status.sockets {
-        let _ = writeln!(
-            text,
-            "{:>10}  {}  {}, {}",
-            "socket", socket.listen, socket.unit, socket.state
+        let rest = format!("{}  {}, {}", socket.listen, socket.unit, socket.state);
+        line("socket", rest);
+    }
+    if let Some(handover) = &status.handover {
+        line("handover", describe_handover(handover));
+    }
+    if let Some(failure) = &status.failure {
+        let (age, during) = (age(failure.age_seconds), &failure.during);
+        line(
+            "failure",
+            format!("{age} ago, {during}: {}", failure.reason),
+        );
+    }
+    if status.alarm.is_some() {
+        line(
+            "alarm",
+            "web.service reports failure to EB, until the next deployment, rollback or restart"
+                .into(),
         );
     }
     text
+}
+
+fn describe_run(run: &RunStatus) -> String {
+    let mut text = format!(
+        "{}  {}, started {} ago",
+        run.run,
+        run.state,
+        age(run.age_seconds)
+    );
+    if run.crashes > 0 {
+        let _ = write!(text, ", crashed {} times since the boot", run.crashes);
+    }
+    text
+}
+
+fn describe_handover(handover: &HandoverStatus) -> String {
+    let drained = handover.drained.as_deref().unwrap_or("not drained yet");
+    format!(
+        "{} ago, from {} to {}: {drained}",
+        age(handover.age_seconds),
+        handover.from,
+        handover.to
+    )
 }
 
 /// The two largest units, as a person says it.

@@ -9,6 +9,10 @@ use crate::paths::{DROP_INS, PROXY_STAGING, UNITS};
 use crate::state::State;
 use crate::testing::{BUNDLE, Instance};
 
+mod crash_points;
+mod first;
+mod trial;
+
 fn state(instance: &Instance) -> State {
     State::load(&instance.system).unwrap()
 }
@@ -164,11 +168,9 @@ fn a_bad_proxy_configuration_fails_before_anything_is_touched() {
     assert_eq!(instance.take_calls(), Vec::<String>::new());
     let mut after = instance.files();
     after.retain(|path, _| !path.contains("/var/proxy/staging"));
-    assert!(
-        after
-            .iter()
-            .all(|(path, content)| path.ends_with("/lock") || before.get(path) == Some(content))
-    );
+    assert!(after.iter().all(|(path, content)| path.ends_with("/lock")
+        || path.ends_with("/state.json")
+        || before.get(path) == Some(content)));
 }
 
 #[test]
@@ -177,7 +179,7 @@ fn what_an_interrupted_deployment_staged_is_given_up_by_the_next() {
     stage_version(&instance, "v2").unwrap();
     let leftover = staged_unit(&instance);
     stage_version(&instance, "v3").unwrap();
-    assert_eq!(instance.unit(&leftover), "inactive");
+    assert_eq!(instance.unit(&leftover), "deactivating", "it drains");
     assert_ne!(staged_unit(&instance), leftover);
 }
 
@@ -264,14 +266,14 @@ fn the_dead_man_gives_up_only_after_the_deadline_or_a_reboot() {
 
     instance.model.borrow_mut().uptime = DEAD_MAN_SECONDS;
     expire::expire(&instance.system).unwrap();
-    assert_eq!(instance.unit(&staged), "inactive");
+    assert_eq!(instance.unit(&staged), "deactivating", "it drains");
     assert_eq!(state(&instance).staged, None);
 
     stage_version(&instance, "v3").unwrap();
     let staged = staged_unit(&instance);
     instance.model.borrow_mut().boot = "two".into();
     expire::expire(&instance.system).unwrap();
-    assert_eq!(instance.unit(&staged), "inactive");
+    assert_eq!(instance.unit(&staged), "deactivating", "it drains");
 }
 
 #[test]
@@ -317,7 +319,9 @@ fn nothing_restarts_while_a_deployment_is_under_way() {
     let before = state(&instance);
     assert!(restart::restart(&instance.system).is_err());
     assert!(rollback::rollback(&instance.system).is_err());
-    assert_eq!(state(&instance), before);
+    let mut after = state(&instance);
+    assert_eq!(after.failure.take().unwrap().during, "rollback");
+    assert_eq!(after, before);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use anyhow::Result;
 use flipless::layout;
 
 use super::{lock, say};
-use crate::paths::DROP_INS;
+use crate::paths::{DROP_INS, RUNTIME_UNITS};
 use crate::state::State;
 use crate::system::System;
 use crate::systemd::Systemd;
@@ -23,43 +23,58 @@ pub fn uninstall(system: &System) -> Result<()> {
         // In this order: with the drop-in gone, a stop of nginx.service would kill the real nginx.
         systemd.stop("nginx.service")?;
     }
-    for unit in ["nginx.service", "web.service"] {
-        let folder = format!("{DROP_INS}/{unit}.d");
-        system.remove(format!("{folder}/{}", layout::DROP_IN))?;
-        if system.names(&folder)?.is_empty() {
-            system.remove(&folder)?;
-        }
-    }
+    remove_drop_ins(system)?;
     systemd.reload_units()?;
     stop_units(system, &systemd)?;
+    remove_units(system, &systemd)?;
     if had_front {
-        front::remove_keepalive(system)?;
+        front::restore_configuration(system)?;
         systemd.start("nginx.service")?;
         say("EB's nginx serves on the public port again");
     }
-    for folder in [layout::ROOT, "/var/lib/flipless"] {
+    // The state last: it says what a second run has to do.
+    for folder in [layout::ROOT, layout::RUNTIME, "/var/lib/flipless"] {
         system.remove(folder)?;
     }
     say("uninstalled: deploy a bundle without flipless now");
     Ok(())
 }
 
-/// Listeners first, so that nothing is started again; then what they started.
+fn remove_drop_ins(system: &System) -> Result<()> {
+    for place in [DROP_INS, RUNTIME_UNITS] {
+        for unit in ["nginx.service", "web.service"] {
+            let path = format!("{place}/{unit}.d/{}", layout::DROP_IN);
+            units::remove(system, &path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Listeners first, so that nothing is started again; then what they started. The front has its own
+/// way: to stop its listener is to stop it, and to wait for its own limit.
 fn stop_units(system: &System, systemd: &Systemd) -> Result<()> {
     let mut living = systemd.living_units("flipless-*")?;
     living.sort_by_key(|unit| !unit.ends_with(".socket"));
-    for unit in &living {
-        match unit == layout::FRONT {
-            true => front::end(system)?,
-            false => systemd.stop(unit)?,
-        }
+    if living.iter().any(|unit| unit == layout::FRONT) {
+        front::end(system)?;
     }
+    for unit in living {
+        // What `end` has stopped is stopped again at once; a front's listener may live without it.
+        systemd.stop(&unit)?;
+    }
+    Ok(())
+}
+
+fn remove_units(system: &System, systemd: &Systemd) -> Result<()> {
     for path in units::installed(system)? {
         let name = path.rsplit('/').next().unwrap_or_default();
         if name.ends_with(".socket") || name.ends_with(".service") && !name.contains('@') {
             systemd.disable(name)?;
         }
-        system.remove(&path)?;
+        if name.ends_with(".service") {
+            systemd.forget_failure(name)?;
+        }
+        units::remove(system, &path)?;
     }
     systemd.reload_units()
 }

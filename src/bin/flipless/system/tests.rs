@@ -69,3 +69,33 @@ fn removing_what_is_not_there_is_fine() {
     let root = tempfile::tempdir().unwrap();
     system(root.path()).remove("/no/such").unwrap();
 }
+
+#[test]
+fn a_copy_over_a_link_to_a_folder_does_not_reach_what_it_leads_to() {
+    let root = tempfile::tempdir().unwrap();
+    let system = system(root.path());
+    system.write("/real/own", b"own", 0o644).unwrap();
+    system.write("/real/both", b"old", 0o644).unwrap();
+    system.write("/new/folder/both", b"new", 0o644).unwrap();
+    system.make_folder("/target").unwrap();
+    system
+        .link(&system.locate("/real"), "/target/folder")
+        .unwrap();
+    system.copy_tree("/new", "/target").unwrap();
+    assert_eq!(system.read("/real/both").unwrap().unwrap(), b"old");
+    assert_eq!(system.read("/target/folder/both").unwrap().unwrap(), b"new");
+    assert_eq!(system.read("/target/folder/own").unwrap().unwrap(), b"own");
+}
+
+#[test]
+fn who_reads_a_file_while_it_is_replaced_sees_the_old_one_whole() {
+    use std::io::Read;
+    let root = tempfile::tempdir().unwrap();
+    let system = system(root.path());
+    system.write("/a/file", b"the old one", 0o644).unwrap();
+    let mut reader = fs::File::open(system.locate("/a/file")).unwrap();
+    system.write("/a/file", b"new", 0o644).unwrap();
+    let mut seen = String::new();
+    reader.read_to_string(&mut seen).unwrap();
+    assert_eq!(seen, "the old one");
+}

@@ -1,0 +1,151 @@
+use super::*;
+
+fn failure(kind: Kind, outcome: Outcome) -> Vec<Record> {
+    let ok = Record {
+        at: Duration::ZERO,
+        kind: Kind::New,
+        latency: Duration::ZERO,
+        outcome: Outcome::Ok,
+        run: None,
+    };
+    let mut records = vec![ok.clone(); 200];
+    records.push(Record {
+        kind,
+        outcome,
+        ..ok
+    });
+    records
+}
+
+fn passes(tolerance: Tolerance, records: &[Record], nginx: &str) -> bool {
+    let circumstances = Circumstances {
+        nginx: nginx.into(),
+        ..Circumstances::default()
+    };
+    went_well(tolerance, records, &circumstances)
+}
+
+fn went_well(tolerance: Tolerance, records: &[Record], circumstances: &Circumstances) -> bool {
+    of(tolerance, records, circumstances)
+        .iter()
+        .all(|check| check.ok)
+}
+
+#[test]
+fn any_failure_counts_where_nothing_is_tolerated() {
+    assert!(!passes(
+        Tolerance::Nothing,
+        &failure(Kind::KeepAlive, Outcome::Closed),
+        "1.22.1"
+    ));
+    assert!(passes(
+        Tolerance::Nothing,
+        &failure(Kind::New, Outcome::Ok),
+        "1.22.1"
+    ));
+    assert!(
+        !passes(Tolerance::Nothing, &[], "1.22.1"),
+        "no load proves nothing"
+    );
+}
+
+#[test]
+fn only_an_old_nginx_may_close_only_idle_connections() {
+    let tolerance = Tolerance::IdleKeepAlives;
+    assert!(passes(
+        tolerance,
+        &failure(Kind::KeepAlive, Outcome::Closed),
+        "1.22.1"
+    ));
+    assert!(!passes(
+        tolerance,
+        &failure(Kind::KeepAlive, Outcome::Closed),
+        "1.27.4"
+    ));
+    assert!(!passes(
+        tolerance,
+        &failure(Kind::New, Outcome::Closed),
+        "1.22.1"
+    ));
+    assert!(!passes(
+        tolerance,
+        &failure(Kind::KeepAlive, Outcome::Timeout),
+        "1.22.1"
+    ));
+}
+
+#[test]
+fn a_kill_excuses_only_what_was_in_flight() {
+    let at = Duration::from_millis;
+    let killed = Window {
+        start: at(1000),
+        end: at(1010),
+    };
+    let lost = |start, latency| Record {
+        at: at(start),
+        kind: Kind::New,
+        latency: at(latency),
+        outcome: Outcome::Status(502),
+        run: None,
+    };
+    assert!(was_in_flight(&lost(995, 10), killed));
+    assert!(was_in_flight(&lost(1005, 3), killed));
+    assert!(
+        !was_in_flight(&lost(1011, 3), killed),
+        "the listener was held"
+    );
+    assert!(
+        !was_in_flight(&lost(900, 50), killed),
+        "nothing was killed yet"
+    );
+}
+
+#[test]
+fn where_nginx_sends_again_a_kill_excuses_only_what_can_not_be_sent_again() {
+    let killed = Window {
+        start: Duration::ZERO,
+        end: Duration::from_millis(10),
+    };
+    let passes = |kind, retries| {
+        let circumstances = Circumstances {
+            killed: Some(killed),
+            retries,
+            ..Circumstances::default()
+        };
+        let records = failure(kind, Outcome::Status(502));
+        went_well(Tolerance::InFlight, &records, &circumstances)
+    };
+    for kind in [Kind::New, Kind::KeepAlive, Kind::Slow] {
+        assert!(!passes(kind, true) && passes(kind, false), "{kind:?}");
+    }
+    for kind in [Kind::Upload, Kind::Events, Kind::WebSocket] {
+        assert!(passes(kind, true), "{kind:?}");
+    }
+}
+
+#[test]
+fn only_a_server_that_holds_the_connections_takes_idle_ones_with_it() {
+    let passes = |direct, outcome, killed_at| {
+        let killed = Window {
+            start: Duration::from_millis(killed_at),
+            end: Duration::from_millis(killed_at + 10),
+        };
+        let mut records = failure(Kind::KeepAlive, outcome);
+        for record in &mut records {
+            record.at = Duration::from_millis(500);
+        }
+        let circumstances = Circumstances {
+            killed: Some(killed),
+            direct,
+            ..Circumstances::default()
+        };
+        went_well(Tolerance::InFlight, &records, &circumstances)
+    };
+    assert!(passes(true, Outcome::Closed, 400));
+    assert!(
+        !passes(true, Outcome::Closed, 600),
+        "nothing was killed yet"
+    );
+    assert!(!passes(true, Outcome::Status(502), 400));
+    assert!(!passes(false, Outcome::Closed, 400), "nginx held it");
+}

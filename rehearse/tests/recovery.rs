@@ -1,0 +1,354 @@
+//! The agent on bad days, on a real instance under load: killed at chosen system calls, a deployment
+//! that dies, a release that crashes, a full disk, fifty deployments. Needs root on Linux.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod booted;
+mod rig;
+
+use std::time::Duration;
+
+use rehearse::image::Suite;
+use rehearse::machine::wait_for;
+use rig::{Rig, assert_nothing_lost, lost};
+
+/// Longer than the dead man of the project's bundle, `rig::DEAD_MAN_SECONDS`, after a daemon-reload.
+const EXPIRY: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(40);
+/// More effects of one kind than a command has.
+const MOST: usize = 80;
+
+/// The agent's hooks, with the system calls whose N-th the kernel answers with SIGKILL or SIGTERM: what replaces
+/// a file, and what begins a child. Each deployment finds what the one before left.
+#[test]
+fn an_agent_that_is_killed_at_any_of_its_steps_costs_nobody_a_request() {
+    if booted::unavailable() {
+        return;
+    }
+    let mut rig = Rig::launch(Suite::Bookworm);
+    let load = rig.load();
+    let mut killed = Vec::new();
+    for (stage, hook, command) in [
+        ("predeploy", "90-flipless-stage.sh", "stage"),
+        ("postdeploy", "10-flipless-commit.sh", "commit"),
+    ] {
+        // Every third child: a kill before one is a kill after the one before it.
+        for (calls, step) in [("rename", 1), ("clone,clone3,vfork", 3)] {
+            for number in (1..MOST).step_by(step) {
+                assert!(number + step < MOST, "{command}, {calls}: {killed:?}");
+                let signal = if number % 2 == 0 { "TERM" } else { "KILL" };
+                let line = format!(
+                    "#!/bin/sh\nexec strace -qq -o /dev/null -e trace={calls} \
+                     -e inject={calls}:signal={signal}:when={number} bin/flipless {command}\n"
+                );
+                let path = format!(".platform/hooks/{stage}/{hook}");
+                let bundle = rig.version(&[(&path, &line, 0o755)]);
+                let before = rig.current();
+                if rig.engine.deploy(&bundle).outcome.is_ok() {
+                    break;
+                }
+                let when = format!("{command}, {calls} {number}");
+                // What was current serves, or the new one if the kill came after the change.
+                let after = rig.current();
+                assert!(rig.is_active(&after), "{when}: {after} after {before}");
+                killed.push(when);
+            }
+        }
+    }
+    println!("killed {} times: {killed:?}", killed.len());
+    assert!(killed.len() > 20, "{killed:?}");
+    rig.deploy();
+    rig.settle();
+    assert_nothing_lost(&load.stop().unwrap());
+}
+
+#[test]
+fn after_a_kill_and_a_reboot_one_version_serves() {
+    if booted::unavailable() {
+        return;
+    }
+    let mut rig = Rig::launch(Suite::Bookworm);
+    let (stage, commit) = (
+        ("predeploy", "90-flipless-stage.sh", "stage"),
+        ("postdeploy", "10-flipless-commit.sh", "commit"),
+    );
+    for ((stage, hook, command), calls, number) in [
+        (stage, "rename", 3),
+        (stage, "rename", 5),
+        (commit, "rename", 1),
+        (commit, "clone,clone3,vfork", 7),
+    ] {
+        let line = format!(
+            "#!/bin/sh\nexec strace -qq -o /dev/null -e trace={calls} \
+             -e inject={calls}:signal=KILL:when={number} bin/flipless {command}\n"
+        );
+        let path = format!(".platform/hooks/{stage}/{hook}");
+        let bundle = rig.version(&[(&path, &line, 0o755)]);
+        assert!(
+            rig.engine.deploy(&bundle).outcome.is_err(),
+            "{command} {number}"
+        );
+        let current = rig.current();
+        rig.engine.reboot().unwrap().outcome.unwrap();
+        rig.wait_until_serving();
+        assert_eq!(rig.current(), current);
+        assert_eq!(rig.active_runs(), [current]);
+        assert!(rig.status()["staged"].is_null(), "{}", rig.status());
+        rig.deploy();
+    }
+    rig.settle();
+}
+
+/// The engine dies after the staging: a hook behind ours fails.
+#[test]
+fn a_deployment_that_dies_after_the_staging_is_given_up_by_the_dead_man() {
+    if booted::unavailable() {
+        return;
+    }
+    let mut rig = Rig::launch(Suite::Bookworm);
+    let load = rig.load();
+    let current = rig.current();
+    let dying = [(
+        ".platform/hooks/predeploy/95-die.sh",
+        "#!/bin/sh\nexit 1\n",
+        0o755,
+    )];
+    let bundle = rig.version(&dying);
+    rig.engine.deploy(&bundle).outcome.unwrap_err();
+    let staged = rig.status()["staged"]["run"].as_str().unwrap().to_owned();
+    assert!(rig.is_active(&staged), "both serve");
+    for _ in 0..5 {
+        rig.must("systemctl daemon-reload");
+    }
+    assert!(
+        rig.is_active(&staged),
+        "a daemon-reload makes the timer late, never early"
+    );
+    let given_up = wait_for(EXPIRY, || rig.status()["staged"].is_null().then_some(()));
+    assert!(given_up.is_some(), "{}", rig.status());
+    assert!(wait_for(PATIENCE, || (!rig.is_active(&staged)).then_some(())).is_some());
+    assert_eq!(rig.current(), current);
+    assert_nothing_lost(&load.stop().unwrap());
+
+    // The same with a reboot in between.
+    rig.engine.deploy(&bundle).outcome.unwrap_err();
+    assert!(!rig.status()["staged"].is_null());
+    rig.engine.reboot().unwrap().outcome.unwrap();
+    rig.wait_until_serving();
+    assert!(rig.status()["staged"].is_null(), "{}", rig.status());
+    assert_eq!(rig.active_runs(), [current]);
+    rig.deploy();
+    rig.settle();
+}
+
+#[test]
+fn a_new_release_that_crashes_again_and_again_gives_way_to_the_one_before() {
+    if booted::unavailable() {
+        return;
+    }
+    let mut rig = Rig::launch(Suite::Bookworm);
+    let good = rig.release();
+    rig.deploy();
+    let (bad, bad_run) = (rig.release(), rig.current());
+    assert_ne!(bad, good);
+    let load = rig.load();
+    let unit = format!("flipless-app@{bad_run}.service");
+    // Real crashes of the real server: as often as it comes back.
+    let pid = || rig.say(&format!("systemctl show --value -p MainPID {unit}"));
+    let mut last = String::new();
+    let back = wait_for(PATIENCE, || {
+        let now = pid();
+        if now != last && now != "0" && !now.is_empty() && rig.current() == bad_run {
+            // Not SEGV: Rust's own handler of that expects the fault to come again.
+            rig.say(&format!("kill -ABRT {now}"));
+            last = now;
+        }
+        (rig.release() == good).then_some(())
+    });
+    assert!(
+        back.is_some(),
+        "{}\n{}",
+        rig.status(),
+        rig.say("journalctl -n 50 --no-pager")
+    );
+    let status = rig.status();
+    let reason = status["failure"]["reason"].as_str().unwrap().to_owned();
+    assert!(
+        reason.contains(&bad_run) && reason.contains("ABRT"),
+        "{reason}"
+    );
+    assert!(
+        status["alarm"].as_str().unwrap().contains(&bad_run),
+        "{status}"
+    );
+    // EB's health sees that the process of `web` fails.
+    let failed = wait_for(PATIENCE, || {
+        (rig.say("systemctl is-active web.service") == "failed").then_some(())
+    });
+    let journal = rig.say("journalctl -u web.service --no-pager");
+    assert!(failed.is_some() && journal.contains(&bad_run), "{journal}");
+    // New connections wait for the next start and are answered; what the crashed server had begun may
+    // be lost with it.
+    let records = load.stop().unwrap();
+    let refused = lost(&records)
+        .into_iter()
+        .filter(|record| matches!(record.outcome, rehearse::record::Outcome::Refused));
+    assert_eq!(refused.count(), 0);
+    // "Restart app server" ends the alarm: the previous release runs anew.
+    let outcome = rig.engine.restart_app_server().outcome;
+    assert!(
+        outcome.is_ok(),
+        "{outcome:?}: {}",
+        rig.say("journalctl -u web -n 30 --no-pager")
+    );
+    assert!(rig.status()["alarm"].is_null());
+    assert_eq!(rig.release(), good);
+    assert!(
+        wait_for(PATIENCE, || (rig.say("systemctl is-active web.service")
+            == "active")
+            .then_some(()))
+        .is_some()
+    );
+    rig.deploy();
+    rig.settle();
+}
+
+#[test]
+fn a_rollback_by_hand_costs_nobody_a_request_and_status_tells_of_it() {
+    if booted::unavailable() {
+        return;
+    }
+    let mut rig = Rig::launch(Suite::Bookworm);
+    let first = rig.release();
+    rig.deploy();
+    let load = rig.load();
+    load.wait_for(200, PATIENCE).unwrap();
+    rig.must("/opt/flipless/bin/flipless rollback");
+    assert_eq!(rig.release(), first);
+    let drained = wait_for(PATIENCE, || {
+        let said = rig.status()["handover"]["drained"]
+            .as_str()
+            .map(str::to_owned);
+        said.filter(|said| said.starts_with("drained "))
+    });
+    assert!(drained.is_some(), "{}", rig.status());
+    assert_nothing_lost(&load.stop().unwrap());
+    let text = rig.say("/opt/flipless/bin/flipless status");
+    assert!(
+        text.contains("handover") && text.contains("drained "),
+        "{text}"
+    );
+    println!("{text}");
+}
+
+#[test]
+fn a_full_or_read_only_disk_fails_a_deployment_and_nothing_else() {
+    if booted::unavailable() {
+        return;
+    }
+    let mut rig = Rig::launch_after(Suite::Bookworm, |machine| {
+        for folder in ["/opt/flipless", "/var/lib/flipless"] {
+            let line =
+                format!("mkdir -p {folder} && mount -t tmpfs -o size=16m,mode=755 tmpfs {folder}");
+            booted::say(machine, &line);
+        }
+    });
+    let load = rig.load();
+    let current = rig.current();
+    for (spoil, repair, reason) in [
+        (
+            "fallocate -l 15M /opt/flipless/filler 2>/dev/null || dd if=/dev/zero of=/opt/flipless/filler bs=64k; true",
+            "rm /opt/flipless/filler",
+            "No space left",
+        ),
+        (
+            "dd if=/dev/zero of=/var/lib/flipless/filler bs=4k; true",
+            "rm /var/lib/flipless/filler",
+            "No space left",
+        ),
+        (
+            "mount -o remount,ro /opt/flipless",
+            "mount -o remount,rw /opt/flipless",
+            "Read-only file system",
+        ),
+    ] {
+        rig.say(spoil);
+        let bundle = rig.version(&[]);
+        let outcome = rig.engine.deploy(&bundle).outcome;
+        let said = rig.say("tail -n 20 /var/log/eb-hooks.log");
+        rig.must(repair);
+        assert!(outcome.is_err(), "{spoil}");
+        assert!(said.contains(reason), "{spoil}: {said}");
+        assert_eq!(rig.current(), current);
+        assert_eq!(rig.active_runs(), std::slice::from_ref(&current), "{spoil}");
+    }
+    rig.deploy();
+    rig.settle();
+    assert_nothing_lost(&load.stop().unwrap());
+}
+
+#[test]
+fn the_servers_user_can_change_nothing_of_ours() {
+    if booted::unavailable() {
+        return;
+    }
+    let rig = Rig::launch(Suite::Bookworm);
+    let as_webapp = |line: &str| {
+        rig.say(&format!(
+            "runuser -u webapp -- sh -c '{line}' 2>&1; echo $?"
+        ))
+    };
+    let unit = format!("/etc/systemd/system/flipless-app@{}.service", rig.current());
+    let release = format!("/opt/flipless/releases/{}", rig.release());
+    for path in [
+        "/opt/flipless/bin/flipless",
+        &unit,
+        "/etc/systemd/system/flipless-app.socket",
+        "/usr/lib/systemd/system/nginx.service.d/zz-flipless.conf",
+        "/var/lib/flipless/state.json",
+        "/run/flipless/lock",
+        "/run/flipless/front-loaded",
+        &format!("{release}/app/bin/server"),
+    ] {
+        assert!(
+            rig.say(&format!("test -f {path} && echo there"))
+                .contains("there"),
+            "{path}"
+        );
+        let said = as_webapp(&format!("echo x >> {path}"));
+        assert!(said.contains("Permission denied"), "{path}: {said}");
+        let said = as_webapp(&format!("rm -f {path}"));
+        assert!(said.contains("Permission denied"), "{path}: {said}");
+        let folder = path.rsplit_once('/').unwrap().0;
+        let said = as_webapp(&format!("touch {folder}/new"));
+        assert!(said.contains("Permission denied"), "{folder}: {said}");
+    }
+    for secret in [
+        "/var/lib/flipless/state.json",
+        &format!("{release}/environment"),
+    ] {
+        let said = as_webapp(&format!("cat {secret}"));
+        assert!(said.contains("Permission denied"), "{secret}: {said}");
+    }
+    for command in ["rollback", "restart", "uninstall", "commit", "expire"] {
+        let said = as_webapp(&format!("/opt/flipless/bin/flipless {command}"));
+        assert!(said.trim_end().ends_with('1'), "{command}: {said}");
+    }
+}
+
+#[test]
+fn fifty_deployments_leave_what_one_leaves() {
+    if booted::unavailable() {
+        return;
+    }
+    let mut rig = Rig::launch(Suite::Bookworm);
+    rig.deploy();
+    rig.deploy();
+    rig.settle();
+    let before = rig.inventory();
+    for _ in 0..50 {
+        rig.deploy();
+    }
+    rig.settle();
+    assert_eq!(rig.inventory(), before);
+}

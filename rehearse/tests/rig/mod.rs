@@ -1,0 +1,228 @@
+//! A deployed instance that a test does bad things to.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use rehearse::bundle::{self, Changes};
+use rehearse::clock::Clock;
+use rehearse::engine::{Engine, Properties, variants};
+use rehearse::image::Suite;
+use rehearse::load::{self, Load, Namespace, Plan};
+use rehearse::machine::{Command, Instance, Machine, wait_for};
+use rehearse::record::Record;
+use serde_json::Value;
+
+use crate::booted;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The least that `flipless.toml` allows.
+pub const DEAD_MAN_SECONDS: u32 = 60;
+const STATUS: &str = "/opt/flipless/bin/flipless status --json";
+
+/// The instance, EB's engine on it, and a bundle to make versions of.
+pub struct Rig {
+    pub engine: Engine<Machine>,
+    clock: Clock,
+    folder: tempfile::TempDir,
+    bundle: PathBuf,
+    versions: u32,
+}
+
+impl Rig {
+    /// Boots an instance and launches the environment.
+    pub fn launch(suite: Suite) -> Self {
+        Self::launch_after(suite, |_| ())
+    }
+
+    /// The same, after something was done to the bare instance.
+    pub fn launch_after(suite: Suite, prepare: impl FnOnce(&Machine)) -> Self {
+        let machine = booted::boot(suite);
+        prepare(&machine);
+        let clock = Clock::start();
+        let mut rig = Self {
+            engine: Engine::new(machine, variants::STANDARD, clock),
+            clock,
+            folder: tempfile::tempdir().unwrap(),
+            bundle: bundle_with_short_limits(),
+            versions: 0,
+        };
+        let first = rig.version(&[]);
+        rig.engine
+            .create_environment(&first, Properties::new())
+            .outcome
+            .unwrap();
+        rig.wait_until_serving();
+        rig
+    }
+
+    /// Another version of the bundle, with `files` added or replaced.
+    pub fn version(&mut self, files: &[(&str, &str, u32)]) -> PathBuf {
+        self.versions += 1;
+        let number = self.versions.to_string();
+        let path = self.folder.path().join(format!("{number}.zip"));
+        let mut all = vec![("REHEARSAL", number.as_str(), 0o644)];
+        all.extend(files);
+        let changes = Changes {
+            files: &all,
+            ..Changes::default()
+        };
+        bundle::changed(&self.bundle, &path, &changes).unwrap();
+        path
+    }
+
+    /// Deploys another good version.
+    pub fn deploy(&mut self) {
+        let bundle = self.version(&[]);
+        self.engine.deploy(&bundle).outcome.unwrap();
+        std::fs::remove_file(bundle).unwrap();
+    }
+
+    /// Clients of every kind, from now on.
+    pub fn load(&self) -> Load {
+        let namespace = Namespace::of(self.leader()).unwrap();
+        let load = Load::start(Plan::default(), namespace, self.clock.zero()).unwrap();
+        load.wait_for(100, PATIENCE).unwrap();
+        load
+    }
+
+    /// What a command on the instance prints.
+    pub fn say(&self, line: &str) -> String {
+        booted::say(self.engine.instance(), line).trim().to_owned()
+    }
+
+    /// A command on the instance that must succeed.
+    pub fn must(&self, line: &str) {
+        let output = self.engine.instance().run(&Command::shell(line)).unwrap();
+        assert!(output.succeeded(), "{line}: {}", output.text());
+    }
+
+    pub fn status(&self) -> Value {
+        let output = self.engine.instance().run(&Command::shell(STATUS)).unwrap();
+        assert!(output.succeeded(), "{}", output.text());
+        serde_json::from_str(output.stdout.trim()).unwrap()
+    }
+
+    /// The current run.
+    pub fn current(&self) -> String {
+        self.status()["current"]["run"].as_str().unwrap().to_owned()
+    }
+
+    /// Its release.
+    pub fn release(&self) -> String {
+        self.status()["current"]["release"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    pub fn is_active(&self, run: &str) -> bool {
+        self.say(&format!("systemctl is-active flipless-app@{run}.service")) == "active"
+    }
+
+    /// Runs that serve, draining ones not counted.
+    pub fn active_runs(&self) -> Vec<String> {
+        let units = self.say(
+            "systemctl list-units --plain --no-legend --full --state=active,activating 'flipless-app@*'",
+        );
+        let names = units
+            .lines()
+            .filter_map(|line| line.split_whitespace().next());
+        let run = |name: &str| {
+            name.strip_prefix("flipless-app@")?
+                .strip_suffix(".service")
+                .map(String::from)
+        };
+        names.filter_map(run).collect()
+    }
+
+    pub fn wait_until_serving(&self) {
+        let address = ([127, 0, 0, 1], 80).into();
+        let answered = wait_for(PATIENCE, || {
+            let namespace = Namespace::of(self.leader()).ok()?;
+            let answer = load::get(&namespace, address, "/health", Duration::from_secs(5)).ok()?;
+            (answer.status == 200).then_some(())
+        });
+        assert!(
+            answered.is_some(),
+            "{}",
+            self.say("journalctl -n 40 --no-pager")
+        );
+    }
+
+    /// Waits until one run is left, the current one, and looks at everything that could be left over.
+    pub fn settle(&self) {
+        let alone = wait_for(PATIENCE, || {
+            let living =
+                self.say("systemctl list-units --plain --no-legend 'flipless-app@*' | wc -l");
+            (living == "1").then_some(())
+        });
+        assert!(
+            alone.is_some(),
+            "{}",
+            self.say("systemctl list-units 'flipless-*'")
+        );
+        let status = self.status();
+        assert!(status["staged"].is_null(), "{status}");
+        assert_eq!(self.active_runs(), [self.current()]);
+        assert_eq!(
+            self.say("systemctl is-active flipless-deadman.timer"),
+            "inactive"
+        );
+        let half = self.say("find /opt/flipless /var/lib/flipless /etc/systemd/system /usr/lib/systemd/system -name '*.new' -o -name '*.partial'");
+        assert_eq!(half, "");
+    }
+
+    /// How much there is of everything that deployments could pile up.
+    pub fn inventory(&self) -> Vec<(&'static str, String)> {
+        [
+            "find /opt/flipless/releases -mindepth 1 -maxdepth 1 | wc -l",
+            "find /opt/flipless/runs -mindepth 1 | wc -l",
+            "ls /etc/systemd/system | grep -c flipless",
+            "ls /run/systemd/system /run/flipless | wc -l",
+            "find /run/flipless/ends -mindepth 1 | wc -l",
+            "systemctl list-units --all --plain --no-legend 'flipless-*' | wc -l",
+            "systemctl list-jobs --plain --no-legend | wc -l",
+            "find /sys/fs/cgroup -name 'flipless-app@*' -path '*systemd*' | wc -l",
+            "ps -e -o comm= | sort | uniq -c | grep -c .",
+            "pgrep -c 'flipless|server|nginx'",
+            "ls /proc/1/fd | wc -l",
+        ]
+        .map(|line| (line, self.say(line)))
+        .into()
+    }
+
+    fn leader(&self) -> u32 {
+        let leader = self.engine.instance().leader().as_raw_nonzero().get();
+        leader.unsigned_abs()
+    }
+}
+
+/// The project's bundle with a dead man that a test can wait for, built once.
+fn bundle_with_short_limits() -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let build = || {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("recovery");
+        std::fs::create_dir_all(&folder).unwrap();
+        let settings = folder.join("flipless.toml");
+        let text = format!("[deploy]\ndead-man-seconds = {DEAD_MAN_SECONDS}\n");
+        std::fs::write(&settings, text).unwrap();
+        bundle::build(None, Some(&settings), &folder).unwrap()
+    };
+    BUILT.get_or_init(build).clone()
+}
+
+/// Records of what failed.
+pub fn lost(records: &[Record]) -> Vec<&Record> {
+    records
+        .iter()
+        .filter(|record| record.outcome.failed())
+        .collect()
+}
+
+pub fn assert_nothing_lost(records: &[Record]) {
+    assert!(records.len() > 500, "there was load: {}", records.len());
+    let lost = lost(records);
+    println!("{} requests, {} failed", records.len(), lost.len());
+    assert!(lost.is_empty(), "{lost:?}");
+}

@@ -1,0 +1,213 @@
+//! Scenarios with the project's bundle, on real instances under load. Needs root on Linux.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod booted;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use booted::{image, project_bundle, store, unavailable};
+use rehearse::bundle::{self, Changes, Front};
+use rehearse::engine::{Variants, variants};
+use rehearse::image::Suite;
+use rehearse::record::{Kind, Record};
+use rehearse::report::Run;
+use rehearse::scenario::{self, Setting};
+
+/// Plays a scenario with a bundle, and the same bundle with a file more as the new version.
+fn play(name: &str, suite: Suite, from: &Path, variants: Variants) -> Run {
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("2.zip");
+    let files = [("REHEARSAL", "2", 0o644)];
+    bundle::changed(
+        from,
+        &to,
+        &Changes {
+            files: &files,
+            ..Changes::default()
+        },
+    )
+    .unwrap();
+    let setting = Setting {
+        image: image(suite),
+        machines: store("machines"),
+        bundles: folder.path().to_owned(),
+        from: from.to_owned(),
+        to,
+        rate: 200,
+        variants,
+    };
+    scenario::play(scenario::named(name).unwrap(), &setting)
+        .unwrap()
+        .run
+}
+
+/// A scenario went well. How long requests wait is judged as a ratio only: this machine may be busy.
+fn went_well(run: &Run) {
+    let waited = |reason: &&String| reason.contains("no request waited");
+    let mut unmet = run
+        .reasons
+        .iter()
+        .filter(|reason| reason.starts_with("not so"));
+    println!("{}: {:?} {:?}", run.scenario, run.summary, run.reasons);
+    assert!(
+        unmet.all(|reason| waited(&reason)),
+        "{}: {:?}",
+        run.scenario,
+        run.reasons
+    );
+    if let (Some(steady), Some(deploy)) = (&run.summary.steady, &run.summary.deploy)
+        && run.reasons.iter().any(|reason| waited(&reason))
+    {
+        let ratio = deploy.p999_ms / steady.p999_ms;
+        assert!(
+            ratio < 20.0,
+            "{}: p99.9 is {ratio} times the steady one",
+            run.scenario
+        );
+    }
+}
+
+#[test]
+fn a_new_version_is_deployed_without_a_failed_request() {
+    if unavailable() {
+        return;
+    }
+    let run = play(
+        "new-version",
+        Suite::Bookworm,
+        &project_bundle(Front::Nginx),
+        variants::STANDARD,
+    );
+    went_well(&run);
+    assert_eq!(run.summary.failed, 0);
+    let kinds: BTreeSet<Kind> = run.records.iter().map(|record| record.kind).collect();
+    assert_eq!(kinds.len(), 6, "every kind of client took part: {kinds:?}");
+    let runs: BTreeSet<&String> = run.records.iter().filter_map(|r| r.run.as_ref()).collect();
+    assert_eq!(runs.len(), 2, "both runs answered: {runs:?}");
+}
+
+#[test]
+fn the_same_deployment_behind_a_stock_front_shows_its_outage() {
+    if unavailable() {
+        return;
+    }
+    let run = play(
+        "new-version",
+        Suite::Bookworm,
+        &project_bundle(Front::Stock),
+        variants::STANDARD,
+    );
+    assert!(!run.ok);
+    // Nobody holds port 80 for at least half a second, at 200 connections a second.
+    assert!(run.summary.kinds.refused > 100, "{:?}", run.summary);
+    assert!(
+        run.reasons
+            .iter()
+            .any(|reason| reason.contains("no request failed"))
+    );
+}
+
+#[test]
+fn a_new_version_is_deployed_without_a_failed_request_in_direct_mode() {
+    if unavailable() {
+        return;
+    }
+    let run = play(
+        "new-version",
+        Suite::Bookworm,
+        &project_bundle(Front::Direct),
+        variants::STANDARD,
+    );
+    went_well(&run);
+    assert_eq!(run.summary.failed, 0);
+}
+
+/// It dies of SIGTERM in the middle of an answer, and can't take a listener over: the relay does it all.
+/// In direct mode, where no nginx sends again what was lost.
+#[test]
+fn a_server_that_only_knows_its_port_is_deployed_without_a_failed_request() {
+    if unavailable() {
+        return;
+    }
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/own-port/flipless.toml");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("own-port");
+    let bundle = bundle::build(Some(Front::Direct), Some(&config), &folder).unwrap();
+    assert_eq!(bundle::server_of(&bundle).unwrap(), "bin/flipless-relay");
+    for name in ["new-version", "restart"] {
+        let run = play(name, Suite::Bookworm, &bundle, variants::STANDARD);
+        went_well(&run);
+        assert_eq!(run.summary.failed, 0, "{name}");
+    }
+}
+
+#[test]
+fn scenarios_on_systemd_252() {
+    if unavailable() {
+        return;
+    }
+    let bundle = project_bundle(Front::Nginx);
+    for name in [
+        "redeploy",
+        "environment",
+        "restart",
+        "crash",
+        "unhealthy",
+        "bad-proxy",
+        "stop",
+        "reboot",
+        "adoption",
+        "uninstall",
+    ] {
+        went_well(&play(name, Suite::Bookworm, &bundle, variants::STANDARD));
+    }
+}
+
+/// Requests are in flight when the server dies; nginx sends them to its successor, and older and newer
+/// versions of it keep upstream connections otherwise.
+#[test]
+fn a_killed_server_costs_no_request_that_can_be_sent_again() {
+    if unavailable() {
+        return;
+    }
+    let bundle = project_bundle(Front::Nginx);
+    for suite in [Suite::Bookworm, Suite::Forky] {
+        let run = play("kill-app", suite, &bundle, variants::STANDARD);
+        went_well(&run);
+        assert_eq!(run.summary.failed, 0, "{suite:?}");
+        let killed = run.deploy.start;
+        let in_flight = |record: &&Record| {
+            record.kind == Kind::Slow && (record.at..record.at + record.latency).contains(&killed)
+        };
+        assert!(
+            run.records.iter().filter(in_flight).count() > 1,
+            "{suite:?}"
+        );
+    }
+}
+
+/// nginx from 1.27.4 on loses nothing in a reload either.
+#[test]
+fn scenarios_on_a_current_nginx() {
+    if unavailable() {
+        return;
+    }
+    let bundle = project_bundle(Front::Nginx);
+    for name in ["new-version", "changed-proxy", "kill-nginx"] {
+        let run = play(name, Suite::Forky, &bundle, variants::STANDARD);
+        went_well(&run);
+        assert_eq!(run.summary.failed, 0, "{name}");
+    }
+}
+
+#[test]
+fn a_bundle_passes_whatever_is_unknown_of_the_engine() {
+    if unavailable() {
+        return;
+    }
+    let bundle = project_bundle(Front::Nginx);
+    for variants in variants::ALL {
+        went_well(&play("new-version", Suite::Bookworm, &bundle, *variants));
+    }
+}

@@ -1,0 +1,34 @@
+//! `recover`: the current release crashes again and again while it is new; the previous one comes back.
+
+use anyhow::{Context, Result};
+
+use super::restart::start_beside;
+use super::{change, say};
+use crate::state::Failure;
+use crate::system::System;
+use crate::{alarm, release, run, trial};
+
+/// Starts the previous release beside the current one, hands over to it, and has EB's health show it.
+/// Finds nothing to do where a deployment or a person was faster.
+pub fn recover(system: &System) -> Result<()> {
+    change(system, "recover", |state| {
+        let Some(reason) = trial::failed(system, state)? else {
+            say("the current release is not on trial, or has passed it: nothing to do");
+            return Ok(());
+        };
+        let previous = state
+            .previous
+            .clone()
+            .context("there is no previous release")?;
+        say(&reason);
+        // Before the way back: if that fails too, EB shows it all the more.
+        alarm::raise(system, &reason)?;
+        let run = start_beside(system, state, &previous.release)?;
+        // Only now: an interrupted recovery is taken up at the next crash.
+        state.trial = None;
+        state.failure = Some(Failure::of(system, "trial", &reason));
+        run::hand_over(system, state, run)?;
+        release::prune_or_say(system, state);
+        Ok(())
+    })
+}

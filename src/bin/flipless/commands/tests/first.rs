@@ -1,0 +1,173 @@
+//! The first version of an instance: until the flip has brought it, nothing lasts.
+
+use super::*;
+use crate::paths::RUNTIME_UNITS;
+
+fn units_in(instance: &Instance, folder: &str) -> Vec<String> {
+    let names = instance.system.names(folder).unwrap();
+    names
+        .into_iter()
+        .filter(|name| !name.contains('@'))
+        .collect()
+}
+
+/// Another application holds the port.
+fn adopting() -> Instance {
+    let instance = Instance::new();
+    instance
+        .model
+        .borrow_mut()
+        .failing
+        .push(layout::APP_SOCKET.into());
+    stage_version(&instance, "v1").unwrap();
+    instance
+}
+
+#[test]
+fn a_reboot_before_the_flip_gives_the_stock_instance_back() {
+    let instance = adopting();
+    assert_eq!(units_in(&instance, UNITS), [""; 0]);
+    assert_eq!(units_in(&instance, RUNTIME_UNITS), [layout::APP_SOCKET]);
+    assert!(instance.model.borrow().enabled.is_empty());
+    instance.reboot();
+    assert_eq!(instance.serving(), [""; 0]);
+    assert_eq!(units_in(&instance, RUNTIME_UNITS), [""; 0]);
+    instance.model.borrow_mut().failing.clear();
+    stage_version(&instance, "v1").unwrap();
+    commit::commit(&instance.system).unwrap();
+    assert_eq!(instance.serving(), [current_unit(&instance)]);
+}
+
+#[test]
+fn the_flip_itself_makes_a_first_version_current_and_lasting() {
+    let instance = adopting();
+    instance.model.borrow_mut().failing.clear();
+    web_started::web_started(&instance.system).unwrap();
+    let current = current_unit(&instance);
+    assert_eq!(instance.unit(layout::DEADMAN_TIMER), "inactive");
+    instance.reboot();
+    assert_eq!(
+        instance.serving(),
+        std::slice::from_ref(&current),
+        "EB never came to its postdeploy hooks"
+    );
+    commit::commit(&instance.system).unwrap();
+    assert_eq!(current_unit(&instance), current);
+}
+
+#[test]
+fn an_adoption_that_is_given_up_leaves_no_unit_and_no_listener() {
+    let instance = adopting();
+    instance.model.borrow_mut().uptime = DEAD_MAN_SECONDS;
+    expire::expire(&instance.system).unwrap();
+    assert_eq!(units_in(&instance, RUNTIME_UNITS), [""; 0]);
+    assert_eq!(instance.unit(layout::APP_SOCKET), "inactive");
+    assert!(instance.take_calls().ends_with(&["daemon-reload".into()]));
+}
+
+#[test]
+fn a_first_version_that_fails_gives_port_and_units_back() {
+    let instance = Instance::new();
+    instance
+        .model
+        .borrow_mut()
+        .failing
+        .push("flipless-app@".into());
+    stage_version(&instance, "v1").unwrap_err();
+    assert_eq!(units_in(&instance, RUNTIME_UNITS), [""; 0]);
+    assert_eq!(instance.unit(layout::APP_SOCKET), "inactive");
+    assert!(!instance.system.exists(layout::AGENT), "as it was");
+}
+
+#[test]
+fn a_drop_in_of_the_bundles_own_lasts_with_the_units() {
+    let instance = Instance::new();
+    let name = format!("{}.d/own.conf", layout::APP_SOCKET);
+    let path = format!("{BUNDLE}/systemd/{name}");
+    instance.system.write(path, b"[Socket]", 0o644).unwrap();
+    stage_version(&instance, "v1").unwrap();
+    assert!(instance.system.exists(format!("{RUNTIME_UNITS}/{name}")));
+    commit::commit(&instance.system).unwrap();
+    assert_eq!(instance.system.names(RUNTIME_UNITS).unwrap(), [""; 0]);
+    assert!(instance.system.exists(format!("{DROP_INS}/{name}")));
+    uninstall::uninstall(&instance.system).unwrap();
+    assert_eq!(instance.system.names(DROP_INS).unwrap(), [""; 0]);
+}
+
+#[test]
+fn only_a_taken_port_waits_for_the_flip() {
+    let instance = Instance::new();
+    let mut model = instance.model.borrow_mut();
+    model.failing.push(layout::APP_SOCKET.into());
+    model.start_result = "protocol".into();
+    drop(model);
+    let error = stage_version(&instance, "v1").unwrap_err();
+    assert!(
+        format!("{error:#}").contains("can't be opened"),
+        "{error:#}"
+    );
+}
+
+/// All that an adoption does, killed at each point, then a reboot or the next deployment.
+#[test]
+fn a_killed_adoption_is_taken_up_by_the_next_deployment() {
+    for reboots in [false, true] {
+        for flip in [false, true] {
+            for point in 0.. {
+                let instance = if flip { adopting() } else { Instance::new() };
+                instance.new_version("v1");
+                instance.model.borrow_mut().failing.clear();
+                let killed = match flip {
+                    false => instance.kill_at(point, |s| stage::stage(s, BUNDLE.as_ref())),
+                    true => instance.kill_at(point, web_started::web_started),
+                };
+                let when = format!("flip {flip}, reboot {reboots}, point {point}");
+                if killed.is_none() {
+                    assert!(point > 20, "{when}");
+                    break;
+                }
+                if reboots {
+                    instance.reboot();
+                }
+                instance.model.borrow_mut().gaps.clear();
+                stage_version(&instance, "v2").unwrap();
+                web_started::web_started(&instance.system).unwrap();
+                commit::commit(&instance.system).unwrap();
+                assert_eq!(instance.serving(), [current_unit(&instance)], "{when}");
+                assert_eq!(instance.model.borrow().gaps, [""; 0], "{when}");
+                assert_eq!(units_in(&instance, RUNTIME_UNITS), [""; 0], "{when}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_lost_state_is_made_again_from_what_runs() {
+    let instance = deployed("v1");
+    let before = state(&instance);
+    instance.system.remove(layout::STATE).unwrap();
+    stage_version(&instance, "v2").unwrap();
+    assert_eq!(
+        state(&instance).current.unwrap().run,
+        before.current.unwrap().run
+    );
+    commit::commit(&instance.system).unwrap();
+    let after = state(&instance);
+    assert_eq!(instance.serving(), [after.current.unwrap().unit()]);
+    assert_eq!(after.next_run, before.next_run + 1);
+    assert_eq!(instance.model.borrow().gaps, [""; 0]);
+}
+
+#[test]
+fn what_was_staged_before_a_reboot_is_not_shown_as_staged() {
+    let instance = deployed("v1");
+    stage_version(&instance, "v2").unwrap();
+    let staged = || {
+        let said = crate::commands::status::status(&instance.system, true).unwrap();
+        let status: serde_json::Value = serde_json::from_str(&said).unwrap();
+        status["staged"].clone()
+    };
+    assert!(staged().is_object());
+    instance.reboot();
+    assert!(staged().is_null());
+}

@@ -1,0 +1,144 @@
+//! A request that the server's death cut short is sent once more, where HTTP allows it: EB's
+//! `proxy_pass` is led through an upstream that has a second server to ask (see its template).
+
+use std::path::Path;
+
+use anyhow::Result;
+use flipless::constants::APP_PORT;
+
+use crate::nginx::{self, Version};
+use crate::paths::{NGINX, PROXY_STAGING};
+use crate::system::System;
+
+/// The bundle's upstream, in EB's configuration and in the bundle.
+const UPSTREAM: &str = "zz-flipless-upstream.conf";
+/// EB's way to the server.
+const APPLICATION: &str = "conf.d/elasticbeanstalk/00_application.conf";
+/// Where EB's configuration and the bundle's have their files.
+const FOLDERS: [&str; 3] = ["", "/conf.d", "/conf.d/elasticbeanstalk"];
+/// In the upstream, the line that only some versions know.
+const NO_KEEPALIVE: &str = "keepalive 0;";
+
+/// What EB passes requests to.
+fn direct() -> String {
+    format!("http://127.0.0.1:{APP_PORT};")
+}
+
+/// What we put in its place. Errors only: a slow request that was sent again after a timeout would run
+/// twice. nginx itself never sends a POST, PATCH or LOCK again that it has sent (`non_idempotent`).
+const THROUGH_UPSTREAM: &str = "http://flipless_app; proxy_next_upstream error;";
+
+/// Leads EB's staged configuration through the bundle's upstream. One that is not EB's own stays as it
+/// is, and so does every one if the bundle has no upstream.
+pub fn stage(system: &System, bundle: &Path) -> Result<()> {
+    restore(system, PROXY_STAGING)?;
+    let Some(upstream) = read(system, bundle.join("nginx").join(UPSTREAM))? else {
+        return Ok(());
+    };
+    let application = format!("{PROXY_STAGING}/{APPLICATION}");
+    let decided = user_decides(system)?;
+    let own = read(system, &application)?.filter(|text| is_ebs_own(text));
+    let Some(own) = own.filter(|_| !decided) else {
+        eprintln!(
+            "flipless: the way to the server is not EB's own, and stays: what a server that dies \
+             has begun is lost"
+        );
+        return Ok(());
+    };
+    let upstream = fitting(&upstream, nginx::version(system)?);
+    let path = format!("{PROXY_STAGING}/conf.d/{UPSTREAM}");
+    system.write(path, upstream.as_bytes(), 0o644)?;
+    let through = own.replace(&direct(), THROUGH_UPSTREAM);
+    system.write(application, through.as_bytes(), 0o644)
+}
+
+/// Makes the configuration in force EB's own again.
+pub fn remove(system: &System) -> Result<()> {
+    restore(system, NGINX)
+}
+
+/// Takes back what [`stage`] did, the name of the upstream first: it never names what isn't there.
+fn restore(system: &System, configuration: &str) -> Result<()> {
+    let application = format!("{configuration}/{APPLICATION}");
+    if let Some(text) = read(system, &application)?
+        && text.contains(THROUGH_UPSTREAM)
+    {
+        let own = text.replace(THROUGH_UPSTREAM, &direct());
+        system.write(application, own.as_bytes(), 0o644)?;
+    }
+    system.remove(format!("{configuration}/conf.d/{UPSTREAM}"))
+}
+
+/// Whether the file passes requests on as EB's does, and nothing in it would mean something else
+/// through an upstream: without a Host header of its own, nginx would send the upstream's name.
+fn is_ebs_own(text: &str) -> bool {
+    let mut passes = directives(text).filter(|line| words(line).any(|word| word == "proxy_pass"));
+    let once = passes.next().is_some_and(is_ebs_pass) && passes.next().is_none();
+    let host = directives(text).any(|line| {
+        let mut words = words(line);
+        words.next() == Some("proxy_set_header")
+            && words
+                .next()
+                .is_some_and(|name| name.eq_ignore_ascii_case("host"))
+    });
+    once && host && is_in_location(text)
+}
+
+/// Exactly EB's directive, alone on its line; its spaces are not always the same.
+fn is_ebs_pass(line: &str) -> bool {
+    line.split_whitespace()
+        .eq(["proxy_pass", direct().as_str()])
+}
+
+/// `proxy_next_upstream` may be in a location, but not in an `if` in one.
+fn is_in_location(text: &str) -> bool {
+    let above: Vec<_> = directives(text)
+        .take_while(|line| !is_ebs_pass(line))
+        .collect();
+    let block = above.iter().rev().find(|line| line.contains(['{', '}']));
+    block.is_some_and(|line| line.starts_with("location ") && line.ends_with('{'))
+}
+
+/// Whether the staged configuration says by itself what is sent again.
+fn user_decides(system: &System) -> Result<bool> {
+    for folder in FOLDERS.map(|folder| format!("{PROXY_STAGING}{folder}")) {
+        for name in system.names(&folder)? {
+            let path = format!("{folder}/{name}");
+            if name.ends_with(".conf") && read(system, path)?.is_some_and(|text| decides(&text)) {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+fn decides(text: &str) -> bool {
+    directives(text).any(|line| words(line).any(|word| word.starts_with("proxy_next_upstream")))
+}
+
+/// The upstream for a version of nginx.
+fn fitting(upstream: &str, version: Version) -> String {
+    let known = |line: &&str| line.trim() != NO_KEEPALIVE || version >= nginx::KEEPALIVE_BY_DEFAULT;
+    upstream.split_inclusive('\n').filter(known).collect()
+}
+
+/// Lines that are not comments.
+fn directives(text: &str) -> impl Iterator<Item = &str> {
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.starts_with('#'))
+}
+
+fn words(line: &str) -> impl Iterator<Item = &str> {
+    line.split(|c: char| c.is_whitespace() || "{};".contains(c))
+        .filter(|word| !word.is_empty())
+}
+
+/// A file's text; none where there is no file, or no text.
+fn read(system: &System, path: impl AsRef<Path>) -> Result<Option<String>> {
+    let content = system.read(path)?;
+    Ok(content.and_then(|content| String::from_utf8(content).ok()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,169 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::testing::{BUNDLE, Instance};
+
+mod live;
+
+/// EB's own file, as the model of the engine has it.
+const EBS: &str = include_str!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/rehearse/model/nginx/00_application.conf"
+));
+
+/// The upstream as this build ships it.
+fn upstream() -> String {
+    let path = concat!(env!("OUT_DIR"), "/platform/nginx/zz-flipless-upstream.conf");
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// An instance whose bundle has the upstream, and where EB has staged `application`.
+fn staged(application: &str) -> Instance {
+    let instance = Instance::new();
+    put(
+        &instance,
+        &format!("{BUNDLE}/nginx/{UPSTREAM}"),
+        &upstream(),
+    );
+    put(
+        &instance,
+        &format!("{PROXY_STAGING}/{APPLICATION}"),
+        application,
+    );
+    instance
+}
+
+fn put(instance: &Instance, path: &str, text: &str) {
+    instance.system.write(path, text.as_bytes(), 0o644).unwrap();
+}
+
+fn text(instance: &Instance, path: &str) -> Option<String> {
+    read(&instance.system, path).unwrap()
+}
+
+/// What is staged: EB's file, and whether the upstream is there.
+fn result(instance: &Instance) -> (String, bool) {
+    let application = text(instance, &format!("{PROXY_STAGING}/{APPLICATION}")).unwrap();
+    let upstream = format!("{PROXY_STAGING}/conf.d/{UPSTREAM}");
+    (application, instance.system.exists(upstream))
+}
+
+fn stage_it(instance: &Instance) {
+    stage(&instance.system, instance.bundle()).unwrap();
+}
+
+#[test]
+fn ebs_own_way_goes_through_the_upstream_and_nothing_else_changes() {
+    let instance = staged(EBS);
+    stage_it(&instance);
+    let (application, added) = result(&instance);
+    let expected = EBS.replace(
+        "http://127.0.0.1:5000;",
+        "http://flipless_app; proxy_next_upstream error;",
+    );
+    assert_ne!(expected, EBS);
+    assert_eq!((application, added), (expected, true));
+}
+
+#[test]
+fn a_second_stage_changes_nothing() {
+    let instance = staged(EBS);
+    stage_it(&instance);
+    let once = instance.files();
+    stage_it(&instance);
+    assert_eq!(instance.files(), once);
+}
+
+#[test]
+fn a_bundle_without_the_upstream_takes_it_back() {
+    let instance = staged(EBS);
+    stage_it(&instance);
+    instance
+        .system
+        .remove(format!("{BUNDLE}/nginx/{UPSTREAM}"))
+        .unwrap();
+    stage_it(&instance);
+    assert_eq!(result(&instance), (EBS.into(), false));
+}
+
+#[test]
+fn an_uninstall_makes_the_configuration_in_force_ebs_own() {
+    let instance = staged(EBS);
+    stage_it(&instance);
+    instance.system.copy_tree(PROXY_STAGING, NGINX).unwrap();
+    crate::front::restore_configuration(&instance.system).unwrap();
+    let application = text(&instance, &format!("{NGINX}/{APPLICATION}"));
+    assert_eq!(application.as_deref(), Some(EBS));
+    let upstream = format!("{NGINX}/conf.d/{UPSTREAM}");
+    assert!(!instance.system.exists(upstream));
+}
+
+#[test]
+fn spaces_and_comments_of_a_file_like_ebs_do_not_matter() {
+    for text in [
+        "location / {\nproxy_pass http://127.0.0.1:5000;  \r\n\tproxy_set_header host $host;\r\n}",
+        "# proxy_pass http://x;\nlocation / {\n  # } proxy_next_upstream off;\n  \
+         proxy_pass\thttp://127.0.0.1:5000;\n proxy_set_header Host $host;\n}\n",
+    ] {
+        assert!(is_ebs_own(text), "{text}");
+    }
+}
+
+#[test]
+fn a_file_of_the_users_own_stays_as_it_is() {
+    let pass = "proxy_pass          http://127.0.0.1:5000;";
+    let says = |line: &str| EBS.replace(pass, line);
+    let guarded = says(&format!("if ($x) {{\n        {pass}\n    }}"));
+    for text in [
+        says("proxy_pass http://127.0.0.1:5000/;"),
+        says("proxy_pass http://127.0.0.1:5000/api;"),
+        says("proxy_pass http://127.0.0.1:50000;"),
+        says("proxy_pass http://127.0.0.1:5001;"),
+        says("proxy_pass https://127.0.0.1:5000;"),
+        says("proxy_pass http://localhost:5000;"),
+        says("proxy_pass http://127.0.0.1:5000$request_uri;"),
+        says("proxy_pass http://127.0.0.1:5000; proxy_buffering off;"),
+        says(&format!("# {pass}")),
+        says(&format!("proxy_next_upstream off;\n{pass}")),
+        says(&format!("proxy_next_upstream_tries 1;\n{pass}")),
+        says(&format!("{pass}\n}}\nlocation /b {{\n{pass}")),
+        guarded,
+        EBS.replace("Host ", "X-Host "),
+        format!("location / {{ {pass} proxy_set_header Host $host; }}"),
+        String::new(),
+    ] {
+        let instance = staged(&text);
+        stage_it(&instance);
+        assert_eq!(result(&instance), (text, false));
+    }
+}
+
+#[test]
+fn a_user_who_says_elsewhere_what_is_sent_again_is_obeyed() {
+    for path in [
+        "nginx.conf",
+        "conf.d/own.conf",
+        "conf.d/elasticbeanstalk/own.conf",
+    ] {
+        let instance = staged(EBS);
+        put(
+            &instance,
+            &format!("{PROXY_STAGING}/{path}"),
+            "http {\n  proxy_next_upstream off;\n}\n",
+        );
+        stage_it(&instance);
+        assert_eq!(result(&instance), (EBS.into(), false), "{path}");
+    }
+}
+
+#[test]
+fn an_nginx_that_keeps_connections_by_itself_is_told_not_to() {
+    let upstream = upstream();
+    let has = |version| {
+        let fitting = fitting(&upstream, version);
+        assert!(fitting.contains("max_fails=0 backup;\n"), "{fitting}");
+        fitting.lines().any(|line| line.trim() == "keepalive 0;")
+    };
+    assert!(has((1, 29, 7)) && has((1, 30, 0)));
+    assert!(!has((1, 29, 6)) && !has((1, 22, 1)));
+}

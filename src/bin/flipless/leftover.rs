@@ -1,0 +1,57 @@
+//! What a deployment that did not end has left: it is completed where it is all there is, else undone.
+
+use anyhow::Result;
+use flipless::layout;
+
+use crate::state::{Run, State};
+use crate::system::System;
+use crate::systemd::Systemd;
+use crate::{run, units};
+
+/// What became of a leftover.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// There was none.
+    Nothing,
+    /// It is the only version there is, and current now.
+    Kept(Run),
+    /// It does not serve any more.
+    GivenUp(Run),
+}
+
+/// Settles the staged run: nobody will commit it.
+pub fn settle(system: &System, state: &mut State) -> Result<Outcome> {
+    let Some(staged) = state.staged.clone() else {
+        return Ok(Outcome::Nothing);
+    };
+    let systemd = Systemd::new(system);
+    if state.current.is_none() && systemd.is_active(&staged.run.unit())? {
+        make_first(system, state, staged.run.clone())?;
+        return Ok(Outcome::Kept(staged.run));
+    }
+    run::discard(system, &staged.run)?;
+    state.staged = None;
+    state.save(system)?;
+    Ok(Outcome::GivenUp(staged.run))
+}
+
+/// Makes the first version of an instance, which serves, the current one. Its units last from now on,
+/// before the state says so: whoever comes in between finds both.
+pub fn make_first(system: &System, state: &mut State, run: Run) -> Result<()> {
+    units::settle(system)?;
+    run::hand_over(system, state, run)?;
+    Systemd::new(system).stop(layout::DEADMAN_TIMER)
+}
+
+/// On an instance where nothing of ours serves: gives the listener's port back, and takes the units
+/// out of systemd's sight.
+pub fn withdraw(system: &System, state: &State) -> Result<()> {
+    if state.current.is_some() {
+        return Ok(());
+    }
+    let systemd = Systemd::new(system);
+    if systemd.is_active(layout::APP_SOCKET)? {
+        systemd.stop(layout::APP_SOCKET)?;
+    }
+    units::withdraw(system)
+}

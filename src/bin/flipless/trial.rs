@@ -1,0 +1,80 @@
+//! The trial of a committed release: if it crashes too often while it is new, the previous one comes
+//! back.
+
+use anyhow::Result;
+use flipless::constants::{ROLLBACK_CRASHES, ROLLBACK_SECONDS};
+
+use crate::ends::{self, End};
+use crate::state::{Run, State, Trial};
+use crate::system::System;
+
+/// The trial of a release that is committed now; none where the settings say so.
+pub fn begin(system: &System) -> Result<Option<Trial>> {
+    if ROLLBACK_SECONDS == 0 {
+        return Ok(None);
+    }
+    let commands = system.commands();
+    Ok(Some(Trial {
+        boot: commands.boot_id()?,
+        until: commands.uptime() + ROLLBACK_SECONDS,
+    }))
+}
+
+/// Why the current release is to be given up; `None`: it stays.
+pub fn failed(system: &System, state: &State) -> Result<Option<String>> {
+    let (Some(trial), Some(current), Some(previous)) =
+        (&state.trial, &state.current, &state.previous)
+    else {
+        return Ok(None);
+    };
+    if state.staged.is_some() || trial.boot != system.commands().boot_id()? {
+        return Ok(None);
+    }
+    let ends = ends::of(system, &current.run)?;
+    Ok(judge(&ends, trial.until).map(|how| sentence(current, previous, &how)))
+}
+
+/// The way of the last crash, if there were too many until `until`.
+fn judge(ends: &[End], until: u64) -> Option<String> {
+    let crashes = ends
+        .iter()
+        .filter(|end| end.is_crash() && end.uptime <= until);
+    let last = crashes.clone().next_back()?;
+    (crashes.count() >= ROLLBACK_CRASHES).then(|| format!("{} {}", last.result, last.status))
+}
+
+fn sentence(current: &Run, previous: &Run, how: &str) -> String {
+    format!(
+        "{} crashed {ROLLBACK_CRASHES} times within {ROLLBACK_SECONDS} s of its deployment (last: {}); \
+         back to the release {}",
+        current.run,
+        how.trim(),
+        previous.release
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn end(uptime: u64, result: &str) -> End {
+        End {
+            uptime,
+            result: result.into(),
+            status: "SEGV".into(),
+            said: String::new(),
+        }
+    }
+
+    #[test]
+    fn only_crashes_within_the_trial_count() {
+        let crash = |uptime| end(uptime, "signal");
+        let many: Vec<End> = (0..ROLLBACK_CRASHES as u64).map(crash).collect();
+        assert_eq!(judge(&many, 100).as_deref(), Some("signal SEGV"));
+        assert_eq!(judge(&many[1..], 100), None, "one is missing");
+        assert_eq!(judge(&many, 1), None, "the trial was over");
+        let stops: Vec<End> = many.iter().map(|e| end(e.uptime, "success")).collect();
+        assert_eq!(judge(&stops, 100), None, "ends that were asked for");
+        assert_eq!(judge(&[], 100), None);
+    }
+}
