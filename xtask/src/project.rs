@@ -42,8 +42,7 @@ impl Project {
     /// When the settings are not valid, or cargo can't read a workspace.
     pub fn load(config: Option<&Path>) -> Result<Self> {
         let root = root();
-        let config = config_path(config, &root)?;
-        let settings = load_settings(&config)?;
+        let (config, settings) = settings(config, &root)?;
         let folder = config.parent().unwrap_or(&root).to_owned();
         let elsewhere = match &settings.server.manifest {
             Some(manifest) => Some(Workspace::elsewhere(&folder.join(manifest.as_str()))?),
@@ -201,19 +200,17 @@ fn config_path(config: Option<&Path>, root: &Path) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// The settings alone, from where [`Project::load`] has them.
+/// `flipless.toml` and where it is, with the environment's overrides.
 ///
 /// # Errors
-/// When they are not valid.
-pub fn settings(config: Option<&Path>) -> Result<Settings> {
-    load_settings(&config_path(config, &root())?)
-}
-
-fn load_settings(path: &Path) -> Result<Settings> {
+/// When it is not there though it was named, or not valid.
+pub fn settings(config: Option<&Path>, root: &Path) -> Result<(PathBuf, Settings)> {
+    let path = config_path(config, root)?;
     let front = env::var("FLIPLESS_FRONT").ok();
-    Settings::load(path)?
+    let settings = Settings::load(&path)?
         .with_front_mode(front.as_deref())
-        .map_err(anyhow::Error::msg)
+        .map_err(anyhow::Error::msg)?;
+    Ok((path, settings))
 }
 
 /// The workspace's folder: as `cargo run` says, else as when this was compiled.

@@ -1,8 +1,9 @@
 //! The environment properties: gathered from EB, written for systemd.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use flipless::constants::APP_PORT;
 
 use crate::paths::GET_CONFIG;
@@ -47,20 +48,16 @@ const RESERVED: &[&str] = &[
     "FLIPLESS_HEALTH_LOG",
 ];
 
+/// The kernel takes no longer `NAME=VALUE`, with its NUL (MAX_ARG_STRLEN, execve(2)).
+const LONGEST_PROPERTY: usize = 128 * 1024 - "=\0".len();
+/// Environment and arguments have 2 MiB together, with the usual 8 MiB of stack (execve(2)): half of it.
+const LONGEST_FILE: usize = 1 << 20;
+
 /// The new properties. EB's own file has the old ones until the flip; `get-config` has the new ones,
 /// and so has the hook's own environment.
 pub fn gather(system: &System) -> Result<Environment> {
     if !system.exists(GET_CONFIG) {
-        let own = std::env::vars_os().map(|(name, value)| {
-            let text = |part: std::ffi::OsString| part.into_string();
-            Ok((text(name)?, text(value)?))
-        });
-        let own: Result<Environment, std::ffi::OsString> = own.collect();
-        let own = own.map_err(|part| anyhow::anyhow!("{} is not UTF-8", part.to_string_lossy()))?;
-        return Ok(own
-            .into_iter()
-            .filter(|(name, _)| is_property(name))
-            .collect());
+        return of_hook(std::env::vars_os());
     }
     let output = system
         .run(GET_CONFIG, &["environment"])
@@ -74,13 +71,41 @@ pub fn gather(system: &System) -> Result<Environment> {
     parse_properties(&output.stdout).with_context(|| format!("{GET_CONFIG} answered no properties"))
 }
 
+/// The properties in a hook's own environment. An error names the property, never its value.
+fn of_hook(variables: impl Iterator<Item = (OsString, OsString)>) -> Result<Environment> {
+    let mut properties = Environment::new();
+    for (name, value) in variables {
+        let Some(name) = name.to_str().map(String::from) else {
+            bail!("the environment property {name:?} has a name that is not UTF-8: rename it");
+        };
+        if !is_property(&name) {
+            continue;
+        }
+        let Ok(value) = value.into_string() else {
+            bail!(
+                "the value of the environment property {name} is not UTF-8: encode it, for example as base64"
+            );
+        };
+        properties.insert(name, value);
+    }
+    Ok(properties)
+}
+
 fn is_property(name: &str) -> bool {
     !NOT_PROPERTIES.contains(&name) && !name.starts_with("BASH_FUNC_")
 }
 
 /// One JSON object; EB writes every value as a string, others are taken as they are spelled.
 fn parse_properties(json: &[u8]) -> Result<Environment> {
-    let properties: BTreeMap<String, serde_json::Value> = serde_json::from_slice(json)?;
+    // serde_json's own message quotes what it met, which may be a secret.
+    let properties: BTreeMap<String, serde_json::Value> =
+        serde_json::from_slice(json).map_err(|error| {
+            let (line, column) = (error.line(), error.column());
+            anyhow!(
+                "not a JSON object: line {line}, column {column} of {} bytes",
+                json.len()
+            )
+        })?;
     let text = |value: serde_json::Value| match value {
         serde_json::Value::String(text) => text,
         other => other.to_string(),
@@ -115,6 +140,13 @@ pub fn to_file(environment: &Environment) -> Result<String> {
         }
         file.push_str("\"\n");
     }
+    if file.len() > LONGEST_FILE {
+        bail!(
+            "the environment properties have {} bytes in all: the kernel takes no more than \
+             {LONGEST_FILE} beside the rest; keep large values elsewhere",
+            file.len()
+        );
+    }
     Ok(file)
 }
 
@@ -131,6 +163,20 @@ fn check(name: &str, value: &str) -> Result<()> {
     if RESERVED.contains(&name) {
         bail!("the environment property {name} is reserved: rename it");
     }
+    if name.len() + value.len() > LONGEST_PROPERTY {
+        bail!(
+            "the value of the environment property {name} has {} bytes: the kernel takes no more than \
+             {} with this name; keep it elsewhere, for example in S3 or Secrets Manager",
+            value.len(),
+            LONGEST_PROPERTY.saturating_sub(name.len())
+        );
+    }
+    if let Some(character) = value.chars().find(|c| is_noncharacter(*c)) {
+        bail!(
+            "the value of the environment property {name} has U+{:04X}, which systemd does not take: encode it, for example as base64",
+            u32::from(character)
+        );
+    }
     // systemd takes no control characters but these (env_value_is_valid in its env-util.c).
     let control = value
         .chars()
@@ -141,6 +187,12 @@ fn check(name: &str, value: &str) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// systemd drops a whole file for one of these (unichar_is_valid in its utf8.c).
+fn is_noncharacter(character: char) -> bool {
+    let code = u32::from(character);
+    (0xfdd0..=0xfdef).contains(&code) || code & 0xfffe == 0xfffe
 }
 
 /// U+0080 to U+009F are control characters to Unicode, not to systemd, which looks at bytes below 32
@@ -155,7 +207,7 @@ fn check_port(value: &str) -> Result<()> {
         return Ok(());
     }
     bail!(
-        "the environment property PORT is {value:?}, but the bundle was built for {APP_PORT}: \
+        "the environment property PORT is not {APP_PORT}, which the bundle was built for: \
          remove it, or set `port` under [server] in flipless.toml"
     )
 }

@@ -57,7 +57,7 @@ pub fn test_staged(system: &System, bundle: &Path) -> Result<()> {
 
 /// Adds the bundle's keep-alive setting to EB's staged configuration where nginx knows it.
 fn add_keepalive(system: &System, bundle: &Path) -> Result<()> {
-    let Some(setting) = system.read(bundle.join("nginx").join(KEEPALIVE))? else {
+    let Some(setting) = system.read_in(bundle, format!("nginx/{KEEPALIVE}"))? else {
         return Ok(());
     };
     if nginx::version(system)? < nginx::KEEPALIVE_MIN_TIMEOUT {

@@ -1,13 +1,14 @@
 //! One agent at a time.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{File, OpenOptions, Permissions};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use flipless::layout;
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 use crate::system::System;
 
@@ -28,22 +29,45 @@ pub fn take(system: &System, name: &str, purpose: &str, limit: Duration) -> Resu
         .truncate(false)
         .mode(0o600)
         .open(system.locate(&path))
-        .with_context(|| format!("cannot open the lock {path}"))?;
+        .with_context(|| format!("cannot open the lock {path}: remove what is there"))?;
     let deadline = Instant::now() + limit;
-    while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-        if Instant::now() >= deadline {
-            let mut holder = String::new();
-            let _ = file.read_to_string(&mut holder);
-            bail!(
-                "another agent holds {path} for {} s now: {}",
+    loop {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => break,
+            Err(Errno::WOULDBLOCK | Errno::INTR) if Instant::now() < deadline => {
+                std::thread::sleep(LOOK_AGAIN);
+            }
+            Err(Errno::WOULDBLOCK | Errno::INTR) => bail!(
+                "another agent holds {path} for {} s now: {}; try again when it has ended",
                 limit.as_secs(),
-                holder.trim()
-            );
+                holder(&mut file)
+            ),
+            Err(error) => return Err(error).with_context(|| format!("cannot lock {path}")),
         }
-        std::thread::sleep(LOOK_AGAIN);
     }
-    file.set_len(0)?;
-    file.rewind()?;
-    writeln!(file, "`flipless {purpose}`, process {}", std::process::id())?;
+    // For people, and for a while only: that /run is full is no reason to fail.
+    let _ = introduce(&mut file, purpose);
     Ok(Lock(file))
 }
+
+/// Says who holds the lock now. Its mode is fixed whatever the umask.
+fn introduce(file: &mut File, purpose: &str) -> io::Result<()> {
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    file.set_len(0)?;
+    file.rewind()?;
+    writeln!(file, "`flipless {purpose}`, process {}", std::process::id())
+}
+
+/// Who says to hold the lock: the first line, as much of it as a person needs.
+fn holder(file: &mut File) -> String {
+    let mut said = Vec::new();
+    let _ = file.take(200).read_to_end(&mut said);
+    let said = String::from_utf8_lossy(&said);
+    match said.lines().next().map(str::trim) {
+        None | Some("") => "it does not say which".to_owned(),
+        Some(line) => line.escape_debug().to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ mod commands;
 mod ends;
 mod environment;
 mod front;
+mod hint;
 mod leftover;
 mod lock;
 mod memory;
@@ -24,6 +25,7 @@ mod systemd;
 mod testing;
 mod trial;
 mod units;
+mod user;
 
 use std::process::ExitCode;
 
@@ -53,7 +55,7 @@ fn main() -> ExitCode {
         }
         Command::Help => write_out(cli::HELP),
         Command::Version => write_out(concat!("flipless ", env!("CARGO_PKG_VERSION"), "\n")),
-        other => commands::execute(&other, &system::System::real()),
+        other => as_root().and_then(|()| commands::execute(&other, &system::System::real())),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -62,6 +64,16 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Also `status`: the state is root's to read.
+fn as_root() -> anyhow::Result<()> {
+    if rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
+    anyhow::bail!(
+        "the agent needs root: it asks and changes systemd, and its state is root's; use `sudo`"
+    )
 }
 
 /// The result goes to standard output, alone.
@@ -76,5 +88,8 @@ fn report(error: &Error) {
     eprintln!("error: {error}");
     for cause in error.chain().skip(1) {
         eprintln!("  caused by: {cause}");
+    }
+    if let Some(hint) = hint::of(error) {
+        eprintln!("hint: {hint}");
     }
 }

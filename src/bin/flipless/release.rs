@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::paths::UNITS;
 use crate::state::State;
-use crate::system::System;
+use crate::system::{System, open_plain};
 use crate::systemd::Systemd;
 use crate::{ends, run};
 
@@ -110,12 +110,11 @@ pub fn digest_tree(system: &System, folder: impl AsRef<Path>) -> Result<String> 
             let executable = metadata.permissions().mode() & 0o100 != 0;
             digest.update(if executable { b"\0x" } else { b"\0f" });
             digest.update(metadata.len().to_le_bytes());
-            let mut file =
-                fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-            io::copy(&mut file, &mut Writer(&mut digest))
-                .with_context(|| format!("cannot read {}", path.display()))?;
+            open_plain(path)
+                .and_then(|mut file| io::copy(&mut file, &mut Writer(&mut digest)))
+                .with_context(|| format!("cannot read {path:?}"))?;
         } else {
-            digest.update(b"\0d");
+            digest.update(if kind.is_dir() { b"\0d" } else { b"\0o" });
         }
         digest.update(b"\0");
     }

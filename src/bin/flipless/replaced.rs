@@ -31,17 +31,19 @@ impl Replaced {
     /// Puts every file back, the last one first, and has systemd read its units again.
     ///
     /// # Errors
-    /// When that fails; the files before it were put back.
+    /// With the first that could not be put back, on a full disk say; the others were.
     pub fn restore(&self, system: &System) -> Result<()> {
+        let mut restored = Ok(());
         for before in self.0.iter().rev() {
-            match &before.content {
-                Some(content) => system.write(&before.path, content, before.mode)?,
-                None => system.remove(&before.path)?,
-            }
+            let done = match &before.content {
+                Some(content) => system.write(&before.path, content, before.mode),
+                None => system.remove(&before.path),
+            };
+            restored = restored.and(done);
         }
         match self.0.is_empty() {
-            true => Ok(()),
-            false => Systemd::new(system).reload_units(),
+            true => restored,
+            false => restored.and(Systemd::new(system).reload_units()),
         }
     }
 }

@@ -37,10 +37,16 @@ pub fn start(system: &System, run: &Run) -> Result<()> {
 /// at the folders' times when a unit is loaded (unit_file_build_name_map in its unit-file.c).
 fn give_unit(system: &System, run: &Run) -> Result<()> {
     let release = format!("{}/{}", layout::RELEASES, run.release);
-    let template = format!("{release}/app/systemd/{}", layout::APP_TEMPLATE);
+    let app = format!("{release}/app");
+    let template = format!("systemd/{}", layout::APP_TEMPLATE);
     let unit = system
-        .read(&template)?
-        .with_context(|| format!("the release {} has no {template}", run.release))?;
+        .read_in(Path::new(&app), &template)?
+        .with_context(|| {
+            format!(
+                "the release {} is not whole: there is no {app}/{template}; deploy its bundle again",
+                run.release
+            )
+        })?;
     system.make_folder(layout::RUNS)?;
     let target = format!("../releases/{}", run.release);
     system.link(Path::new(&target), format!("{}/{}", layout::RUNS, run.run))?;

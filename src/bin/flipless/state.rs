@@ -11,6 +11,8 @@ mod rebuild;
 
 /// The format's version; a file of a later one is refused.
 const VERSION: u32 = 1;
+/// No instance comes near: room to count on.
+const HIGHEST_RUN: u64 = 1 << 48;
 /// As much of a failure's reason as is kept.
 const REASON_CHARACTERS: usize = 600;
 
@@ -151,16 +153,17 @@ impl Default for State {
 impl State {
     /// Reads the state; none yet means a new instance.
     pub fn load(system: &System) -> Result<Self> {
-        match system.read(layout::STATE)? {
+        let read = || match system.read(layout::STATE)? {
             None => Ok(Self::default()),
-            Some(content) => Self::parse(&content).with_context(|| {
-                format!(
-                    "the state file {0} can't be used; move it away (`mv {0} {0}.bad`) and \
-                         deploy again: what runs is found without it",
-                    layout::STATE
-                )
-            }),
-        }
+            Some(content) => Self::parse(&content),
+        };
+        read().with_context(|| {
+            format!(
+                "the state file {0} can't be used; move it away (`mv {0} {0}.bad`) and \
+                 deploy again: what runs is found without it",
+                layout::STATE
+            )
+        })
     }
 
     /// Reads the state; one that was lost is made again from what runs.
@@ -227,8 +230,39 @@ impl State {
         if version > VERSION {
             bail!("it is of version {version}, this agent knows {VERSION}: use a newer bundle");
         }
-        Ok(serde_json::from_slice(content)?)
+        let state: Self = serde_json::from_slice(content)?;
+        state.check()?;
+        Ok(state)
     }
+
+    /// What it names becomes parts of paths and of unit names: nothing in it may lead elsewhere.
+    fn check(&self) -> Result<()> {
+        let staged = self.staged.as_ref().map(|staged| &staged.run);
+        let runs = [self.current.as_ref(), self.previous.as_ref(), staged];
+        for Run { release, run, .. } in runs.into_iter().flatten() {
+            if parse_run(run).is_none_or(|(of, _)| of != release) {
+                bail!("{run:?} is not a run of the release {release:?}");
+            }
+        }
+        let handover = self.handover.iter();
+        for run in handover.flat_map(|handover| [&handover.from, &handover.to]) {
+            if parse_run(run).is_none() {
+                bail!("{run:?} is not a run");
+            }
+        }
+        if self.next_run > HIGHEST_RUN {
+            bail!("{} is no number for a run", self.next_run);
+        }
+        Ok(())
+    }
+}
+
+/// The release and the number of a run, `RELEASE-N`; `None` if it is none.
+pub fn parse_run(run: &str) -> Option<(&str, u64)> {
+    let (release, number) = run.rsplit_once('-')?;
+    let plain = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric());
+    let number = number.parse().ok().filter(|_| plain(number))?;
+    (plain(release) && number <= HIGHEST_RUN).then_some((release, number))
 }
 
 #[cfg(test)]

@@ -4,12 +4,18 @@
 //! which a test replaces.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use anyhow::{Context, Result, bail};
+
+mod copy;
+mod real;
+
+pub use copy::open_plain;
+use real::RealCommands;
 
 /// What leaves the process other than to a file.
 pub trait Commands {
@@ -29,6 +35,11 @@ pub trait Commands {
     }
     /// Called before and after every effect, with its name: a test ends the agent here.
     fn crash_point(&self, _effect: &str) {}
+    /// Called before a change of a file, with its name and the path: a test fails it here, as a full or a
+    /// read-only disk does.
+    fn fault(&self, _effect: &str, _path: &Path) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The signals the agent sends.
@@ -80,6 +91,22 @@ impl System {
         }
     }
 
+    /// A file's content in a folder that others fill, such as a bundle: no link on the way is followed.
+    /// `None` when there is no such file.
+    pub fn read_in(&self, folder: &Path, file: impl AsRef<Path>) -> Result<Option<Vec<u8>>> {
+        let path = folder.join(&file);
+        let read = || -> io::Result<Vec<u8>> {
+            let mut content = Vec::new();
+            copy::open_in(&self.locate(folder), file.as_ref())?.read_to_end(&mut content)?;
+            Ok(content)
+        };
+        match read() {
+            Ok(content) => Ok(Some(content)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).context(format!("cannot read {}", path.display())),
+        }
+    }
+
     /// Whether something is there.
     pub fn exists(&self, path: impl AsRef<Path>) -> bool {
         self.locate(path).symlink_metadata().is_ok()
@@ -125,6 +152,19 @@ impl System {
         done
     }
 
+    /// An effect on a file.
+    fn change<T>(
+        &self,
+        name: &str,
+        path: &Path,
+        change: impl FnOnce() -> io::Result<T>,
+    ) -> io::Result<T> {
+        self.effect(name, || {
+            self.commands.fault(name, path)?;
+            change()
+        })
+    }
+
     /// Makes a folder and its parents, each with mode 0755 whatever the umask.
     pub fn make_folder(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
@@ -143,7 +183,7 @@ impl System {
             }
             Ok(())
         };
-        self.effect("make a folder", make)
+        self.change("make a folder", path, make)
             .with_context(|| format!("cannot make the folder {}", path.display()))
     }
 
@@ -176,13 +216,14 @@ impl System {
                 .mode(mode)
                 .open(&temporary)?;
             file.set_permissions(fs::Permissions::from_mode(mode))?;
+            self.commands.fault("fill", path)?;
             file.write_all(content)?;
             file.sync_all()?;
             self.commands.crash_point("rename what was written");
             fs::rename(&temporary, &target)?;
             fs::File::open(self.locate(folder))?.sync_all()
         };
-        self.effect("write", write).map_err(|error| {
+        self.change("write", path, write).map_err(|error| {
             // Nothing half written stays; the old file is as it was.
             let _ = fs::remove_file(&temporary);
             anyhow::Error::new(error).context(format!("cannot write {}", path.display()))
@@ -195,7 +236,7 @@ impl System {
         if self.link_target(path).as_deref() == Some(target) {
             return Ok(());
         }
-        self.effect("link", || {
+        self.change("link", path, || {
             std::os::unix::fs::symlink(target, self.locate(path))
         })
         .with_context(|| format!("cannot make the link {}", path.display()))
@@ -204,7 +245,7 @@ impl System {
     /// Gives a file or folder its final name.
     pub fn rename(&self, from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> {
         let rename = || fs::rename(self.locate(&from), self.locate(&to));
-        self.effect("rename", rename).with_context(|| {
+        self.change("rename", to.as_ref(), rename).with_context(|| {
             format!(
                 "cannot rename {} to {}",
                 from.as_ref().display(),
@@ -221,7 +262,7 @@ impl System {
             false => fs::remove_file(&real),
         };
         let removed = match real.symlink_metadata() {
-            Ok(metadata) => self.effect("remove", || removed(metadata.is_dir())),
+            Ok(metadata) => self.change("remove", path.as_ref(), || removed(metadata.is_dir())),
             Err(error) => Err(error),
         };
         match removed {
@@ -233,7 +274,7 @@ impl System {
     }
 
     /// Copies a tree over another: folders 0755, files 0755 or 0644 by their owner's exec bit, links as
-    /// they are. Owner and umask of the source don't show.
+    /// they are. Owner, umask and hard links of the source don't show; no link is followed.
     ///
     /// # Errors
     /// On anything that is not a file, a folder or a link: nothing else belongs in a bundle.
@@ -244,11 +285,11 @@ impl System {
             .min_depth(1)
             .sort_by_file_name()
         {
-            let entry =
-                entry.with_context(|| format!("cannot read {}", from.as_ref().display()))?;
-            let target = self.locate(&to).join(entry.path().strip_prefix(&source)?);
-            self.effect("copy", || copy_entry(&entry, &target))
-                .with_context(|| format!("cannot copy {}", entry.path().display()))?;
+            let entry = entry.with_context(|| format!("cannot read {:?}", from.as_ref()))?;
+            let path = to.as_ref().join(entry.path().strip_prefix(&source)?);
+            self.change("copy", &path, || copy::entry(&entry, &self.locate(&path)))
+                // A name may hold a line break: written as a literal.
+                .with_context(|| format!("cannot copy {:?} to {path:?}", entry.path()))?;
         }
         Ok(())
     }
@@ -258,103 +299,6 @@ impl System {
         let sync =
             || -> io::Result<()> { Ok(rustix::fs::syncfs(fs::File::open(self.locate(&path))?)?) };
         sync().with_context(|| format!("cannot sync {}", path.as_ref().display()))
-    }
-}
-
-fn copy_entry(entry: &walkdir::DirEntry, target: &Path) -> Result<()> {
-    let kind = entry.file_type();
-    if kind.is_dir() {
-        unfold(target)?;
-        match fs::DirBuilder::new().create(target) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error.into()),
-            _ => {
-                return Ok(fs::set_permissions(
-                    target,
-                    fs::Permissions::from_mode(0o755),
-                )?);
-            }
-        }
-    }
-    match fs::remove_file(target) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-        _ => {}
-    }
-    if kind.is_symlink() {
-        return Ok(std::os::unix::fs::symlink(
-            fs::read_link(entry.path())?,
-            target,
-        )?);
-    }
-    if !kind.is_file() {
-        bail!("it is neither a file, nor a folder, nor a link");
-    }
-    fs::copy(entry.path(), target)?;
-    let executable = entry.metadata()?.permissions().mode() & 0o100 != 0;
-    let mode = if executable { 0o755 } else { 0o644 };
-    Ok(fs::set_permissions(
-        target,
-        fs::Permissions::from_mode(mode),
-    )?)
-}
-
-/// A folder in place of a link to one, with the same content: what is copied into it must not reach
-/// what the link leads to.
-fn unfold(target: &Path) -> Result<()> {
-    if !target.is_symlink() || !target.is_dir() {
-        return Ok(());
-    }
-    let linked = target.canonicalize()?;
-    fs::remove_file(target)?;
-    for entry in walkdir::WalkDir::new(&linked).sort_by_file_name() {
-        let entry = entry?;
-        copy_entry(&entry, &target.join(entry.path().strip_prefix(&linked)?))?;
-    }
-    Ok(())
-}
-
-/// The instance's own commands.
-struct RealCommands;
-
-impl Commands for RealCommands {
-    fn run(&self, program: &str, arguments: &[&str]) -> io::Result<Output> {
-        // NGINX= names inherited listeners: an nginx that we start to test or to ask has none.
-        std::process::Command::new(program)
-            .args(arguments)
-            .env_remove("NGINX")
-            .env("LC_ALL", "C")
-            .stdin(std::process::Stdio::null())
-            .output()
-    }
-
-    fn signal(&self, pid: u32, signal: Signal) -> io::Result<()> {
-        let invalid = || io::Error::from(io::ErrorKind::InvalidInput);
-        let pid = i32::try_from(pid)
-            .ok()
-            .and_then(rustix::process::Pid::from_raw);
-        let signal = match signal {
-            Signal::Hangup => rustix::process::Signal::HUP,
-            Signal::Quit => rustix::process::Signal::QUIT,
-        };
-        Ok(rustix::process::kill_process(
-            pid.ok_or_else(invalid)?,
-            signal,
-        )?)
-    }
-
-    fn boot_id(&self) -> io::Result<String> {
-        Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?
-            .trim()
-            .to_owned())
-    }
-
-    fn uptime(&self) -> u64 {
-        let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-        u64::try_from(now.tv_sec).unwrap_or_default()
-    }
-
-    fn unix_time(&self) -> u64 {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        since.map(|elapsed| elapsed.as_secs()).unwrap_or_default()
     }
 }
 

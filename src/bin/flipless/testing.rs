@@ -35,8 +35,44 @@ pub struct Model {
     pub says: String,
     /// The `Result` of a unit whose start fails; empty: its port is taken.
     pub start_result: String,
+    /// Programs that are not on the instance.
+    pub missing: Vec<String>,
+    /// What `get-config` answers: whether it succeeds, its output and what it complains of.
+    pub properties: Option<(bool, Vec<u8>, String)>,
+    /// What is wrong with the disk; `None`: nothing.
+    pub disk: Option<Disk>,
+    /// What the clock on the wall is ahead by.
+    pub clock: i64,
     /// nginx refuses every configuration.
     pub nginx_refuses: bool,
+}
+
+/// A disk that fails. What is below `/run` is in memory.
+pub struct Disk {
+    /// Changes until it does.
+    pub healthy: usize,
+    pub error: rustix::io::Errno,
+    /// Memory, too.
+    pub everywhere: bool,
+    /// Whether it did.
+    pub failed: bool,
+}
+
+impl Disk {
+    /// Its word on a change.
+    fn fault(&mut self, effect: &str, path: &Path) -> io::Result<()> {
+        // A full disk can still be freed (ENOSPC of unlink(2): there is none).
+        let frees = effect == "remove" && self.error == rustix::io::Errno::NOSPC;
+        if frees || path.starts_with("/run") && !self.everywhere {
+            return Ok(());
+        }
+        if self.healthy > 0 {
+            self.healthy -= 1;
+            return Ok(());
+        }
+        self.failed = true;
+        Err(self.error.into())
+    }
 }
 
 /// The instance and its model.
@@ -83,6 +119,13 @@ impl Instance {
                 .write(format!("{BUNDLE}/systemd/{unit}"), content, 0o644)
                 .unwrap();
         }
+        let users = format!(
+            "root:x:0:0::/root:/bin/sh\n{}:x:900:900::/:/bin/false\n",
+            crate::user::NAME
+        );
+        system
+            .write("/etc/passwd", users.as_bytes(), 0o644)
+            .unwrap();
         system.write(crate::paths::GET_CONFIG, b"", 0o755).unwrap();
         system
             .write("/etc/nginx/nginx.conf", b"one", 0o644)
@@ -195,6 +238,9 @@ struct FakeCommands {
 impl Commands for FakeCommands {
     fn run(&self, program: &str, arguments: &[&str]) -> io::Result<Output> {
         let mut model = self.model.borrow_mut();
+        if model.missing.iter().any(|missing| missing == program) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
         Ok(match (program, arguments) {
             ("systemctl", arguments) => model.systemctl(arguments, &self.root),
             ("journalctl", _) => answer(true, "panicked at line 1", ""),
@@ -203,7 +249,13 @@ impl Commands for FakeCommands {
                 answer(false, "", "unexpected \"}\" in nginx.conf:3")
             }
             ("unshare" | "/usr/sbin/nginx" | "chown", _) => answer(true, "", ""),
-            (_, ["environment"]) => answer(true, "{}", ""),
+            (_, ["environment"]) => match model.properties.clone() {
+                None => answer(true, "{}", ""),
+                Some((success, stdout, stderr)) => Output {
+                    stdout,
+                    ..answer(success, "", &stderr)
+                },
+            },
             other => panic!("nobody expects {other:?}"),
         })
     }
@@ -225,11 +277,20 @@ impl Commands for FakeCommands {
     }
 
     fn unix_time(&self) -> u64 {
-        1_800_000_000 + self.model.borrow().uptime
+        let model = self.model.borrow();
+        (1_800_000_000 + model.uptime).saturating_add_signed(model.clock)
     }
 
     fn executable(&self) -> io::Result<Vec<u8>> {
         Ok(b"the agent".into())
+    }
+
+    fn fault(&self, effect: &str, path: &Path) -> io::Result<()> {
+        let mut model = self.model.borrow_mut();
+        model
+            .disk
+            .as_mut()
+            .map_or(Ok(()), |disk| disk.fault(effect, path))
     }
 
     fn crash_point(&self, _: &str) {

@@ -56,7 +56,7 @@ pub fn install(
     place: Place,
     replaced: &mut Replaced,
 ) -> Result<()> {
-    let differing = differing(system, &bundle.join("systemd"), place)?;
+    let differing = differing(system, bundle, place)?;
     let systemd = Systemd::new(system);
     for unit in &differing {
         guard_address(system, &systemd, unit)?;
@@ -169,24 +169,30 @@ struct Unit {
 }
 
 /// The bundle's unit files that are not on the disk as they should be.
-fn differing(system: &System, folder: &Path, place: Place) -> Result<Vec<Unit>> {
+fn differing(system: &System, bundle: &Path, place: Place) -> Result<Vec<Unit>> {
     let mut units = Vec::new();
-    for name in system.names(folder)? {
+    for name in system.names(bundle.join("systemd"))? {
+        let file = format!("systemd/{name}");
         if name.ends_with(".d") {
-            for file in system.names(folder.join(&name))? {
-                let target = format!("{}/{name}/{file}", place.drop_ins());
-                units.extend(unit(system, &folder.join(&name).join(&file), target)?);
+            for name_in_it in system.names(bundle.join(&file))? {
+                let target = format!("{}/{name}/{name_in_it}", place.drop_ins());
+                units.extend(unit(
+                    system,
+                    bundle,
+                    &format!("{file}/{name_in_it}"),
+                    target,
+                )?);
             }
         } else if name != layout::APP_TEMPLATE {
             let target = format!("{}/{name}", place.units());
-            units.extend(unit(system, &folder.join(&name), target)?);
+            units.extend(unit(system, bundle, &file, target)?);
         }
     }
     Ok(units)
 }
 
-fn unit(system: &System, source: &Path, target: String) -> Result<Option<Unit>> {
-    let Some(content) = system.read(source)? else {
+fn unit(system: &System, bundle: &Path, file: &str, target: String) -> Result<Option<Unit>> {
+    let Some(content) = system.read_in(bundle, file)? else {
         return Ok(None);
     };
     let same = system.read(&target)?.as_ref() == Some(&content);

@@ -31,9 +31,6 @@ pub struct Args {
     /// The bundle
     #[arg(value_parser = crate::existing_file)]
     zip: PathBuf,
-    /// The settings that it was built with [default: flipless.toml, or $FLIPLESS_CONFIG]
-    #[arg(long, value_name = "FILE", value_parser = crate::existing_file)]
-    config: Option<PathBuf>,
     /// Print the checks as JSON
     #[arg(long)]
     json: bool,
@@ -84,11 +81,10 @@ fn is_a_bundle(bundle: &Bundle) -> bool {
 pub fn run(args: &Args) -> Result<ExitCode> {
     let bundle = open(&args.zip)?;
     let (target, manifest) = manifest::beside(&args.zip, bundle.zip_bytes);
+    let (_, settings) = project::settings(None, &project::root())?;
     let expected = Expected {
         arch: target.or_else(|| executables::arch_of_agent(&bundle)),
-        resolves_names: project::settings(args.config.as_deref())?
-            .server
-            .resolves_names,
+        resolves_names: settings.server.resolves_names,
     };
     let checks = [vec![manifest], all(&bundle, expected)].concat();
     if args.json {

@@ -7,12 +7,13 @@ use anyhow::{Result, bail};
 use crate::{tools, ui};
 
 /// A program that tests call, and the Debian package that has it.
-const NEEDED: [(&str, &str); 8] = [
+const NEEDED: [(&str, &str); 9] = [
     ("cc", "gcc"),
     ("chromium", "chromium"),
     ("mmdebstrap", "mmdebstrap"),
     ("nginx", "nginx-light"),
     ("pip3", "python3-pip"),
+    ("python3", "python3"),
     ("systemd-analyze", "systemd"),
     ("systemd-nspawn", "systemd-container"),
     ("unzip", "unzip"),

@@ -14,13 +14,14 @@ use crate::state::{Staged, State, built_front};
 use crate::system::System;
 use crate::systemd::Systemd;
 use crate::units::{self, Place};
-use crate::{alarm, environment, front, paths, release, run};
+use crate::{alarm, environment, front, paths, release, run, user};
 
 /// Starts the bundle unpacked in `bundle`. Until it is ready nothing that serves is touched; a failure
 /// leaves the instance as it was.
 pub fn stage(system: &System, bundle: &Path) -> Result<()> {
     change(system, "stage", |state| {
         check_mode(state)?;
+        user::check(system)?;
         settle_leftover(system, state)?;
         run::stop_strays(system, state)?;
         front::test_staged(system, bundle)?;
@@ -127,7 +128,7 @@ fn prepare_health_log(system: &System) -> Result<()> {
     }
     system.make_folder(paths::HEALTH_LOG)?;
     let folder = system.locate(paths::HEALTH_LOG);
-    let owned = system.run("chown", &["webapp", &folder.to_string_lossy()])?;
+    let owned = system.run("chown", &[user::NAME, &folder.to_string_lossy()])?;
     if !owned.status.success() {
         bail!(
             "cannot give {} to the server's user: {}",

@@ -9,8 +9,11 @@ use crate::paths::{DROP_INS, PROXY_STAGING, UNITS};
 use crate::state::State;
 use crate::testing::{BUNDLE, Instance};
 
+mod bad_state;
 mod crash_points;
+mod disk;
 mod first;
+mod missing;
 mod trial;
 
 fn state(instance: &Instance) -> State {
@@ -467,4 +470,32 @@ fn the_front_is_reloaded_only_for_a_changed_configuration() {
         .unwrap();
     assert_eq!(crate::front::sync(&instance.system).unwrap(), "reloaded");
     assert_eq!(instance.take_calls(), [format!("reload {}", layout::FRONT)]);
+}
+
+#[test]
+fn units_that_are_links_out_of_the_bundle_are_refused() {
+    let instance = deployed("v1");
+    let current = current_unit(&instance);
+    let system = &instance.system;
+    system.write("/secret", b"secret", 0o600).unwrap();
+    for unit in [layout::DEADMAN, layout::APP_TEMPLATE] {
+        let path = format!("{BUNDLE}/systemd/{unit}");
+        let before = system.read(&path).unwrap();
+        system.remove(&path).unwrap();
+        let secret = system.locate("/secret");
+        system.link(&secret, &path).unwrap();
+        let error = format!("{:#}", stage_version(&instance, "v2").unwrap_err());
+        assert!(
+            error.contains(unit) && error.contains("a link leads"),
+            "{error}"
+        );
+        assert_eq!(instance.serving(), std::slice::from_ref(&current));
+        let leaked = instance.files();
+        let leaked = leaked.iter().filter(|(_, content)| *content == b"secret");
+        assert_eq!(leaked.count(), 1, "the secret itself");
+        system.remove(&path).unwrap();
+        if let Some(before) = before {
+            system.write(&path, &before, 0o644).unwrap();
+        }
+    }
 }

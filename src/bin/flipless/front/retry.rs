@@ -32,7 +32,8 @@ const THROUGH_UPSTREAM: &str = "http://flipless_app; proxy_next_upstream error;"
 /// is, and so does every one if the bundle has no upstream.
 pub fn stage(system: &System, bundle: &Path) -> Result<()> {
     restore(system, PROXY_STAGING)?;
-    let Some(upstream) = read(system, bundle.join("nginx").join(UPSTREAM))? else {
+    let upstream = system.read_in(bundle, format!("nginx/{UPSTREAM}"))?;
+    let Some(upstream) = upstream.and_then(|content| String::from_utf8(content).ok()) else {
         return Ok(());
     };
     let application = format!("{PROXY_STAGING}/{APPLICATION}");

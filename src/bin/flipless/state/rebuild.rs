@@ -3,7 +3,7 @@
 use anyhow::Result;
 use flipless::layout;
 
-use super::{Run, State};
+use super::{Run, State, parse_run};
 use crate::release;
 use crate::system::System;
 use crate::systemd::Systemd;
@@ -33,11 +33,11 @@ pub fn from_what_runs(system: &System) -> Result<State> {
 
 /// `RELEASE-N`, with its number first: to be compared by it.
 fn numbered(run: &str) -> Option<(u64, Run)> {
-    let (release, number) = run.rsplit_once('-')?;
+    let (release, number) = parse_run(run)?;
     let numbered = Run {
         release: release.to_owned(),
         run: run.to_owned(),
         since: 0,
     };
-    Some((number.parse().ok()?, numbered))
+    Some((number, numbered))
 }

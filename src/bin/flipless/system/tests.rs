@@ -1,6 +1,8 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
 
+mod trees;
+
 fn system(root: &Path) -> System {
     System::new(root, Box::new(RealCommands))
 }
@@ -55,16 +57,6 @@ fn a_copied_tree_has_modes_of_its_own_and_keeps_links() {
 }
 
 #[test]
-fn a_socket_in_a_tree_is_refused() {
-    let root = tempfile::tempdir().unwrap();
-    let system = system(root.path());
-    system.make_folder("/from").unwrap();
-    let _listener = std::os::unix::net::UnixListener::bind(system.locate("/from/s")).unwrap();
-    let error = system.copy_tree("/from", "/to").unwrap_err();
-    assert!(format!("{error:#}").contains("neither a file"), "{error:#}");
-}
-
-#[test]
 fn removing_what_is_not_there_is_fine() {
     let root = tempfile::tempdir().unwrap();
     system(root.path()).remove("/no/such").unwrap();
@@ -98,4 +90,26 @@ fn who_reads_a_file_while_it_is_replaced_sees_the_old_one_whole() {
     let mut seen = String::new();
     reader.read_to_string(&mut seen).unwrap();
     assert_eq!(seen, "the old one");
+}
+
+#[test]
+fn programs_get_a_fixed_environment_and_none_of_ours() {
+    let root = tempfile::tempdir().unwrap();
+    let output = system(root.path()).run("env", &[]).unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let mut lines: Vec<&str> = said.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(
+        lines,
+        [
+            "HOME=/root",
+            "LC_ALL=C",
+            "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
+        ],
+        "cargo's own variables are not among them"
+    );
+    assert!(
+        std::env::var_os("CARGO").is_some(),
+        "there was something to drop"
+    );
 }

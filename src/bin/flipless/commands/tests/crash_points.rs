@@ -10,8 +10,8 @@ use crate::paths::RUNTIME_UNITS;
 use crate::release;
 use crate::system::System;
 
-type Prepare = fn() -> Instance;
-type Act = fn(&System) -> anyhow::Result<()>;
+pub type Prepare = fn() -> Instance;
+pub type Act = fn(&System) -> anyhow::Result<()>;
 
 fn stage_bundle(system: &System) -> anyhow::Result<()> {
     stage::stage(system, std::path::Path::new(BUNDLE))
@@ -71,7 +71,7 @@ fn crashed_release() -> String {
 
 /// Every command that changes an instance which serves, and what must be so when the same command runs
 /// once more after it was killed.
-const COMMANDS: &[(&str, Prepare, Act)] = &[
+pub const COMMANDS: &[(&str, Prepare, Act)] = &[
     ("stage", with_two, stage_bundle),
     ("commit", staged, commit::commit),
     ("rollback", with_two, rollback::rollback),
@@ -99,7 +99,7 @@ fn at_every_point(commands: &[(&str, Prepare, Act)], then: impl Fn(&Instance, &s
 }
 
 /// Exactly one version is current and serves, and nothing else is left.
-fn assert_settled(instance: &Instance, when: &str) {
+pub fn assert_settled(instance: &Instance, when: &str) {
     let state = state(instance);
     let current = state
         .current

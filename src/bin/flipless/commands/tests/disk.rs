@@ -1,0 +1,110 @@
+//! The disk is full, or read-only, from any change on: a command fails and says so, the version that
+//! serves goes on, and once there is room again the next deployment works.
+
+use rustix::io::Errno;
+
+use super::crash_points::{COMMANDS, assert_settled};
+use super::*;
+use crate::hint;
+use crate::testing::Disk;
+
+/// Lets the disk fail at each change of each command, and hands the instance and the outcome to `then`.
+fn at_every_change(error: Errno, everywhere: bool, then: impl Fn(&Instance, Outcome, &str)) {
+    for (name, prepare, act) in COMMANDS {
+        for healthy in 0.. {
+            let instance = prepare();
+            let serving = instance.serving();
+            let disk = Disk {
+                healthy,
+                error,
+                everywhere,
+                failed: false,
+            };
+            instance.model.borrow_mut().gaps.clear();
+            instance.model.borrow_mut().disk = Some(disk);
+            let outcome = act(&instance.system);
+            if !instance.model.borrow().disk.as_ref().unwrap().failed {
+                assert!(healthy >= 2, "{name} makes {healthy} changes");
+                outcome.unwrap();
+                break;
+            }
+            let when = format!("{name}, {error:?} from change {healthy} on");
+            // What was current serves on, unless its successor does.
+            let now = instance.serving();
+            let same = serving.iter().any(|run| now.contains(run));
+            let newer = state(&instance).current.map(|run| run.unit());
+            assert!(
+                same || newer.is_some_and(|run| now.contains(&run)),
+                "{when}"
+            );
+            assert_eq!(instance.model.borrow().gaps, [""; 0], "{when}");
+            then(&instance, outcome, &when);
+        }
+    }
+}
+
+type Outcome = anyhow::Result<()>;
+
+/// A failure names a path, and what to do. A command may succeed all the same: what it could not
+/// remove or note, the next one does.
+fn assert_says_so(outcome: &Outcome, error: Errno, when: &str) {
+    let Err(why) = outcome else { return };
+    let said = format!("{why:#}");
+    let system = std::io::Error::from(error).to_string();
+    assert!(
+        said.contains('/') && said.contains(&system),
+        "{when}: {said}"
+    );
+    assert!(hint::of(why).is_some(), "{when}: {said}");
+}
+
+fn repaired(instance: &Instance) {
+    instance.model.borrow_mut().disk = None;
+}
+
+#[test]
+fn a_full_disk_costs_the_deployment_and_nothing_else() {
+    at_every_change(Errno::NOSPC, false, |instance, outcome, when| {
+        assert_says_so(&outcome, Errno::NOSPC, when);
+        for path in instance.files().keys() {
+            let half = path.ends_with(".new") || path.contains(".partial");
+            assert!(!half, "{when}: {path}");
+        }
+        repaired(instance);
+        stage_version(instance, "v3").unwrap();
+        commit::commit(&instance.system).unwrap();
+        assert_settled(instance, when);
+    });
+}
+
+#[test]
+fn a_read_only_disk_costs_the_deployment_and_nothing_else() {
+    at_every_change(Errno::ROFS, false, |instance, outcome, when| {
+        assert_says_so(&outcome, Errno::ROFS, when);
+        repaired(instance);
+        stage_version(instance, "v3").unwrap();
+        commit::commit(&instance.system).unwrap();
+        assert_settled(instance, when);
+    });
+}
+
+#[test]
+fn memory_that_is_full_too_changes_nothing_of_that() {
+    at_every_change(Errno::NOSPC, true, |instance, outcome, when| {
+        assert_says_so(&outcome, Errno::NOSPC, when);
+        repaired(instance);
+        stage_version(instance, "v3").unwrap();
+        commit::commit(&instance.system).unwrap();
+        assert_settled(instance, when);
+    });
+}
+
+#[test]
+fn after_a_reboot_with_a_disk_that_failed_one_version_serves() {
+    at_every_change(Errno::NOSPC, false, |instance, _, when| {
+        repaired(instance);
+        instance.reboot();
+        let current = state(instance).current.unwrap();
+        assert_eq!(instance.serving(), [current.unit()], "{when}");
+    });
+}

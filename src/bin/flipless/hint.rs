@@ -1,0 +1,29 @@
+//! What a person can do about an error, where the error itself does not say.
+
+use std::io;
+
+use anyhow::Error;
+
+/// A hint for the first cause that has one.
+pub fn of(error: &Error) -> Option<&'static str> {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .find_map(|cause| for_kind(cause.kind()))
+}
+
+fn for_kind(kind: io::ErrorKind) -> Option<&'static str> {
+    match kind {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Some("free some space (`df -h` shows where it is missing), then try again")
+        }
+        io::ErrorKind::ReadOnlyFilesystem => Some(
+            "a disk error makes a file system read-only (`dmesg` tells): replace the instance, or mount \
+             it for writing and try again",
+        ),
+        io::ErrorKind::InvalidFilename => {
+            Some("shorten the path: names have 255 bytes at the most, paths 4095")
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,64 @@
+#![allow(clippy::unwrap_used)]
+use super::*;
+use crate::testing::Instance;
+
+const NO_TIME: Duration = Duration::ZERO;
+
+fn path() -> String {
+    format!("{}/lock", layout::RUNTIME)
+}
+
+fn refusal(instance: &Instance) -> String {
+    let error = take(&instance.system, "lock", "commit", NO_TIME).err();
+    format!("{:#}", error.unwrap())
+}
+
+#[test]
+fn who_comes_second_hears_who_holds_it() {
+    let instance = Instance::new();
+    let held = take(&instance.system, "lock", "stage", NO_TIME).unwrap();
+    let said = refusal(&instance);
+    let holder = format!("`flipless stage`, process {}", std::process::id());
+    assert!(said.contains(&holder), "{said}");
+    drop(held);
+    take(&instance.system, "lock", "commit", NO_TIME).unwrap();
+}
+
+#[test]
+fn stale_content_holds_nobody_up_and_is_replaced() {
+    let instance = Instance::new();
+    let stale = format!("`flipless stage`, process 1\n{}", "x".repeat(9000));
+    instance
+        .system
+        .write(path(), stale.as_bytes(), 0o644)
+        .unwrap();
+    let _held = take(&instance.system, "lock", "restart", NO_TIME).unwrap();
+    let now = instance.system.read(path()).unwrap().unwrap();
+    let expected = format!("`flipless restart`, process {}\n", std::process::id());
+    assert_eq!(String::from_utf8(now).unwrap(), expected);
+    let mode = instance.system.locate(path()).metadata().unwrap();
+    assert_eq!(mode.permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn a_holder_that_says_nothing_or_garbage_is_no_harm() {
+    for (content, expected) in [
+        (&b""[..], "does not say"),
+        (b"\xff\x1b[31m\nsecond", "\u{fffd}\\u{1b}[31m;"),
+    ] {
+        let instance = Instance::new();
+        let _held = take(&instance.system, "lock", "stage", NO_TIME).unwrap();
+        let file = instance.system.locate(path());
+        std::fs::write(file, content).unwrap();
+        let said = refusal(&instance);
+        assert!(said.contains(expected), "{said}");
+    }
+}
+
+#[test]
+fn a_folder_in_its_place_is_named_with_what_to_do() {
+    let instance = Instance::new();
+    instance.system.make_folder(path()).unwrap();
+    let said = refusal(&instance);
+    assert!(said.contains(&path()) && said.contains("remove"), "{said}");
+}

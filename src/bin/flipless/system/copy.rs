@@ -1,0 +1,116 @@
+//! One entry of a tree, copied; and files opened where no link may lead elsewhere.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
+
+/// For reading; a link, or a pipe that nobody writes, is not waited for (open(2)).
+const PLAIN: OFlags = OFlags::RDONLY
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::CLOEXEC);
+
+/// Opens a file that is known to be one; a link put in its place since is an error.
+pub fn open_plain(path: &Path) -> io::Result<File> {
+    plain(rustix::fs::open(path, PLAIN, Mode::empty())?.into())
+}
+
+/// Opens a file below `folder`; a link anywhere on the way is an error (openat2(2),
+/// RESOLVE_NO_SYMLINKS).
+pub fn open_in(folder: &Path, file: &Path) -> io::Result<File> {
+    let folder = File::open(folder)?;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+    match openat2(&folder, file, PLAIN, Mode::empty(), resolve) {
+        Ok(file) => plain(file.into()),
+        Err(rustix::io::Errno::LOOP) => Err(io::Error::other("a link leads there: ship the file")),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn plain(file: File) -> io::Result<File> {
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::other("it is not a file")),
+    }
+}
+
+/// Copies one entry to `target`, over what is there.
+pub fn entry(entry: &walkdir::DirEntry, target: &Path) -> io::Result<()> {
+    let kind = entry.file_type();
+    if kind.is_dir() {
+        return folder(target);
+    }
+    match fs::remove_file(target) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    if kind.is_symlink() {
+        return std::os::unix::fs::symlink(fs::read_link(entry.path())?, target);
+    }
+    if !kind.is_file() {
+        return Err(io::Error::other(format!(
+            "it is a {}; a bundle has files, folders and links",
+            name(kind)
+        )));
+    }
+    file(entry.path(), target)
+}
+
+/// The mode is set when the content is there: nobody but root meets a half-written file, nor a set-user-ID
+/// bit of the source.
+fn file(source: &Path, target: &Path) -> io::Result<()> {
+    let mut from = open_plain(source)?;
+    let mut to = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(target)?;
+    io::copy(&mut from, &mut to)?;
+    let executable = from.metadata()?.permissions().mode() & 0o100 != 0;
+    to.set_permissions(fs::Permissions::from_mode(match executable {
+        true => 0o755,
+        false => 0o644,
+    }))
+}
+
+fn folder(target: &Path) -> io::Result<()> {
+    unfold(target)?;
+    match fs::DirBuilder::new().mode(0o755).create(target) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        // A link here would lead the change of the mode elsewhere.
+        Err(error) if !target.symlink_metadata()?.is_dir() => return Err(error),
+        _ => {}
+    }
+    fs::set_permissions(target, fs::Permissions::from_mode(0o755))
+}
+
+/// A folder in place of a link to one, with the same content: what is copied into it must not reach
+/// what the link leads to.
+fn unfold(target: &Path) -> io::Result<()> {
+    if !target.is_symlink() || !target.is_dir() {
+        return Ok(());
+    }
+    let linked = target.canonicalize()?;
+    fs::remove_file(target)?;
+    for item in walkdir::WalkDir::new(&linked).sort_by_file_name() {
+        let item = item?;
+        let path = item
+            .path()
+            .strip_prefix(&linked)
+            .map_err(io::Error::other)?;
+        entry(&item, &target.join(path))?;
+    }
+    Ok(())
+}
+
+fn name(kind: fs::FileType) -> &'static str {
+    match kind {
+        _ if kind.is_fifo() => "named pipe",
+        _ if kind.is_socket() => "socket",
+        _ if kind.is_block_device() || kind.is_char_device() => "device",
+        _ => "thing of an unknown kind",
+    }
+}

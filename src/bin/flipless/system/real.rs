@@ -1,0 +1,57 @@
+//! What a test replaces, as it really is.
+
+use std::fs;
+use std::io;
+use std::process::{Command, Output, Stdio};
+
+use super::{Commands, Signal};
+
+/// Where programs are looked for. Environment properties are in a hook's environment: a property named
+/// PATH, or one that steers systemctl or nginx, must not reach what root runs.
+const ENVIRONMENT: [(&str, &str); 3] = [
+    ("HOME", "/root"),
+    ("LC_ALL", "C"),
+    ("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
+];
+
+/// The instance's own commands.
+pub struct RealCommands;
+
+impl Commands for RealCommands {
+    fn run(&self, program: &str, arguments: &[&str]) -> io::Result<Output> {
+        let mut command = Command::new(program);
+        command.args(arguments).env_clear().envs(ENVIRONMENT);
+        command.stdin(Stdio::null()).output()
+    }
+
+    fn signal(&self, pid: u32, signal: Signal) -> io::Result<()> {
+        let invalid = || io::Error::from(io::ErrorKind::InvalidInput);
+        let pid = i32::try_from(pid)
+            .ok()
+            .and_then(rustix::process::Pid::from_raw);
+        let signal = match signal {
+            Signal::Hangup => rustix::process::Signal::HUP,
+            Signal::Quit => rustix::process::Signal::QUIT,
+        };
+        Ok(rustix::process::kill_process(
+            pid.ok_or_else(invalid)?,
+            signal,
+        )?)
+    }
+
+    fn boot_id(&self) -> io::Result<String> {
+        Ok(fs::read_to_string("/proc/sys/kernel/random/boot_id")?
+            .trim()
+            .to_owned())
+    }
+
+    fn uptime(&self) -> u64 {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        u64::try_from(now.tv_sec).unwrap_or_default()
+    }
+
+    fn unix_time(&self) -> u64 {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        since.map(|elapsed| elapsed.as_secs()).unwrap_or_default()
+    }
+}
