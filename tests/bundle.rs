@@ -13,7 +13,7 @@ use serde_json::Value;
 mod readers;
 
 /// What the default configuration ships, with `unzip -Z`'s permissions.
-const ENTRIES: [(&str, &str); 19] = [
+const ENTRIES: [(&str, &str); 20] = [
     (".ebextensions/flipless.config", "-rw-r--r--"),
     (
         ".platform/confighooks/postdeploy/10-flipless-commit.sh",
@@ -43,6 +43,7 @@ const ENTRIES: [(&str, &str); 19] = [
     ("systemd/flipless-front.service", "-rw-r--r--"),
     ("systemd/flipless-front.socket", "-rw-r--r--"),
     ("systemd/flipless-gate.service", "-rw-r--r--"),
+    ("systemd/flipless-recover.service", "-rw-r--r--"),
     ("systemd/nginx.service.d/zz-flipless.conf", "-rw-r--r--"),
     ("systemd/web.service.d/zz-flipless.conf", "-rw-r--r--"),
 ];
