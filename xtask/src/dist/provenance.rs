@@ -77,7 +77,7 @@ fn newest_glibc(bundle: &Bundle) -> Option<String> {
             Content::Elf(elf) => elf.glibc.last().map(|(version, _)| version),
             _ => None,
         });
-    versions.max().map(ToString::to_string)
+    versions.max().map(|version| version.name().to_owned())
 }
 
 #[cfg(test)]
