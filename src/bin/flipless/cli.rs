@@ -158,6 +158,25 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
+    proptest::proptest! {
+        #![proptest_config(crate::testing::any_input(2048))]
+
+        /// What is taken as a name is safe as a part of paths and units.
+        #[test]
+        fn any_words_are_a_command_or_misuse(
+            first in "stage|status|run-ended|record-pid|stand-in|front-started|.{0,8}",
+            rest in proptest::collection::vec("[a-z0-9./-]{0,8}|--?[a-z]{0,5}(=.{0,3})?|.{0,8}", 0..3),
+        ) {
+            let words = std::iter::once(first).chain(rest).map(OsString::from);
+            match parse(words) {
+                Ok(Command::RunEnded { run: name } | Command::RecordPid { name, .. }) => {
+                    proptest::prop_assert!(!name.is_empty() && !name.contains(['/', '.', '\0', '\n']), "{:?}", name);
+                }
+                Ok(_) | Err(_) => {}
+            }
+        }
+    }
+
     fn words(line: &str) -> Result<Command, String> {
         parse(line.split_whitespace().map(OsString::from)).map_err(|error| error.to_string())
     }
