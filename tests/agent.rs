@@ -2,6 +2,7 @@
 //!
 //! It works on `/`: each test gives it a `/` of its own, in a user and mount namespace (unshare(1)), where
 //! it is root over files that nobody else sees.
+#![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
 
 use std::io::{BufRead, BufReader, Read};
