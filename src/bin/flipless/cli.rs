@@ -93,28 +93,35 @@ fn named(name: &str, parser: &mut Parser) -> Result<Command, lexopt::Error> {
             json: json_flag(parser)?,
         },
         "uninstall" => Command::Uninstall,
-        "stand-in" => Command::StandIn(parser.value()?.parse_with(stand_in)?),
+        "stand-in" => Command::StandIn(value(parser, "`web` or `nginx`")?.parse_with(stand_in)?),
         "activate" => Command::Activate,
         "expire" => Command::Expire,
         "recover" => Command::Recover,
         "run-ended" => Command::RunEnded {
-            run: parser.value()?.parse_with(run_name)?,
+            run: value(parser, "a run")?.parse_with(run_name)?,
         },
         "web-starting" => Command::WebStarting,
         "web-started" => Command::WebStarted,
         "front-starting" => Command::FrontStarting,
         "front-started" => Command::FrontStarted {
-            pid: parser.value()?.parse()?,
+            pid: value(parser, "a process id")?.parse()?,
         },
         "front-reload" => Command::FrontReload,
         "front-sync" => Command::FrontSync,
         "record-pid" => Command::RecordPid {
-            name: parser.value()?.parse_with(pid_name)?,
-            pid: parser.value()?.parse()?,
+            name: value(parser, "a name")?.parse_with(pid_name)?,
+            pid: value(parser, "a process id")?.parse()?,
         },
         "help" => Command::Help,
         other => return Err(format!("there is no command `{other}`").into()),
     })
+}
+
+/// The next word; an error says what is missing, not only that something is.
+fn value(parser: &mut Parser, what: &str) -> Result<OsString, lexopt::Error> {
+    parser
+        .value()
+        .map_err(|_| format!("{what} is missing").into())
 }
 
 fn json_flag(parser: &mut Parser) -> Result<bool, lexopt::Error> {
