@@ -30,7 +30,7 @@ fn main() {
 fn generate() -> BuildResult<()> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    let settings = settings::Settings::load(&settings_path(&root))?;
+    let settings = settings::Settings::load(&settings_path(&root)?)?;
     let settings = settings.with_front_mode(front_override().as_deref())?;
     let folder = root.join("platform-templates");
     println!("cargo::rerun-if-changed={}", folder.display());
@@ -41,14 +41,18 @@ fn generate() -> BuildResult<()> {
     Ok(())
 }
 
-/// `FLIPLESS_CONFIG` names another configuration file, relative to the project.
-fn settings_path(root: &Path) -> PathBuf {
+/// `FLIPLESS_CONFIG` names another configuration file, relative to the project; it has to be there.
+fn settings_path(root: &Path) -> BuildResult<PathBuf> {
     println!("cargo::rerun-if-env-changed=FLIPLESS_CONFIG");
-    let path = root.join(env::var_os("FLIPLESS_CONFIG").unwrap_or("flipless.toml".into()));
+    let named = env::var_os("FLIPLESS_CONFIG").filter(|name| !name.is_empty());
+    let path = root.join(named.as_deref().unwrap_or("flipless.toml".as_ref()));
     // A path that does not exist would make cargo run this in every build.
     let watched = if path.exists() { path.as_path() } else { root };
     println!("cargo::rerun-if-changed={}", watched.display());
-    path
+    if named.is_some() && watched == root {
+        return Err(format!("FLIPLESS_CONFIG: there is no {}", path.display()).into());
+    }
+    Ok(path)
 }
 
 /// `FLIPLESS_FRONT` builds for another front mode: how `rehearse --front` compares them.

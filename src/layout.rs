@@ -46,6 +46,8 @@ layout! {
     RECOVER "recover" = "flipless-recover.service";
     /// Our drop-in's file name: sorts after EB's, so that its settings win.
     DROP_IN "drop_in" = "zz-flipless.conf";
+    /// The relay's name in the bundle's `bin/`.
+    RELAY "relay" = "flipless-relay";
     /// The name under which the server finds its listener (`FileDescriptorName=`).
     LISTENER "listener" = "app";
 }

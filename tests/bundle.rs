@@ -364,6 +364,13 @@ fn misuse_exits_with_2() {
         &["--arch", "sparc"][..],
         &["--sever", "x"],
         &["--server", "/no/such"],
+        &["--server", "/"],
+        // Not executable.
+        &[
+            "--server",
+            concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"),
+        ],
+        &["--config", "/no/such"],
     ] {
         assert_eq!(
             dist(arguments, out.path()).status.code(),
@@ -375,10 +382,11 @@ fn misuse_exits_with_2() {
 
 #[test]
 fn a_server_that_is_no_executable_is_refused() {
-    let said = refused(&[
-        "--server",
-        concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"),
-    ]);
+    let folder = tempfile::tempdir().unwrap();
+    let server = folder.path().join("server");
+    fs::write(&server, "#!/bin/sh\n").unwrap();
+    fs::set_permissions(&server, fs::Permissions::from_mode(0o755)).unwrap();
+    let said = refused(&["--server", server.to_str().unwrap()]);
     assert!(
         said.contains("bin/server") && said.contains("ELF"),
         "{said}"
@@ -392,6 +400,7 @@ fn a_server_for_another_processor_is_refused() {
     let mut content = fs::read(bundle().file("bin/server")).unwrap();
     content[18..20].copy_from_slice(&183u16.to_le_bytes()); // e_machine = EM_AARCH64 (elf(5))
     fs::write(&server, content).unwrap();
+    fs::set_permissions(&server, fs::Permissions::from_mode(0o755)).unwrap();
     let said = refused(&["--server", server.to_str().unwrap()]);
     assert!(
         said.contains("aarch64") && said.contains("x86_64"),

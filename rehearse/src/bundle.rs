@@ -1,11 +1,11 @@
 //! Bundles that a rehearsal makes itself, or has `dist` make.
 
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
@@ -46,21 +46,28 @@ impl Front {
     }
 }
 
-/// Builds the project's bundle into `folder` with `cargo xtask dist`, for `front` instead of the
-/// front mode of `flipless.toml`, if given. What the user built last, in `target/dist`, stays.
-pub fn build(front: Option<Front>, folder: &Path) -> Result<PathBuf, BundleError> {
-    let mode = front.map(|front| ("FLIPLESS_FRONT", OsStr::new(front.name())));
-    build_with(mode.as_slice(), folder)
-}
-
-/// The same, with environment variables for the build.
-pub fn build_with(variables: &[(&str, &OsStr)], folder: &Path) -> Result<PathBuf, BundleError> {
+/// Builds a bundle into `folder` with `cargo xtask dist`: as `config` says or else the project's own
+/// `flipless.toml`, for `front` instead of the front mode there, if given. What the user built last, in
+/// `target/dist`, stays.
+pub fn build(
+    front: Option<Front>,
+    config: Option<&Path>,
+    folder: &Path,
+) -> Result<PathBuf, BundleError> {
     let cargo = std::env::var_os("CARGO").unwrap_or("cargo".into());
     let mut command = Command::new(cargo);
+    // Not by the alias `cargo xtask`, which there is only inside of the workspace.
     command
-        .args(["xtask", "dist", "--json", "--out"])
-        .arg(folder)
-        .envs(variables.iter().copied());
+        .args(["run", "--quiet", "--package", "xtask", "--manifest-path"])
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("Cargo.toml"))
+        .args(["--", "dist", "--json", "--out"])
+        .arg(folder);
+    if let Some(config) = config {
+        command.arg("--config").arg(config);
+    }
+    if let Some(front) = front {
+        command.env("FLIPLESS_FRONT", front.name());
+    }
     let failed = |error: &dyn std::fmt::Display| BundleError::Dist(format!("failed: {error}"));
     let output = command
         .stderr(Stdio::inherit())
@@ -126,24 +133,44 @@ fn open(path: &Path) -> Result<ZipArchive<File>, BundleError> {
     ZipArchive::new(file).map_err(|error| BundleError::Zip(name(), error))
 }
 
-/// The server's path in a bundle, as its unit starts it.
+/// The path in a bundle of what its unit starts: the server, or the relay before it.
 pub fn server_of(bundle: &Path) -> Result<String, BundleError> {
-    let mut archive = open(bundle)?;
-    let unit = archive
-        .by_name("systemd/flipless-app@.service")
-        .map_err(|error| BundleError::Zip(bundle.display().to_string(), error))?;
-    let unit = io::read_to_string(unit)
-        .map_err(|error| BundleError::File(bundle.display().to_string(), error))?;
-    let command = unit
-        .lines()
-        .find_map(|line| line.strip_prefix("ExecStart="));
-    let program = command
-        .and_then(|command| command.split(' ').next())
-        .unwrap_or_default();
+    let unit = app_unit(bundle)?.unwrap_or_default();
+    let command = value_of(&unit, "ExecStart=");
+    let program = command.split(' ').next().unwrap_or_default();
     Ok(program
         .split_once("/app/")
         .map_or(program, |(_, path)| path)
         .to_owned())
+}
+
+/// What a bundle's server is asked for its health; `/health` of an application without flipless.
+pub fn health_path_of(bundle: &Path) -> Result<String, BundleError> {
+    let unit = app_unit(bundle)?.unwrap_or_default();
+    Ok(match value_of(&unit, "Environment=FLIPLESS_HEALTH_PATH=") {
+        "" => "/health".into(),
+        path => path.to_owned(),
+    })
+}
+
+/// The first value of a key that is written out.
+fn value_of<'a>(unit: &'a str, key: &str) -> &'a str {
+    let mut lines = unit.lines();
+    lines
+        .find_map(|line| line.strip_prefix(key))
+        .unwrap_or_default()
+}
+
+/// The unit of the server's runs; none in a bundle without flipless.
+fn app_unit(bundle: &Path) -> Result<Option<String>, BundleError> {
+    let mut archive = open(bundle)?;
+    let unit = match archive.by_name("systemd/flipless-app@.service") {
+        Err(ZipError::FileNotFound) => return Ok(None),
+        unit => unit.map_err(|error| BundleError::Zip(bundle.display().to_string(), error))?,
+    };
+    let text = io::read_to_string(unit);
+    let named = |error| BundleError::File(bundle.display().to_string(), error);
+    Ok(Some(text.map_err(named)?))
 }
 
 /// Writes the bundle of an application that knows nothing of flipless: it answers every request
@@ -217,6 +244,24 @@ mod tests {
         };
         changed(&without, &with, &changes).unwrap();
         assert!(!retries(&without).unwrap() && retries(&with).unwrap());
+    }
+
+    #[test]
+    fn the_unit_says_what_is_started_and_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        let (stock, path) = (folder.path().join("1.zip"), folder.path().join("2.zip"));
+        stock_app(&stock, "one").unwrap();
+        assert_eq!(health_path_of(&stock).unwrap(), "/health");
+        let unit = "[Service]\nEnvironment=FLIPLESS_HEALTH_PATH=/up\n\
+                    ExecStart=/opt/flipless/runs/%i/app/bin/shop \"-v\"\n";
+        let files = [("systemd/flipless-app@.service", unit, 0o644)];
+        let changes = Changes {
+            files: &files,
+            ..Changes::default()
+        };
+        changed(&stock, &path, &changes).unwrap();
+        assert_eq!(server_of(&path).unwrap(), "bin/shop");
+        assert_eq!(health_path_of(&path).unwrap(), "/up");
     }
 
     #[test]

@@ -158,7 +158,11 @@ fn first_bundle(
         Some(path) => Ok(path.clone()),
         None => {
             progress::status("Bundling", "with `cargo xtask dist`");
-            Ok(bundle::build(front, &folder.join("dist"))?)
+            Ok(bundle::build(
+                front,
+                arguments.config.as_deref(),
+                &folder.join("dist"),
+            )?)
         }
     }
 }

@@ -208,7 +208,7 @@ fn project_bundle(front: Front) -> PathBuf {
     if let Some((_, path)) = built.iter().find(|(other, _)| *other == front) {
         return path.clone();
     }
-    let path = bundle::build(Some(front), &folder).unwrap();
+    let path = bundle::build(Some(front), None, &folder).unwrap();
     built.push((front, path.clone()));
     path
 }
@@ -320,6 +320,24 @@ fn a_new_version_is_deployed_without_a_failed_request_in_direct_mode() {
     );
     went_well(&run);
     assert_eq!(run.summary.failed, 0);
+}
+
+/// It dies of SIGTERM in the middle of an answer, and can't take a listener over: the relay does it all.
+/// In direct mode, where no nginx sends again what was lost.
+#[test]
+fn a_server_that_only_knows_its_port_is_deployed_without_a_failed_request() {
+    if unavailable() {
+        return;
+    }
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/own-port/flipless.toml");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("own-port");
+    let bundle = bundle::build(Some(Front::Direct), Some(&config), &folder).unwrap();
+    assert_eq!(bundle::server_of(&bundle).unwrap(), "bin/flipless-relay");
+    for name in ["new-version", "restart"] {
+        let run = play(name, Suite::Bookworm, &bundle, variants::STANDARD);
+        went_well(&run);
+        assert_eq!(run.summary.failed, 0, "{name}");
+    }
 }
 
 #[test]

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(40);
 /// More effects of one kind than a command has.
 const MOST: usize = 80;
 
-/// The agent's hooks, with the system calls whose N-th the kernel answers with SIGKILL: what replaces
+/// The agent's hooks, with the system calls whose N-th the kernel answers with SIGKILL or SIGTERM: what replaces
 /// a file, and what begins a child. Each deployment finds what the one before left.
 #[test]
 fn an_agent_that_is_killed_at_any_of_its_steps_costs_nobody_a_request() {
@@ -32,13 +32,14 @@ fn an_agent_that_is_killed_at_any_of_its_steps_costs_nobody_a_request() {
         ("predeploy", "90-flipless-stage.sh", "stage"),
         ("postdeploy", "10-flipless-commit.sh", "commit"),
     ] {
-        // Every second child: a kill before one is a kill after the one before it.
-        for (calls, step) in [("rename", 1), ("clone,clone3,vfork", 2)] {
+        // Every third child: a kill before one is a kill after the one before it.
+        for (calls, step) in [("rename", 1), ("clone,clone3,vfork", 3)] {
             for number in (1..MOST).step_by(step) {
                 assert!(number + step < MOST, "{command}, {calls}: {killed:?}");
+                let signal = if number % 2 == 0 { "TERM" } else { "KILL" };
                 let line = format!(
                     "#!/bin/sh\nexec strace -qq -o /dev/null -e trace={calls} \
-                     -e inject={calls}:signal=KILL:when={number} bin/flipless {command}\n"
+                     -e inject={calls}:signal={signal}:when={number} bin/flipless {command}\n"
                 );
                 let path = format!(".platform/hooks/{stage}/{hook}");
                 let bundle = rig.version(&[(&path, &line, 0o755)]);
@@ -67,15 +68,19 @@ fn after_a_kill_and_a_reboot_one_version_serves() {
         return;
     }
     let mut rig = Rig::launch(Suite::Bookworm);
-    for (stage, hook, command, number) in [
-        ("predeploy", "90-flipless-stage.sh", "stage", 3),
-        ("predeploy", "90-flipless-stage.sh", "stage", 5),
-        ("postdeploy", "10-flipless-commit.sh", "commit", 1),
-        ("postdeploy", "10-flipless-commit.sh", "commit", 2),
+    let (stage, commit) = (
+        ("predeploy", "90-flipless-stage.sh", "stage"),
+        ("postdeploy", "10-flipless-commit.sh", "commit"),
+    );
+    for ((stage, hook, command), calls, number) in [
+        (stage, "rename", 3),
+        (stage, "rename", 5),
+        (commit, "rename", 1),
+        (commit, "clone,clone3,vfork", 7),
     ] {
         let line = format!(
-            "#!/bin/sh\nexec strace -qq -o /dev/null -e trace=rename \
-             -e inject=rename:signal=KILL:when={number} bin/flipless {command}\n"
+            "#!/bin/sh\nexec strace -qq -o /dev/null -e trace={calls} \
+             -e inject={calls}:signal=KILL:when={number} bin/flipless {command}\n"
         );
         let path = format!(".platform/hooks/{stage}/{hook}");
         let bundle = rig.version(&[(&path, &line, 0o755)]);
@@ -275,7 +280,7 @@ fn a_full_or_read_only_disk_fails_a_deployment_and_nothing_else() {
         assert!(outcome.is_err(), "{spoil}");
         assert!(said.contains(reason), "{spoil}: {said}");
         assert_eq!(rig.current(), current);
-        assert_eq!(rig.active_runs(), [current.clone()], "{spoil}");
+        assert_eq!(rig.active_runs(), std::slice::from_ref(&current), "{spoil}");
     }
     rig.deploy();
     rig.settle();

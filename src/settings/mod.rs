@@ -12,7 +12,9 @@ mod include;
 mod values;
 
 pub use include::Include;
-pub use values::{AbsolutePath, Name, Number, RelativePath, UrlPath, Word};
+#[allow(unused_imports, reason = "the build script looks at no include")]
+pub use include::{Mode, Symlinks};
+pub use values::{AbsolutePath, BuildPath, Name, Number, RelativePath, UrlPath, Word};
 
 /// All settings, with defaults that deploy.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -50,10 +52,14 @@ impl Default for App {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all(deserialize = "kebab-case"))]
 pub struct Server {
-    /// The Cargo package that holds the server.
-    pub package: Name,
+    /// The `Cargo.toml` of the server's package or workspace, if it is not of this workspace.
+    pub manifest: Option<BuildPath>,
+    /// The Cargo package that holds the server; unless set `flipless`, with a manifest its own package.
+    pub package: Option<Name>,
     /// The package's binary.
     pub bin: Name,
+    /// What the server does by itself when it takes over from the one before.
+    pub handover: Handover,
     /// Arguments of the server, each one word.
     pub args: Vec<Word>,
     /// The loopback port that EB's nginx passes requests to.
@@ -77,8 +83,10 @@ pub struct Server {
 impl Default for Server {
     fn default() -> Self {
         Self {
-            package: Name::literal("flipless"),
+            manifest: None,
+            package: None,
             bin: Name::literal("server"),
+            handover: Handover::default(),
             args: Vec::new(),
             port: Number::literal(5000),
             health_path: UrlPath::literal("/health"),
@@ -90,6 +98,17 @@ impl Default for Server {
             writable_paths: Vec::new(),
         }
     }
+}
+
+/// What a server does by itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Handover {
+    /// Takes the inherited listener over, sends READY=1 when it is healthy, drains on SIGTERM.
+    #[default]
+    Socket,
+    /// Listens on `$PORT`; the relay before it does the rest.
+    Port,
 }
 
 /// What stands on the public port.
@@ -259,10 +278,14 @@ impl Settings {
 
     /// Two settings that can't both hold: the key to point at, and why.
     fn contradiction(&self) -> Option<(&'static str, String)> {
-        if self.server.bin.as_str() == "flipless" {
+        let taken = [("flipless", "agent"), (crate::layout::RELAY, "relay")];
+        if let Some((name, part)) = taken
+            .iter()
+            .find(|(name, _)| self.server.bin.as_str() == *name)
+        {
             return Some((
                 "bin",
-                "the agent is named `flipless`: name the server's binary otherwise".into(),
+                format!("the {part} is named `{name}`: name the server's binary otherwise"),
             ));
         }
         let same_port = self.server.port.get() == self.front.port.get();

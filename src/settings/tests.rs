@@ -87,6 +87,42 @@ fn an_include_is_a_path_or_a_pair() {
 }
 
 #[test]
+fn an_include_may_say_what_stays_out_and_how_the_rest_is_shipped() {
+    let line = "{ from = \"a\", exclude = [\"*.map\"], mode = \"0755\", symlinks = \"keep\" }";
+    let settings = parse(&format!("[bundle]\ninclude = [{line}]")).unwrap();
+    let [include] = settings.bundle.include.as_slice() else {
+        panic!("{settings:?}")
+    };
+    assert_eq!(include.exclude[0].as_str(), "*.map");
+    assert_eq!(include.mode, Some(Mode::Executable));
+    assert_eq!(include.symlinks, Symlinks::Keep);
+    for (wrong, allowed) in [
+        ("mode = \"0600\"", "`0755`"),
+        ("symlinks = \"copy\"", "`follow`"),
+        ("excludes = []", "`exclude`"),
+    ] {
+        let text = format!("[bundle]\ninclude = [{{ from = \"a\", {wrong} }}]");
+        let error = parse(&text).unwrap_err();
+        assert!(error.starts_with("flipless.toml:2:"), "{error}");
+        assert!(error.contains(allowed), "{error}");
+    }
+}
+
+#[test]
+fn a_server_elsewhere_has_a_manifest_and_hands_over_as_it_can() {
+    let text = "[server]\nmanifest = \"../shop/Cargo.toml\"\nbin = \"shop\"\nhandover = \"port\"";
+    let server = parse(text).unwrap().server;
+    assert_eq!(server.manifest.unwrap().as_str(), "../shop/Cargo.toml");
+    assert_eq!((server.package, server.handover), (None, Handover::Port));
+    let error = parse("[server]\nhandover = \"proxy\"").unwrap_err();
+    assert!(
+        error.contains("`socket`") && error.contains("`port`"),
+        "{error}"
+    );
+    assert!(parse("[server]\nmanifest = \"\"").is_err());
+}
+
+#[test]
 fn the_drain_deadline_fits_the_front_mode_until_it_is_set() {
     assert_eq!(parse("").unwrap().drain_seconds(), 30);
     assert_eq!(
@@ -103,8 +139,10 @@ fn the_drain_deadline_fits_the_front_mode_until_it_is_set() {
 
 #[test]
 fn settings_that_contradict_each_other_are_refused_at_their_place() {
-    let error = parse("[server]\nbin = \"flipless\"").unwrap_err();
-    assert!(error.starts_with("flipless.toml:2:1: "), "{error}");
+    for taken in ["flipless", "flipless-relay"] {
+        let error = parse(&format!("[server]\nbin = {taken:?}")).unwrap_err();
+        assert!(error.starts_with("flipless.toml:2:1: "), "{error}");
+    }
     let error = parse("[server]\nport = 80\n").unwrap_err();
     assert!(
         error.starts_with("flipless.toml:2:1: ") && error.contains("differ"),
@@ -123,6 +161,16 @@ fn the_file_that_comes_with_the_project_names_every_key_with_its_default() {
         .map(|line| line.strip_prefix("# ").filter(is_key).unwrap_or(line))
         .collect();
     let mut all = parse(&uncommented.join("\n")).unwrap();
+    assert_eq!(
+        all.server.manifest.take().map(|path| path.to_string()),
+        Some("../shop/Cargo.toml".into()),
+        "an example"
+    );
+    assert_eq!(
+        all.server.package.take().map(|name| name.to_string()),
+        Some("flipless".into()),
+        "unless there is a manifest"
+    );
     assert_eq!(
         all.server.memory_limit_mib.take().map(Number::get),
         Some(512),
@@ -143,11 +191,11 @@ fn the_file_that_comes_with_the_project_names_every_key_with_its_default() {
 fn serde_count(settings: &Settings) -> usize {
     let value = toml::Value::try_from(settings).unwrap();
     let sections = value.as_table().unwrap().values();
-    // The two options without a default are not in the table.
+    // The four options without a default are not in the table.
     sections
         .map(|section| section.as_table().unwrap().len())
         .sum::<usize>()
-        + 2
+        + 4
 }
 
 #[test]

@@ -89,8 +89,17 @@ checked_string! {
 }
 
 checked_string! {
+    /// A path on the building machine.
+    BuildPath, is_build_path, "a path is needed, absolute or relative to flipless.toml"
+}
+
+checked_string! {
     /// One word of a command line.
     Word, is_word, "a word of a command line has no NUL (execve(2))"
+}
+
+fn is_build_path(text: &str) -> bool {
+    !text.is_empty() && !text.chars().any(char::is_control)
 }
 
 fn is_word(text: &str) -> bool {

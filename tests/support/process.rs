@@ -19,7 +19,7 @@ const ACTIVATE: &str = r#"
 exec 3<&0 4<&1 </dev/null >/dev/null
 LISTEN_PID=${LISTEN_PID-$$}; export LISTEN_PID
 [ -z "$OPEN_FILES" ] || ulimit -n "$OPEN_FILES"
-exec "$0"
+exec "$0" "$@"
 "#;
 
 /// Variables of this process that must not reach the server.
@@ -52,8 +52,13 @@ impl Launch {
 
     /// Activated with these listening sockets, at most two.
     pub fn activated(sockets: Vec<impl Into<OwnedFd>>, names: &str) -> Self {
+        Self::program(&[SERVER], sockets, names)
+    }
+
+    /// Another program, with its arguments, in the server's place.
+    pub fn program(words: &[&str], sockets: Vec<impl Into<OwnedFd>>, names: &str) -> Self {
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", ACTIVATE, SERVER]);
+        command.args(["-c", ACTIVATE]).args(words);
         let mut launch = Self {
             command,
             address: None,
@@ -77,8 +82,13 @@ impl Launch {
 
     /// Activated with one socket named `app`, as in production.
     pub fn on(listener: &TcpListener) -> Self {
+        Self::program_on(&[SERVER], listener)
+    }
+
+    /// The same for another program.
+    pub fn program_on(words: &[&str], listener: &TcpListener) -> Self {
         let address = listener.local_addr().unwrap();
-        let mut launch = Self::activated(vec![listener.try_clone().unwrap()], "app");
+        let mut launch = Self::program(words, vec![listener.try_clone().unwrap()], "app");
         launch.address = Some(address);
         launch
     }

@@ -184,22 +184,48 @@ fn the_nginx_stand_in_resets_all_that_names_the_real_one() {
     assert!(text.contains("\nType=notify\n") && text.contains("\nKillSignal=SIGQUIT\n"));
 }
 
+/// The app's unit as these lines of `[server]` make it.
+fn app_unit(server: &str) -> String {
+    let path = std::path::Path::new("flipless.toml");
+    let settings = crate::settings::Settings::parse(&format!("[server]\n{server}\n"), path);
+    let settings = settings.unwrap();
+    let folder = std::path::Path::new(super::ROOT).join("platform-templates");
+    let templates = crate::templates::read_all(&folder).unwrap();
+    let context = crate::render::Context::new(&settings);
+    let mut files = crate::render::render_all(&templates, &context).unwrap();
+    files.remove("systemd/flipless-app@.service").unwrap()
+}
+
+fn start_line(unit: &str) -> &str {
+    let mut lines = unit.lines().filter(|line| line.starts_with("ExecStart="));
+    let line = lines.next().unwrap();
+    assert_eq!(lines.next(), None);
+    line.strip_prefix("ExecStart=").unwrap()
+}
+
+#[test]
+fn a_relay_stands_before_a_server_with_a_port_of_its_own() {
+    let unit = app_unit("bin = \"shop\"\nargs = [\"-v\"]\nhandover = \"port\"");
+    let bin = "/opt/flipless/runs/%i/app/bin";
+    let expected = format!("{bin}/flipless-relay {bin}/shop \"-v\"");
+    assert_eq!(start_line(&unit), expected);
+    let plain = app_unit("bin = \"shop\"\nargs = [\"-v\"]");
+    assert_eq!(start_line(&plain), format!("{bin}/shop \"-v\""));
+    // All else is the same: the relay is what systemd watches.
+    let others = |unit: &str| -> Vec<String> {
+        let lines = unit.lines().filter(|line| !line.is_empty());
+        let lines =
+            lines.filter(|line| !line.starts_with(['#']) && !line.starts_with("ExecStart="));
+        lines.map(str::to_owned).collect()
+    };
+    assert_eq!(others(&unit), others(&plain));
+}
+
 #[test]
 fn server_arguments_reach_systemd_as_they_are() {
     let words = ["a b", "50%", "$HOME", "quo\"te", "back\\slash"];
     let list: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
-    let text = format!("[server]\nargs = [{}]\n", list.join(", "));
-    let path = std::path::Path::new("flipless.toml");
-    let settings = crate::settings::Settings::parse(&text, path).unwrap();
-    let templates =
-        crate::templates::read_all(&std::path::Path::new(super::ROOT).join("platform-templates"));
-    let context = crate::render::Context::new(&settings);
-    let files = crate::render::render_all(&templates.unwrap(), &context).unwrap();
-    let unit = &files["systemd/flipless-app@.service"];
-    let line = unit
-        .lines()
-        .find(|line| line.starts_with("ExecStart="))
-        .unwrap();
+    let unit = app_unit(&format!("args = [{}]", list.join(", ")));
     let expected = r#" "a b" "50%%" "$$HOME" "quo\"te" "back\\slash""#;
-    assert!(line.ends_with(expected), "{line}");
+    assert!(start_line(&unit).ends_with(expected), "{unit}");
 }

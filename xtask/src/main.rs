@@ -60,11 +60,28 @@ fn main() -> ExitCode {
     })
 }
 
+/// The same for a program; what kind of program it is, `check` says.
+fn executable_file(text: &str) -> Result<PathBuf, String> {
+    let path = existing_file(text)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let mode = path.metadata().map_err(|error| error.to_string())?.mode();
+        if mode & 0o100 == 0 {
+            return Err(format!(
+                "not executable: `chmod +x {text}` if it is the server"
+            ));
+        }
+    }
+    Ok(path)
+}
+
 /// An argument that must name a file: a path that doesn't is misuse, exit 2.
 fn existing_file(text: &str) -> Result<PathBuf, String> {
     let path = Path::new(text);
     match path.metadata() {
         Ok(data) if data.is_file() => Ok(path.to_owned()),
+        Ok(data) if data.is_dir() => Err("a folder, not a file".into()),
         Ok(_) => Err("not a file".into()),
         Err(error) => Err(error.to_string()),
     }

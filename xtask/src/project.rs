@@ -1,9 +1,9 @@
-//! The workspace this task belongs to, and its settings.
+//! The workspace this task belongs to, its settings, and the workspace of the server.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use cargo_metadata::{Metadata, MetadataCommand, Package, Target};
 
 use crate::settings::Settings;
@@ -13,56 +13,142 @@ use crate::{tools, ui};
 pub struct Project {
     /// The workspace's folder.
     pub root: PathBuf,
-    /// The folder of `flipless.toml`: includes are relative to it.
+    /// The configuration file, absolute.
+    pub config: PathBuf,
+    /// Its folder: what it names is relative to it.
     pub settings_folder: PathBuf,
     /// `flipless.toml`, with the environment's overrides.
     pub settings: Settings,
+    own: Workspace,
+    /// The server's, if it is another one.
+    elsewhere: Option<Workspace>,
+}
+
+/// Packages that cargo builds together.
+pub struct Workspace {
+    /// The `Cargo.toml` that cargo is given.
+    pub manifest: PathBuf,
+    /// Where cargo is run, so that it finds the `.cargo/config.toml` that counts there (registries,
+    /// vendored sources); where this runs unless set.
+    pub folder: Option<PathBuf>,
     metadata: Metadata,
 }
 
 impl Project {
     /// Reads the settings, the same way as `build.rs` does, and asks cargo for the packages.
+    /// `config` is relative to the current directory, and goes before `FLIPLESS_CONFIG`.
     ///
     /// # Errors
-    /// When the settings are not valid or cargo can't read the workspace.
-    pub fn load() -> Result<Self> {
+    /// When the settings are not valid, or cargo can't read a workspace.
+    pub fn load(config: Option<&Path>) -> Result<Self> {
         let root = root();
-        let path = root.join(tools::variable("FLIPLESS_CONFIG").unwrap_or("flipless.toml".into()));
+        let config = config_path(config, &root)?;
         let front = env::var("FLIPLESS_FRONT").ok();
-        let settings = Settings::load(&path)?
+        let settings = Settings::load(&config)?
             .with_front_mode(front.as_deref())
             .map_err(anyhow::Error::msg)?;
-        let metadata = MetadataCommand::new()
-            .manifest_path(root.join("Cargo.toml"))
-            .no_deps()
-            .exec()
-            .context("cargo can't read the workspace")?;
+        let folder = config.parent().unwrap_or(&root).to_owned();
+        let elsewhere = match &settings.server.manifest {
+            Some(manifest) => Some(Workspace::elsewhere(&folder.join(manifest.as_str()))?),
+            None => None,
+        };
         Ok(Self {
-            settings_folder: path.parent().unwrap_or(&root).to_owned(),
+            own: Workspace::load(root.join("Cargo.toml"), None)?,
+            settings_folder: folder,
             root,
+            config,
             settings,
-            metadata,
+            elsewhere,
         })
     }
 
     /// Where the zip goes unless told otherwise.
     pub fn dist_folder(&self) -> PathBuf {
-        self.metadata.target_directory.join("dist").into()
+        self.target_folder().join("dist")
     }
 
     /// Cargo's target directory.
     pub fn target_folder(&self) -> &Path {
-        self.metadata.target_directory.as_std_path()
+        self.own.target_folder()
+    }
+
+    /// The workspace of flipless itself.
+    pub fn own(&self) -> &Workspace {
+        &self.own
+    }
+
+    /// The workspace that has the server.
+    pub fn server(&self) -> &Workspace {
+        self.elsewhere.as_ref().unwrap_or(&self.own)
+    }
+
+    /// Is the server's workspace another one?
+    pub fn server_is_elsewhere(&self) -> bool {
+        self.elsewhere.is_some()
+    }
+
+    /// The package that has the server.
+    ///
+    /// # Errors
+    /// When there is none of the name that the settings give; the hint lists those there are.
+    pub fn server_package(&self) -> Result<&Package> {
+        match (&self.settings.server.package, &self.elsewhere) {
+            (Some(name), _) => self.server().package(name.as_str()),
+            (None, Some(workspace)) => workspace.only_package(),
+            (None, None) => self.own.package("flipless"),
+        }
     }
 
     /// The integration tests of all packages.
     pub fn test_targets(&self) -> impl Iterator<Item = &Target> {
-        let targets = self
-            .metadata
-            .packages
-            .iter()
-            .flat_map(|package| &package.targets);
+        let packages = self.own.metadata.packages.iter();
+        let targets = packages.flat_map(|package| &package.targets);
         targets.filter(|target| target.is_test())
+    }
+}
+
+impl Workspace {
+    fn load(manifest: PathBuf, folder: Option<PathBuf>) -> Result<Self> {
+        let mut command = MetadataCommand::new();
+        command.manifest_path(&manifest).no_deps();
+        if let Some(folder) = &folder {
+            command.current_dir(folder);
+        }
+        let metadata = command
+            .exec()
+            .with_context(|| format!("cargo can't read {}", manifest.display()))?;
+        Ok(Self {
+            manifest,
+            folder,
+            metadata,
+        })
+    }
+
+    /// The workspace that `[server] manifest` names.
+    fn elsewhere(manifest: &Path) -> Result<Self> {
+        let found = manifest.canonicalize().map_err(|error| {
+            ui::advised(
+                format!("no {}: {error}", manifest.display()),
+                ["`[server] manifest` is the path of a Cargo.toml, relative to flipless.toml"],
+            )
+        })?;
+        ensure!(
+            found.is_file(),
+            "`[server] manifest` names a folder, {}: it has to name its Cargo.toml",
+            found.display()
+        );
+        let folder = found.parent().map(Path::to_owned);
+        Self::load(found, folder)
+    }
+
+    /// The workspace's folder, which has the lock file.
+    pub fn root(&self) -> &Path {
+        self.metadata.workspace_root.as_std_path()
+    }
+
+    /// Cargo's target directory for it.
+    pub fn target_folder(&self) -> &Path {
+        self.metadata.target_directory.as_std_path()
     }
 
     /// A package of the workspace.
@@ -70,24 +156,52 @@ impl Project {
     /// # Errors
     /// When there is none of this name; the hint lists those there are.
     pub fn package(&self, name: &str) -> Result<&Package> {
-        let packages = &self.metadata.packages;
+        let mut packages = self.metadata.packages.iter();
         packages
-            .iter()
             .find(|package| package.name.as_str() == name)
-            .ok_or_else(|| {
-                let names: Vec<_> = packages
-                    .iter()
-                    .map(|package| package.name.as_str())
-                    .collect();
-                ui::advised(
-                    format!("the workspace has no package `{name}`"),
-                    [format!(
-                        "`[server] package` in flipless.toml names one of: {}",
-                        names.join(", ")
-                    )],
-                )
-            })
+            .ok_or_else(|| self.choose(format!("the workspace has no package `{name}`")))
     }
+
+    /// The manifest's own package, or the only one of its workspace.
+    fn only_package(&self) -> Result<&Package> {
+        if let Some(package) = self.metadata.root_package() {
+            return Ok(package);
+        }
+        match self.metadata.packages.as_slice() {
+            [package] => Ok(package),
+            _ => {
+                let path = self.manifest.display();
+                Err(self.choose(format!("which package of {path} is the server's?")))
+            }
+        }
+    }
+
+    fn choose(&self, message: String) -> anyhow::Error {
+        let packages = self.metadata.packages.iter();
+        let names: Vec<_> = packages.map(|package| package.name.as_str()).collect();
+        let names = names.join(", ");
+        let hint = format!("`[server] package` in flipless.toml names one of: {names}");
+        ui::advised(message, [hint])
+    }
+}
+
+/// The configuration file: as `--config` says, else `FLIPLESS_CONFIG`, else the project's own, which
+/// may be missing.
+fn config_path(config: Option<&Path>, root: &Path) -> Result<PathBuf> {
+    if let Some(path) = config {
+        return Ok(std::path::absolute(path)?);
+    }
+    let Some(name) = tools::variable("FLIPLESS_CONFIG") else {
+        return Ok(root.join("flipless.toml"));
+    };
+    let path = root.join(&name);
+    ensure!(
+        path.exists(),
+        "FLIPLESS_CONFIG={}: there is no {}",
+        name.display(),
+        path.display()
+    );
+    Ok(path)
 }
 
 /// The workspace's folder: as `cargo run` says, else as when this was compiled.

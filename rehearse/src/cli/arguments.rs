@@ -25,6 +25,9 @@ pub struct Arguments {
     /// commas, are compared: nginx,stock
     #[arg(long, value_enum, value_delimiter = ',', conflicts_with_all = ["from", "to"])]
     pub(super) front: Vec<Front>,
+    /// Build the bundle that this flipless.toml describes instead of the project's own
+    #[arg(long, value_name = "FILE", value_parser = existing_file, conflicts_with = "from")]
+    pub(super) config: Option<PathBuf>,
     /// What happens to the instance: scenarios' names, separated by commas, or `all`
     #[arg(long, value_name = "NAME|all", default_value = "new-version", value_parser = parse_scenarios)]
     pub(super) scenario: Scenarios,
@@ -53,7 +56,7 @@ pub struct Arguments {
     #[arg(long, hide = true)]
     pub(super) keep: bool,
     /// Use an application that knows nothing of flipless
-    #[arg(long, hide = true, conflicts_with_all = ["from", "to", "front"])]
+    #[arg(long, hide = true, conflicts_with_all = ["from", "to", "front", "config"])]
     pub(super) stock_app: bool,
 }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::stage::{self, Stage, Status};
+use super::stage::{Stage, Status};
 use super::verdict::{self, Check, Circumstances};
 use super::{Clients, Played, Scenario, ScenarioError, Setting};
 use crate::bundle;
@@ -30,7 +30,7 @@ pub fn play(scenario: &Scenario, setting: &Setting) -> Result<Played, ScenarioEr
     let clock = Clock::start();
     let machine = Machine::boot(&setting.image, &setting.machines)?;
     let engine = Engine::new(machine, setting.variants, clock);
-    let mut stage = Stage::new(engine, setting.clone(), clock);
+    let mut stage = Stage::new(engine, setting.clone(), clock)?;
     (scenario.prepare)(&mut stage)?;
     stage.deployments.clear();
     stage.wait_until_serving()?;
@@ -132,17 +132,17 @@ fn plan(scenario: &Scenario, stage: &Stage) -> Result<Option<Plan>, ScenarioErro
         Clients::None => None,
         Clients::All if stage.serves_long_requests()? => Some(Plan {
             rate,
-            path: stage::PATH.into(),
+            path: stage.path.clone(),
             ..Plan::default()
         }),
         Clients::Repeatable if stage.serves_long_requests()? => Some(Plan {
             rate,
             slow: Plan::default().slow,
-            ..Plan::only_path(stage::PATH)
+            ..Plan::only_path(&stage.path)
         }),
         Clients::All | Clients::Repeatable | Clients::Plain => Some(Plan {
             rate,
-            ..Plan::only_path(stage::PATH)
+            ..Plan::only_path(&stage.path)
         }),
     })
 }

@@ -5,13 +5,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{Check, ScenarioError, Setting};
+use crate::bundle;
 use crate::clock::{Clock, Window};
 use crate::engine::{Deployment, Engine};
 use crate::load::{self, Answer, Namespace};
 use crate::machine::{Command, Instance, Machine, wait_for};
+use crate::record::Outcome;
 
-/// What the quick clients ask for.
-pub(super) const PATH: &str = "/health";
 /// How long a condition may take to come true.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long one question may take.
@@ -31,6 +31,8 @@ pub struct Stage {
     pub checks: Vec<Check>,
     /// The run's clock.
     pub clock: Clock,
+    /// What the quick clients ask for: the server's health.
+    pub path: String,
     /// When a process was killed.
     pub killed: Option<Window>,
 }
@@ -83,15 +85,20 @@ impl Status {
 }
 
 impl Stage {
-    pub(super) fn new(engine: Engine<Machine>, setting: Setting, clock: Clock) -> Self {
-        Self {
+    pub(super) fn new(
+        engine: Engine<Machine>,
+        setting: Setting,
+        clock: Clock,
+    ) -> Result<Self, ScenarioError> {
+        Ok(Self {
+            path: bundle::health_path_of(&setting.from)?,
             engine,
             setting,
             deployments: Vec::new(),
             checks: Vec::new(),
             clock,
             killed: None,
-        }
+        })
     }
 
     /// Deploys a bundle, which must succeed.
@@ -176,7 +183,7 @@ impl Stage {
 
     /// The request of the quick clients.
     pub fn ask(&self) -> Result<Answer, ScenarioError> {
-        self.get(PATH)
+        self.get(&self.path)
     }
 
     /// Whether the server has what the other kinds of clients ask for: the demonstration server. An
@@ -194,7 +201,7 @@ impl Stage {
     pub(super) fn wait_until_serving(&self) -> Result<(), ScenarioError> {
         let mut last = String::from("no answer");
         let answered = wait_for(PATIENCE, || match self.ask() {
-            Ok(answer) if answer.status == 200 => Some(()),
+            Ok(answer) if answer.outcome == Outcome::Ok => Some(()),
             Ok(answer) => {
                 last = format!("status {}", answer.status);
                 None

@@ -47,7 +47,7 @@ pub fn project_bundle(front: Front) -> PathBuf {
     if let Some((_, path)) = built.iter().find(|(other, _)| *other == front) {
         return path.clone();
     }
-    let path = bundle::build(Some(front), &folder).unwrap();
+    let path = bundle::build(Some(front), None, &folder).unwrap();
     built.push((front, path.clone()));
     path
 }

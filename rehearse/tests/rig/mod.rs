@@ -207,7 +207,7 @@ fn bundle_with_short_limits() -> PathBuf {
         let settings = folder.join("flipless.toml");
         let text = format!("[deploy]\ndead-man-seconds = {DEAD_MAN_SECONDS}\n");
         std::fs::write(&settings, text).unwrap();
-        bundle::build_with(&[("FLIPLESS_CONFIG", settings.as_os_str())], &folder).unwrap()
+        bundle::build(None, Some(&settings), &folder).unwrap()
     };
     BUILT.get_or_init(build).clone()
 }

@@ -107,11 +107,21 @@ pub fn settle(system: &System) -> Result<()> {
 pub fn withdraw(system: &System) -> Result<()> {
     let transient = installed_in(system, Place::UntilReboot)?;
     for path in &transient {
-        system.remove(path)?;
+        remove(system, path)?;
     }
     match transient.is_empty() {
         true => Ok(()),
         false => Systemd::new(system).reload_units(),
+    }
+}
+
+/// Removes a unit file or drop-in, and the drop-in's folder with its last file.
+pub fn remove(system: &System, path: &str) -> Result<()> {
+    system.remove(path)?;
+    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    match folder.ends_with(".d") && system.names(folder)?.is_empty() {
+        true => system.remove(folder),
+        false => Ok(()),
     }
 }
 
@@ -131,15 +141,25 @@ pub fn installed(system: &System) -> Result<Vec<String>> {
 }
 
 fn installed_in(system: &System, place: Place) -> Result<Vec<String>> {
-    let ours = |name: &String| name.starts_with("flipless-");
-    let folder = place.units();
-    let units = system.names(folder)?.into_iter().filter(ours);
-    let mut paths: Vec<String> = units.map(|name| format!("{folder}/{name}")).collect();
-    for unit in ["nginx.service", "web.service"] {
-        let folder = place.drop_ins();
-        paths.push(format!("{folder}/{unit}.d/{}", layout::DROP_IN));
+    let mut paths = Vec::new();
+    for name in system.names(place.units())? {
+        if name.starts_with("flipless-") && !name.ends_with(".d") {
+            paths.push(format!("{}/{name}", place.units()));
+        }
     }
-    paths.retain(|path| system.exists(path) && !system.locate(path).is_dir());
+    for name in system.names(place.drop_ins())? {
+        let folder = format!("{}/{name}", place.drop_ins());
+        if name.starts_with("flipless-") && name.ends_with(".d") {
+            let files = system.names(&folder)?;
+            paths.extend(files.into_iter().map(|file| format!("{folder}/{file}")));
+        }
+    }
+    for unit in ["nginx.service", "web.service"] {
+        let path = format!("{}/{unit}.d/{}", place.drop_ins(), layout::DROP_IN);
+        if system.exists(&path) {
+            paths.push(path);
+        }
+    }
     Ok(paths)
 }
 

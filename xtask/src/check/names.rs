@@ -61,7 +61,7 @@ fn wrong_name(entry: &Entry) -> Option<String> {
         "has a control character"
     } else if entry
         .mode
-        .is_some_and(|mode| !matches!(mode & 0o170000, 0 | 0o100000 | 0o040000))
+        .is_some_and(|mode| !matches!(mode & 0o170000, 0 | 0o100000 | 0o040000 | 0o120000))
     {
         "neither a file nor a folder"
     } else {

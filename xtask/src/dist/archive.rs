@@ -1,42 +1,186 @@
 //! Writes the zip: the same bytes from the same files, whatever the machine.
 
 use std::fs::File;
-use std::io::{BufWriter, Write, copy};
+use std::io::{BufWriter, Write};
+use std::num::NonZero;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread::{self, Scope};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
+use indicatif::ProgressBar;
+use tempfile::SpooledTempFile;
 use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, DateTime, System, ZipWriter};
+use zip::{CompressionMethod, DateTime, System, ZipArchive, ZipWriter};
 
-use super::stage::Stage;
+use super::source;
+use super::stage::{self, Stage};
 use crate::ui;
+
+/// Compressed bytes of one file that are held in memory; what is above waits in a temporary file.
+const IN_MEMORY: usize = 1 << 20;
+
+/// A zip with one entry: deflated apart, to be copied as it is.
+type Packed = ZipArchive<SpooledTempFile>;
 
 /// Writes the staged files in their sorted order. Folders get no entries: `unzip` makes them.
 ///
 /// # Errors
 /// When a file can't be read, or changes while it is.
 pub fn write(zip: &mut File, stage: &Stage, time: DateTime) -> Result<()> {
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
     let sizes = stage
         .iter()
         .map(|(_, file)| file.source.metadata().map_or(0, |data| data.len()));
     let bar = ui::bytes_bar("Packing", sizes.sum());
-    let mut writer = ZipWriter::new(BufWriter::new(&mut *zip));
-    for (name, file) in stage.iter() {
-        let mut source = super::open(&file.source)?;
-        let expected = source.metadata()?.len();
-        let options = SimpleFileOptions::default()
-            .compression_method(CompressionMethod::Deflated)
-            .compression_level(Some(9))
-            .system(System::Unix)
-            .last_modified_time(time)
-            .unix_permissions(file.mode)
-            .large_file(expected > u64::from(u32::MAX));
-        writer.start_file(name.as_str(), options)?;
-        let written = copy(&mut source, &mut bar.wrap_write(&mut writer))
-            .with_context(|| format!("cannot pack {}", file.source.display()))?;
-        let path = file.source.display();
-        ensure!(written == expected, "{path} changed while it was read");
-    }
-    writer.finish()?.flush()?;
+    let result = write_with(threads, zip, stage, time, &bar);
     bar.finish_and_clear();
+    result
+}
+
+/// The number of threads doesn't show in the zip: each deflates every so-many-th file, and is asked
+/// for the results in the files' order. Each holds at most two.
+fn write_with(
+    threads: usize,
+    zip: &mut File,
+    stage: &Stage,
+    time: DateTime,
+    bar: &ProgressBar,
+) -> Result<()> {
+    let files: Vec<_> = stage.iter().collect();
+    let mut writer = ZipWriter::new(BufWriter::new(zip));
+    thread::scope(|scope| {
+        let lanes: Vec<_> = (0..threads)
+            .map(|lane| {
+                let every = files.iter().skip(lane).step_by(threads);
+                deflate_all(scope, every.copied(), time, bar)
+            })
+            .collect();
+        for (index, (name, _)) in files.iter().enumerate() {
+            let packed = lanes[index % threads].recv();
+            let mut packed = packed.with_context(|| format!("`{name}` was not packed"))??;
+            writer.raw_copy_file(packed.by_index_raw(0)?)?;
+        }
+        anyhow::Ok(())
+    })?;
+    writer.finish()?.flush()?;
     Ok(())
+}
+
+/// A thread that deflates these files, one after the other; it ends when nobody wants more.
+fn deflate_all<'scope, 'env>(
+    scope: &'scope Scope<'scope, 'env>,
+    files: impl Iterator<Item = (&'env String, &'env stage::File)> + Send + 'scope,
+    time: DateTime,
+    bar: &'env ProgressBar,
+) -> Receiver<Result<Packed>> {
+    let (results, lane) = sync_channel(1);
+    scope.spawn(move || {
+        for (name, file) in files {
+            if results.send(deflate(name, file, time, bar)).is_err() {
+                return;
+            }
+        }
+    });
+    lane
+}
+
+fn deflate(name: &str, file: &stage::File, time: DateTime, bar: &ProgressBar) -> Result<Packed> {
+    let mut writer = ZipWriter::new(SpooledTempFile::new(IN_MEMORY));
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Deflated)
+        .compression_level(Some(9))
+        .system(System::Unix)
+        .last_modified_time(time)
+        .unix_permissions(file.mode);
+    if let Some(target) = &file.link {
+        writer.add_symlink(name, target.as_str(), options)?;
+    } else {
+        writer.start_file(name, options)?;
+        source::copy_unchanged(&file.source, &mut bar.wrap_write(&mut writer))?;
+    }
+    Ok(writer.finish_into_readable()?)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::fs;
+    use std::io::read_to_string;
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+    use crate::dist::stage::{EXECUTABLE, LINK, Origin, PLAIN};
+
+    fn staged(name: &str, content: &str, mode: u32, folder: &Path) -> stage::File {
+        let source = folder.join(name.replace('/', "-"));
+        fs::write(&source, content).unwrap();
+        stage::File::new(mode, Origin::Include(source.clone()), source)
+    }
+
+    fn stage(folder: &Path) -> Stage {
+        let mut stage = Stage::default();
+        for number in 0..40 {
+            // One is above what is held in memory, and hard to compress.
+            let bytes = if number == 7 {
+                IN_MEMORY + 1
+            } else {
+                number * 997
+            };
+            let content: String = (0_u64..bytes as u64)
+                .map(|at| char::from(b'!' + (at * at % 8191 * (at % 127) % 89) as u8))
+                .collect();
+            let name = format!("public/{number:02}");
+            let mode = if number % 2 == 0 { PLAIN } else { EXECUTABLE };
+            let file = staged(&name, &content, mode, folder);
+            stage.add(name, file).unwrap();
+        }
+        let mut link = stage::File::new(LINK, Origin::Agent, PathBuf::new());
+        link.link = Some("07".into());
+        stage.add("public/latest".into(), link).unwrap();
+        stage
+    }
+
+    fn zipped(threads: usize, stage: &Stage) -> Result<Vec<u8>> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut zip = file.reopen().unwrap();
+        let bar = ProgressBar::hidden();
+        write_with(threads, &mut zip, stage, DateTime::default(), &bar)?;
+        Ok(fs::read(file.path()).unwrap())
+    }
+
+    #[test]
+    fn the_number_of_threads_does_not_show() {
+        let folder = tempfile::tempdir().unwrap();
+        let stage = stage(folder.path());
+        let alone = zipped(1, &stage).unwrap();
+        for threads in [2, 64] {
+            assert!(zipped(threads, &stage).unwrap() == alone, "{threads}");
+        }
+        let mut archive = ZipArchive::new(std::io::Cursor::new(alone)).unwrap();
+        assert_eq!(archive.len(), 41);
+        for (index, (name, file)) in stage.iter().enumerate() {
+            let entry = archive.by_index(index).unwrap();
+            assert_eq!(entry.name().unwrap(), name.as_str());
+            let (mode, expected) = match &file.link {
+                Some(target) => (0o120_000 | LINK, target.clone()),
+                None => (
+                    0o100_000 | file.mode,
+                    fs::read_to_string(&file.source).unwrap(),
+                ),
+            };
+            assert_eq!(entry.unix_mode(), Some(mode), "{name}");
+            assert!(read_to_string(entry).unwrap() == expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_gone_ends_all_threads_with_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let stage = stage(folder.path());
+        fs::remove_file(folder.path().join("public-20")).unwrap();
+        for threads in [1, 3] {
+            let error = zipped(threads, &stage).unwrap_err().to_string();
+            assert!(error.contains("public-20"), "{error}");
+        }
+    }
 }

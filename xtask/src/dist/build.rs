@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
-use cargo_metadata::{Message, PackageId};
+use cargo_metadata::{Message, Package, PackageId};
 
 use super::flags;
 use super::target::{self, Builder, Target};
-use crate::project::Project;
-use crate::{tools, ui};
+use crate::project::{Project, Workspace};
+use crate::{layout, tools, ui};
 
 /// The agent, and what its package's build script rendered.
 pub struct Agent {
@@ -23,7 +23,8 @@ pub struct Agent {
 
 /// One run of cargo.
 struct Job<'a> {
-    package: &'a str,
+    workspace: &'a Workspace,
+    package: &'a Package,
     bin: &'a str,
     options: &'a [&'a str],
     target: Target,
@@ -41,10 +42,35 @@ pub fn server(project: &Project, target: Target) -> Result<PathBuf> {
         "Building",
         format!("{} for {}", server.bin, target.triple()),
     );
+    // Somebody else's lock file is theirs to change.
+    let options: &[&str] = match project.server_is_elsewhere() {
+        true => &["--release", "--locked"],
+        false => &["--release"],
+    };
     let job = Job {
-        package: server.package.as_str(),
+        workspace: project.server(),
+        package: project.server_package()?,
         bin: server.bin.as_str(),
-        options: &["--release"],
+        options,
+        target,
+        builder: target::builder(target)?,
+        flags: flags::remap(project)?,
+    };
+    Ok(run(project, &job)?.0)
+}
+
+/// Builds the relay, for a server that listens on a port of its own.
+///
+/// # Errors
+/// When it can't be built; cargo has said why.
+pub fn relay(project: &Project, target: Target) -> Result<PathBuf> {
+    let what = format!("{}, the relay, for {}", layout::RELAY, target.triple());
+    ui::status("Building", what);
+    let job = Job {
+        workspace: project.own(),
+        package: project.own().package("flipless")?,
+        bin: layout::RELAY,
+        options: &["--no-default-features", "--features", "relay", "--release"],
         target,
         builder: target::builder(target)?,
         flags: flags::remap(project)?,
@@ -85,7 +111,8 @@ pub fn agent(project: &Project, server: Target) -> Result<Agent> {
     flags.extend(linkage.flags.iter().map(|flag| flag.to_string()));
     let builder = linkage.builder;
     let job = Job {
-        package: "flipless",
+        workspace: project.own(),
+        package: project.own().package("flipless")?,
         bin: "flipless",
         options: &options,
         target,
@@ -159,7 +186,7 @@ fn has_static_glibc(builder: &Builder) -> bool {
 
 /// The executable, and the output folder of the `flipless` package's build script.
 fn run(project: &Project, job: &Job) -> Result<(PathBuf, Option<PathBuf>)> {
-    let package = project.package(job.package)?;
+    let package = job.package;
     if !package
         .targets
         .iter()
@@ -168,7 +195,7 @@ fn run(project: &Project, job: &Job) -> Result<(PathBuf, Option<PathBuf>)> {
         let bins = package.targets.iter().filter(|target| target.is_bin());
         let names: Vec<_> = bins.map(|target| target.name.as_str()).collect();
         return Err(ui::advised(
-            format!("the package `{}` has no binary `{}`", job.package, job.bin),
+            format!("the package `{}` has no binary `{}`", package.name, job.bin),
             [format!(
                 "`[server] bin` in flipless.toml names one of: {}",
                 names.join(", ")
@@ -187,7 +214,7 @@ fn run(project: &Project, job: &Job) -> Result<(PathBuf, Option<PathBuf>)> {
         BufReader::new(stdout),
         job,
         &package.id,
-        &project.package("flipless")?.id,
+        &project.own().package("flipless")?.id,
     );
     let status = child.wait()?;
     if !status.success() {
@@ -217,12 +244,19 @@ fn command(project: &Project, job: &Job) -> Command {
         }
     }
     cargo
-        .args(["--package", job.package, "--bin", job.bin])
+        .args(["--package", job.package.name.as_str(), "--bin", job.bin])
         .args(job.options)
         .arg("--message-format=json-render-diagnostics")
         .arg("--manifest-path")
-        .arg(project.root.join("Cargo.toml"))
+        .arg(&job.workspace.manifest)
         .stdin(Stdio::null());
+    if let Some(folder) = &job.workspace.folder {
+        cargo.current_dir(folder);
+    }
+    if project.config.exists() {
+        // The library's build script must read the same settings, also as a dependency.
+        cargo.env("FLIPLESS_CONFIG", &project.config);
+    }
     flags::add(&mut cargo, job.target, &job.flags);
     cargo
 }

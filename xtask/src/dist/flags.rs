@@ -21,12 +21,16 @@ pub fn remap(project: &Project) -> Result<Vec<String>> {
     let home = std::env::home_dir().unwrap_or_default();
     let cargo_home = tools::variable("CARGO_HOME").map_or(home.join(".cargo"), Into::into);
     // The last one that fits wins: the more special come later.
-    let places: [(&Path, &str); 4] = [
+    let mut places: Vec<(&Path, &str)> = vec![
         (cargo_home.as_path(), "/cargo"),
         (Path::new(&sysroot), "/rust"),
         (&project.root, "/source"),
         (project.target_folder(), "/source/target"),
     ];
+    if project.server_is_elsewhere() {
+        places.push((project.server().root(), "/server"));
+        places.push((project.server().target_folder(), "/server/target"));
+    }
     let flag = |(from, to): (&Path, &str)| format!("--remap-path-prefix={}={to}", from.display());
     Ok(places.into_iter().map(flag).collect())
 }

@@ -4,10 +4,11 @@ use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
-use walkdir::WalkDir;
+use walkdir::{DirEntry, WalkDir};
 
-use super::stage::{EXECUTABLE, PLAIN};
-use crate::settings::Include;
+use super::exclude::Exclude;
+use super::stage::{EXECUTABLE, LINK, PLAIN};
+use crate::settings::{Include, Mode, Symlinks};
 use crate::ui;
 
 /// A file to ship.
@@ -19,19 +20,27 @@ pub struct Found {
     pub path: PathBuf,
     /// Only the owner's exec bit counts, so that the umask doesn't show.
     pub mode: u32,
+    /// What it points to, if it is a symbolic link.
+    pub link: Option<String>,
 }
 
 /// All files of all includes, relative to `folder`.
 ///
 /// # Errors
-/// When one is missing, is a link or a device, or has a name that is not UTF-8.
+/// When one is missing or holds no files, when a glob matches nothing, and on what can't be shipped: a
+/// device, a link unless the setting allows it, a name that is not UTF-8.
 pub fn find(includes: &[Include], folder: &Path) -> Result<Vec<Found>> {
     let mut found = Vec::new();
     for include in includes {
         let before = found.len();
         collect(include, folder, &mut found)?;
         if found.len() == before {
-            ui::warning(format!("the include `{}` holds no files", include.from));
+            return Err(ui::advised(
+                format!("the include `{}` holds no files", include.from),
+                [
+                    "is it built before the bundle is? Remove it from flipless.toml if it is not needed",
+                ],
+            ));
         }
     }
     Ok(found)
@@ -42,34 +51,58 @@ fn collect(include: &Include, folder: &Path, found: &mut Vec<Found>) -> Result<(
     if root.symlink_metadata().is_err() {
         return Err(missing(include, &root));
     }
-    for entry in WalkDir::new(&root).sort_by_file_name() {
+    let exclude = Exclude::new(include)?;
+    let follow = include.symlinks == Symlinks::Follow;
+    let stays = |entry: &DirEntry| {
+        let relative = entry.path().strip_prefix(&root).unwrap_or(entry.path());
+        entry.depth() == 0 || !exclude.matches(relative)
+    };
+    let walk = WalkDir::new(&root)
+        .follow_links(follow)
+        .follow_root_links(follow)
+        .sort_by_file_name();
+    for entry in walk.into_iter().filter_entry(stays) {
         let entry = entry.with_context(|| format!("cannot read the include `{}`", include.from))?;
-        if entry.file_type().is_dir() {
-            continue;
+        if !entry.file_type().is_dir() {
+            found.push(file(include, &root, &entry)?);
         }
-        let path = entry.path();
-        if !entry.file_type().is_file() {
-            let kind = if entry.path_is_symlink() {
-                "a symbolic link"
-            } else {
-                "not a file"
-            };
+    }
+    exclude.refuse_unused(include)
+}
+
+fn file(include: &Include, root: &Path, entry: &DirEntry) -> Result<Found> {
+    let path = entry.path();
+    let no_name = || format!("{}: the name is not UTF-8, or has a `\\`", path.display());
+    let name = name_in_zip(include.to.as_str(), path.strip_prefix(root)?).with_context(no_name)?;
+    let link = match entry.file_type() {
+        kind if kind.is_file() => None,
+        kind if kind.is_symlink() && include.symlinks == Symlinks::Keep => {
+            let target = path.read_link()?;
+            Some(target.to_str().with_context(no_name)?.to_owned())
+        }
+        kind if kind.is_symlink() => {
             return Err(ui::advised(
-                format!("{} is {kind}", path.display()),
-                ["a bundle holds only files: include what the link points to"],
+                format!("{} is a symbolic link", path.display()),
+                [format!(
+                    "{{ from = \"{}\", symlinks = \"follow\" }} ships what links point to, \"keep\" the \
+                     links themselves",
+                    include.from
+                )],
             ));
         }
-        let relative = path.strip_prefix(&root)?;
-        let name = name_in_zip(include.to.as_str(), relative)
-            .with_context(|| format!("{}: the name is not UTF-8, or has a `\\`", path.display()))?;
-        let mode = mode(&entry.metadata()?);
-        found.push(Found {
-            name,
-            path: path.to_owned(),
-            mode,
-        });
-    }
-    Ok(())
+        _ => return Err(anyhow!("{} is neither a file nor a folder", path.display())),
+    };
+    Ok(Found {
+        name,
+        mode: match include.mode {
+            _ if link.is_some() => LINK,
+            Some(Mode::Plain) => PLAIN,
+            Some(Mode::Executable) => EXECUTABLE,
+            None => mode(&entry.metadata()?),
+        },
+        path: path.to_owned(),
+        link,
+    })
 }
 
 /// `to` and the path below it, `/`-separated.

@@ -9,14 +9,18 @@ use anyhow::{Context, Result};
 
 use crate::check::elf::Arch;
 use crate::project::Project;
+use crate::settings::Handover;
 use crate::{check, ui};
 
 mod archive;
 mod build;
+mod exclude;
 mod flags;
 mod include;
+mod link;
 mod manifest;
 mod output;
+mod source;
 mod stage;
 mod target;
 mod timestamp;
@@ -24,7 +28,7 @@ mod upload;
 
 use manifest::Manifest;
 use output::Output;
-use stage::Stage;
+use stage::{Built, Stage};
 use target::Target;
 
 /// `cargo xtask dist`
@@ -36,8 +40,11 @@ pub struct Args {
     /// Build the server for exactly this target: musl, when the server shall need no glibc
     #[arg(long, value_name = "TRIPLE", value_enum)]
     target: Option<Target>,
+    /// Build what this flipless.toml says instead of the project's own: for a server elsewhere
+    #[arg(long, value_name = "FILE", value_parser = crate::existing_file)]
+    config: Option<PathBuf>,
     /// Ship this executable as the server instead of building one
-    #[arg(long, value_name = "PATH", value_parser = crate::existing_file)]
+    #[arg(long, value_name = "PATH", value_parser = crate::executable_file)]
     server: Option<PathBuf>,
     /// Where the zip goes [default: target/dist]
     #[arg(long, value_name = "DIR")]
@@ -59,7 +66,7 @@ impl Args {
 /// Builds the bundle, or lists what it would hold.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let started = Instant::now();
-    let project = Project::load()?;
+    let project = Project::load(args.config.as_deref())?;
     let planned = stage::plan(&project, args.server.as_deref())?;
     if args.plan {
         print_plan(&planned, args.json)?;
@@ -98,8 +105,7 @@ fn bundle_name(project: &Project, args: &Args) -> Result<String> {
 
 /// The server package's version.
 fn version(project: &Project) -> Result<String> {
-    let package = project.package(project.settings.server.package.as_str())?;
-    Ok(package.version.to_string())
+    Ok(project.server_package()?.version.to_string())
 }
 
 fn build_and_stage(project: &Project, args: &Args, planned: Stage) -> Result<Stage> {
@@ -108,9 +114,18 @@ fn build_and_stage(project: &Project, args: &Args, planned: Stage) -> Result<Sta
         Some(path) => path.clone(),
         None => build::server(project, target)?,
     };
+    let relay = match project.settings.server.handover {
+        Handover::Socket => None,
+        Handover::Port => Some(build::relay(project, target)?),
+    };
     let agent = build::agent(project, target)?;
     ui::status("Staging", agent.platform.display());
-    planned.complete(&server, &agent.executable, &agent.platform)
+    planned.complete(&Built {
+        server,
+        relay,
+        agent: agent.executable,
+        platform: agent.platform,
+    })
 }
 
 /// Re-opens the finished zip and checks it.

@@ -7,14 +7,17 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, anyhow};
 use serde_json::{Value, json};
 
-use super::{in_bin, include};
+use super::{in_bin, include, link};
 use crate::project::Project;
-use crate::{render, templates};
+use crate::settings::Handover;
+use crate::{layout, render, templates, ui};
 
 /// Readable by everyone: the release's files are read by `webapp`.
 pub const PLAIN: u32 = 0o644;
 /// The same, executable.
 pub const EXECUTABLE: u32 = 0o755;
+/// A symbolic link's: no system looks at it.
+pub const LINK: u32 = 0o777;
 /// The agent's name in `bin/`.
 const AGENT: &str = "flipless";
 
@@ -25,6 +28,8 @@ pub enum Origin {
     Server,
     /// Built by cargo.
     Agent,
+    /// Built by cargo, for a server that listens on a port of its own.
+    Relay,
     /// A template that the build script rendered.
     Template(String),
     /// `[bundle] include`.
@@ -36,6 +41,7 @@ impl Display for Origin {
         match self {
             Self::Server => write!(formatter, "the server"),
             Self::Agent => write!(formatter, "the agent"),
+            Self::Relay => write!(formatter, "the relay"),
             Self::Template(name) => write!(formatter, "platform-templates/{name}"),
             Self::Include(path) => write!(formatter, "{}", path.display()),
         }
@@ -45,12 +51,26 @@ impl Display for Origin {
 /// One file of the bundle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct File {
-    /// 0644 or 0755.
+    /// 0644 or 0755; of a link 0777.
     pub mode: u32,
     /// For messages.
     pub origin: Origin,
     /// Where its content is; empty until it was built.
     pub source: PathBuf,
+    /// What a symbolic link points to.
+    pub link: Option<String>,
+}
+
+/// What cargo has built.
+pub struct Built {
+    /// The server.
+    pub server: PathBuf,
+    /// The relay, if the bundle has one.
+    pub relay: Option<PathBuf>,
+    /// The agent.
+    pub agent: PathBuf,
+    /// The folder of the rendered templates.
+    pub platform: PathBuf,
 }
 
 /// The bundle's files by their `/`-separated name, sorted.
@@ -70,22 +90,27 @@ pub fn plan(project: &Project, server: Option<&Path>) -> Result<Stage> {
 
     let mut stage = Stage::default();
     let server = server.map(Path::to_owned).unwrap_or_default();
-    stage.add(
-        in_bin(settings.server.bin.as_str()),
-        EXECUTABLE,
-        Origin::Server,
-        server,
-    )?;
-    stage.add(in_bin(AGENT), EXECUTABLE, Origin::Agent, PathBuf::new())?;
+    let mut program = |name: &str, origin, source| {
+        let file = File::new(EXECUTABLE, origin, source);
+        stage.add(in_bin(name), file)
+    };
+    program(settings.server.bin.as_str(), Origin::Server, server)?;
+    program(AGENT, Origin::Agent, PathBuf::new())?;
+    if settings.server.handover == Handover::Port {
+        program(layout::RELAY, Origin::Relay, PathBuf::new())?;
+    }
     for name in rendered.into_keys() {
-        let mode = template_mode(&name);
-        stage.add(name.clone(), mode, Origin::Template(name), PathBuf::new())?;
+        let origin = Origin::Template(name.clone());
+        let file = File::new(template_mode(&name), origin, PathBuf::new());
+        stage.add(name, file)?;
     }
     for entry in include::find(&settings.bundle.include, &project.settings_folder)? {
-        let origin = Origin::Include(entry.path.clone());
-        stage.add(entry.name, entry.mode, origin, entry.path)?;
+        let mut file = File::new(entry.mode, Origin::Include(entry.path.clone()), entry.path);
+        file.link = entry.link;
+        stage.add(entry.name, file)?;
     }
     stage.refuse_files_as_folders()?;
+    stage.refuse_links_that_lead_out()?;
     Ok(stage)
 }
 
@@ -93,6 +118,17 @@ pub fn plan(project: &Project, server: Option<&Path>) -> Result<Stage> {
 fn template_mode(name: &str) -> u32 {
     let hook = name.starts_with(".platform/") && name.ends_with(".sh");
     if hook { EXECUTABLE } else { PLAIN }
+}
+
+impl File {
+    pub(super) fn new(mode: u32, origin: Origin, source: PathBuf) -> Self {
+        Self {
+            mode,
+            origin,
+            source,
+            link: None,
+        }
+    }
 }
 
 impl Stage {
@@ -111,13 +147,14 @@ impl Stage {
     /// # Errors
     /// When the build script rendered other files than were planned: a template or the settings
     /// changed meanwhile.
-    pub fn complete(mut self, server: &Path, agent: &Path, platform: &Path) -> Result<Self> {
-        let rendered = templates::read_all(platform).map_err(anyhow::Error::msg)?;
+    pub fn complete(mut self, built: &Built) -> Result<Self> {
+        let rendered = templates::read_all(&built.platform).map_err(anyhow::Error::msg)?;
         for file in self.0.values_mut() {
             file.source = match &file.origin {
-                Origin::Server => server.to_owned(),
-                Origin::Agent => agent.to_owned(),
-                Origin::Template(name) => platform.join(name),
+                Origin::Server => built.server.clone(),
+                Origin::Agent => built.agent.clone(),
+                Origin::Relay => built.relay.clone().unwrap_or_default(),
+                Origin::Template(name) => built.platform.join(name),
                 Origin::Include(path) => path.clone(),
             };
         }
@@ -145,21 +182,16 @@ impl Stage {
         json!({ "entries": self.iter().map(entry).collect::<Vec<_>>() })
     }
 
-    fn add(&mut self, name: String, mode: u32, origin: Origin, source: PathBuf) -> Result<()> {
+    /// # Errors
+    /// When there is a file of this name.
+    pub(super) fn add(&mut self, name: String, file: File) -> Result<()> {
         if let Some(other) = self.0.get(&name) {
-            let first = &other.origin;
+            let (first, second) = (&other.origin, &file.origin);
             return Err(anyhow!(
-                "two files would be `{name}` in the zip: {first} and {origin}"
+                "two files would be `{name}` in the zip: {first} and {second}"
             ));
         }
-        self.0.insert(
-            name,
-            File {
-                mode,
-                origin,
-                source,
-            },
-        );
+        self.0.insert(name, file);
         Ok(())
     }
 
@@ -177,5 +209,27 @@ impl Stage {
             }
         }
         Ok(())
+    }
+
+    /// On the instance a link leads from the release's folder: only what the bundle has is there.
+    fn refuse_links_that_lead_out(&self) -> Result<()> {
+        for (name, file) in &self.0 {
+            let Some(target) = &file.link else { continue };
+            if !link::target_in_zip(name, target).is_some_and(|place| self.has(&place)) {
+                let path = file.source.display();
+                return Err(ui::advised(
+                    format!("{path} is a link to `{target}`, which is not in the bundle"),
+                    ["`symlinks = \"follow\"` ships what it points to; `exclude` leaves it out"],
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// A file, or a folder with files.
+    fn has(&self, place: &str) -> bool {
+        let inside = format!("{place}/");
+        let mut after = self.0.range(inside.clone()..).map(|(name, _)| name);
+        self.0.contains_key(place) || after.next().is_some_and(|name| name.starts_with(&inside))
     }
 }

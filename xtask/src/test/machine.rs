@@ -7,11 +7,12 @@ use anyhow::{Result, bail};
 use crate::{tools, ui};
 
 /// A program that tests call, and the Debian package that has it.
-const NEEDED: [(&str, &str); 7] = [
+const NEEDED: [(&str, &str); 8] = [
     ("cc", "gcc"),
     ("chromium", "chromium"),
     ("mmdebstrap", "mmdebstrap"),
     ("nginx", "nginx-light"),
+    ("pip3", "python3-pip"),
     ("systemd-analyze", "systemd"),
     ("systemd-nspawn", "systemd-container"),
     ("unzip", "unzip"),

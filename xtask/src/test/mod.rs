@@ -34,7 +34,7 @@ enum Outcome {
 pub fn run(_: &Args) -> Result<ExitCode> {
     let started = Instant::now();
     let missing = machine::prepare()?;
-    let steps = steps::all(&Project::load()?, &missing);
+    let steps = steps::all(&Project::load(None)?, &missing);
     let outcomes: Vec<_> = steps
         .into_iter()
         .map(|step| (step.name, perform(step)))

@@ -4,11 +4,12 @@ use cargo_metadata::Target;
 
 use super::{Step, cargo, dependencies, machine};
 use crate::project::Project;
+use crate::tools;
 
 /// Build real bundles, and take them apart.
 const BUNDLE: [&str; 2] = ["bundle", "stand_in"];
 /// Boots real instances.
-const INSTANCE: &str = "instance";
+const INSTANCE: [&str; 2] = ["instance", "recovery"];
 const AGENT: [&str; 5] = [
     "-p",
     "flipless",
@@ -16,6 +17,13 @@ const AGENT: [&str; 5] = [
     "--features",
     "agent",
 ];
+
+/// Checks CI's workflows: syntax, rights, pinned actions. pip's own folder, so that nothing of the
+/// machine's is changed; `--offline`, so that the result is the same everywhere.
+const ZIZMOR: &str = r#"
+    [ -x "$0/bin/zizmor" ] || pip3 install --quiet --no-deps --target "$0" zizmor==1.32.0
+    exec "$0/bin/zizmor" --quiet --offline --pedantic --strict-collection .github
+"#;
 
 /// All steps; `missing` are the Debian packages that this machine lacks.
 pub fn all(project: &Project, missing: &[&str]) -> Vec<Step> {
@@ -25,6 +33,7 @@ pub fn all(project: &Project, missing: &[&str]) -> Vec<Step> {
     let unprivileged = (!machine::is_root()).then(|| "needs root".to_owned());
     let mut steps = checks();
     steps.extend(dependencies::steps(project));
+    steps.push(workflows(project, missing));
     let lacking_analyze = missing
         .contains(&"systemd")
         .then(|| "not installed: systemd".to_owned());
@@ -48,7 +57,9 @@ pub fn all(project: &Project, missing: &[&str]) -> Vec<Step> {
                 "-p",
                 "rehearse",
                 "--test",
-                INSTANCE,
+                INSTANCE[0],
+                "--test",
+                INSTANCE[1],
                 "--",
                 "--test-threads=1",
             ],
@@ -75,6 +86,18 @@ fn checks() -> Vec<Step> {
             &[&["clippy"], &AGENT[..], &deny[..]].concat(),
         ),
     ]
+}
+
+fn workflows(project: &Project, missing: &[&str]) -> Step {
+    let lacking = missing.contains(&"python3-pip");
+    let mut command = tools::command("sh");
+    let folder = project.target_folder().join("zizmor-1.32.0");
+    command.args(["-euc", ZIZMOR]).arg(folder);
+    Step {
+        name: "workflows",
+        command,
+        skip: lacking.then(|| "not installed: python3-pip".to_owned()),
+    }
 }
 
 fn tests(project: &Project, cannot: Option<String>) -> Vec<Step> {
@@ -109,5 +132,5 @@ fn tests(project: &Project, cannot: Option<String>) -> Vec<Step> {
 
 fn has_own_step(target: &Target) -> bool {
     let name = target.name.as_str();
-    name == INSTANCE || BUNDLE.contains(&name)
+    INSTANCE.contains(&name) || BUNDLE.contains(&name)
 }

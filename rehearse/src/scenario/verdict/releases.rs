@@ -6,6 +6,7 @@ use super::super::stage::{Stage, Status};
 use super::super::{After, Scenario};
 use super::Check;
 use crate::machine::wait_for;
+use crate::record::Outcome;
 
 /// A replaced run drains first: its unit ends a little after the longest request, or deadline.
 const DRAINED: Duration = Duration::from_secs(100);
@@ -45,7 +46,7 @@ pub(super) fn of(scenario: &Scenario, stage: &Stage, before: &Status) -> Vec<Che
 fn serves(stage: &Stage, current: Option<String>) -> Check {
     let name = "the current release serves";
     match stage.ask() {
-        Ok(answer) if answer.status == 200 => {
+        Ok(answer) if answer.outcome == Outcome::Ok => {
             let fits = answer.run == current || answer.run.is_none();
             let run = answer
                 .run

@@ -43,11 +43,8 @@ pub fn uninstall(system: &System) -> Result<()> {
 fn remove_drop_ins(system: &System) -> Result<()> {
     for place in [DROP_INS, RUNTIME_UNITS] {
         for unit in ["nginx.service", "web.service"] {
-            let folder = format!("{place}/{unit}.d");
-            system.remove(format!("{folder}/{}", layout::DROP_IN))?;
-            if system.names(&folder)?.is_empty() {
-                system.remove(&folder)?;
-            }
+            let path = format!("{place}/{unit}.d/{}", layout::DROP_IN);
+            units::remove(system, &path)?;
         }
     }
     Ok(())
@@ -77,7 +74,7 @@ fn remove_units(system: &System, systemd: &Systemd) -> Result<()> {
         if name.ends_with(".service") {
             systemd.forget_failure(name)?;
         }
-        system.remove(&path)?;
+        units::remove(system, &path)?;
     }
     systemd.reload_units()
 }

@@ -86,3 +86,29 @@ fn the_oldest_unused_releases_and_leftovers_go() {
         [".e.partial"]
     );
 }
+
+#[test]
+fn a_release_that_somebody_changed_is_not_taken_for_the_bundles() {
+    let instance = bundle();
+    let system = &instance.system;
+    let first = install(system, Path::new("/b"), "A=\"1\"\n").unwrap();
+    let changed = format!("{}/{first}/app/Procfile", layout::RELEASES);
+    system.write(&changed, b"web: changed", 0o644).unwrap();
+    let second = install(system, Path::new("/b"), "A=\"1\"\n").unwrap();
+    assert_ne!(second, first);
+    let again = install(system, Path::new("/b"), "A=\"1\"\n").unwrap();
+    assert_eq!(again, second, "that one is whole");
+    let content = system.read(&changed).unwrap().unwrap();
+    assert_eq!(content, b"web: changed", "it may be running");
+}
+
+#[test]
+fn a_link_in_the_place_of_a_release_is_not_followed() {
+    let instance = bundle();
+    let system = &instance.system;
+    let first = install(system, Path::new("/b"), "").unwrap();
+    let place = format!("{}/{first}", layout::RELEASES);
+    system.rename(&place, "/elsewhere").unwrap();
+    system.link(&system.locate("/elsewhere"), &place).unwrap();
+    assert_ne!(install(system, Path::new("/b"), "").unwrap(), first);
+}

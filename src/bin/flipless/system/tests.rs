@@ -83,3 +83,20 @@ fn programs_get_a_fixed_environment_and_none_of_ours() {
         "there was something to drop"
     );
 }
+
+#[test]
+fn a_copy_over_a_link_to_a_folder_does_not_reach_what_it_leads_to() {
+    let root = tempfile::tempdir().unwrap();
+    let system = system(root.path());
+    system.write("/real/own", b"own", 0o644).unwrap();
+    system.write("/real/both", b"old", 0o644).unwrap();
+    system.write("/new/folder/both", b"new", 0o644).unwrap();
+    system.make_folder("/target").unwrap();
+    system
+        .link(&system.locate("/real"), "/target/folder")
+        .unwrap();
+    system.copy_tree("/new", "/target").unwrap();
+    assert_eq!(system.read("/real/both").unwrap().unwrap(), b"old");
+    assert_eq!(system.read("/target/folder/both").unwrap().unwrap(), b"new");
+    assert_eq!(system.read("/target/folder/own").unwrap().unwrap(), b"own");
+}

@@ -48,7 +48,7 @@ fn the_flip_itself_makes_a_first_version_current_and_lasting() {
     instance.reboot();
     assert_eq!(
         instance.serving(),
-        [current.clone()],
+        std::slice::from_ref(&current),
         "EB never came to its postdeploy hooks"
     );
     commit::commit(&instance.system).unwrap();
@@ -77,6 +77,21 @@ fn a_first_version_that_fails_gives_port_and_units_back() {
     assert_eq!(units_in(&instance, RUNTIME_UNITS), [""; 0]);
     assert_eq!(instance.unit(layout::APP_SOCKET), "inactive");
     assert!(!instance.system.exists(layout::AGENT), "as it was");
+}
+
+#[test]
+fn a_drop_in_of_the_bundles_own_lasts_with_the_units() {
+    let instance = Instance::new();
+    let name = format!("{}.d/own.conf", layout::APP_SOCKET);
+    let path = format!("{BUNDLE}/systemd/{name}");
+    instance.system.write(path, b"[Socket]", 0o644).unwrap();
+    stage_version(&instance, "v1").unwrap();
+    assert!(instance.system.exists(format!("{RUNTIME_UNITS}/{name}")));
+    commit::commit(&instance.system).unwrap();
+    assert_eq!(instance.system.names(RUNTIME_UNITS).unwrap(), [""; 0]);
+    assert!(instance.system.exists(format!("{DROP_INS}/{name}")));
+    uninstall::uninstall(&instance.system).unwrap();
+    assert_eq!(instance.system.names(DROP_INS).unwrap(), [""; 0]);
 }
 
 #[test]

@@ -126,6 +126,8 @@ fn neither_a_deployment_under_way_nor_a_reboot_is_disturbed() {
     crash_too_often(&instance);
     let before = state(&instance);
     instance.reboot();
+    // Its clock begins anew: what crashes now does not crash in the trial.
+    crash_too_often(&instance);
     recover::recover(&instance.system).unwrap();
     assert_eq!(state(&instance), before);
 }
@@ -180,4 +182,25 @@ fn the_stand_in_fails_until_somebody_asks_for_its_start() {
     instance.model.borrow_mut().restarts_of_web = 0;
     web_starting::web_starting(&instance.system).unwrap();
     assert_eq!(alarm::reason(&instance.system).unwrap(), None);
+}
+
+#[test]
+fn a_staged_release_that_has_crashed_is_not_committed_and_does_not_go_on() {
+    let instance = deployed("v1");
+    let old = current_unit(&instance);
+    stage_version(&instance, "v2").unwrap();
+    let staged = state(&instance).staged.unwrap().run;
+    let how = run_ended::How {
+        result: "signal".into(),
+        status: "SEGV".into(),
+    };
+    run_ended::run_ended(&instance.system, &staged.run, &how).unwrap();
+    // systemd has started it again: it is active.
+    let error = commit::commit(&instance.system).unwrap_err();
+    assert!(error.to_string().contains(&staged.run), "{error}");
+    assert_eq!(current_unit(&instance), old);
+    assert_eq!(state(&instance).staged, None);
+    assert_eq!(instance.unit(&staged.unit()), "deactivating");
+    assert_eq!(instance.unit(layout::DEADMAN_TIMER), "inactive");
+    assert_eq!(instance.model.borrow().gaps, [""; 0]);
 }

@@ -1,0 +1,43 @@
+//! A server that can't take a listener over, knows no readiness, and dies of SIGTERM in the middle of
+//! an answer: all that a deployment without a gap needs is done by the relay in front of it.
+//!
+//! It reads its port from `PORT`, as programs for EB do. One that can't even do that can't run beside
+//! its successor: the relay refuses it, and says why.
+
+use std::env;
+use std::io::{BufRead, BufReader, Result, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+fn main() -> Result<()> {
+    let port = env::var("PORT").unwrap_or_else(|_| "5000".into());
+    let listener = TcpListener::bind(format!("127.0.0.1:{port}"))?;
+    for stream in listener.incoming() {
+        let stream = stream?;
+        thread::spawn(move || answer(stream));
+    }
+    Ok(())
+}
+
+/// HTTP/1.0 at its simplest: the end of the connection is the end of the answer.
+fn answer(mut stream: TcpStream) -> Result<()> {
+    let mut lines = BufReader::new(stream.try_clone()?).lines();
+    let request = lines.next().transpose()?.unwrap_or_default();
+    while lines
+        .next()
+        .transpose()?
+        .is_some_and(|line| !line.is_empty())
+    {}
+    // Long enough to be in the middle of some answers, whenever it is stopped.
+    thread::sleep(Duration::from_millis(20));
+    let (status, text) = match request.split(' ').nth(1) {
+        Some("/") => ("200 OK", "Hello from a port of my own\n"),
+        Some("/health") => ("200 OK", "ok\n"),
+        _ => ("404 Not Found", "no such page\n"),
+    };
+    write!(
+        stream,
+        "HTTP/1.0 {status}\r\nContent-Type: text/plain\r\n\r\n{text}"
+    )
+}

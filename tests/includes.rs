@@ -1,0 +1,187 @@
+//! `[bundle] include`, as `dist --plan` reads it: what goes in, and what a mistake is told.
+#![allow(clippy::unwrap_used)]
+
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::{env, fs};
+
+/// A project's folder with some files to include.
+struct Project(tempfile::TempDir);
+
+impl Project {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let project = Self(folder);
+        for name in [
+            "web/index.html",
+            "web/app.js.map",
+            "web/deep/b.map",
+            "notes.md",
+        ] {
+            let path = project.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, name).unwrap();
+        }
+        project
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn link(&self, target: &str, name: &str) {
+        symlink(target, self.path().join(name)).unwrap();
+    }
+
+    fn plan(&self, bundle: &str) -> Output {
+        let config = self.path().join("flipless.toml");
+        fs::write(&config, format!("[bundle]\n{bundle}\n")).unwrap();
+        Command::new(env::var_os("CARGO").unwrap())
+            .args(["xtask", "dist", "--plan", "--config"])
+            .arg(config)
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .output()
+            .unwrap()
+    }
+
+    /// The planned lines that begin with `place` or end there.
+    fn planned(&self, include: &str, place: &str) -> Vec<String> {
+        let output = self.plan(&format!("include = [{include}]"));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}");
+        let lines = String::from_utf8(output.stdout).unwrap();
+        let lines = lines.lines().filter_map(|line| line.split("  (").next());
+        let lines = lines.filter(|line| line.split(' ').nth(1).unwrap().starts_with(place));
+        lines.map(str::to_owned).collect()
+    }
+
+    /// What the refusal says.
+    fn refused(&self, bundle: &str) -> String {
+        let output = self.plan(bundle);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{bundle}: {said}");
+        assert!(output.stdout.is_empty());
+        said
+    }
+}
+
+#[test]
+fn globs_leave_files_out() {
+    let project = Project::new();
+    let include = r#"{ from = "web", exclude = ["*.map"] }"#;
+    assert_eq!(project.planned(include, "web"), ["0644 web/index.html"]);
+    let include = r#"{ from = "web", exclude = ["/*.map", "index.html"] }"#;
+    assert_eq!(project.planned(include, "web"), ["0644 web/deep/b.map"]);
+    let include = r#"{ from = "web", to = "public", exclude = ["deep"], mode = "0755" }"#;
+    let expected = ["0755 public/app.js.map", "0755 public/index.html"];
+    assert_eq!(project.planned(include, "public"), expected);
+}
+
+#[test]
+fn links_are_followed_or_kept_as_the_setting_says() {
+    let project = Project::new();
+    fs::create_dir(project.path().join("site")).unwrap();
+    project.link("../web/deep", "site/data");
+    let follow = r#"{ from = "site", symlinks = "follow" }"#;
+    assert_eq!(project.planned(follow, "site"), ["0644 site/data/b.map"]);
+    let keep = r#"{ from = "site", symlinks = "keep" }, "web""#;
+    assert_eq!(project.planned(keep, "site"), ["0777 site/data"]);
+    project.link("web", "kept");
+    let root = r#"{ from = "kept", symlinks = "keep" }, "web""#;
+    assert_eq!(project.planned(root, "kept"), ["0777 kept"]);
+    project.link("site", "root");
+    let root = r#"{ from = "root", symlinks = "follow" }"#;
+    assert_eq!(project.planned(root, "root"), ["0644 root/data/b.map"]);
+}
+
+#[test]
+fn a_link_is_never_left_out_in_silence() {
+    let project = Project::new();
+    project.link("index.html", "web/start");
+    for include in [r#""web""#, r#"{ from = "web", symlinks = "refuse" }"#] {
+        let said = project.refused(&format!("include = [{include}]"));
+        assert!(said.contains("web/start is a symbolic link"), "{said}");
+        assert!(said.contains("symlinks = \"follow\""), "{said}");
+    }
+    project.link("web", "root");
+    let said = project.refused(r#"include = ["root"]"#);
+    assert!(said.contains("root is a symbolic link"), "{said}");
+}
+
+#[test]
+fn links_that_lead_nowhere_are_named() {
+    let keep = r#"include = [{ from = "web", symlinks = "keep" }]"#;
+    let follow = r#"include = [{ from = "web", symlinks = "follow" }]"#;
+    for (target, setting, expected) in [
+        ("..", follow, "loop"),
+        ("no-such-file", follow, "web/x"),
+        (
+            "no-such-file",
+            keep,
+            "`no-such-file`, which is not in the bundle",
+        ),
+        (
+            "../notes.md",
+            keep,
+            "`../notes.md`, which is not in the bundle",
+        ),
+        (
+            "/etc/passwd",
+            keep,
+            "`/etc/passwd`, which is not in the bundle",
+        ),
+        ("../../x", keep, "`../../x`, which is not in the bundle"),
+    ] {
+        let project = Project::new();
+        project.link(target, "web/x");
+        let said = project.refused(setting);
+        assert!(said.contains(expected), "{target}: {said}");
+    }
+}
+
+#[test]
+fn mistakes_are_named_with_the_way_out() {
+    let project = Project::new();
+    fs::create_dir(project.path().join("empty")).unwrap();
+    for (bundle, expected) in [
+        (r#"includes = ["web"]"#, "`include`"),
+        (
+            r#"include = [{ from = "web", exlude = ["x"] }]"#,
+            "`exclude`",
+        ),
+        (r#"include = [{ to = "web" }]"#, "missing field `from`"),
+        (r#"include = ["wbe"]"#, "the include `wbe` is missing"),
+        (
+            r#"include = ["empty"]"#,
+            "the include `empty` holds no files",
+        ),
+        (
+            r#"include = [{ from = "web", exclude = ["*"] }]"#,
+            "holds no files",
+        ),
+        (
+            r#"include = [{ from = "web", exclude = ["*.mpa"] }]"#,
+            "`*.mpa`, which matches nothing",
+        ),
+        (
+            r#"include = [{ from = "web", exclude = ["web/*.map"] }]"#,
+            "matches nothing",
+        ),
+        (
+            r#"include = [{ from = "web", exclude = ["{a"] }]"#,
+            "`{a`, which is no glob",
+        ),
+        (
+            r#"include = [{ from = "web", mode = "0600" }]"#,
+            "`0644` or `0755`",
+        ),
+        (
+            r#"include = [{ from = "web", mode = 0o644 }]"#,
+            "flipless.toml:2:",
+        ),
+    ] {
+        let said = project.refused(bundle);
+        assert!(said.contains(expected), "{bundle}: {said}");
+    }
+}

@@ -1,0 +1,232 @@
+//! The relay as a process, before a server that binds a port by itself: the demonstration server,
+//! which is not told of the listener here.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod support;
+
+use std::fs;
+use std::net::TcpListener;
+use std::ops::{Deref, DerefMut};
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+
+use support::notify::Notifications;
+use support::process::{Launch, Server};
+use support::wait_for;
+
+const RELAY: &str = env!("CARGO_BIN_EXE_flipless-relay");
+const SERVER: &str = env!("CARGO_BIN_EXE_server");
+
+fn listener() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").unwrap()
+}
+
+fn launch(listener: &TcpListener) -> Launch {
+    Launch::program_on(&[RELAY, SERVER], listener)
+}
+
+/// A relay that is ended politely, so that it ends its server.
+struct Relay(Server);
+
+impl Relay {
+    fn on(listener: &TcpListener) -> Self {
+        Self(launch(listener).serving())
+    }
+
+    fn notifying(listener: &TcpListener, notifications: &Notifications) -> Self {
+        Self(launch(listener).notifying(notifications).serving())
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        if !self.0.is_running() {
+            return;
+        }
+        if thread::panicking() {
+            // A polite end may be what has failed.
+            let server = find_child(&self.0).map(|pid| pid.to_string());
+            let _ = Command::new("kill").arg("-9").args(server).status();
+        } else {
+            self.0.signal("TERM");
+            self.0.exit();
+        }
+    }
+}
+
+impl Deref for Relay {
+    type Target = Server;
+
+    fn deref(&self) -> &Server {
+        &self.0
+    }
+}
+
+impl DerefMut for Relay {
+    fn deref_mut(&mut self) -> &mut Server {
+        &mut self.0
+    }
+}
+
+/// The relay's child: the server.
+fn child(relay: &Server) -> u32 {
+    wait_for("the relay's child", || find_child(relay))
+}
+
+fn find_child(relay: &Server) -> Option<u32> {
+    let tasks = fs::read_dir(format!("/proc/{}/task", relay.pid())).ok()?;
+    let mut children = tasks.filter_map(|task| {
+        let children = fs::read_to_string(task.ok()?.path().join("children")).ok()?;
+        children.split(' ').next()?.parse().ok()
+    });
+    children.next()
+}
+
+/// The port that the server says it listens on, on the standard error it shares with the relay.
+fn port_of(relay: &mut Server) -> u16 {
+    relay.listening_address().port()
+}
+
+/// How a relay ends that never serves.
+fn refused(words: &[&str]) -> String {
+    let listener = listener();
+    let launch = Launch::program_on(&[&[RELAY], words].concat(), &listener);
+    let (status, stderr) = launch.spawn().exit();
+    assert_eq!(status.code(), Some(1), "{stderr}");
+    stderr
+}
+
+#[test]
+fn it_is_ready_when_the_server_is_healthy_and_passes_requests_on() {
+    let (listener, notifications) = (listener(), Notifications::new());
+    let mut relay = Relay::notifying(&listener, &notifications);
+    notifications.wait_for("READY=1");
+    assert!(port_of(&mut relay) > 5000);
+    let mut client = relay.connect();
+    assert_eq!(client.get("/health").body, "ok\n");
+    assert_eq!(client.get("/no-such-page").status, 404);
+    assert_eq!(
+        client
+            .get("/stream?count=2&ms=1")
+            .body
+            .matches("data:")
+            .count(),
+        3
+    );
+    client
+        .send("POST /upload HTTP/1.1\r\nhost: test\r\ncontent-length: 5\r\n\r\nhello")
+        .unwrap();
+    assert_eq!(client.answer().unwrap().body, "5\n");
+}
+
+#[test]
+fn two_runs_serve_side_by_side() {
+    let listener = listener();
+    let (mut old, mut new) = (Relay::on(&listener), Relay::on(&listener));
+    assert_ne!(port_of(&mut old), port_of(&mut new));
+    old.signal("TERM");
+    assert_eq!(old.exit().0.code(), Some(0));
+    assert_eq!(new.connect().get("/health").status, 200);
+    assert!(new.is_running());
+}
+
+#[test]
+fn the_server_sees_neither_the_listener_nor_systemd() {
+    let (listener, notifications) = (listener(), Notifications::new());
+    let relay = Relay::notifying(&listener, &notifications);
+    let child = format!("/proc/{}", child(&relay));
+    let environment = fs::read_to_string(format!("{child}/environ")).unwrap();
+    let variables: Vec<&str> = environment.split('\0').collect();
+    for name in ["LISTEN_", "NOTIFY_SOCKET=", "WATCHDOG_"] {
+        let seen = variables.iter().find(|variable| variable.starts_with(name));
+        assert_eq!(seen, None);
+    }
+    let inode = |path: &str| fs::read_link(path).unwrap();
+    let held = inode(&format!("/proc/{}/fd/3", relay.pid()));
+    for descriptor in fs::read_dir(format!("{child}/fd")).unwrap() {
+        let descriptor = descriptor.unwrap().path();
+        assert_ne!(fs::read_link(&descriptor).unwrap(), held, "{descriptor:?}");
+    }
+}
+
+#[test]
+fn a_request_in_flight_is_finished_before_the_server_is_stopped() {
+    let (listener, notifications) = (listener(), Notifications::new());
+    let mut relay = Relay::notifying(&listener, &notifications);
+    let server = child(&relay);
+    let mut client = relay.connect();
+    client
+        .send("GET /slow?ms=500 HTTP/1.1\r\nhost: test\r\n\r\n")
+        .unwrap();
+    // The server counts its own connections: the slow one and this one.
+    let mut other = relay.connect();
+    wait_for("the request's arrival", || {
+        let status = other.get("/status.json").body;
+        status.contains("\"connections\":2").then_some(())
+    });
+    drop(other);
+    relay.signal("TERM");
+    notifications.wait_for("STOPPING=1");
+    let answer = client.answer().unwrap();
+    assert_eq!(answer.body, "answered after 500 ms\n");
+    assert!(answer.closes());
+    let (status, stderr) = relay.exit();
+    assert_eq!(status.code(), Some(0), "{stderr}");
+    assert!(!Path::new(&format!("/proc/{server}")).exists());
+}
+
+#[test]
+fn a_relay_that_is_stopped_while_the_server_starts_stops_it() {
+    let listener = listener();
+    let launch = launch(&listener).set("FLIPLESS_TEST_START", "hang");
+    let mut relay = Relay(launch.spawn());
+    let server = child(&relay);
+    relay.signal("TERM");
+    assert_eq!(relay.exit().0.code(), Some(0));
+    assert!(!Path::new(&format!("/proc/{server}")).exists());
+}
+
+#[test]
+fn a_websocket_is_passed_on() {
+    let listener = listener();
+    let relay = Relay::on(&listener);
+    let mut client = relay.connect();
+    assert_eq!(client.upgrade("/echo").status, 101);
+    client.send_frame(1, b"hello");
+    assert_eq!(client.frame(), (1, b"hello".to_vec()));
+}
+
+#[test]
+fn a_server_that_dies_takes_the_relay_along() {
+    let listener = listener();
+    let mut relay = Relay::on(&listener);
+    let pid = child(&relay).to_string();
+    let killed = Command::new("kill").args(["-9", &pid]).status();
+    assert!(killed.unwrap().success());
+    let (status, stderr) = relay.exit();
+    assert_eq!(status.code(), Some(1));
+    assert!(stderr.contains("the server ended: signal: 9"), "{stderr}");
+}
+
+#[test]
+fn a_server_that_does_not_start_is_refused_with_the_reason() {
+    let missing = refused(&["/no/such/server"]);
+    assert!(
+        missing.contains("cannot start /no/such/server"),
+        "{missing}"
+    );
+    let ended = refused(&["/bin/sh", "-c", "exit 7"]);
+    assert!(
+        ended.contains("ended before it was healthy: exit status: 7"),
+        "{ended}"
+    );
+}
+
+#[test]
+fn a_relay_without_a_server_is_misuse() {
+    let listener = listener();
+    let (status, stderr) = Launch::program_on(&[RELAY], &listener).spawn().exit();
+    assert_eq!(status.code(), Some(2));
+    assert!(stderr.contains("usage: flipless-relay PROGRAM"), "{stderr}");
+}

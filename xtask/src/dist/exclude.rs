@@ -1,0 +1,129 @@
+//! `exclude` of an include: what stays out.
+
+use std::cell::Cell;
+use std::path::Path;
+
+use anyhow::{Result, anyhow};
+use globset::{GlobBuilder, GlobMatcher};
+
+use crate::settings::Include;
+use crate::ui;
+
+/// The globs of one include.
+pub struct Exclude(Vec<Pattern>);
+
+struct Pattern {
+    text: String,
+    matcher: GlobMatcher,
+    used: Cell<bool>,
+}
+
+impl Exclude {
+    /// Compiles the globs. As in a .gitignore, one with a `/` counts from the include's folder on, and
+    /// one without matches at any depth; unlike there, `!` has no meaning.
+    ///
+    /// # Errors
+    /// On a glob that is none.
+    pub fn new(include: &Include) -> Result<Self> {
+        let compile = |text: &str| {
+            let glob = text.trim_end_matches('/');
+            let anchored = match glob.strip_prefix('/') {
+                Some(rest) => rest.to_owned(),
+                None if glob.contains('/') => glob.to_owned(),
+                None => format!("**/{glob}"),
+            };
+            let built = GlobBuilder::new(&anchored).literal_separator(true).build();
+            let glob = built.map_err(|error| {
+                let why = error.kind();
+                let from = &include.from;
+                anyhow!("the include `{from}` excludes `{text}`, which is no glob: {why}")
+            })?;
+            Ok(Pattern {
+                text: text.to_owned(),
+                matcher: glob.compile_matcher(),
+                used: Cell::new(false),
+            })
+        };
+        let patterns = include.exclude.iter().map(|text| compile(text.as_str()));
+        Ok(Self(patterns.collect::<Result<_>>()?))
+    }
+
+    /// Does this path, relative to the include, stay out? A folder takes all in it along.
+    pub fn matches(&self, path: &Path) -> bool {
+        let mut any = false;
+        for pattern in &self.0 {
+            if pattern.matcher.is_match(path) {
+                pattern.used.set(true);
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// A glob that matched nothing is misspelt, or what it was for is gone.
+    ///
+    /// # Errors
+    /// When there is one.
+    pub fn refuse_unused(&self, include: &Include) -> Result<()> {
+        let Some(pattern) = self.0.iter().find(|pattern| !pattern.used.get()) else {
+            return Ok(());
+        };
+        let (from, text) = (&include.from, &pattern.text);
+        Err(ui::advised(
+            format!("the include `{from}` excludes `{text}`, which matches nothing there"),
+            ["a glob with a `/` counts from the include's folder on, others match at any depth"],
+        ))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::settings::Settings;
+
+    fn exclude(globs: &str) -> Result<(Include, Exclude), String> {
+        let text = format!("[bundle]\ninclude = [{{ from = \"web\", exclude = {globs} }}]");
+        let mut settings = Settings::parse(&text, Path::new("flipless.toml")).unwrap();
+        let include = settings.bundle.include.remove(0);
+        match Exclude::new(&include) {
+            Ok(exclude) => Ok((include, exclude)),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    #[test]
+    fn a_slash_anchors_a_glob() {
+        for (glob, path, expected) in [
+            ("*.map", "app.map", true),
+            ("*.map", "deep/er/app.map", true),
+            ("*.map", "app.map.js", false),
+            ("drafts", "deep/drafts", true),
+            ("drafts/", "deep/drafts", true),
+            ("/drafts", "drafts", true),
+            ("/drafts", "deep/drafts", false),
+            ("deep/*.js", "deep/a.js", true),
+            ("deep/*.js", "deep/er/a.js", false),
+            ("deep/**/*.js", "deep/er/a.js", true),
+            ("*.{map,ts}", "x/a.ts", true),
+        ] {
+            let (_, exclude) = exclude(&format!("[{glob:?}]")).unwrap();
+            assert_eq!(exclude.matches(Path::new(path)), expected, "{glob}: {path}");
+        }
+    }
+
+    #[test]
+    fn a_glob_that_is_none_or_matches_nothing_is_named() {
+        let error = exclude(r#"["a[b"]"#).map(drop).unwrap_err();
+        assert!(
+            error.contains("`a[b`") && error.contains("`web`"),
+            "{error}"
+        );
+        let (include, exclude) = exclude(r#"["*.map", "*.mpa"]"#).unwrap();
+        assert!(exclude.matches(Path::new("a.map")));
+        let error = exclude.refuse_unused(&include).unwrap_err().to_string();
+        assert!(error.contains("`*.mpa`"), "{error}");
+        assert!(exclude.matches(Path::new("a.mpa")));
+        exclude.refuse_unused(&include).unwrap();
+    }
+}
