@@ -109,7 +109,7 @@ mod tests {
         /// A name becomes a part of paths and of a shell's words; what is read says the same again.
         #[test]
         fn any_text_is_processes_or_refused(
-            text in "(web: ?[ -~]{0,9}\n)?([a-zA-Z0-9_.:/ -]{0,9}\n|.{0,9}\n){0,3}",
+            text in "(web: ?[ -~]{0,9}\n)?([a-z0-9_./ -]{1,4}: ?[ -~]{1,5}\n|.{0,9}\n){0,3}",
         ) {
             if let Ok(processes) = parse(&text) {
                 let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';

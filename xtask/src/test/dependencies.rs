@@ -32,7 +32,7 @@ pub fn steps(project: &Project) -> Vec<Step> {
         &["bans", "licenses", "sources"],
     ));
     steps.push(Step {
-        skip: out_of_reach(ADVISORIES).map(|why| {
+        skip: out_of_reach(ADVISORIES, LIMIT).map(|why| {
             format!(
                 "NOT CHECKED, the database is out of reach ({why}): \
                  run `cargo deny --workspace check advisories` where it isn't"
@@ -67,7 +67,7 @@ fn check(name: &'static str, deny: &PathBuf, checks: &[&str]) -> Step {
 }
 
 /// Why git can't reach a repository; `None`: it can.
-fn out_of_reach(repository: &str) -> Option<String> {
+fn out_of_reach(repository: &str, limit: Duration) -> Option<String> {
     let mut git = tools::command("git");
     git.args(["ls-remote", "--exit-code", repository, "HEAD"])
         .env("GIT_TERMINAL_PROMPT", "0")
@@ -78,10 +78,10 @@ fn out_of_reach(repository: &str) -> Option<String> {
         Ok(child) => child,
         Err(error) => return Some(format!("git: {error}")),
     };
-    if !ends_within(&mut child, LIMIT) {
+    if !ends_within(&mut child, limit) {
         let _ = child.kill();
         let _ = child.wait();
-        return Some(format!("no answer within {} s", LIMIT.as_secs()));
+        return Some(format!("no answer within {} s", limit.as_secs()));
     }
     let output = child.wait_with_output().ok()?;
     let said = String::from_utf8_lossy(&output.stderr);
@@ -117,7 +117,7 @@ mod tests {
             assert!(done.unwrap().status.success());
         };
         let empty = folder.path().join("no such");
-        let why = out_of_reach(empty.to_str().unwrap()).unwrap();
+        let why = out_of_reach(empty.to_str().unwrap(), LIMIT).unwrap();
         assert!(!why.is_empty());
         git(&["init", "--quiet"]);
         git(&[
@@ -130,7 +130,10 @@ mod tests {
             "--allow-empty",
             "--message=x",
         ]);
-        assert_eq!(out_of_reach(folder.path().to_str().unwrap()), None);
+        let there = folder.path().to_str().unwrap();
+        assert_eq!(out_of_reach(there, LIMIT), None);
+        let late = out_of_reach(there, Duration::ZERO).unwrap();
+        assert!(late.starts_with("no answer"), "{late}");
     }
 
     #[test]
