@@ -208,6 +208,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_missing_is_said() {
+        assert_eq!(
+            words("stand-in").unwrap_err(),
+            "`web` or `nginx` is missing"
+        );
+        assert_eq!(
+            words("record-pid web").unwrap_err(),
+            "a process id is missing"
+        );
+    }
+
+    #[test]
     fn anything_else_is_misuse() {
         for line in [
             "stagee",
