@@ -490,7 +490,7 @@ fn units_that_are_links_out_of_the_bundle_are_refused() {
             error.contains(unit) && error.contains("a link leads"),
             "{error}"
         );
-        assert_eq!(instance.serving(), [current.clone()]);
+        assert_eq!(instance.serving(), std::slice::from_ref(&current));
         let leaked = instance.files();
         let leaked = leaked.iter().filter(|(_, content)| *content == b"secret");
         assert_eq!(leaked.count(), 1, "the secret itself");

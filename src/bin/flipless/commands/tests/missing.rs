@@ -51,7 +51,7 @@ fn a_missing_user_is_named_before_anything_starts() {
         assert!(error.contains("no user `webapp`"), "{error}");
         assert!(error.contains("useradd"), "{error}");
         assert_eq!(instance.take_calls(), [""; 0]);
-        assert_eq!(instance.serving(), [current.clone()]);
+        assert_eq!(instance.serving(), std::slice::from_ref(&current));
     }
 }
 
