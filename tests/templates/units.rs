@@ -11,8 +11,8 @@ const LIMITS: [(&str, u32); 7] = [
     ("flipless-app@.service", 15),
     ("flipless-front.service", 25),
     ("flipless-gate.service", 20),
-    ("flipless-deadman.service", 20),
-    ("flipless-recover.service", 20),
+    ("flipless-deadman.service", 23),
+    ("flipless-recover.service", 23),
     ("nginx.service.d/zz-flipless.conf", 5),
     ("web.service.d/zz-flipless.conf", 6),
 ];
