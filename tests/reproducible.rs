@@ -36,18 +36,25 @@ fn xtask() -> PathBuf {
     path.unwrap()
 }
 
-/// What a checkout has: every file that git knows or would.
+/// What a checkout has, sorted: everything but what is built and git's own folder.
 fn sources() -> Vec<String> {
-    let output = Command::new("git")
-        .args(["ls-files", "--cached", "--others", "--exclude-standard"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .unwrap();
-    assert!(output.status.success());
-    let text = String::from_utf8(output.stdout).unwrap();
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let exists = |name: &&str| here.join(name).is_file();
-    text.lines().filter(exists).map(String::from).collect()
+    let built =
+        |entry: &walkdir::DirEntry| entry.file_name() != "target" && entry.file_name() != ".git";
+    let entries = walkdir::WalkDir::new(here).sort_by_file_name();
+    let entries = entries.into_iter().filter_entry(built).map(Result::unwrap);
+    let files = entries.filter(|entry| entry.file_type().is_file());
+    files
+        .map(|entry| {
+            entry
+                .path()
+                .strip_prefix(here)
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned()
+        })
+        .collect()
 }
 
 /// Copies the sources, in another order and with other times.
