@@ -5,6 +5,8 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::{env, fs};
 
+#[path = "templates/settings.rs"]
+mod any_settings;
 #[allow(dead_code, missing_docs)]
 #[path = "../src/layout.rs"]
 mod layout;
@@ -35,9 +37,13 @@ fn render(list: &[(&str, &str)]) -> Result<Files, String> {
 }
 
 fn real(mode: &str) -> Files {
-    let templates = templates::read_all(&Path::new(ROOT).join("platform-templates")).unwrap();
-    let settings = Settings::default().with_front_mode(Some(mode)).unwrap();
-    render_all(&templates, &Context::new(&settings)).unwrap()
+    real_with(&Settings::default().with_front_mode(Some(mode)).unwrap())
+}
+
+fn real_with(settings: &Settings) -> Files {
+    static TEMPLATES: std::sync::OnceLock<Files> = std::sync::OnceLock::new();
+    let read = || templates::read_all(&Path::new(ROOT).join("platform-templates")).unwrap();
+    render_all(TEMPLATES.get_or_init(read), &Context::new(settings)).unwrap()
 }
 
 #[test]

@@ -56,7 +56,7 @@ fn an_agent_that_is_killed_at_any_of_its_steps_costs_nobody_a_request() {
         }
     }
     println!("killed {} times: {killed:?}", killed.len());
-    assert!(killed.len() > 20, "{killed:?}");
+    assert!(killed.len() > 12, "{killed:?}");
     rig.deploy();
     rig.settle();
     assert_nothing_lost(&load.stop().unwrap());

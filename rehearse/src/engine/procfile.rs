@@ -98,6 +98,32 @@ mod tests {
         assert!(unit.contains("\nPartOf=eb-app.target\n"), "{unit}");
     }
 
+    proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config {
+            cases: 2048,
+            failure_persistence: None,
+            rng_seed: proptest::test_runner::RngSeed::Fixed(4),
+            ..Default::default()
+        })]
+
+        /// A name becomes a part of paths and of a shell's words; what is read says the same again.
+        #[test]
+        fn any_text_is_processes_or_refused(
+            text in "(web: ?[ -~]{0,9}\n)?([a-z0-9_./ -]{1,4}: ?[ -~]{1,5}\n|.{0,9}\n){0,3}",
+        ) {
+            if let Ok(processes) = parse(&text) {
+                let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+                for process in &processes {
+                    proptest::prop_assert!(process.name.chars().all(plain), "{:?}", process);
+                    proptest::prop_assert!(!process.command.contains('\n'), "{:?}", process);
+                }
+                let line = |p: &Process| format!("{}: {}\n", p.name, p.command);
+                let again: String = processes.iter().map(line).collect();
+                proptest::prop_assert_eq!(parse(&again).unwrap(), processes);
+            }
+        }
+    }
+
     #[test]
     fn what_eb_refuses_is_refused() {
         for text in ["", "web:", "web: ", "we b: x", "worker: x\nweb: y", "web x"] {

@@ -93,28 +93,35 @@ fn named(name: &str, parser: &mut Parser) -> Result<Command, lexopt::Error> {
             json: json_flag(parser)?,
         },
         "uninstall" => Command::Uninstall,
-        "stand-in" => Command::StandIn(parser.value()?.parse_with(stand_in)?),
+        "stand-in" => Command::StandIn(value(parser, "`web` or `nginx`")?.parse_with(stand_in)?),
         "activate" => Command::Activate,
         "expire" => Command::Expire,
         "recover" => Command::Recover,
         "run-ended" => Command::RunEnded {
-            run: parser.value()?.parse_with(run_name)?,
+            run: value(parser, "a run")?.parse_with(run_name)?,
         },
         "web-starting" => Command::WebStarting,
         "web-started" => Command::WebStarted,
         "front-starting" => Command::FrontStarting,
         "front-started" => Command::FrontStarted {
-            pid: parser.value()?.parse()?,
+            pid: value(parser, "a process id")?.parse()?,
         },
         "front-reload" => Command::FrontReload,
         "front-sync" => Command::FrontSync,
         "record-pid" => Command::RecordPid {
-            name: parser.value()?.parse_with(pid_name)?,
-            pid: parser.value()?.parse()?,
+            name: value(parser, "a name")?.parse_with(pid_name)?,
+            pid: value(parser, "a process id")?.parse()?,
         },
         "help" => Command::Help,
         other => return Err(format!("there is no command `{other}`").into()),
     })
+}
+
+/// The next word; an error says what is missing, not only that something is.
+fn value(parser: &mut Parser, what: &str) -> Result<OsString, lexopt::Error> {
+    parser
+        .value()
+        .map_err(|_| format!("{what} is missing").into())
 }
 
 fn json_flag(parser: &mut Parser) -> Result<bool, lexopt::Error> {
@@ -158,6 +165,22 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
+    proptest::proptest! {
+        #![proptest_config(crate::testing::any_input(2048))]
+
+        /// What is taken as a name is safe as a part of paths and units.
+        #[test]
+        fn any_words_are_a_command_or_misuse(
+            first in "stage|status|run-ended|record-pid|stand-in|front-started|.{0,8}",
+            rest in proptest::collection::vec("[a-z0-9./-]{0,8}|--?[a-z]{0,5}(=.{0,3})?|.{0,8}", 0..3),
+        ) {
+            let words = std::iter::once(first).chain(rest).map(OsString::from);
+            if let Ok(Command::RunEnded { run: name } | Command::RecordPid { name, .. }) = parse(words) {
+                proptest::prop_assert!(!name.is_empty() && !name.contains(['/', '.', '\0', '\n']), "{name:?}");
+            }
+        }
+    }
+
     fn words(line: &str) -> Result<Command, String> {
         parse(line.split_whitespace().map(OsString::from)).map_err(|error| error.to_string())
     }
@@ -179,6 +202,18 @@ mod tests {
         assert_eq!(words("run-ended 3fa9c1-7"), Ok(Command::RunEnded { run }));
         assert_eq!(words(""), Ok(Command::Help));
         assert_eq!(words("stage --help"), Ok(Command::Help));
+    }
+
+    #[test]
+    fn what_is_missing_is_said() {
+        assert_eq!(
+            words("stand-in").unwrap_err(),
+            "`web` or `nginx` is missing"
+        );
+        assert_eq!(
+            words("record-pid web").unwrap_err(),
+            "a process id is missing"
+        );
     }
 
     #[test]

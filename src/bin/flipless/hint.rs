@@ -21,6 +21,7 @@ fn for_kind(kind: io::ErrorKind) -> Option<&'static str> {
             "a disk error makes a file system read-only (`dmesg` tells): replace the instance, or mount \
              it for writing and try again",
         ),
+        io::ErrorKind::PermissionDenied => Some("run it as root, for example with `sudo`"),
         io::ErrorKind::InvalidFilename => {
             Some("shorten the path: names have 255 bytes at the most, paths 4095")
         }

@@ -55,7 +55,9 @@ fn main() -> ExitCode {
         }
         Command::Help => write_out(cli::HELP),
         Command::Version => write_out(concat!("flipless ", env!("CARGO_PKG_VERSION"), "\n")),
-        other => as_root().and_then(|()| commands::execute(&other, &system::System::real())),
+        other => as_root()
+            .map_err(Error::from)
+            .and_then(|()| commands::execute(&other, &system::System::real())),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -67,13 +69,15 @@ fn main() -> ExitCode {
 }
 
 /// Also `status`: the state is root's to read.
-fn as_root() -> anyhow::Result<()> {
+fn as_root() -> std::io::Result<()> {
     if rustix::process::geteuid().is_root() {
         return Ok(());
     }
-    anyhow::bail!(
-        "the agent needs root: it asks and changes systemd, and its state is root's; use `sudo`"
-    )
+    let why = "the agent needs root: it asks and changes systemd, and its state is root's";
+    Err(std::io::Error::new(
+        std::io::ErrorKind::PermissionDenied,
+        why,
+    ))
 }
 
 /// The result goes to standard output, alone.

@@ -43,7 +43,32 @@ impl Replaced {
         }
         match self.0.is_empty() {
             true => restored,
-            false => restored.and(Systemd::new(system).reload_units()),
+            // systemd reads what was put back, all of it or not.
+            false => Systemd::new(system).reload_units().and(restored),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::testing::Instance;
+
+    #[test]
+    fn one_that_cannot_be_put_back_is_told_and_the_others_are_put_back() {
+        let instance = Instance::new();
+        let system = &instance.system;
+        let mut replaced = Replaced::default();
+        for path in ["/a/first", "/a/last"] {
+            system.write(path, b"old", 0o644).unwrap();
+            replaced.write(system, path, b"new", 0o644).unwrap();
+        }
+        // Where the last one's successor would be written there is a folder.
+        system.make_folder("/a/last.new").unwrap();
+        let error = replaced.restore(system).unwrap_err();
+        assert!(format!("{error:#}").contains("/a/last"), "{error:#}");
+        assert_eq!(system.read("/a/first").unwrap().unwrap(), b"old");
+        assert_eq!(system.read("/a/last").unwrap().unwrap(), b"new");
     }
 }

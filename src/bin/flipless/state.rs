@@ -266,42 +266,4 @@ pub fn parse_run(run: &str) -> Option<(&str, u64)> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn runs_are_numbered_and_never_repeated() {
-        let mut state = State::default();
-        let first = state.new_run("abc", 10);
-        let second = state.new_run("abc", 11);
-        assert_eq!(
-            (first.run.as_str(), second.run.as_str()),
-            ("abc-1", "abc-2")
-        );
-        assert_eq!(first.unit(), "flipless-app@abc-1.service");
-    }
-
-    #[test]
-    fn what_is_written_is_read_again() {
-        let mut state = State::default();
-        let run = state.new_run("abc", 10);
-        state.current = Some(run.clone());
-        state.staged = Some(Staged {
-            run,
-            boot: "b".into(),
-            deadline: 5,
-            adopts: true,
-        });
-        let text = serde_json::to_vec(&state).unwrap();
-        assert_eq!(State::parse(&text).unwrap(), state);
-    }
-
-    #[test]
-    fn a_later_version_and_garbage_are_refused() {
-        let error = State::parse(br#"{"version": 2, "anything": 1}"#).unwrap_err();
-        assert!(error.to_string().contains("version 2"), "{error}");
-        assert!(State::parse(b"{").is_err());
-        assert!(State::parse(b"").is_err());
-    }
-}
+mod tests;

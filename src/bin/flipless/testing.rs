@@ -14,6 +14,16 @@ use flipless::layout;
 
 use crate::system::{Commands, Signal, System};
 
+/// Random inputs, the same ones in every run: a failure is one for everybody.
+pub fn any_input(cases: u32) -> proptest::test_runner::Config {
+    proptest::test_runner::Config {
+        cases,
+        failure_persistence: None,
+        rng_seed: proptest::test_runner::RngSeed::Fixed(4),
+        ..Default::default()
+    }
+}
+
 /// What the model knows, and what a test sets.
 #[derive(Default)]
 pub struct Model {

@@ -1,7 +1,8 @@
 //! Every ELF file: does the platform's processor, dynamic linker and glibc run it?
 
 use super::Expected;
-use super::bundle::elf::{Arch, Elf, FLOOR, GlibcVersion};
+use super::bundle::elf::{Arch, Elf};
+use super::bundle::glibc::{FLOOR, GlibcVersion};
 use super::bundle::{Bundle, Content, Entry};
 use super::outcome::Check;
 

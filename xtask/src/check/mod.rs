@@ -31,6 +31,9 @@ pub struct Args {
     /// The bundle
     #[arg(value_parser = crate::existing_file)]
     zip: PathBuf,
+    /// The flipless.toml that it was built with, if not the project's own
+    #[arg(long, value_name = "FILE", value_parser = crate::existing_file)]
+    config: Option<PathBuf>,
     /// Print the checks as JSON
     #[arg(long)]
     json: bool,
@@ -81,7 +84,7 @@ fn is_a_bundle(bundle: &Bundle) -> bool {
 pub fn run(args: &Args) -> Result<ExitCode> {
     let bundle = open(&args.zip)?;
     let (target, manifest) = manifest::beside(&args.zip, bundle.zip_bytes);
-    let (_, settings) = project::settings(None, &project::root())?;
+    let (_, settings) = project::settings(args.config.as_deref(), &project::root())?;
     let expected = Expected {
         arch: target.or_else(|| executables::arch_of_agent(&bundle)),
         resolves_names: settings.server.resolves_names,

@@ -10,9 +10,14 @@ use super::programs::{self, Scratch};
 const NAME: &str = "nginx";
 /// What EB lays over its own configuration.
 const PIECES: &str = ".platform/nginx/";
-/// What the agent adds, where nginx knows the directive.
+/// What the agent adds to it.
+const OURS: &str = "nginx/";
+/// The part of it that is added where nginx knows the directive.
 const KEEPALIVE: &str = "nginx/zz-flipless-keepalive.conf";
 const KEEPALIVE_SINCE: Version = (1, 27, 4);
+/// A line that the agent adds where nginx knows it (nginx's CHANGES, 1.29.7).
+const NO_KEEPALIVE: &str = "keepalive 0;";
+const NO_KEEPALIVE_SINCE: Version = (1, 29, 7);
 /// EB's.
 const PLATFORM: Version = (1, 28, 0);
 
@@ -59,11 +64,10 @@ pub fn check(bundle: &Bundle) -> Check {
 /// The same, by this program.
 pub fn check_by(program: Option<&Path>, bundle: &Bundle) -> Check {
     let texts = || bundle.entries.iter().filter(|entry| entry.text().is_some());
-    let pieces = texts()
-        .filter(|entry| entry.name.starts_with(PIECES))
-        .count();
+    let read = |name: &str| [PIECES, OURS].iter().any(|folder| name.starts_with(folder));
+    let pieces = texts().filter(|entry| read(&entry.name)).count();
     let keepalive = texts().any(|entry| entry.name == KEEPALIVE);
-    if pieces == 0 && !keepalive {
+    if pieces == 0 {
         return Check::of(NAME, Vec::new(), "no piece in the bundle");
     }
     let Some(program) = program else {
@@ -95,13 +99,23 @@ fn test(program: &Path, bundle: &Bundle) -> io::Result<(Version, String)> {
         let Some(text) = entry.text() else { continue };
         if let Some(path) = entry.name.strip_prefix(PIECES) {
             folder.write(path, &moved(text, &root))?;
-        } else if entry.name == KEEPALIVE && version >= KEEPALIVE_SINCE {
-            folder.write("conf.d/zz-flipless-keepalive.conf", text)?;
+        } else if let Some(name) = entry.name.strip_prefix(OURS)
+            && (entry.name != KEEPALIVE || version >= KEEPALIVE_SINCE)
+        {
+            folder.write(&format!("conf.d/{name}"), &fitting(text, version))?;
         }
     }
     let file = format!("{root}/nginx.conf");
     let said = folder.run(program, &["-t", "-p", &root, "-c", &file, "-e", "stderr"])?;
     Ok((version, said.text.replace(&format!("{root}/"), "")))
+}
+
+/// As the agent does.
+fn fitting(text: &[u8], version: Version) -> Vec<u8> {
+    let known = |line: &&str| line.trim() != NO_KEEPALIVE || version >= NO_KEEPALIVE_SINCE;
+    let text = String::from_utf8_lossy(text);
+    let kept: String = text.split_inclusive('\n').filter(known).collect();
+    kept.into_bytes()
 }
 
 /// Absolute paths too mean the files in the temporary folder.

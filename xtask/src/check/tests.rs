@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
+mod bombs;
 mod bundle;
 mod elf_files;
 mod hostile;

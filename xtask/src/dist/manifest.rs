@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use serde::Serialize;
 
+use super::provenance::Provenance;
 use crate::check::Check;
 use crate::check::bundle::{Bundle, Meter};
 
@@ -22,6 +23,9 @@ pub struct Manifest {
     pub label: String,
     /// The server's target triple.
     pub target: String,
+    /// Commit, compiler, glibc.
+    #[serde(flatten)]
+    pub provenance: Provenance,
     /// What is in the zip, as read back from it.
     pub entries: Vec<Entry>,
     /// What was checked.
@@ -46,6 +50,7 @@ impl Manifest {
         zip: &Path,
         name: &str,
         target: &str,
+        provenance: Provenance,
         bundle: &Bundle,
         checks: Vec<Check>,
     ) -> Result<Self> {
@@ -62,6 +67,7 @@ impl Manifest {
             bytes: bundle.zip_bytes,
             label: format!("{without_arch}-{}", &sha256[..12]),
             target: target.to_owned(),
+            provenance,
             entries: entries.collect(),
             checks,
             sha256,

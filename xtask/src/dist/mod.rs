@@ -19,8 +19,10 @@ mod exclude;
 mod flags;
 mod include;
 mod link;
+mod lock;
 mod manifest;
 mod output;
+mod provenance;
 mod source;
 mod stage;
 mod target;
@@ -29,6 +31,7 @@ mod upload;
 
 use manifest::Manifest;
 use output::Output;
+use provenance::Provenance;
 use stage::{Built, Stage};
 use target::Target;
 
@@ -74,6 +77,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let folder = args.out.clone().unwrap_or_else(|| project.dist_folder());
+    let _lock = lock::take(project.target_folder())?;
     // Said before the long build, not after it; a build that is interrupted leaves nothing there.
     drop(Output::create(&folder)?);
     let name = bundle_name(&project, args)?;
@@ -86,7 +90,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         arch: Some(args.target().arch()),
         resolves_names: project.settings.server.resolves_names,
     };
-    let manifest = checked(&output, args.target(), expected, &name)?;
+    let manifest = checked(&project, &output, args.target(), expected, &name)?;
     let zip = output.publish(&manifest)?;
 
     let size = ui::size(manifest.bytes);
@@ -134,7 +138,13 @@ fn build_and_stage(project: &Project, args: &Args, planned: Stage) -> Result<Sta
 }
 
 /// Re-opens the finished zip and checks it.
-fn checked(output: &Output, target: Target, expected: Expected, name: &str) -> Result<Manifest> {
+fn checked(
+    project: &Project,
+    output: &Output,
+    target: Target,
+    expected: Expected,
+    name: &str,
+) -> Result<Manifest> {
     ui::status("Checking", "the finished zip");
     let bundle = check::open(output.zip_path())?;
     let checks = check::all(&bundle, expected);
@@ -150,7 +160,15 @@ fn checked(output: &Output, target: Target, expected: Expected, name: &str) -> R
     for check in checks.iter().filter(|check| check.ok.is_none()) {
         ui::warning(format!("{}: {}", check.name, check.detail));
     }
-    Manifest::new(output.zip_path(), name, target.triple(), &bundle, checks)
+    let provenance = Provenance::of(project.server().root(), &bundle)?;
+    Manifest::new(
+        output.zip_path(),
+        name,
+        target.triple(),
+        provenance,
+        &bundle,
+        checks,
+    )
 }
 
 fn print_plan(stage: &Stage, json: bool) -> Result<()> {
@@ -159,7 +177,8 @@ fn print_plan(stage: &Stage, json: bool) -> Result<()> {
         return Ok(());
     }
     for (path, file) in stage.iter() {
-        println!("{:04o} {path}  ({})", file.mode, file.origin);
+        let size = file.bytes.map_or("built".into(), ui::size);
+        println!("{:04o} {size:>10}  {path}  ({})", file.mode, file.origin);
     }
     Ok(())
 }

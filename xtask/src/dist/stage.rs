@@ -59,6 +59,8 @@ pub struct File {
     pub source: PathBuf,
     /// What a symbolic link points to.
     pub link: Option<String>,
+    /// Bytes, where they are known before the build.
+    pub bytes: Option<u64>,
 }
 
 /// What cargo has built.
@@ -99,13 +101,18 @@ pub fn plan(project: &Project, server: Option<&Path>) -> Result<Stage> {
     if settings.server.handover == Handover::Port {
         program(layout::RELAY, Origin::Relay, PathBuf::new())?;
     }
-    for name in rendered.into_keys() {
+    for (name, content) in rendered {
         let origin = Origin::Template(name.clone());
-        let file = File::new(template_mode(&name), origin, PathBuf::new());
+        let mut file = File::new(template_mode(&name), origin, PathBuf::new());
+        file.bytes = u64::try_from(content.len()).ok();
         stage.add(name, file)?;
     }
     for entry in include::find(&settings.bundle.include, &project.settings_folder)? {
         let mut file = File::new(entry.mode, Origin::Include(entry.path.clone()), entry.path);
+        file.bytes = match &entry.link {
+            Some(target) => u64::try_from(target.len()).ok(),
+            None => file.source.metadata().map(|data| data.len()).ok(),
+        };
         file.link = entry.link;
         stage.add(entry.name, file)?;
     }
@@ -127,6 +134,7 @@ impl File {
             origin,
             source,
             link: None,
+            bytes: None,
         }
     }
 }
@@ -176,6 +184,7 @@ impl Stage {
             json!({
                 "path": path,
                 "mode": format!("{:04o}", file.mode),
+                "bytes": file.bytes,
                 "from": file.origin.to_string(),
             })
         };

@@ -8,6 +8,7 @@ use anyhow::Result;
 use crate::project::{self, Project};
 use crate::{tools, ui};
 
+mod dependencies;
 mod machine;
 mod steps;
 
@@ -46,7 +47,18 @@ pub fn run(_: &Args) -> Result<ExitCode> {
     let time = ui::duration(started.elapsed());
     match outcomes.iter().filter(failed).count() {
         0 => {
-            ui::status("Finished", format!("{} steps in {time}", outcomes.len()));
+            let skipped = outcomes
+                .iter()
+                .filter(|(_, outcome)| matches!(outcome, Outcome::Skipped(_)));
+            let skipped: Vec<_> = skipped.map(|(name, _)| *name).collect();
+            let but = match skipped.is_empty() {
+                true => String::new(),
+                false => format!(", without {}", skipped.join(", ")),
+            };
+            ui::status(
+                "Finished",
+                format!("{} steps in {time}{but}", outcomes.len()),
+            );
             Ok(ExitCode::SUCCESS)
         }
         count => {

@@ -2,7 +2,7 @@
 
 use cargo_metadata::Target;
 
-use super::{Step, cargo, machine};
+use super::{Step, cargo, dependencies, machine};
 use crate::project::Project;
 use crate::tools;
 
@@ -36,6 +36,7 @@ pub fn all(project: &Project, missing: &[&str]) -> Vec<Step> {
     let lacking = (!missing.is_empty()).then(|| format!("not installed: {}", missing.join(" ")));
     let unprivileged = (!machine::is_root()).then(|| "needs root".to_owned());
     let mut steps = checks();
+    steps.extend(dependencies::steps(project));
     steps.push(workflows(project, missing));
     let lacking_analyze = missing
         .contains(&"systemd")

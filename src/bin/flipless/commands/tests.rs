@@ -14,6 +14,7 @@ mod crash_points;
 mod disk;
 mod first;
 mod missing;
+mod modes;
 mod trial;
 
 fn state(instance: &Instance) -> State {

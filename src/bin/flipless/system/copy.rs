@@ -2,10 +2,12 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Component, Path};
 
-use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
+use rustix::fs::{Mode, OFlags, openat};
+use rustix::io::Errno;
 
 /// For reading; a link, or a pipe that nobody writes, is not waited for (open(2)).
 const PLAIN: OFlags = OFlags::RDONLY
@@ -18,16 +20,25 @@ pub fn open_plain(path: &Path) -> io::Result<File> {
     plain(rustix::fs::open(path, PLAIN, Mode::empty())?.into())
 }
 
-/// Opens a file below `folder`; a link anywhere on the way is an error (openat2(2),
-/// RESOLVE_NO_SYMLINKS).
+/// Opens a file below `folder`, part by part; a link anywhere on the way is an error. Not by openat2(2):
+/// a unit with `RestrictSUIDSGID=` has none (systemd's seccomp-util.c).
 pub fn open_in(folder: &Path, file: &Path) -> io::Result<File> {
-    let folder = File::open(folder)?;
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-    match openat2(&folder, file, PLAIN, Mode::empty(), resolve) {
-        Ok(file) => plain(file.into()),
-        Err(rustix::io::Errno::LOOP) => Err(io::Error::other("a link leads there: ship the file")),
-        Err(error) => Err(error.into()),
+    let mut at = OwnedFd::from(File::open(folder)?);
+    let mut parts = file.components().peekable();
+    while let Some(part) = parts.next() {
+        let Component::Normal(name) = part else {
+            return Err(io::Error::other("it leads out of its folder"));
+        };
+        let flags = match parts.peek() {
+            Some(_) => PLAIN | OFlags::DIRECTORY,
+            None => PLAIN,
+        };
+        at = openat(&at, name, flags, Mode::empty()).map_err(|error| match error {
+            Errno::LOOP | Errno::NOTDIR => io::Error::other("a link leads there: ship the file"),
+            other => other.into(),
+        })?;
     }
+    plain(at.into())
 }
 
 fn plain(file: File) -> io::Result<File> {

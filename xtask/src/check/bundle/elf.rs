@@ -1,16 +1,14 @@
 //! What an executable needs of the machine it runs on.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use object::read::elf::{FileHeader, ProgramHeader, SectionHeader, SectionTable};
 use object::{Endianness, SectionIndex, elf};
 
+use super::glibc::{FLOOR, GlibcVersion};
+
 type Header = elf::FileHeader64<Endianness>;
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
-
-/// Amazon Linux 2023's glibc.
-pub const FLOOR: &str = "GLIBC_2.34";
 
 /// A processor that EB has instances of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -247,44 +245,4 @@ fn name_at(strings: &[u8], offset: u32) -> String {
     let name = &rest[..rest.len().min(MAX_NAME)];
     let end = name.iter().position(|&byte| byte == 0);
     String::from_utf8_lossy(&name[..end.unwrap_or(name.len())]).into_owned()
-}
-
-/// `GLIBC_2.34`; `GLIBC_ABI_…` and `GLIBC_PRIVATE` are newer than every number.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GlibcVersion {
-    name: String,
-    numbers: Vec<u32>,
-}
-
-impl GlibcVersion {
-    /// None unless it begins with `GLIBC_`.
-    pub fn parse(name: &str) -> Option<Self> {
-        let numbers = name.strip_prefix("GLIBC_")?;
-        let numbers: std::result::Result<_, _> = numbers.split('.').map(str::parse).collect();
-        let name = name.to_owned();
-        Some(Self {
-            name,
-            numbers: numbers.unwrap_or_default(),
-        })
-    }
-
-    /// As the linker writes it.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-}
-
-impl Ord for GlibcVersion {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let key = |version: &Self| (version.numbers.is_empty(), version.numbers.clone());
-        key(self)
-            .cmp(&key(other))
-            .then_with(|| self.name.cmp(&other.name))
-    }
-}
-
-impl PartialOrd for GlibcVersion {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
 }

@@ -10,6 +10,7 @@ use zip::ZipArchive;
 mod content;
 pub mod elf;
 mod fields;
+pub mod glibc;
 mod structure;
 
 use content::{Budget, read_content};

@@ -175,8 +175,27 @@ fn what_nginx_needs_of_the_instance_is_not_checked_here() {
 
 #[test]
 fn no_piece_is_fine() {
+    let mut zip = Zip::good();
+    zip.0.retain(|(name, ..)| !name.starts_with("nginx/"));
+    let check = nginx::check(&open(&zip.bytes()));
+    assert_eq!(check.ok, Some(true), "{check:?}");
+    assert_eq!(check.detail, "no piece in the bundle");
+}
+
+#[test]
+fn the_agent_s_upstream_is_tested() {
     let zip = Zip::good().without("nginx/zz-flipless-keepalive.conf");
     assert_eq!(nginx::check(&open(&zip.bytes())).ok, Some(true));
+    let broken = zip.edit(
+        "nginx/zz-flipless-upstream.conf",
+        "max_fails=0;",
+        "max_fails=x;",
+    );
+    let check = nginx::check(&open(&broken.bytes()));
+    assert!(
+        check.detail.contains("conf.d/zz-flipless-upstream.conf:"),
+        "{check:?}"
+    );
 }
 
 #[test]

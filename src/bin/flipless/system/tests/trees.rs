@@ -186,3 +186,18 @@ fn a_file_of_a_bundle_is_not_read_through_a_link() {
         assert!(format!("{error:#}").contains(file), "{error:#}");
     }
 }
+
+/// `/var/pids` is the server's user's: what lies there may be a trap.
+#[test]
+fn a_link_in_the_place_of_a_file_or_of_its_successor_is_replaced_and_not_followed() {
+    let (_root, system) = empty();
+    system.write("/secret", b"secret", 0o600).unwrap();
+    for name in ["/from/web.pid", "/from/web.pid.new"] {
+        symlink("../secret", system.locate(name)).unwrap();
+    }
+    system.write("/from/web.pid", b"17\n", 0o644).unwrap();
+    assert_eq!(system.read("/secret").unwrap().unwrap(), b"secret");
+    assert_eq!(mode(&system, "/secret"), 0o600);
+    assert_eq!(system.link_target("/from/web.pid"), None);
+    assert_eq!(system.names("/from").unwrap(), ["web.pid"]);
+}

@@ -1,0 +1,156 @@
+//! The same sources give the same zip, to the byte: from two checkouts, each with a target directory of
+//! its own, on what could be two machines.
+#![allow(clippy::unwrap_used)]
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::{env, fs};
+
+/// A machine's peculiarities: the environment that a build runs in.
+struct Machine {
+    umask: &'static str,
+    zone: &'static str,
+    language: &'static str,
+    /// Seconds since 1970, as the files' times show it: no clock is asked.
+    checked_out: u64,
+    reversed: bool,
+}
+
+/// `cargo xtask`, as this test's cargo builds it: which one assembles is not what is compared.
+fn xtask() -> PathBuf {
+    let mut child = Command::new(env::var_os("CARGO").unwrap())
+        .args(["build", "--quiet", "--package", "xtask"])
+        .arg("--message-format=json-render-diagnostics")
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let executable = |line: String| {
+        let message: serde_json::Value = serde_json::from_str(&line).unwrap();
+        message["executable"].as_str().map(PathBuf::from)
+    };
+    let path = lines.map(Result::unwrap).filter_map(executable).last();
+    assert!(child.wait().unwrap().success());
+    path.unwrap()
+}
+
+/// What a checkout has, sorted: everything but what is built and git's own folder.
+fn sources() -> Vec<String> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let built =
+        |entry: &walkdir::DirEntry| entry.file_name() != "target" && entry.file_name() != ".git";
+    let entries = walkdir::WalkDir::new(here).sort_by_file_name();
+    let entries = entries.into_iter().filter_entry(built).map(Result::unwrap);
+    let files = entries.filter(|entry| entry.file_type().is_file());
+    files
+        .map(|entry| {
+            entry
+                .path()
+                .strip_prefix(here)
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned()
+        })
+        .collect()
+}
+
+/// Copies the sources, in another order and with other times.
+fn check_out(folder: &Path, machine: &Machine) {
+    let mut names = sources();
+    if machine.reversed {
+        names.reverse();
+    }
+    let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(machine.checked_out);
+    for name in names {
+        let target = folder.join(&name);
+        fs::create_dir_all(target.parent().unwrap()).unwrap();
+        fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join(&name), &target).unwrap();
+        let file = fs::File::options().write(true).open(&target).unwrap();
+        file.set_modified(time).unwrap();
+    }
+}
+
+/// Builds in `folder` with a clean target directory, and gives the zip.
+fn build(xtask: &Path, folder: &Path, machine: &Machine, epoch: &str) -> PathBuf {
+    check_out(folder, machine);
+    let script = format!("umask {}; exec \"$0\" \"$@\"", machine.umask);
+    let output = Command::new("sh")
+        .args(["-c", &script])
+        .arg(xtask)
+        .args(["dist", "--out"])
+        .arg(folder.join("out"))
+        // `cargo xtask` tells the checkout in this way.
+        .env("CARGO_MANIFEST_DIR", folder.join("xtask"))
+        .env_remove("CARGO_TARGET_DIR")
+        .env("SOURCE_DATE_EPOCH", epoch)
+        .env("TZ", machine.zone)
+        .env("LC_ALL", machine.language)
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(folder.join("target").is_dir(), "it has a target of its own");
+    PathBuf::from(String::from_utf8(output.stdout).unwrap().trim())
+}
+
+/// Where two files differ, for people.
+fn difference(first: &Path, second: &Path) -> String {
+    let list = |zip: &Path| {
+        let manifest = fs::read(zip.with_extension("json")).unwrap();
+        let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+        manifest["entries"].as_array().unwrap().clone()
+    };
+    let (first, second) = (list(first), list(second));
+    let pairs = first.iter().zip(&second).filter(|(a, b)| a != b);
+    pairs.map(|(a, b)| format!("{a}\n{b}\n")).collect()
+}
+
+#[test]
+fn two_checkouts_on_two_machines_give_the_same_zip() {
+    let xtask = xtask();
+    let folder = tempfile::tempdir().unwrap();
+    let one = Machine {
+        umask: "022",
+        zone: "UTC",
+        language: "C",
+        checked_out: 1_700_000_000,
+        reversed: false,
+    };
+    let other = Machine {
+        umask: "077",
+        zone: "Asia/Kathmandu",
+        language: "tr_TR.UTF-8",
+        checked_out: 1_234_567_890,
+        reversed: true,
+    };
+    let epoch = "1600000000";
+    let first = build(&xtask, &folder.path().join("a"), &one, epoch);
+    let longer = folder.path().join("another folder/with a longer path");
+    let second = build(&xtask, &longer, &other, epoch);
+    let same = fs::read(&first).unwrap() == fs::read(&second).unwrap();
+    assert!(same, "{}", difference(&first, &second));
+
+    // The time in it is the one that was asked for: 2020-09-13 12:26:40 UTC.
+    let mut zip = zip::ZipArchive::new(fs::File::open(&first).unwrap()).unwrap();
+    for index in 0..zip.len() {
+        let time = zip.by_index(index).unwrap().last_modified().unwrap();
+        let shown = (time.year(), time.month(), time.day(), time.hour());
+        assert_eq!(shown, (2020, 9, 13, 12));
+    }
+    // No executable knows where it was built.
+    for name in ["bin/server", "bin/flipless"] {
+        let mut content = Vec::new();
+        let mut entry = zip.by_name(name).unwrap();
+        std::io::copy(&mut entry, &mut content).unwrap();
+        // With a slash: the agent sets HOME=/root for what it runs.
+        for place in [folder.path().join(""), env::home_dir().unwrap().join("")] {
+            let place = place.to_str().unwrap().as_bytes();
+            let found = content.windows(place.len()).any(|window| window == place);
+            assert!(!found, "{name} names {}", place.escape_ascii());
+        }
+    }
+}

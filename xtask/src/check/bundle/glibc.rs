@@ -1,0 +1,46 @@
+//! Versions of glibc, as symbols ask for them.
+
+use std::cmp::Ordering;
+
+/// Amazon Linux 2023's glibc.
+pub const FLOOR: &str = "GLIBC_2.34";
+
+/// `GLIBC_2.34`; `GLIBC_ABI_…` and `GLIBC_PRIVATE` are newer than every number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GlibcVersion {
+    name: String,
+    numbers: Vec<u32>,
+}
+
+impl GlibcVersion {
+    /// None unless it begins with `GLIBC_`.
+    pub fn parse(name: &str) -> Option<Self> {
+        let numbers = name.strip_prefix("GLIBC_")?;
+        let numbers: std::result::Result<_, _> = numbers.split('.').map(str::parse).collect();
+        let name = name.to_owned();
+        Some(Self {
+            name,
+            numbers: numbers.unwrap_or_default(),
+        })
+    }
+
+    /// As the linker writes it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Ord for GlibcVersion {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let key = |version: &Self| (version.numbers.is_empty(), version.numbers.clone());
+        key(self)
+            .cmp(&key(other))
+            .then_with(|| self.name.cmp(&other.name))
+    }
+}
+
+impl PartialOrd for GlibcVersion {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}

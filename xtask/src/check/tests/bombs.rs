@@ -1,0 +1,116 @@
+//! Zips that are much: bytes, texts, entries, names. Each is judged soon.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
+
+use super::bundle::{Zip, assert_fails, failed, open};
+use super::hostile::{CENTRAL, LOCAL, last, put};
+
+/// Much more than any of them needs, in a debug build on a busy machine.
+const SOON: Duration = Duration::from_secs(20);
+
+/// Deflated zeros: so many MiB, from one compressed piece that is repeated.
+fn zeros(mebibytes: usize) -> Vec<u8> {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(&vec![0; 1 << 20]).unwrap();
+    // A sync point: what comes after stands for itself (RFC 1951).
+    encoder.flush().unwrap();
+    let piece = encoder.get_ref().clone();
+    let end = [1, 0, 0, 0xff, 0xff];
+    [&piece.repeat(mebibytes)[..], &end].concat()
+}
+
+/// The last entry is this deflated data, and says it is so large.
+fn bomb(packed: &[u8], declared: u32) -> Vec<u8> {
+    let size = (packed.len() as u32).to_le_bytes();
+    let zip = Zip::good().with("public/bomb", 0o644, packed);
+    let mut bytes = zip.bytes();
+    for (signature, method) in [(LOCAL, 8), (CENTRAL, 10)] {
+        let at = last(&bytes, signature);
+        put(&mut bytes, at + method, &[8, 0]);
+        put(&mut bytes, at + method + 10, &size);
+        put(&mut bytes, at + method + 14, &declared.to_le_bytes());
+    }
+    bytes
+}
+
+#[test]
+fn a_bomb_that_lies_is_read_no_further_than_it_says() {
+    let packed = zeros(1024);
+    let start = Instant::now();
+    let bytes = bomb(&packed, 100);
+    assert_fails(&bytes, "content", "larger than its declared");
+    let bundle = open(&bytes);
+    assert!(bundle.get("public/bomb").unwrap().bytes <= 100);
+    assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
+}
+
+#[test]
+fn sizes_that_are_too_much_are_refused_unread() {
+    let mut bytes = bomb(&zeros(1), u32::MAX - 1);
+    let start = Instant::now();
+    assert_fails(&bytes, "zip", "at most 4 GiB");
+    assert!(start.elapsed() < SOON);
+    // A little less is read, to the end that comes too early.
+    bytes = bomb(&zeros(1), 1 << 31);
+    let mut crc = flate2::Crc::new();
+    crc.update(&vec![0; 1 << 20]);
+    for (signature, offset) in [(LOCAL, 14), (CENTRAL, 16)] {
+        let at = last(&bytes, signature) + offset;
+        put(&mut bytes, at, &crc.sum().to_le_bytes());
+    }
+    assert_fails(&bytes, "content", "1048576 bytes, not the 2147483648");
+}
+
+#[test]
+fn text_that_is_kept_is_bounded() {
+    let mut zip = Zip::good();
+    for index in 0..20 {
+        zip = zip.with(
+            &format!("systemd/x{index}.d/a.conf"),
+            0o644,
+            &vec![b'#'; 1 << 20],
+        );
+    }
+    let failed = failed(&zip.bytes());
+    assert_eq!(failed[0].name, "content", "{failed:?}");
+    let kept = open(&zip.bytes());
+    let kept = kept.entries.iter().filter_map(|entry| entry.text());
+    assert!(kept.map(<[u8]>::len).sum::<usize>() <= 16 << 20);
+}
+
+/// As many entries as a zip can have, and names as long and deep as they may be.
+#[test]
+fn thousands_of_entries_take_no_time() {
+    let mut zip = Zip::good();
+    for index in 0..60_000 {
+        zip.0.push((format!("public/{index}"), 0o644, Vec::new()));
+    }
+    let bytes = zip.bytes();
+    let start = Instant::now();
+    assert_eq!(failed(&bytes), []);
+    assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
+    let mut deep = Zip::good();
+    for index in 0..10_000 {
+        let name = format!("{}{index}", "d/".repeat(500));
+        deep.0.push((name, 0o644, Vec::new()));
+    }
+    let bytes = deep.bytes();
+    let start = Instant::now();
+    assert_fails(&bytes, "names", "and 9980 more");
+    assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
+}
+
+#[test]
+fn more_names_than_are_kept() {
+    let mut zip = Zip::good();
+    for index in 0..40_000 {
+        zip.0.push((format!("{index:01000}"), 0o644, Vec::new()));
+    }
+    assert_fails(&zip.bytes(), "zip", "its directory has more than");
+    let long = Zip::good().with(&"a".repeat(2000), 0o644, b"");
+    assert_fails(&long.bytes(), "zip", "a name of 2000 bytes");
+}

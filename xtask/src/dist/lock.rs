@@ -1,0 +1,60 @@
+//! One `dist` at a time in a target directory: two with other settings would render over each other's
+//! templates, and each would ship some of the other's.
+
+use std::fs::{File, TryLockError, create_dir_all};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::ui;
+
+/// Held until it is dropped; the system lets go of it when the process ends, however it ends.
+pub struct Lock(#[allow(dead_code, reason = "held, not read")] File);
+
+/// Waits until nobody else builds in `target`, and says so if that takes time.
+///
+/// # Errors
+/// When the folder can't be written to.
+pub fn take(target: &Path) -> Result<Lock> {
+    let path = target.join(".dist.lock");
+    let context = || format!("cannot lock {}", path.display());
+    create_dir_all(target).with_context(context)?;
+    let file = File::create(&path).with_context(context)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            ui::status("Blocking", "waiting for another `cargo xtask dist`");
+            file.lock().with_context(context)?;
+        }
+        Err(TryLockError::Error(error)) => return Err(error).with_context(context),
+    }
+    Ok(Lock(file))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn a_second_one_waits_for_the_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("target");
+        let first = take(&target).unwrap();
+        let (sender, taken) = mpsc::channel();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let second = take(&target).unwrap();
+                sender.send(()).unwrap();
+                drop(second);
+            });
+            let early = taken.recv_timeout(std::time::Duration::from_millis(200));
+            assert!(early.is_err(), "it did not wait");
+            drop(first);
+            let patience = std::time::Duration::from_secs(30);
+            taken.recv_timeout(patience).unwrap();
+        });
+    }
+}

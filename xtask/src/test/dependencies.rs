@@ -1,0 +1,147 @@
+//! Dependencies by the rules of deny.toml: cargo-deny
+//! (<https://embarkstudios.github.io/cargo-deny/>) is installed if it isn't there.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::{Step, cargo};
+use crate::project::Project;
+use crate::tools;
+
+const VERSION: &str = "0.20.2";
+/// Where advisories are from: cargo-deny's own default.
+const ADVISORIES: &str = "https://github.com/RustSec/advisory-db";
+/// How long the database may take to answer.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// The installation where it is needed, and two checks: one that needs no network, and advisories.
+pub fn steps(project: &Project) -> Vec<Step> {
+    let tools = project.target_folder().join("tools");
+    let mut steps = Vec::new();
+    let deny = tools::which("cargo-deny").unwrap_or_else(|| {
+        let own = tools.join("bin/cargo-deny");
+        if !own.exists() {
+            steps.push(install(&tools));
+        }
+        own
+    });
+    steps.push(check(
+        "licences, bans, sources",
+        &deny,
+        &["bans", "licenses", "sources"],
+    ));
+    steps.push(Step {
+        skip: out_of_reach(ADVISORIES, LIMIT).map(|why| {
+            format!(
+                "NOT CHECKED, the database is out of reach ({why}): \
+                 run `cargo deny --workspace check advisories` where it isn't"
+            )
+        }),
+        ..check("advisories", &deny, &["advisories"])
+    });
+    steps
+}
+
+/// Built without optimisation: that takes a minute or two, and it runs for seconds.
+fn install(tools: &Path) -> Step {
+    let package = format!("cargo-deny@{VERSION}");
+    let mut command = cargo(&["install", "--locked", "--debug", &package, "--root"]);
+    command.arg(tools);
+    Step {
+        name: "installation of cargo-deny",
+        command,
+        skip: None,
+    }
+}
+
+fn check(name: &'static str, deny: &PathBuf, checks: &[&str]) -> Step {
+    let mut command = Command::new(deny);
+    command.args(["--workspace", "--locked", "check", "--hide-inclusion-graph"]);
+    command.args(checks);
+    Step {
+        name,
+        command,
+        skip: None,
+    }
+}
+
+/// Why git can't reach a repository; `None`: it can.
+fn out_of_reach(repository: &str, limit: Duration) -> Option<String> {
+    let mut git = tools::command("git");
+    git.args(["ls-remote", "--exit-code", repository, "HEAD"])
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    let mut child = match git.spawn() {
+        Ok(child) => child,
+        Err(error) => return Some(format!("git: {error}")),
+    };
+    if !ends_within(&mut child, limit) {
+        let _ = child.kill();
+        let _ = child.wait();
+        return Some(format!("no answer within {} s", limit.as_secs()));
+    }
+    let output = child.wait_with_output().ok()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let last = said.lines().last().unwrap_or("git failed").trim();
+    (!output.status.success()).then(|| last.to_owned())
+}
+
+fn ends_within(child: &mut Child, limit: Duration) -> bool {
+    let deadline = Instant::now() + limit;
+    while Instant::now() < deadline {
+        if !matches!(child.try_wait(), Ok(None)) {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_repository_that_is_there_is_in_reach_and_another_says_why_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let git = |words: &[&str]| {
+            let done = Command::new("git")
+                .arg("-C")
+                .arg(folder.path())
+                .args(words)
+                .output();
+            assert!(done.unwrap().status.success());
+        };
+        let empty = folder.path().join("no such");
+        let why = out_of_reach(empty.to_str().unwrap(), LIMIT).unwrap();
+        assert!(!why.is_empty());
+        git(&["init", "--quiet"]);
+        git(&[
+            "-c",
+            "user.name=x",
+            "-c",
+            "user.email=x",
+            "commit",
+            "--quiet",
+            "--allow-empty",
+            "--message=x",
+        ]);
+        let there = folder.path().to_str().unwrap();
+        assert_eq!(out_of_reach(there, LIMIT), None);
+        let late = out_of_reach(there, Duration::ZERO).unwrap();
+        assert!(late.starts_with("no answer"), "{late}");
+    }
+
+    #[test]
+    fn a_program_that_hangs_is_not_waited_for() {
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let ended = ends_within(&mut child, Duration::from_millis(100));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(!ended);
+    }
+}
