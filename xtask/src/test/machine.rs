@@ -7,9 +7,11 @@ use anyhow::{Result, bail};
 use crate::{tools, ui};
 
 /// A program that tests call, and the Debian package that has it.
-const NEEDED: [(&str, &str); 9] = [
+const NEEDED: [(&str, &str); 10] = [
     ("cc", "gcc"),
     ("chromium", "chromium"),
+    // The manifest names the commit; advisories are a repository.
+    ("git", "git"),
     ("mmdebstrap", "mmdebstrap"),
     ("nginx", "nginx-light"),
     ("pip3", "python3-pip"),
