@@ -177,8 +177,9 @@ fn print_plan(stage: &Stage, json: bool) -> Result<()> {
         return Ok(());
     }
     for (path, file) in stage.iter() {
-        let size = file.bytes.map_or("built".into(), ui::size);
-        println!("{:04o} {size:>10}  {path}  ({})", file.mode, file.origin);
+        let size = file.bytes.map(|bytes| format!(", {}", ui::size(bytes)));
+        let (mode, origin) = (file.mode, &file.origin);
+        println!("{mode:04o} {path}  ({origin}{})", size.unwrap_or_default());
     }
     Ok(())
 }

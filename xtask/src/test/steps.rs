@@ -139,7 +139,10 @@ fn tests(project: &Project, cannot: Option<String>) -> Vec<Step> {
     let mut agent = step("agent tests", &agent);
     let mut others = Step {
         skip: cannot,
-        ..step("integration tests", &["test", "--workspace"])
+        ..step(
+            "integration tests",
+            &["test", "--workspace", "--no-fail-fast"],
+        )
     };
     let mut any = false;
     for target in project
