@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod check;
+mod diff;
 mod dist;
 mod project;
 mod rehearse;
@@ -40,6 +41,8 @@ enum Task {
     Dist(dist::Args),
     /// Check a finished bundle
     Check(check::Args),
+    /// Tell what changed between two bundles
+    Diff(diff::Args),
     /// Run all that CI runs
     Test(test::Args),
     /// Deploy on a model of an instance, under load: see `cargo xtask rehearse --help`
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().task {
         Task::Dist(args) => dist::run(&args),
         Task::Check(args) => check::run(&args),
+        Task::Diff(args) => diff::run(&args),
         Task::Test(args) => test::run(&args),
         Task::Rehearse(args) => rehearse::run(&args),
     };
