@@ -14,7 +14,8 @@ const LIMITS: [(&str, u32); 7] = [
     ("flipless-deadman.service", 23),
     ("flipless-recover.service", 23),
     ("nginx.service.d/zz-flipless.conf", 5),
-    ("web.service.d/zz-flipless.conf", 6),
+    // Without IPAddressDeny=, which would reach the stock process before the first flip.
+    ("web.service.d/zz-flipless.conf", 7),
 ];
 
 fn units(mode: &str) -> Vec<(String, String)> {

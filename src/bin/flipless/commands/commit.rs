@@ -19,7 +19,10 @@ pub fn commit(system: &System) -> Result<()> {
             return Err(give_up(system, state, why));
         }
         units::settle(system)?;
-        state.trial = trial::begin(system)?;
+        // The release that serves already is no new one: nothing is to be gone back to because of it.
+        if state.current.as_ref().map(|run| &run.release) != Some(&staged.run.release) {
+            state.trial = trial::begin(system)?;
+        }
         run::hand_over(system, state, staged.run.clone())?;
         Systemd::new(system).stop(layout::DEADMAN_TIMER)?;
         alarm::clear(system)?;

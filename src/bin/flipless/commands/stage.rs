@@ -103,7 +103,9 @@ fn undo(
     replaced: &Replaced,
     error: anyhow::Error,
 ) -> anyhow::Error {
-    match leftover::withdraw(system, state).and_then(|()| replaced.restore(system)) {
+    // What is put back of a first version's units is withdrawn with them.
+    let restored = replaced.restore(system);
+    match restored.and(leftover::withdraw(system, state)) {
         Ok(()) => error,
         Err(why) => error.context(format!("the old units could not be put back: {why:#}")),
     }
