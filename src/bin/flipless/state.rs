@@ -61,9 +61,6 @@ pub struct Staged {
     pub boot: String,
     /// Seconds since boot after which it is given up.
     pub deadline: u64,
-    /// Another program holds the port: the listener starts in the flip, when EB has stopped it.
-    #[serde(default)]
-    pub adopts: bool,
 }
 
 /// A span of time on one boot's own clock: no clock change moves it.

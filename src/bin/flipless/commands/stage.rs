@@ -171,7 +171,6 @@ fn start(system: &System, state: &mut State, release: &str, adopts: bool) -> Res
             .boot_id()
             .context("cannot read the boot's identity")?,
         deadline: commands.uptime() + DEAD_MAN_SECONDS,
-        adopts,
     });
     built_front().clone_into(&mut state.front);
     state.save(system)?;

@@ -25,7 +25,6 @@ fn what_is_written_is_read_again() {
         run,
         boot: "b".into(),
         deadline: 5,
-        adopts: true,
     });
     let text = serde_json::to_vec(&state).unwrap();
     assert_eq!(State::parse(&text).unwrap(), state);
@@ -49,7 +48,7 @@ fn any_run() -> impl Strategy<Value = Run> {
 
 fn any_state() -> impl Strategy<Value = State> {
     let run = || prop::option::of(any_run());
-    let staged = prop::option::of((any_run(), any::<(String, u64, bool)>()));
+    let staged = prop::option::of((any_run(), any::<(String, u64)>()));
     let names = any::<(String, String)>();
     (run(), run(), staged, 0..=HIGHEST_RUN, names).prop_map(
         |(current, previous, staged, next_run, (during, reason))| State {
@@ -61,11 +60,10 @@ fn any_state() -> impl Strategy<Value = State> {
             }),
             current,
             previous,
-            staged: staged.map(|(run, (boot, deadline, adopts))| Staged {
+            staged: staged.map(|(run, (boot, deadline))| Staged {
                 run,
                 boot,
                 deadline,
-                adopts,
             }),
             failure: Some(Failure {
                 at: 1,
