@@ -24,11 +24,8 @@ pub fn commit(system: &System) -> Result<()> {
             state.trial = trial::begin(system)?;
         }
         run::hand_over(system, state, staged.run.clone())?;
-        Systemd::new(system).stop(layout::DEADMAN_TIMER)?;
-        alarm::clear(system)?;
-        release::prune_or_say(system, state);
         say(&format!("committed {}", staged.run.run));
-        settle_front(system)
+        conclude(system, state)
     })
 }
 
@@ -60,6 +57,14 @@ fn give_up(system: &System, state: &mut State, why: anyhow::Error) -> anyhow::Er
     }
 }
 
+/// What follows once a run is current.
+fn conclude(system: &System, state: &State) -> Result<()> {
+    Systemd::new(system).stop(layout::DEADMAN_TIMER)?;
+    alarm::clear(system)?;
+    release::prune_or_say(system, state);
+    settle_front(system)
+}
+
 /// The stand-in is ours, and the real nginx has the configuration on disk.
 fn settle_front(system: &System) -> Result<()> {
     units::verify_stand_in(system)?;
@@ -79,8 +84,5 @@ fn finish(system: &System, state: &State) -> Result<()> {
     say(&format!("{} is current", current.run));
     run::stop_strays(system, state)?;
     units::settle(system)?;
-    Systemd::new(system).stop(layout::DEADMAN_TIMER)?;
-    alarm::clear(system)?;
-    release::prune_or_say(system, state);
-    settle_front(system)
+    conclude(system, state)
 }
