@@ -1,5 +1,8 @@
 //! nginx: its staged configuration, its stop, its start.
 
+#[path = "../../model/nginx.rs"]
+mod own;
+
 use super::stage::STAGING;
 use super::variants::{Polling, ProxyPid};
 use super::{Engine, Step};
@@ -11,28 +14,11 @@ const DROP_INS: &str = "/etc/systemd/system/nginx.service.d";
 /// EB's drop-in that makes nginx its own.
 const DROP_IN: &str = "/etc/systemd/system/nginx.service.d/elasticbeanstalk.conf";
 
-macro_rules! own {
-    ($path:literal, $file:literal) => {
-        ($path, include_str!(concat!("../../model/nginx/", $file)))
-    };
-}
-
-/// EB's own files.
-const OWN: &[(&str, &str)] = &[
-    own!("nginx.conf", "nginx.conf"),
-    own!("conf.d/healthd_logformat.conf", "healthd_logformat.conf"),
-    own!(
-        "conf.d/elasticbeanstalk/00_application.conf",
-        "00_application.conf"
-    ),
-    own!("conf.d/elasticbeanstalk/healthd.conf", "healthd.conf"),
-];
-
 impl<I: Instance> Engine<I> {
     /// EB's own files, then the bundle's over them.
     pub(super) fn stage_proxy(&mut self) -> Step {
         self.remove(STAGED)?;
-        for (path, text) in OWN {
+        for (path, text) in own::OWN {
             self.write(&format!("{STAGED}/{path}"), text)?;
         }
         if self.path(STAGING).join(".platform/nginx").is_dir() {

@@ -7,6 +7,9 @@ use super::bundle::Bundle;
 use super::outcome::Check;
 use super::programs::{self, Scratch};
 
+#[path = "../../../rehearse/model/nginx.rs"]
+mod own;
+
 const NAME: &str = "nginx";
 /// What EB lays over its own configuration.
 const PIECES: &str = ".platform/nginx/";
@@ -23,26 +26,8 @@ const PLATFORM: Version = (1, 28, 0);
 
 type Version = (u32, u32, u32);
 
-macro_rules! own {
-    ($path:literal, $file:literal) => {
-        (
-            $path,
-            include_str!(concat!("../../../rehearse/model/nginx/", $file)),
-        )
-    };
-}
-
-/// EB's own files, as in the model of an instance.
-const OWN: &[(&str, &str)] = &[
-    own!("nginx.conf", "nginx.conf"),
-    own!("conf.d/healthd_logformat.conf", "healthd_logformat.conf"),
-    own!(
-        "conf.d/elasticbeanstalk/00_application.conf",
-        "00_application.conf"
-    ),
-    own!("conf.d/elasticbeanstalk/healthd.conf", "healthd.conf"),
-    ("mime.types", "types { text/html html; }\n"),
-];
+/// What EB's nginx.conf includes of the distribution's.
+const TYPES: (&str, &str) = ("mime.types", "types { text/html html; }\n");
 
 /// What the instance has and this machine need not have: nginx can't go on without it.
 const ELSEWHERE: [&str; 8] = [
@@ -92,7 +77,7 @@ fn test(program: &Path, bundle: &Bundle) -> io::Result<(Version, String)> {
     let root = folder.path().display().to_string();
     let said = folder.run(program, &["-v"])?.text;
     let version = parse_version(&said).ok_or(io::Error::other(format!("version {said:?}?")))?;
-    for (path, text) in OWN {
+    for (path, text) in own::OWN.iter().chain([&TYPES]) {
         folder.write(path, &moved(text.as_bytes(), &root))?;
     }
     for entry in &bundle.entries {
