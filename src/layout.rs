@@ -52,6 +52,17 @@ layout! {
     LISTENER "listener" = "app";
 }
 
+/// What systemd tells a service in its environment (sd_listen_fds(3), sd_notify(3), sd_watchdog_enabled(3)):
+/// no property may replace it, and no child of the server's may act on it.
+pub const OF_SYSTEMD: [&str; 6] = [
+    "LISTEN_PID",
+    "LISTEN_FDS",
+    "LISTEN_FDNAMES",
+    "NOTIFY_SOCKET",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
+];
+
 /// The unit of one run of a release.
 ///
 /// ```

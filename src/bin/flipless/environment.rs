@@ -5,6 +5,7 @@ use std::ffi::OsString;
 
 use anyhow::{Context, Result, anyhow, bail};
 use flipless::constants::APP_PORT;
+use flipless::layout;
 
 use crate::paths::GET_CONFIG;
 use crate::system::System;
@@ -33,14 +34,8 @@ const NOT_PROPERTIES: &[&str] = &[
     "MEMORY_PRESSURE_WRITE",
 ];
 
-/// What systemd and the units set: a property of the same name would break the server.
+/// What the units set: a property of the same name would break the server, as one of systemd's would.
 const RESERVED: &[&str] = &[
-    "LISTEN_PID",
-    "LISTEN_FDS",
-    "LISTEN_FDNAMES",
-    "NOTIFY_SOCKET",
-    "WATCHDOG_PID",
-    "WATCHDOG_USEC",
     "FLIPLESS_RUN",
     "FLIPLESS_FRONT",
     "FLIPLESS_HEALTH_PATH",
@@ -160,7 +155,7 @@ fn check(name: &str, value: &str) -> Result<()> {
             "the environment property {name:?} has a name that systemd does not take: letters, digits and `_`, not a digit first"
         );
     }
-    if RESERVED.contains(&name) {
+    if RESERVED.contains(&name) || layout::OF_SYSTEMD.contains(&name) {
         bail!("the environment property {name} is reserved: rename it");
     }
     if name.len() + value.len() > LONGEST_PROPERTY {

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use flipless::layout;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
@@ -11,16 +12,6 @@ use tokio::time::timeout;
 /// How long a server may take to end when nobody waits for it: below what the unit's TimeoutStopSec=
 /// adds to the drain.
 const END: Duration = Duration::from_secs(5);
-/// What is the relay's own: a server that saw it would take the shared listener, or answer systemd.
-const NOT_ITS: [&str; 6] = [
-    "LISTEN_PID",
-    "LISTEN_FDS",
-    "LISTEN_FDNAMES",
-    "NOTIFY_SOCKET",
-    "WATCHDOG_PID",
-    "WATCHDOG_USEC",
-];
-
 /// A running server. Dropped, it is killed.
 pub struct Server(Child);
 
@@ -31,7 +22,8 @@ impl Server {
         let _ = sd_notify::listen_fds().context("the inherited listener")?;
         let mut command = Command::new(program);
         command.args(arguments).kill_on_drop(true);
-        NOT_ITS.iter().for_each(|name| {
+        // The relay's own: a server that saw it would take the shared listener, or answer systemd.
+        layout::OF_SYSTEMD.iter().for_each(|name| {
             command.env_remove(name);
         });
         let child = command.env("PORT", port.to_string()).spawn();
