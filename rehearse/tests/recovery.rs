@@ -18,6 +18,14 @@ const PATIENCE: Duration = Duration::from_secs(40);
 /// More effects of one kind than a command has.
 const MOST: usize = 80;
 
+/// A hook whose agent gets `signal` at its `number`-th of these system calls.
+fn killing(command: &str, calls: &str, signal: &str, number: usize) -> String {
+    format!(
+        "#!/bin/sh\nexec strace -qq -o /dev/null -e trace={calls} \
+         -e inject={calls}:signal={signal}:when={number} bin/flipless {command}\n"
+    )
+}
+
 /// The agent's hooks, with the system calls whose N-th the kernel answers with SIGKILL or SIGTERM: what replaces
 /// a file, and what begins a child. Each deployment finds what the one before left.
 #[test]
@@ -37,10 +45,7 @@ fn an_agent_that_is_killed_at_any_of_its_steps_costs_nobody_a_request() {
             for number in (1..MOST).step_by(step) {
                 assert!(number + step < MOST, "{command}, {calls}: {killed:?}");
                 let signal = if number % 2 == 0 { "TERM" } else { "KILL" };
-                let line = format!(
-                    "#!/bin/sh\nexec strace -qq -o /dev/null -e trace={calls} \
-                     -e inject={calls}:signal={signal}:when={number} bin/flipless {command}\n"
-                );
+                let line = killing(command, calls, signal, number);
                 let path = format!(".platform/hooks/{stage}/{hook}");
                 let bundle = rig.version(&[(&path, &line, 0o755)]);
                 let before = rig.current();
@@ -78,10 +83,7 @@ fn after_a_kill_and_a_reboot_one_version_serves() {
         (commit, "rename", 1),
         (commit, "clone,clone3,vfork", 7),
     ] {
-        let line = format!(
-            "#!/bin/sh\nexec strace -qq -o /dev/null -e trace={calls} \
-             -e inject={calls}:signal=KILL:when={number} bin/flipless {command}\n"
-        );
+        let line = killing(command, calls, "KILL", number);
         let path = format!(".platform/hooks/{stage}/{hook}");
         let bundle = rig.version(&[(&path, &line, 0o755)]);
         assert!(

@@ -65,25 +65,13 @@ pub fn all(project: &Project, missing: &[&str]) -> Vec<Step> {
         ..step("aarch64 bundle", &["test", "-p", "flipless", "--test", ARM])
     });
     // cargo itself fails if there is no such test.
-    steps.push(Step {
-        skip: not_linux.or(unprivileged).or(lacking),
-        ..step(
-            "system test",
-            &[
-                "test",
-                "-p",
-                "rehearse",
-                "--test",
-                INSTANCE[0],
-                "--test",
-                INSTANCE[1],
-                "--test",
-                INSTANCE[2],
-                "--",
-                "--test-threads=1",
-            ],
-        )
-    });
+    let mut system = step("system test", &["test", "-p", "rehearse"]);
+    for name in INSTANCE {
+        system.command.args(["--test", name]);
+    }
+    system.command.args(["--", "--test-threads=1"]);
+    system.skip = not_linux.or(unprivileged).or(lacking);
+    steps.push(system);
     steps
 }
 

@@ -384,25 +384,6 @@ fn another_front_mode_is_refused() {
 }
 
 #[test]
-fn on_an_instance_with_another_app_the_server_starts_in_the_flip() {
-    let instance = Instance::new();
-    instance
-        .model
-        .borrow_mut()
-        .failing
-        .push(layout::APP_SOCKET.into());
-    stage_version(&instance, "v1").unwrap();
-    let unit = staged_unit(&instance);
-    assert_eq!(instance.unit(&unit), "inactive");
-    instance.model.borrow_mut().failing.clear();
-    web_started::web_started(&instance.system).unwrap();
-    assert_eq!(instance.unit(layout::APP_SOCKET), "active");
-    assert_eq!(instance.unit(&unit), "active");
-    commit::commit(&instance.system).unwrap();
-    assert_eq!(current_unit(&instance), unit);
-}
-
-#[test]
 fn the_gate_starts_the_current_run_and_a_staged_one_only_where_there_is_no_other() {
     let instance = Instance::new();
     assert!(activate::activate(&instance.system).is_err());

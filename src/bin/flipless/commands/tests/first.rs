@@ -24,6 +24,19 @@ fn adopting() -> Instance {
 }
 
 #[test]
+fn on_an_instance_with_another_app_the_server_starts_in_the_flip() {
+    let instance = adopting();
+    let unit = staged_unit(&instance);
+    assert_eq!(instance.unit(&unit), "inactive");
+    instance.model.borrow_mut().failing.clear();
+    web_started::web_started(&instance.system).unwrap();
+    assert_eq!(instance.unit(layout::APP_SOCKET), "active");
+    assert_eq!(instance.unit(&unit), "active");
+    commit::commit(&instance.system).unwrap();
+    assert_eq!(current_unit(&instance), unit);
+}
+
+#[test]
 fn a_reboot_before_the_flip_gives_the_stock_instance_back() {
     let instance = adopting();
     assert_eq!(units_in(&instance, UNITS), [""; 0]);
