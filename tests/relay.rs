@@ -144,10 +144,14 @@ fn the_server_sees_neither_the_listener_nor_systemd() {
     }
     let inode = |path: &str| fs::read_link(path).unwrap();
     let held = inode(&format!("/proc/{}/fd/3", relay.pid()));
-    for descriptor in fs::read_dir(format!("{child}/fd")).unwrap() {
-        let descriptor = descriptor.unwrap().path();
-        assert_ne!(fs::read_link(&descriptor).unwrap(), held, "{descriptor:?}");
-    }
+    // The server is at work: one of its connections may be closed between the listing and the
+    // look, and is no descriptor of it any more.
+    let descriptors: Vec<_> = fs::read_dir(format!("{child}/fd"))
+        .unwrap()
+        .filter_map(|descriptor| fs::read_link(descriptor.unwrap().path()).ok())
+        .collect();
+    assert!(!descriptors.is_empty());
+    assert!(!descriptors.contains(&held), "{descriptors:?}");
 }
 
 #[test]
