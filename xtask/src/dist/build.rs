@@ -8,15 +8,24 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use cargo_metadata::{Message, Package, PackageId};
 
+use super::dependencies::{self, Tree};
 use super::flags;
 use super::target::{self, Builder, Target};
 use crate::project::{Project, Workspace};
 use crate::{layout, tools, ui};
 
+/// An executable.
+pub struct Built {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it is made of.
+    pub tree: Tree,
+}
+
 /// The agent, and what its package's build script rendered.
 pub struct Agent {
     /// The executable.
-    pub executable: PathBuf,
+    pub executable: Built,
     /// The rendered templates.
     pub platform: PathBuf,
 }
@@ -26,6 +35,7 @@ struct Job<'a> {
     workspace: &'a Workspace,
     package: &'a Package,
     bin: &'a str,
+    features: &'a [&'a str],
     options: &'a [&'a str],
     target: Target,
     builder: Builder,
@@ -36,7 +46,7 @@ struct Job<'a> {
 ///
 /// # Errors
 /// When it can't be built; cargo has said why.
-pub fn server(project: &Project, target: Target) -> Result<PathBuf> {
+pub fn server(project: &Project, target: Target) -> Result<Built> {
     let server = &project.settings.server;
     ui::status(
         "Building",
@@ -51,6 +61,7 @@ pub fn server(project: &Project, target: Target) -> Result<PathBuf> {
         workspace: project.server(),
         package: project.server_package()?,
         bin: server.bin.as_str(),
+        features: &[],
         options,
         target,
         builder: target::builder(target)?,
@@ -63,14 +74,15 @@ pub fn server(project: &Project, target: Target) -> Result<PathBuf> {
 ///
 /// # Errors
 /// When it can't be built; cargo has said why.
-pub fn relay(project: &Project, target: Target) -> Result<PathBuf> {
+pub fn relay(project: &Project, target: Target) -> Result<Built> {
     let what = format!("{}, the relay, for {}", layout::RELAY, target.triple());
     ui::status("Building", what);
     let job = Job {
         workspace: project.own(),
         package: project.own().package("flipless")?,
         bin: layout::RELAY,
-        options: &["--no-default-features", "--features", "relay", "--release"],
+        features: &["--no-default-features", "--features", "relay"],
+        options: &["--release"],
         target,
         builder: target::builder(target)?,
         flags: flags::remap(project)?,
@@ -100,13 +112,6 @@ pub fn agent(project: &Project, server: Target) -> Result<Agent> {
             Target::musl(server.arch()).triple()
         ));
     }
-    let options = [
-        "--no-default-features",
-        "--features",
-        "agent",
-        "--profile",
-        "agent",
-    ];
     let mut flags = flags::remap(project)?;
     flags.extend(linkage.flags.iter().map(|flag| flag.to_string()));
     let builder = linkage.builder;
@@ -114,7 +119,8 @@ pub fn agent(project: &Project, server: Target) -> Result<Agent> {
         workspace: project.own(),
         package: project.own().package("flipless")?,
         bin: "flipless",
-        options: &options,
+        features: &["--no-default-features", "--features", "agent"],
+        options: &["--profile", "agent"],
         target,
         builder,
         flags,
@@ -185,7 +191,7 @@ fn has_static_glibc(builder: &Builder) -> bool {
 }
 
 /// The executable, and the output folder of the `flipless` package's build script.
-fn run(project: &Project, job: &Job) -> Result<(PathBuf, Option<PathBuf>)> {
+fn run(project: &Project, job: &Job) -> Result<(Built, Option<PathBuf>)> {
     let package = job.package;
     if !package
         .targets
@@ -221,10 +227,9 @@ fn run(project: &Project, job: &Job) -> Result<(PathBuf, Option<PathBuf>)> {
         bail!("cargo could not build `{}` ({status})", job.bin);
     }
     let (executable, out) = found?;
-    Ok((
-        executable.with_context(|| format!("cargo names no executable `{}`", job.bin))?,
-        out,
-    ))
+    let path = executable.with_context(|| format!("cargo names no executable `{}`", job.bin))?;
+    let tree = tree(job)?;
+    Ok((Built { path, tree }, out))
 }
 
 fn command(project: &Project, job: &Job) -> Command {
@@ -244,21 +249,36 @@ fn command(project: &Project, job: &Job) -> Command {
         }
     }
     cargo
-        .args(["--package", job.package.name.as_str(), "--bin", job.bin])
+        .args(["--bin", job.bin])
         .args(job.options)
         .arg("--message-format=json-render-diagnostics")
-        .arg("--manifest-path")
-        .arg(&job.workspace.manifest)
         .stdin(Stdio::null());
-    if let Some(folder) = &job.workspace.folder {
-        cargo.current_dir(folder);
-    }
+    choose(&mut cargo, job);
     if project.config.exists() {
         // The library's build script must read the same settings, also as a dependency.
         cargo.env("FLIPLESS_CONFIG", &project.config);
     }
-    flags::add(&mut cargo, job.target, &job.flags);
     cargo
+}
+
+/// What decides on the dependencies: also a flag, by `cfg`.
+fn choose(cargo: &mut Command, job: &Job) {
+    cargo
+        .args(["--package", job.package.name.as_str()])
+        .args(job.features)
+        .arg("--manifest-path")
+        .arg(&job.workspace.manifest);
+    if let Some(folder) = &job.workspace.folder {
+        cargo.current_dir(folder);
+    }
+    flags::add(cargo, job.target, &job.flags);
+}
+
+fn tree(job: &Job) -> Result<Tree> {
+    let mut cargo = tools::cargo();
+    cargo.args(["tree", "--target", job.target.triple()]);
+    choose(&mut cargo, job);
+    dependencies::of(&mut cargo, &job.workspace.root().join("Cargo.lock"))
 }
 
 fn read(

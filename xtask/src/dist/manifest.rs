@@ -1,5 +1,6 @@
 //! What was made, for machines.
 
+use std::collections::BTreeMap;
 use std::io::{Read, copy, sink};
 use std::path::Path;
 
@@ -15,6 +16,8 @@ use crate::check::bundle::{Bundle, Meter};
 pub struct Manifest {
     /// The zip: its name in the file beside it, its path on standard output.
     pub zip: String,
+    /// The SBOM beside the zip, named in the same way.
+    pub sbom: String,
     /// Of the zip, in hex.
     pub sha256: String,
     /// Of the zip.
@@ -64,6 +67,7 @@ impl Manifest {
         });
         Ok(Self {
             zip: format!("{name}.zip"),
+            sbom: format!("{name}.cdx.json"),
             bytes: bundle.zip_bytes,
             label: format!("{without_arch}-{}", &sha256[..12]),
             target: target.to_owned(),
@@ -74,10 +78,18 @@ impl Manifest {
         })
     }
 
-    /// The same, with the zip's path.
+    /// SHA-256 of each entry, by its name.
+    pub fn hashes(&self) -> BTreeMap<&str, &str> {
+        let entries = self.entries.iter();
+        let pairs = entries.map(|entry| (entry.path.as_str(), entry.sha256.as_str()));
+        pairs.collect()
+    }
+
+    /// The same, with the paths of the zip and of what lies beside it.
     pub fn at(&self, path: &Path) -> Self {
         Self {
             zip: path.display().to_string(),
+            sbom: path.with_file_name(&self.sbom).display().to_string(),
             ..self.clone()
         }
     }

@@ -11,10 +11,11 @@ use crate::check::Expected;
 use crate::check::elf::Arch;
 use crate::project::Project;
 use crate::settings::Handover;
-use crate::{check, ui};
+use crate::{check, layout, ui};
 
 mod archive;
 mod build;
+mod dependencies;
 mod exclude;
 mod flags;
 mod include;
@@ -23,6 +24,7 @@ mod lock;
 mod manifest;
 mod output;
 mod provenance;
+mod sbom;
 mod source;
 mod stage;
 mod target;
@@ -32,6 +34,7 @@ mod upload;
 use manifest::Manifest;
 use output::Output;
 use provenance::Provenance;
+use sbom::{Executable, Subject};
 use stage::{Built, Stage};
 use target::Target;
 
@@ -81,7 +84,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     // Said before the long build, not after it; a build that is interrupted leaves nothing there.
     drop(Output::create(&folder)?);
     let name = bundle_name(&project, args)?;
-    let staged = build_and_stage(&project, args, planned)?;
+    let (staged, executables) = build_and_stage(&project, args, planned)?;
 
     let mut output = Output::create(&folder)?;
     ui::status("Packing", format!("{} files", staged.len()));
@@ -91,7 +94,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         resolves_names: project.settings.server.resolves_names,
     };
     let manifest = checked(&project, &output, args.target(), expected, &name)?;
-    let zip = output.publish(&manifest)?;
+    let sbom = describe(&project, &manifest, &executables)?;
+    let zip = output.publish(&manifest, &sbom)?;
 
     let size = ui::size(manifest.bytes);
     let time = ui::duration(started.elapsed());
@@ -117,24 +121,59 @@ fn version(project: &Project) -> Result<String> {
     Ok(project.server_package()?.version.to_string())
 }
 
-fn build_and_stage(project: &Project, args: &Args, planned: Stage) -> Result<Stage> {
+/// The files, and what the executables among them are made of.
+fn build_and_stage(
+    project: &Project,
+    args: &Args,
+    planned: Stage,
+) -> Result<(Stage, Vec<Executable>)> {
     let target = args.target();
+    let mut executables = Vec::new();
+    let mut note = |name: &str, tree| {
+        let place = in_bin(name);
+        executables.push(Executable { place, tree });
+    };
     let server = match &args.server {
-        Some(path) => path.clone(),
-        None => build::server(project, target)?,
+        Some(path) => {
+            note("server", None);
+            path.clone()
+        }
+        None => {
+            let server = build::server(project, target)?;
+            note("server", Some(server.tree));
+            server.path
+        }
     };
     let relay = match project.settings.server.handover {
         Handover::Socket => None,
-        Handover::Port => Some(build::relay(project, target)?),
+        Handover::Port => {
+            let relay = build::relay(project, target)?;
+            note(layout::RELAY, Some(relay.tree));
+            Some(relay.path)
+        }
     };
     let agent = build::agent(project, target)?;
+    note("flipless", Some(agent.executable.tree));
     ui::status("Staging", agent.platform.display());
-    planned.complete(&Built {
+    let staged = planned.complete(&Built {
         server,
         relay,
-        agent: agent.executable,
+        agent: agent.executable.path,
         platform: agent.platform,
-    })
+    })?;
+    Ok((staged, executables))
+}
+
+/// The SBOM.
+fn describe(project: &Project, manifest: &Manifest, executables: &[Executable]) -> Result<String> {
+    let subject = Subject {
+        name: project.settings.app.name.as_str(),
+        version: &version(project)?,
+        sha256: &manifest.sha256,
+        timestamp: timestamp::text_from_environment()?,
+        entries: manifest.hashes(),
+    };
+    sbom::document(&subject, executables)
 }
 
 /// Re-opens the finished zip and checks it.

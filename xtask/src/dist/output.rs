@@ -38,20 +38,22 @@ impl Output {
         self.zip.path()
     }
 
-    /// Puts zip, checksum and manifest in their places: all are on disk before the first is
-    /// renamed.
+    /// Puts zip, checksum, manifest and SBOM in their places: all are on disk before the first
+    /// is renamed.
     ///
     /// # Errors
     /// When the disk is full, or a name is a folder.
-    pub fn publish(self, manifest: &Manifest) -> Result<PathBuf> {
+    pub fn publish(self, manifest: &Manifest, sbom: &str) -> Result<PathBuf> {
         let name = &manifest.zip;
         let checksum = self.beside(&format!("{}  {name}\n", manifest.sha256))?;
         let json = self.beside(&(manifest.to_json()? + "\n"))?;
+        let sbom = self.beside(sbom)?;
         let stem = name.strip_suffix(".zip").unwrap_or(name);
         let zip = self.folder.join(name);
         for (file, path) in [
             (checksum, self.folder.join(format!("{name}.sha256"))),
             (json, self.folder.join(format!("{stem}.json"))),
+            (sbom, self.folder.join(&manifest.sbom)),
             (self.zip, zip.clone()),
         ] {
             file.as_file().sync_all()?;

@@ -11,14 +11,28 @@ use crate::tools;
 /// # Errors
 /// When the variable is not a number, or lies behind 2107.
 pub fn from_environment() -> Result<DateTime> {
+    Ok(asked_for()?.unwrap_or_default())
+}
+
+/// The same time in the form of RFC 3339; none when the variable is not set.
+///
+/// # Errors
+/// When the variable is not a number, or lies behind 2107.
+pub fn text_from_environment() -> Result<Option<String>> {
+    Ok(asked_for()?.map(|time| format!("{time}Z").replace(' ', "T")))
+}
+
+fn asked_for() -> Result<Option<DateTime>> {
     let Some(text) = tools::variable("SOURCE_DATE_EPOCH") else {
-        return Ok(DateTime::default());
+        return Ok(None);
     };
     let text = text.to_string_lossy();
     let seconds = text
         .parse()
         .with_context(|| format!("SOURCE_DATE_EPOCH={text}: not a number of seconds"))?;
-    from_epoch(seconds).with_context(|| format!("SOURCE_DATE_EPOCH={text}: a zip ends in 2107"))
+    from_epoch(seconds)
+        .with_context(|| format!("SOURCE_DATE_EPOCH={text}: a zip ends in 2107"))
+        .map(Some)
 }
 
 /// UTC; what lies before 1980 becomes 1980-01-01.

@@ -1,0 +1,200 @@
+//! What the executables are made of, in CycloneDX 1.5 (<https://cyclonedx.org/docs/1.5/json>), beside
+//! the zip. Nothing of it comes from the clock, from chance, or from this machine's paths.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context, Result, ensure};
+use cyclonedx_bom::models::bom::BomReference;
+use cyclonedx_bom::models::component::Classification;
+use cyclonedx_bom::models::composition::{AggregateType, Composition, Compositions};
+use cyclonedx_bom::models::dependency::{Dependencies, Dependency};
+use cyclonedx_bom::models::hash::{Hash, HashAlgorithm, HashValue, Hashes};
+use cyclonedx_bom::models::license::{LicenseChoice, Licenses};
+use cyclonedx_bom::models::metadata::Metadata;
+use cyclonedx_bom::models::tool::{Tool, Tools};
+use cyclonedx_bom::prelude::*;
+use purl::GenericPurlBuilder;
+
+use super::dependencies::{Key, Package, Tree};
+
+/// An executable of the bundle.
+pub struct Executable {
+    /// Its name in the zip.
+    pub place: String,
+    /// What cargo built it from; none for a prebuilt one.
+    pub tree: Option<Tree>,
+}
+
+/// The bundle that is described.
+pub struct Subject<'a> {
+    /// The application's name and version.
+    pub name: &'a str,
+    pub version: &'a str,
+    /// Of the zip, in hex.
+    pub sha256: &'a str,
+    /// `SOURCE_DATE_EPOCH` as ISO 8601, if it is set.
+    pub timestamp: Option<String>,
+    /// SHA-256 of each entry of the zip.
+    pub entries: BTreeMap<&'a str, &'a str>,
+}
+
+/// The document as JSON.
+///
+/// # Errors
+/// When it is not valid: a package has a name or version that no such document can have.
+pub fn document(subject: &Subject, executables: &[Executable]) -> Result<String> {
+    let mut components: BTreeMap<String, Component> = BTreeMap::new();
+    let mut edges: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut unknown = Vec::new();
+    for executable in executables {
+        let place = &executable.place;
+        let below = edges.entry(subject.reference()).or_default();
+        below.insert(place.clone());
+        components.insert(place.clone(), application(subject, executable)?);
+        let Some(tree) = &executable.tree else {
+            unknown.push(BomReference::new(place.clone()));
+            continue;
+        };
+        for (key, package) in &tree.packages {
+            let is_root = *key == tree.root;
+            let reference = if is_root { place.clone() } else { reference(key) };
+            let below = package.dependencies.iter().map(self::reference);
+            // Two executables may use a package with other features: its edges are those of both.
+            edges.entry(reference.clone()).or_default().extend(below);
+            if !is_root {
+                components.insert(reference, component(Classification::Library, key, package)?);
+            }
+        }
+    }
+    let bom = Bom {
+        serial_number: Some(subject.serial_number()?),
+        metadata: Some(subject.metadata()?),
+        components: Some(Components(components.into_values().collect())),
+        dependencies: Some(dependencies(edges)),
+        compositions: compositions(unknown),
+        spec_version: SpecVersion::V1_5,
+        ..Bom::default()
+    };
+    let validity = bom.validate_version(SpecVersion::V1_5);
+    ensure!(validity.passed(), "the SBOM is not valid: {validity:?}");
+    let mut text = Vec::new();
+    bom.output_as_json_v1_5(&mut text)?;
+    Ok(String::from_utf8(text)? + "\n")
+}
+
+impl Subject<'_> {
+    fn reference(&self) -> String {
+        format!("{}@{}", self.name, self.version)
+    }
+
+    /// A UUID of version 8 (RFC 9562: what is in it is the maker's choice), out of the zip's hash.
+    fn serial_number(&self) -> Result<UrnUuid> {
+        let hex = |from: usize, to: usize| self.sha256.get(from..to).context("no hash");
+        let (a, b, c) = (hex(0, 8)?, hex(8, 12)?, hex(12, 15)?);
+        let (d, e) = (hex(15, 18)?, hex(18, 30)?);
+        let text = format!("urn:uuid:{a}-{b}-8{c}-a{d}-{e}");
+        UrnUuid::new(text).ok().context("not a UUID")
+    }
+
+    fn metadata(&self) -> Result<Metadata> {
+        let timestamp = self.timestamp.clone().map(DateTime::try_from).transpose()?;
+        let kind = Classification::Application;
+        let mut bundle = Component::new(kind, self.name, self.version, Some(self.reference()));
+        bundle.hashes = Some(sha256(self.sha256));
+        let tool = Tool::new("flipless", "cargo xtask dist", env!("CARGO_PKG_VERSION"));
+        Ok(Metadata {
+            timestamp,
+            tools: Some(Tools::List(vec![tool])),
+            component: Some(bundle),
+            ..Metadata::default()
+        })
+    }
+}
+
+/// The executable itself, with the hash of the file that is in the zip.
+fn application(subject: &Subject, executable: &Executable) -> Result<Component> {
+    let (place, kind) = (&executable.place, Classification::Application);
+    let mut application = match &executable.tree {
+        Some(tree) => component(kind, &tree.root, &tree.packages[&tree.root])?,
+        None => {
+            let mut prebuilt = Component::new(kind, place, "", None);
+            prebuilt.version = None;
+            let text = "shipped as it was given: its dependencies are not known";
+            prebuilt.description = Some(NormalizedString::new(text));
+            prebuilt
+        }
+    };
+    let hash = subject.entries.get(place.as_str());
+    let hash = hash.with_context(|| format!("the zip has no `{place}`"))?;
+    application.hashes = Some(sha256(hash));
+    application.bom_ref = Some(place.clone());
+    Ok(application)
+}
+
+fn component(kind: Classification, key: &Key, package: &Package) -> Result<Component> {
+    let mut component = Component::new(kind, &key.0, &key.1, Some(reference(key)));
+    component.hashes = package.checksum.as_deref().map(sha256);
+    component.purl = purl(key, package)?;
+    component.licenses = licence(&package.licence).map(|licence| Licenses(vec![licence]));
+    Ok(component)
+}
+
+/// NAME@VERSION, unlike the document's own names, which are paths.
+fn reference((name, version): &Key) -> String {
+    format!("{name}@{version}")
+}
+
+/// <https://github.com/package-url/purl-spec>, type `cargo`. None for a package by path: it would name
+/// somebody else's on crates.io.
+fn purl((name, version): &Key, package: &Package) -> Result<Option<Purl>> {
+    let Some(source) = package.source.as_deref() else {
+        return Ok(None);
+    };
+    let purl = GenericPurlBuilder::new("cargo".to_owned(), name.as_str());
+    let mut purl = purl.with_version(version.as_str());
+    let registry = source.strip_prefix("registry+").unwrap_or(source);
+    if source.starts_with("git+") {
+        purl = purl.with_qualifier("vcs_url", source.replace('#', "@"))?;
+    } else if registry != "https://github.com/rust-lang/crates.io-index" {
+        purl = purl.with_qualifier("repository_url", registry)?;
+    }
+    // Parsing it can't fail: it is checked with the whole document.
+    Ok(purl.build()?.to_string().parse().ok())
+}
+
+/// Old manifests write `MIT/Apache-2.0`; what is no SPDX expression stays a name.
+fn licence(text: &str) -> Option<LicenseChoice> {
+    (!text.is_empty()).then(|| match SpdxExpression::parse_lax(text.to_owned()) {
+        Ok(expression) => LicenseChoice::Expression(expression),
+        Err(_) => LicenseChoice::license(text),
+    })
+}
+
+fn sha256(hex: &str) -> Hashes {
+    Hashes(vec![Hash {
+        alg: HashAlgorithm::SHA_256,
+        content: HashValue(hex.to_owned()),
+    }])
+}
+
+fn dependencies(edges: BTreeMap<String, BTreeSet<String>>) -> Dependencies {
+    let edges = edges.into_iter().map(|(reference, below)| Dependency {
+        dependency_ref: reference,
+        dependencies: below.into_iter().collect(),
+    });
+    Dependencies(edges.collect())
+}
+
+/// That nothing is said of a prebuilt executable's dependencies does not mean that there are none.
+fn compositions(unknown: Vec<BomReference>) -> Option<Compositions> {
+    (!unknown.is_empty()).then(|| {
+        Compositions(vec![Composition {
+            bom_ref: None,
+            aggregate: AggregateType::Unknown,
+            assemblies: None,
+            dependencies: Some(unknown),
+            vulnerabilities: None,
+            signature: None,
+        }])
+    })
+}
