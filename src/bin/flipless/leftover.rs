@@ -3,7 +3,7 @@
 use anyhow::Result;
 use flipless::layout;
 
-use crate::state::{Run, State};
+use crate::state::{Failure, Run, State};
 use crate::system::System;
 use crate::systemd::Systemd;
 use crate::{run, units};
@@ -30,7 +30,9 @@ pub fn settle(system: &System, state: &mut State) -> Result<Outcome> {
         return Ok(Outcome::Kept(staged.run));
     }
     run::discard(system, &staged.run)?;
-    state.staged = None;
+    let why = format!("{} was staged, and not committed", staged.run.run);
+    state.failure = Some(Failure::of(system, "deployment", &why));
+    state.give_up_staged();
     state.save(system)?;
     Ok(Outcome::GivenUp(staged.run))
 }

@@ -41,6 +41,8 @@ pub struct Model {
     pub killed_after: Option<usize>,
     /// Calls after which no run served any more, though one had.
     pub gaps: Vec<String>,
+    /// Units that somebody asked systemd to stop.
+    pub stopping: BTreeSet<String>,
     /// What a run says of itself: `StatusText`.
     pub says: String,
     /// The `Result` of a unit whose start fails; empty: its port is taken.
@@ -406,6 +408,7 @@ impl Model {
                     other => other.into(),
                 }
             }
+            (unit, "Job") if self.stopping.contains(unit) => "4711".into(),
             (unit, "StatusText") if unit.starts_with("flipless-app@") => self.says.clone(),
             ("nginx.service", "Type") => "notify".into(),
             ("nginx.service", "ExecStart") => format!("{{ path={} ; argv[]=x }}", layout::AGENT),

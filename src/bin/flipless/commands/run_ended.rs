@@ -28,11 +28,13 @@ pub fn how() -> How {
 /// hold the lock for long. The way back, if it is due, is another unit's.
 pub fn run_ended(system: &System, run: &str, how: &How) -> Result<()> {
     let systemd = Systemd::new(system);
+    let unit = layout::app_unit(run);
     let end = End {
         uptime: system.commands().uptime(),
         result: how.result.clone(),
         status: how.status.clone(),
-        said: systemd.property(&layout::app_unit(run), "StatusText")?,
+        asked: systemd.is_asked_to_stop(&unit)?,
+        said: systemd.property(&unit, "StatusText")?,
     };
     let crash = end.is_crash();
     ends::note(system, run, end)?;
