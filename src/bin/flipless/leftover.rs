@@ -3,6 +3,7 @@
 use anyhow::Result;
 use flipless::layout;
 
+use crate::give_back::give_back;
 use crate::state::{Failure, Run, State};
 use crate::system::System;
 use crate::systemd::Systemd;
@@ -45,15 +46,14 @@ pub fn make_first(system: &System, state: &mut State, run: Run) -> Result<()> {
     Systemd::new(system).stop(layout::DEADMAN_TIMER)
 }
 
-/// On an instance where nothing of ours serves: gives the listener's port back, and takes the units
-/// out of systemd's sight.
+/// On an instance where nothing of ours serves: gives its ports back, and takes the units out of
+/// systemd's sight. EB's nginx is touched only where ours has taken its port: it may serve the
+/// application that was there before.
 pub fn withdraw(system: &System, state: &State) -> Result<()> {
     if state.current.is_some() {
         return Ok(());
     }
     let systemd = Systemd::new(system);
-    if systemd.is_active(layout::APP_SOCKET)? {
-        systemd.stop(layout::APP_SOCKET)?;
-    }
-    units::withdraw(system)
+    let has_port = systemd.is_active(layout::FRONT_SOCKET)? || systemd.is_active(layout::FRONT)?;
+    give_back(system, has_port)
 }
