@@ -248,6 +248,16 @@ fn a_rollback_by_hand_costs_nobody_a_request_and_status_tells_of_it() {
         "{text}"
     );
     println!("{text}");
+    // certbot's hook: whoever reloads nginx.service reloads the real one.
+    let workers = || {
+        let master = rig.say("systemctl show --value -p MainPID flipless-front.service");
+        rig.say(&format!("cat /proc/{master}/task/{master}/children"))
+    };
+    let before = workers();
+    rig.must("systemctl reload nginx.service");
+    let after = workers();
+    let kept = |pid: &str| before.split_whitespace().any(|old| old == pid);
+    assert!(!before.is_empty() && !after.split_whitespace().all(kept));
 }
 
 #[test]

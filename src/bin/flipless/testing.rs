@@ -55,6 +55,8 @@ pub struct Model {
     pub disk: Option<Disk>,
     /// What the clock on the wall is ahead by.
     pub clock: i64,
+    /// nginx refuses a configuration with a file of this name in `conf.d`.
+    pub nginx_refuses_with: Option<String>,
     /// nginx refuses every configuration.
     pub nginx_refuses: bool,
 }
@@ -260,6 +262,9 @@ impl Commands for FakeCommands {
             ("unshare" | "/usr/sbin/nginx", _) if model.nginx_refuses => {
                 answer(false, "", "unexpected \"}\" in nginx.conf:3")
             }
+            ("unshare", [.., folder]) if model.refuses(&self.root, folder) => {
+                answer(false, "", "host not found in upstream \"flipless_app\"")
+            }
             ("unshare" | "/usr/sbin/nginx" | "chown", _) => answer(true, "", ""),
             (_, ["environment"]) => match model.properties.clone() {
                 None => answer(true, "{}", ""),
@@ -395,6 +400,16 @@ impl Model {
     fn load_front(&mut self, root: &Path) {
         let system = System::new(root, Box::new(Nothing));
         crate::front::starting(&system).unwrap();
+    }
+
+    fn refuses(&self, root: &Path, folder: &str) -> bool {
+        let name = self.nginx_refuses_with.as_ref();
+        let file = |name| {
+            root.join(folder.trim_start_matches('/'))
+                .join("conf.d")
+                .join(name)
+        };
+        name.is_some_and(|name| file(name).exists())
     }
 
     fn property(&self, unit: &str, name: &str) -> String {

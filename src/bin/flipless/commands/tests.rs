@@ -492,6 +492,9 @@ fn the_front_is_reloaded_only_for_a_changed_configuration() {
         .unwrap();
     assert_eq!(crate::front::sync(&instance.system).unwrap(), "reloaded");
     assert_eq!(instance.take_calls(), [format!("reload {}", layout::FRONT)]);
+    // Whoever asks for a reload of nginx.service gets one.
+    crate::front::renew(&instance.system).unwrap();
+    assert_eq!(instance.take_calls(), [format!("reload {}", layout::FRONT)]);
 }
 
 #[test]
