@@ -369,5 +369,7 @@ fn fifty_deployments_leave_what_one_leaves() {
         rig.deploy();
     }
     rig.settle();
-    assert_eq!(rig.inventory(), before);
+    let after = rig.inventory();
+    let journal = rig.say("journalctl -n 40 --no-pager");
+    assert_eq!(after, before, "{journal}");
 }

@@ -33,8 +33,9 @@ pub fn run_ended(system: &System, run: &str, how: &How) -> Result<()> {
         uptime: system.commands().uptime(),
         result: how.result.clone(),
         status: how.status.clone(),
-        asked: systemd.is_asked_to_stop(&unit)?,
-        said: systemd.property(&unit, "StatusText")?,
+        // An end is noted also when systemd can't be asked about it.
+        asked: systemd.is_asked_to_stop(&unit).unwrap_or(true),
+        said: systemd.property(&unit, "StatusText").unwrap_or_default(),
     };
     let crash = end.is_crash();
     ends::note(system, run, end)?;

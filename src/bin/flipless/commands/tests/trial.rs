@@ -90,6 +90,22 @@ fn a_new_release_that_ends_by_itself_gives_way_too() {
 }
 
 #[test]
+fn an_end_is_noted_also_when_systemd_does_not_answer() {
+    let instance = second();
+    let run = state(&instance).current.unwrap().run;
+    instance.model.borrow_mut().missing.push("systemctl".into());
+    crash(&instance, "signal");
+    crash(&instance, "success");
+    let ends = crate::ends::of(&instance.system, &run).unwrap();
+    let crashes: Vec<bool> = ends.iter().map(crate::ends::End::is_crash).collect();
+    assert_eq!(
+        crashes,
+        [true, false],
+        "nothing is known against the second"
+    );
+}
+
+#[test]
 fn the_release_that_came_back_is_not_on_trial_when_it_is_deployed_again() {
     let instance = second();
     crash_too_often(&instance);
