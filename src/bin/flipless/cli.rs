@@ -24,7 +24,8 @@ Stand-ins, which EB starts and stops in place of the real thing:
   stand-in nginx   what nginx.service runs
 
 Called by systemd units: activate, expire, recover, run-ended RUN, web-starting,
-web-started, front-starting, front-started PID, front-reload, front-sync, record-pid NAME PID
+web-started, front-starting, front-started PID, front-reload, front-sync,
+front-renew, record-pid NAME PID
 
 Exit status: 0 done, 1 failed, 2 misuse
 ";
@@ -49,6 +50,7 @@ pub enum Command {
     FrontStarted { pid: u32 },
     FrontReload,
     FrontSync,
+    FrontRenew,
     RecordPid { name: String, pid: u32 },
     Help,
     Version,
@@ -108,6 +110,7 @@ fn named(name: &str, parser: &mut Parser) -> Result<Command, lexopt::Error> {
         },
         "front-reload" => Command::FrontReload,
         "front-sync" => Command::FrontSync,
+        "front-renew" => Command::FrontRenew,
         "record-pid" => Command::RecordPid {
             name: value(parser, "a name")?.parse_with(pid_name)?,
             pid: value(parser, "a process id")?.parse()?,

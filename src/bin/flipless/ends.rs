@@ -21,15 +21,28 @@ pub struct End {
     pub result: String,
     /// `$EXIT_STATUS`: an exit status, or a signal's name; empty if systemd knows none.
     pub status: String,
+    /// Whether it ended because systemd was asked to stop it.
+    #[serde(default = "asked_for")]
+    pub asked: bool,
     /// What the server said last of itself (`STATUS=` of sd_notify(3)).
     pub said: String,
 }
 
 impl End {
-    /// Whether it ended by itself, and badly.
+    /// Whether it ended by itself. A server has no reason to, also with a status of 0.
     pub fn is_crash(&self) -> bool {
-        self.result != "success"
+        self.result != "success" || !self.asked
     }
+
+    /// How it ended, for a sentence.
+    pub fn how(&self) -> String {
+        format!("{} {}", self.result, self.status).trim().to_owned()
+    }
+}
+
+/// Of an end that an agent noted which did not look.
+fn asked_for() -> bool {
+    true
 }
 
 /// Notes an end.

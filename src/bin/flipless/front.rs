@@ -8,16 +8,14 @@ use flipless::constants::{FRONT_MODE, FrontMode};
 use flipless::layout;
 
 use crate::paths::{NGINX, PIDS, PROXY_STAGING};
-use crate::release::digest_tree;
 use crate::system::{Signal, System};
 use crate::systemd::Systemd;
 use crate::{lock, nginx};
 
+mod loaded;
 mod processes;
 mod retry;
 
-/// The digest of the configuration that nginx has loaded; gone after a reboot, as nginx is.
-const LOADED: &str = "/run/flipless/front-loaded";
 /// What EB's nginx.conf names.
 const PID_FILE: &str = "/run/nginx.pid";
 /// How long a reload may take until every worker is a new one.
@@ -38,7 +36,24 @@ pub fn test_staged(system: &System, bundle: &Path) -> Result<()> {
         return Ok(());
     }
     add_keepalive(system, bundle)?;
-    retry::stage(system, bundle)?;
+    let leads = retry::stage(system, bundle)?;
+    let mut tested = test_copy(system);
+    if let (true, Err(error)) = (leads, &tested) {
+        let why = format!("{error:#}");
+        retry::restore(system, PROXY_STAGING)?;
+        tested = test_copy(system);
+        if tested.is_ok() {
+            eprintln!(
+                "flipless: warning: this configuration has no second try for what a server that \
+                 dies has begun: {why}"
+            );
+        }
+    }
+    tested.context("the proxy configuration of this deployment can't be used")
+}
+
+/// Tests a copy of what is in force with what is staged over it.
+fn test_copy(system: &System) -> Result<()> {
     let folder = nginx::test_folder();
     system.remove(&folder)?;
     // A copy may hold keys: for root alone.
@@ -52,7 +67,7 @@ pub fn test_staged(system: &System, bundle: &Path) -> Result<()> {
     };
     let tested = test();
     system.remove(&folder)?;
-    tested.context("the proxy configuration of this deployment can't be used")
+    tested
 }
 
 /// Adds the bundle's keep-alive setting to EB's staged configuration where nginx knows it.
@@ -89,28 +104,35 @@ pub fn sync(system: &System) -> Result<&'static str> {
         systemd.start(layout::FRONT)?;
         return Ok("started");
     }
-    if is_loaded(system)? {
+    retry::tidy(system)?;
+    if loaded::is_current(system)? {
         return Ok("has the configuration already");
     }
-    // Through systemd: the reload then runs in the front's unit, not in that of the caller.
-    let reload = system.run("systemctl", &["reload", layout::FRONT])?;
-    if !reload.status.success() || !is_loaded(system)? {
-        let lines = systemd.last_lines(layout::FRONT, 10);
-        bail!("nginx did not take the new configuration, and serves on with the old one:\n{lines}");
-    }
+    ask_for_reload(system)?;
     Ok("reloaded")
 }
 
-fn is_loaded(system: &System) -> Result<bool> {
-    let loaded = system.read(LOADED)?.unwrap_or_default();
-    Ok(loaded == digest_tree(system, NGINX)?.into_bytes())
+/// Reloads the real nginx because somebody reloads nginx.service: certbot, say, whose new certificate
+/// no digest of ours may know.
+pub fn renew(system: &System) -> Result<()> {
+    let _lock = lock::take(system, "front.lock", "front-renew", LOCK_LIMIT)?;
+    ask_for_reload(system)
+}
+
+/// Through systemd: the reload then runs in the front's unit, not in that of the caller.
+fn ask_for_reload(system: &System) -> Result<()> {
+    let reload = system.run("systemctl", &["reload", layout::FRONT])?;
+    if !reload.status.success() || !loaded::is_current(system)? {
+        let lines = Systemd::new(system).last_lines(layout::FRONT, 10);
+        bail!("nginx did not take the new configuration, and serves on with the old one:\n{lines}");
+    }
+    Ok(())
 }
 
 /// Before nginx starts: notes the configuration it is about to read. A change in between is seen as
 /// a difference later, and reloaded.
 pub fn starting(system: &System) -> Result<()> {
-    let digest = digest_tree(system, NGINX)?;
-    system.write(LOADED, digest.as_bytes(), 0o644)
+    loaded::note(system, &loaded::digest(system)?)
 }
 
 /// After nginx was started: lets the workers of a killed master finish and go.
@@ -131,7 +153,7 @@ pub fn started(system: &System, master: u32) -> Result<()> {
 /// for a file that nginx then refuses.
 pub fn reload(system: &System) -> Result<()> {
     let master = master(system)?;
-    let digest = digest_tree(system, NGINX)?;
+    let digest = loaded::digest(system)?;
     nginx::test(system)?;
     let old = processes::workers(master)?;
     system
@@ -141,7 +163,7 @@ pub fn reload(system: &System) -> Result<()> {
     loop {
         let now = processes::workers(master)?;
         if !now.is_empty() && now.iter().all(|worker| !old.contains(worker)) {
-            return system.write(LOADED, digest.as_bytes(), 0o644);
+            return loaded::note(system, &digest);
         }
         if Instant::now() >= deadline {
             bail!(

@@ -3,7 +3,8 @@
 use anyhow::Result;
 use flipless::layout;
 
-use crate::state::{Run, State};
+use crate::give_back::give_back;
+use crate::state::{Failure, Run, State};
 use crate::system::System;
 use crate::systemd::Systemd;
 use crate::{run, units};
@@ -30,7 +31,9 @@ pub fn settle(system: &System, state: &mut State) -> Result<Outcome> {
         return Ok(Outcome::Kept(staged.run));
     }
     run::discard(system, &staged.run)?;
-    state.staged = None;
+    let why = format!("{} was staged, and not committed", staged.run.run);
+    state.failure = Some(Failure::of(system, "deployment", &why));
+    state.give_up_staged();
     state.save(system)?;
     Ok(Outcome::GivenUp(staged.run))
 }
@@ -43,15 +46,14 @@ pub fn make_first(system: &System, state: &mut State, run: Run) -> Result<()> {
     Systemd::new(system).stop(layout::DEADMAN_TIMER)
 }
 
-/// On an instance where nothing of ours serves: gives the listener's port back, and takes the units
-/// out of systemd's sight.
+/// On an instance where nothing of ours serves: gives its ports back, and takes the units out of
+/// systemd's sight. EB's nginx is touched only where ours has taken its port: it may serve the
+/// application that was there before.
 pub fn withdraw(system: &System, state: &State) -> Result<()> {
     if state.current.is_some() {
         return Ok(());
     }
     let systemd = Systemd::new(system);
-    if systemd.is_active(layout::APP_SOCKET)? {
-        systemd.stop(layout::APP_SOCKET)?;
-    }
-    units::withdraw(system)
+    let has_port = systemd.is_active(layout::FRONT_SOCKET)? || systemd.is_active(layout::FRONT)?;
+    give_back(system, has_port)
 }

@@ -9,6 +9,7 @@ mod commands;
 mod ends;
 mod environment;
 mod front;
+mod give_back;
 mod hint;
 mod leftover;
 mod lock;

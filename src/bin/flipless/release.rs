@@ -121,6 +121,11 @@ pub fn digest_tree(system: &System, folder: impl AsRef<Path>) -> Result<String> 
     Ok(hex(&digest.finalize()))
 }
 
+/// A digest of some bytes, as text.
+pub fn hex_digest(content: &[u8]) -> String {
+    hex(&Sha256::digest(content))
+}
+
 /// [`prune`]; what can't be removed now is removed next time, and fails nothing.
 pub fn prune_or_say(system: &System, state: &State) {
     if let Err(error) = prune(system, state) {

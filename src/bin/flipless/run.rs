@@ -35,7 +35,7 @@ pub fn start(system: &System, run: &Run) -> Result<()> {
 /// Gives a run its unit and its way to the release. The unit is a copy of the release's own, so that
 /// an old release runs as it was built to. systemd finds a new file without a daemon-reload: it looks
 /// at the folders' times when a unit is loaded (unit_file_build_name_map in its unit-file.c).
-fn give_unit(system: &System, run: &Run) -> Result<()> {
+pub fn give_unit(system: &System, run: &Run) -> Result<()> {
     let release = format!("{}/{}", layout::RELEASES, run.release);
     let app = format!("{release}/app");
     let template = format!("systemd/{}", layout::APP_TEMPLATE);

@@ -30,6 +30,9 @@ pub struct State {
     pub previous: Option<Run>,
     /// A run that was started and not yet committed.
     pub staged: Option<Staged>,
+    /// The run of the last deployment, if it was given up: a `commit` that comes late must fail.
+    #[serde(default)]
+    pub given_up: Option<Run>,
     /// While the current release is new: too many crashes bring the previous one back.
     #[serde(default)]
     pub trial: Option<Trial>,
@@ -140,6 +143,7 @@ impl Default for State {
             current: None,
             previous: None,
             staged: None,
+            given_up: None,
             trial: None,
             handover: None,
             failure: None,
@@ -202,10 +206,15 @@ impl State {
             .is_some_and(|staged| staged.boot != boot)
             && self.current.is_some()
         {
-            self.staged = None;
+            self.give_up_staged();
             self.save(system)?;
         }
         Ok(())
+    }
+
+    /// What is staged will not be current: its deployment failed, or did not end.
+    pub fn give_up_staged(&mut self) {
+        self.given_up = self.staged.take().map(|staged| staged.run);
     }
 
     /// Releases that must stay on the disk.
@@ -235,7 +244,13 @@ impl State {
     /// What it names becomes parts of paths and of unit names: nothing in it may lead elsewhere.
     fn check(&self) -> Result<()> {
         let staged = self.staged.as_ref().map(|staged| &staged.run);
-        let runs = [self.current.as_ref(), self.previous.as_ref(), staged];
+        let given_up = self.given_up.as_ref();
+        let runs = [
+            self.current.as_ref(),
+            self.previous.as_ref(),
+            staged,
+            given_up,
+        ];
         for Run { release, run, .. } in runs.into_iter().flatten() {
             if parse_run(run).is_none_or(|(of, _)| of != release) {
                 bail!("{run:?} is not a run of the release {release:?}");

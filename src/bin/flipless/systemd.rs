@@ -81,6 +81,12 @@ impl<'a> Systemd<'a> {
         Ok(self.state(unit)? == "active")
     }
 
+    /// Whether somebody asked for its stop: then a job for it is under way (`Job` of
+    /// org.freedesktop.systemd1(5), which `systemctl show` leaves empty without one).
+    pub fn is_asked_to_stop(&self, unit: &str) -> Result<bool> {
+        Ok(!self.property(unit, "Job")?.is_empty())
+    }
+
     /// Every unit that systemd holds whose name matches the pattern and that is not dead.
     pub fn living_units(&self, pattern: &str) -> Result<Vec<String>> {
         let states = "--state=active,activating,deactivating,reloading";

@@ -41,6 +41,8 @@ pub struct Model {
     pub killed_after: Option<usize>,
     /// Calls after which no run served any more, though one had.
     pub gaps: Vec<String>,
+    /// Units that somebody asked systemd to stop.
+    pub stopping: BTreeSet<String>,
     /// What a run says of itself: `StatusText`.
     pub says: String,
     /// The `Result` of a unit whose start fails; empty: its port is taken.
@@ -53,6 +55,8 @@ pub struct Model {
     pub disk: Option<Disk>,
     /// What the clock on the wall is ahead by.
     pub clock: i64,
+    /// nginx refuses a configuration with a file of this name in `conf.d`.
+    pub nginx_refuses_with: Option<String>,
     /// nginx refuses every configuration.
     pub nginx_refuses: bool,
 }
@@ -258,6 +262,9 @@ impl Commands for FakeCommands {
             ("unshare" | "/usr/sbin/nginx", _) if model.nginx_refuses => {
                 answer(false, "", "unexpected \"}\" in nginx.conf:3")
             }
+            ("unshare", [.., folder]) if model.refuses(&self.root, folder) => {
+                answer(false, "", "host not found in upstream \"flipless_app\"")
+            }
             ("unshare" | "/usr/sbin/nginx" | "chown", _) => answer(true, "", ""),
             (_, ["environment"]) => match model.properties.clone() {
                 None => answer(true, "{}", ""),
@@ -395,6 +402,16 @@ impl Model {
         crate::front::starting(&system).unwrap();
     }
 
+    fn refuses(&self, root: &Path, folder: &str) -> bool {
+        let name = self.nginx_refuses_with.as_ref();
+        let file = |name| {
+            root.join(folder.trim_start_matches('/'))
+                .join("conf.d")
+                .join(name)
+        };
+        name.is_some_and(|name| file(name).exists())
+    }
+
     fn property(&self, unit: &str, name: &str) -> String {
         let state = self.units.get(unit).map_or("inactive", String::as_str);
         match (unit, name) {
@@ -406,6 +423,7 @@ impl Model {
                     other => other.into(),
                 }
             }
+            (unit, "Job") if self.stopping.contains(unit) => "4711".into(),
             (unit, "StatusText") if unit.starts_with("flipless-app@") => self.says.clone(),
             ("nginx.service", "Type") => "notify".into(),
             ("nginx.service", "ExecStart") => format!("{{ path={} ; argv[]=x }}", layout::AGENT),

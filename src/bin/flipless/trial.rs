@@ -40,16 +40,14 @@ fn judge(ends: &[End], until: u64) -> Option<String> {
         .iter()
         .filter(|end| end.is_crash() && end.uptime <= until);
     let last = crashes.clone().next_back()?;
-    (crashes.count() >= ROLLBACK_CRASHES).then(|| format!("{} {}", last.result, last.status))
+    (crashes.count() >= ROLLBACK_CRASHES).then(|| last.how())
 }
 
 fn sentence(current: &Run, previous: &Run, how: &str) -> String {
     format!(
         "{} crashed {ROLLBACK_CRASHES} times within {ROLLBACK_SECONDS} s of its deployment (last: {}); \
          back to the release {}",
-        current.run,
-        how.trim(),
-        previous.release
+        current.run, how, previous.release
     )
 }
 
@@ -62,6 +60,7 @@ mod tests {
             uptime,
             result: result.into(),
             status: "SEGV".into(),
+            asked: result == "success",
             said: String::new(),
         }
     }
@@ -76,5 +75,13 @@ mod tests {
         let stops: Vec<End> = many.iter().map(|e| end(e.uptime, "success")).collect();
         assert_eq!(judge(&stops, 100), None, "ends that were asked for");
         assert_eq!(judge(&[], 100), None);
+        let exits: Vec<End> = stops
+            .into_iter()
+            .map(|end| End {
+                asked: false,
+                ..end
+            })
+            .collect();
+        assert!(judge(&exits, 100).is_some(), "nobody asked for these");
     }
 }

@@ -60,7 +60,7 @@ fn give_up(system: &System, state: &mut State, why: anyhow::Error) -> anyhow::Er
 /// What follows once a run is current.
 fn conclude(system: &System, state: &State) -> Result<()> {
     Systemd::new(system).stop(layout::DEADMAN_TIMER)?;
-    alarm::clear(system)?;
+    alarm::end(system)?;
     release::prune_or_say(system, state);
     settle_front(system)
 }
@@ -76,8 +76,16 @@ fn settle_front(system: &System) -> Result<()> {
 }
 
 /// Nothing is staged: the flip of a first version has committed it, or an interrupted `commit` did,
-/// and what it left is done now; one without a `stage` is an error.
+/// and what it left is done now. One without a `stage`, or after its run was given up, is an error:
+/// EB would call the deployment a success.
 fn finish(system: &System, state: &State) -> Result<()> {
+    if let Some(run) = &state.given_up {
+        bail!(
+            "{} was given up before this commit (`{} status` says why): deploy again",
+            run.run,
+            layout::AGENT
+        );
+    }
     let Some(current) = &state.current else {
         bail!("nothing is staged: the predeploy hook did not run `flipless stage`");
     };

@@ -1,10 +1,12 @@
-//! `expire`: the dead man's switch. A deployment that died between `stage` and `commit` leaves nothing.
+//! `expire`: the dead man's switch. A deployment that died between `stage` and `commit` leaves nothing,
+//! and neither does a change of the current run that died half-way.
 
 use anyhow::Result;
 use flipless::layout;
 
 use super::{change, say};
 use crate::leftover::{self, Outcome};
+use crate::run;
 use crate::system::System;
 use crate::systemd::Systemd;
 
@@ -13,7 +15,7 @@ use crate::systemd::Systemd;
 pub fn expire(system: &System) -> Result<()> {
     change(system, "expire", |state| {
         let Some(staged) = &state.staged else {
-            return Ok(());
+            return run::stop_strays(system, state);
         };
         let commands = system.commands();
         if staged.boot == commands.boot_id()? && commands.uptime() < staged.deadline {

@@ -44,6 +44,7 @@ pub fn execute(command: &Command, system: &System) -> Result<()> {
         Command::FrontStarted { pid } => front::started(system, *pid),
         Command::FrontReload => front::reload(system),
         Command::FrontSync => front::sync(system).map(|did| say(&format!("nginx {did}"))),
+        Command::FrontRenew => front::renew(system),
         Command::RecordPid { name, pid } => front::record_pid(system, name, *pid),
         // main answers these itself.
         Command::StandIn(_) | Command::Help | Command::Version => Ok(()),

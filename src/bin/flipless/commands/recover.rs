@@ -2,11 +2,11 @@
 
 use anyhow::{Context, Result};
 
-use super::restart::start_beside;
+use super::restart::start_and_hand_over;
 use super::{change, say};
 use crate::state::Failure;
 use crate::system::System;
-use crate::{alarm, release, run, trial};
+use crate::{alarm, release, trial};
 
 /// Starts the previous release beside the current one, hands over to it, and has EB's health show it.
 /// Finds nothing to do where a deployment or a person was faster.
@@ -23,11 +23,11 @@ pub fn recover(system: &System) -> Result<()> {
         say(&reason);
         // Before the way back: if that fails too, EB shows it all the more.
         alarm::raise(system, &reason)?;
-        let run = start_beside(system, state, &previous.release)?;
-        // Only now: an interrupted recovery is taken up at the next crash.
-        state.trial = None;
-        state.failure = Some(Failure::of(system, "trial", &reason));
-        run::hand_over(system, state, run)?;
+        start_and_hand_over(system, state, &previous.release, |state| {
+            // Only now: an interrupted recovery is taken up at the next crash.
+            state.trial = None;
+            state.failure = Some(Failure::of(system, "trial", &reason));
+        })?;
         release::prune_or_say(system, state);
         Ok(())
     })

@@ -28,11 +28,14 @@ pub fn how() -> How {
 /// hold the lock for long. The way back, if it is due, is another unit's.
 pub fn run_ended(system: &System, run: &str, how: &How) -> Result<()> {
     let systemd = Systemd::new(system);
+    let unit = layout::app_unit(run);
     let end = End {
         uptime: system.commands().uptime(),
         result: how.result.clone(),
         status: how.status.clone(),
-        said: systemd.property(&layout::app_unit(run), "StatusText")?,
+        // An end is noted also when systemd can't be asked about it.
+        asked: systemd.is_asked_to_stop(&unit).unwrap_or(true),
+        said: systemd.property(&unit, "StatusText").unwrap_or_default(),
     };
     let crash = end.is_crash();
     ends::note(system, run, end)?;

@@ -14,7 +14,7 @@ use crate::state::{Staged, State, built_front};
 use crate::system::System;
 use crate::systemd::Systemd;
 use crate::units::{self, Place};
-use crate::{alarm, environment, front, paths, release, run, user};
+use crate::{environment, front, paths, release, run, user};
 
 /// Starts the bundle unpacked in `bundle`. Until it is ready nothing that serves is touched; a failure
 /// leaves the instance as it was.
@@ -30,8 +30,6 @@ pub fn stage(system: &System, bundle: &Path) -> Result<()> {
         let mut replaced = Replaced::default();
         let begun = begin(system, bundle, state, &identity, &mut replaced);
         let adopts = begun.map_err(|error| undo(system, state, &replaced, error))?;
-        // The flip starts the stand-in, which is to be well.
-        alarm::clear(system)?;
         let run = state.staged.as_ref().map_or("", |staged| &staged.run.run);
         match adopts {
             true => say(&format!(
@@ -165,6 +163,7 @@ fn start(system: &System, state: &mut State, release: &str, adopts: bool) -> Res
     let commands = system.commands();
     let systemd = Systemd::new(system);
     let run = state.new_run(release, commands.unix_time());
+    state.given_up = None;
     state.staged = Some(Staged {
         run: run.clone(),
         boot: commands
@@ -183,7 +182,7 @@ fn start(system: &System, state: &mut State, release: &str, adopts: bool) -> Res
 
 /// The start's own failure is what is told; whatever fails here, the dead man does again.
 fn forget_staged(system: &System, state: &mut State) {
-    state.staged = None;
+    state.give_up_staged();
     if state.save(system).is_ok() {
         let _ = Systemd::new(system).stop(layout::DEADMAN_TIMER);
     }

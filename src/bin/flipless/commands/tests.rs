@@ -272,12 +272,51 @@ fn the_dead_man_gives_up_only_after_the_deadline_or_a_reboot() {
     expire::expire(&instance.system).unwrap();
     assert_eq!(instance.unit(&staged), "deactivating", "it drains");
     assert_eq!(state(&instance).staged, None);
+    let failure = state(&instance).failure.unwrap();
+    assert_eq!(failure.during, "deployment", "{}", failure.reason);
 
     stage_version(&instance, "v3").unwrap();
     let staged = staged_unit(&instance);
     instance.model.borrow_mut().boot = "two".into();
     expire::expire(&instance.system).unwrap();
     assert_eq!(instance.unit(&staged), "deactivating", "it drains");
+}
+
+#[test]
+fn a_commit_that_comes_too_late_fails_until_something_new_is_staged() {
+    let instance = deployed("v1");
+    let old = state(&instance).current.unwrap().release;
+    stage_version(&instance, "v2").unwrap();
+    let late = state(&instance).staged.unwrap().run.run;
+    instance.model.borrow_mut().uptime = DEAD_MAN_SECONDS;
+    expire::expire(&instance.system).unwrap();
+    for _ in 0..2 {
+        let error = commit::commit(&instance.system).unwrap_err();
+        assert!(error.to_string().contains(&late), "{error}");
+        assert_eq!(state(&instance).current.unwrap().release, old);
+        // Nor does a restart in between make it a success.
+        restart::restart(&instance.system).unwrap();
+        instance.let_drain();
+    }
+    // A start that failed is no deployment to commit either.
+    instance.model.borrow_mut().failing.push("-5".into());
+    assert!(stage_version(&instance, "v3").is_err());
+    assert!(commit::commit(&instance.system).is_err());
+    instance.model.borrow_mut().failing.clear();
+    stage_version(&instance, "v4").unwrap();
+    commit::commit(&instance.system).unwrap();
+    commit::commit(&instance.system).unwrap();
+}
+
+#[test]
+fn the_dead_man_stops_what_a_change_that_died_left_beside_the_current_run() {
+    let instance = deployed("v1");
+    let stray = layout::app_unit("x-8");
+    let units = [(stray.clone(), "active".to_owned())];
+    instance.model.borrow_mut().units.extend(units);
+    expire::expire(&instance.system).unwrap();
+    assert_eq!(instance.unit(&stray), "deactivating");
+    assert_eq!(instance.unit(&current_unit(&instance)), "active");
 }
 
 #[test]
@@ -312,6 +351,7 @@ fn rollback_starts_the_previous_release_anew_beside_the_current_one() {
     );
     assert_eq!(now.previous.unwrap().release, second.release);
     assert_eq!(instance.unit(&second.unit()), "deactivating");
+    assert_eq!(instance.unit(layout::DEADMAN_TIMER), "inactive");
 }
 
 #[test]
@@ -451,6 +491,9 @@ fn the_front_is_reloaded_only_for_a_changed_configuration() {
         .write("/etc/nginx/nginx.conf", b"two", 0o644)
         .unwrap();
     assert_eq!(crate::front::sync(&instance.system).unwrap(), "reloaded");
+    assert_eq!(instance.take_calls(), [format!("reload {}", layout::FRONT)]);
+    // Whoever asks for a reload of nginx.service gets one.
+    crate::front::renew(&instance.system).unwrap();
     assert_eq!(instance.take_calls(), [format!("reload {}", layout::FRONT)]);
 }
 

@@ -4,11 +4,10 @@ use anyhow::Result;
 use flipless::layout;
 
 use super::{lock, say};
-use crate::paths::{DROP_INS, RUNTIME_UNITS};
+use crate::give_back::give_back;
 use crate::state::State;
 use crate::system::System;
 use crate::systemd::Systemd;
-use crate::{front, units};
 
 /// Stops what is ours, removes it, and starts EB's nginx in its own right. Right before a bundle
 /// without flipless is deployed, or from its predeploy hook: until its flip nobody answers on the
@@ -19,17 +18,12 @@ pub fn uninstall(system: &System) -> Result<()> {
     let had_front = State::load(system)
         .map(|state| state.front == "nginx")
         .unwrap_or(true);
-    if had_front {
-        // In this order: with the drop-in gone, a stop of nginx.service would kill the real nginx.
-        systemd.stop("nginx.service")?;
+    // Not by `give_back`: it may be the dead man who gives back.
+    if systemd.state(layout::DEADMAN)? != "inactive" {
+        systemd.stop(layout::DEADMAN)?;
     }
-    remove_drop_ins(system)?;
-    systemd.reload_units()?;
-    stop_units(system, &systemd)?;
-    remove_units(system, &systemd)?;
+    give_back(system, had_front)?;
     if had_front {
-        front::restore_configuration(system)?;
-        systemd.start("nginx.service")?;
         say("EB's nginx serves on the public port again");
     }
     // The state last: it says what a second run has to do.
@@ -38,43 +32,4 @@ pub fn uninstall(system: &System) -> Result<()> {
     }
     say("uninstalled: deploy a bundle without flipless now");
     Ok(())
-}
-
-fn remove_drop_ins(system: &System) -> Result<()> {
-    for place in [DROP_INS, RUNTIME_UNITS] {
-        for unit in ["nginx.service", "web.service"] {
-            let path = format!("{place}/{unit}.d/{}", layout::DROP_IN);
-            units::remove(system, &path)?;
-        }
-    }
-    Ok(())
-}
-
-/// Listeners first, so that nothing is started again; then what they started. The front has its own
-/// way: to stop its listener is to stop it, and to wait for its own limit.
-fn stop_units(system: &System, systemd: &Systemd) -> Result<()> {
-    let mut living = systemd.living_units("flipless-*")?;
-    living.sort_by_key(|unit| !unit.ends_with(".socket"));
-    if living.iter().any(|unit| unit == layout::FRONT) {
-        front::end(system)?;
-    }
-    for unit in living {
-        // What `end` has stopped is stopped again at once; a front's listener may live without it.
-        systemd.stop(&unit)?;
-    }
-    Ok(())
-}
-
-fn remove_units(system: &System, systemd: &Systemd) -> Result<()> {
-    for path in units::installed(system)? {
-        let name = path.rsplit('/').next().unwrap_or_default();
-        if name.ends_with(".socket") || name.ends_with(".service") && !name.contains('@') {
-            systemd.disable(name)?;
-        }
-        if name.ends_with(".service") {
-            systemd.forget_failure(name)?;
-        }
-        units::remove(system, &path)?;
-    }
-    systemd.reload_units()
 }

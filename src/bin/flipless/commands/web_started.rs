@@ -10,7 +10,7 @@ use crate::alarm::{self, WEB_STARTED};
 use crate::state::{Staged, State};
 use crate::system::System;
 use crate::systemd::Systemd;
-use crate::{leftover, run};
+use crate::{leftover, run, units};
 
 /// Restarts the server, overlapped, if this start of web.service is neither part of a deployment, nor
 /// the first since boot, nor systemd's own after the stand-in died.
@@ -29,8 +29,12 @@ pub fn web_started(system: &System) -> Result<()> {
 }
 
 /// The flip has taken away what was there before: a first version serves from here on, also if EB never
-/// comes to its postdeploy hooks.
+/// comes to its postdeploy hooks. If it does not start, systemd starts the stand-in again, which tries
+/// once more, until the dead man gives the version up.
 fn start_first(system: &System, state: &mut State, staged: &Staged) -> Result<()> {
+    // Before the wait for the server: a reboot during it finds the way to start it.
+    run::give_unit(system, &staged.run)?;
+    units::settle(system)?;
     Systemd::new(system).start(layout::APP_SOCKET)?;
     run::start(system, &staged.run)?;
     leftover::make_first(system, state, staged.run.clone())?;

@@ -29,12 +29,12 @@ fn direct() -> String {
 const THROUGH_UPSTREAM: &str = "http://flipless_app; proxy_next_upstream error;";
 
 /// Leads EB's staged configuration through the bundle's upstream. One that is not EB's own stays as it
-/// is, and so does every one if the bundle has no upstream.
-pub fn stage(system: &System, bundle: &Path) -> Result<()> {
+/// is, and so does every one if the bundle has no upstream. Says whether it does.
+pub fn stage(system: &System, bundle: &Path) -> Result<bool> {
     restore(system, PROXY_STAGING)?;
     let upstream = system.read_in(bundle, format!("nginx/{UPSTREAM}"))?;
     let Some(upstream) = upstream.and_then(|content| String::from_utf8(content).ok()) else {
-        return Ok(());
+        return Ok(false);
     };
     let application = format!("{PROXY_STAGING}/{APPLICATION}");
     let decided = user_decides(system)?;
@@ -44,13 +44,34 @@ pub fn stage(system: &System, bundle: &Path) -> Result<()> {
             "flipless: the way to the server is not EB's own, and stays: what a server that dies \
              has begun is lost"
         );
-        return Ok(());
+        return Ok(false);
     };
     let upstream = fitting(&upstream, nginx::version(system)?);
     let path = format!("{PROXY_STAGING}/conf.d/{UPSTREAM}");
     system.write(path, upstream.as_bytes(), 0o644)?;
-    let through = own.replace(&direct(), THROUGH_UPSTREAM);
-    system.write(application, through.as_bytes(), 0o644)
+    system.write(application, through_upstream(&own).as_bytes(), 0o644)?;
+    Ok(true)
+}
+
+/// Only in the directive that was checked: the same address may be elsewhere, in a `set`.
+fn through_upstream(own: &str) -> String {
+    let lines = own.split_inclusive('\n');
+    lines
+        .map(|line| match is_ebs_pass(line.trim()) {
+            true => line.replace(&direct(), THROUGH_UPSTREAM),
+            false => line.to_owned(),
+        })
+        .collect()
+}
+
+/// EB copies over /etc/nginx and deletes nothing there: an upstream that nothing is led through any more
+/// goes here.
+pub fn tidy(system: &System) -> Result<()> {
+    let application = read(system, format!("{NGINX}/{APPLICATION}"))?;
+    match application.is_some_and(|text| text.contains(THROUGH_UPSTREAM)) {
+        true => Ok(()),
+        false => system.remove(format!("{NGINX}/conf.d/{UPSTREAM}")),
+    }
 }
 
 /// Makes the configuration in force EB's own again.
@@ -59,7 +80,7 @@ pub fn remove(system: &System) -> Result<()> {
 }
 
 /// Takes back what [`stage`] did, the name of the upstream first: it never names what isn't there.
-fn restore(system: &System, configuration: &str) -> Result<()> {
+pub fn restore(system: &System, configuration: &str) -> Result<()> {
     let application = format!("{configuration}/{APPLICATION}");
     if let Some(text) = read(system, &application)?
         && text.contains(THROUGH_UPSTREAM)
@@ -100,13 +121,19 @@ fn is_in_location(text: &str) -> bool {
     block.is_some_and(|line| line.starts_with("location ") && line.ends_with('{'))
 }
 
-/// Whether the staged configuration says by itself what is sent again.
+/// Whether the configuration says by itself what is sent again: the staged one, or what is in force and
+/// stays.
 fn user_decides(system: &System) -> Result<bool> {
-    for folder in FOLDERS.map(|folder| format!("{PROXY_STAGING}{folder}")) {
-        for name in system.names(&folder)? {
-            let path = format!("{folder}/{name}");
-            if name.ends_with(".conf") && read(system, path)?.is_some_and(|text| decides(&text)) {
-                return Ok(true);
+    for folder in FOLDERS {
+        let staged = system.names(format!("{PROXY_STAGING}{folder}"))?;
+        let mut stays = system.names(format!("{NGINX}{folder}"))?;
+        stays.retain(|name| !staged.contains(name));
+        for (place, names) in [(PROXY_STAGING, staged), (NGINX, stays)] {
+            for name in names.iter().filter(|name| name.ends_with(".conf")) {
+                let path = format!("{place}{folder}/{name}");
+                if read(system, path)?.is_some_and(|text| decides(&text)) {
+                    return Ok(true);
+                }
             }
         }
     }

@@ -24,7 +24,7 @@ const NEEDED: [&str; 3] = [
 type Rule = fn(&[Unit]) -> Vec<String>;
 
 /// Each rule, what it is called, and what is said when it is kept.
-const RULES: [(&str, Rule, &str); 8] = [
+const RULES: [(&str, Rule, &str); 9] = [
     (
         "units: shared sockets",
         rules::shared_sockets,
@@ -48,6 +48,11 @@ const RULES: [(&str, Rule, &str); 8] = [
         "units: stand-in",
         rules::stand_in,
         "nothing names the real nginx",
+    ),
+    (
+        "units: control groups",
+        rules::control_groups,
+        "nothing limits a stock process",
     ),
 ];
 

@@ -157,3 +157,34 @@ pub fn stand_in(units: &[Unit]) -> Vec<String> {
     let wanted = wanted.map(|(key, value)| format!("{} lacks {key}={value}", unit.name));
     kept.chain(wanted).collect()
 }
+
+/// A daemon-reload puts settings of the control group on what runs already (systemd.resource-control(5)):
+/// in a drop-in of EB's own units, before the first flip, on the stock application and its nginx.
+pub fn control_groups(units: &[Unit]) -> Vec<String> {
+    const SETTINGS: [&str; 17] = [
+        "AllowedCPUs",
+        "CPUQuota",
+        "CPUWeight",
+        "IOReadBandwidthMax",
+        "IOReadIOPSMax",
+        "IOWeight",
+        "IOWriteBandwidthMax",
+        "IOWriteIOPSMax",
+        "IPAddressAllow",
+        "IPAddressDeny",
+        "MemoryHigh",
+        "MemoryMax",
+        "MemorySwapMax",
+        "RestrictNetworkInterfaces",
+        "SocketBindAllow",
+        "SocketBindDeny",
+        "TasksMax",
+    ];
+    let of_eb = |unit: &&Unit| ["nginx.service", "web.service"].contains(&unit.name.as_str());
+    let set = units.iter().filter(of_eb).flat_map(|unit| {
+        let keys = SETTINGS.iter();
+        keys.filter(|key| unit.get("Service", key).is_some())
+            .map(|key| format!("{} sets {key}=", unit.name))
+    });
+    set.collect()
+}

@@ -156,6 +156,20 @@ fn each_rule_is_broken_alone() {
             "stand-in",
             "lacks Type=notify",
         ),
+        (
+            3,
+            "Type=notify",
+            "Type=notify\nTasksMax=4",
+            "control groups",
+            "nginx.service sets TasksMax=",
+        ),
+        (
+            3,
+            "Type=notify",
+            "Type=notify\nIPAddressDeny=any",
+            "control groups",
+            "nginx.service sets IPAddressDeny=",
+        ),
     ] {
         let mut files = GOOD;
         let text = GOOD[file].1.replacen(from, to, 1);

@@ -2,8 +2,6 @@
 //! a file. Whatever comes next finds a consistent instance: a version serves at every moment, and in
 //! the end exactly one is current.
 
-use std::collections::BTreeSet;
-
 use super::*;
 use crate::commands::{recover, run_ended};
 use crate::paths::RUNTIME_UNITS;
@@ -171,11 +169,8 @@ fn the_same_command_again_finishes_what_the_killed_one_began() {
             let back = state(instance).current.unwrap().release;
             assert_ne!(back, crashed_release(), "{when}");
         }
-        let before: BTreeSet<String> = instance.serving().into_iter().collect();
-        if before.len() > 1 {
-            // A stray of the killed one serves beside: the next change stops it.
-            restart::restart(&instance.system).unwrap();
-        }
+        // A stray of the killed one may serve beside.
+        let_the_dead_man_come(instance, when);
         assert_settled(instance, when);
     });
 }
@@ -195,21 +190,28 @@ fn after_a_reboot_one_version_serves_and_the_next_deployment_works() {
     });
 }
 
+/// The dead man comes if he is armed, or if he was the one who was killed: systemd starts his service
+/// again then.
+fn let_the_dead_man_come(instance: &Instance, when: &str) {
+    let armed = instance.unit(layout::DEADMAN_TIMER) == "active";
+    if armed || when.starts_with("expire") {
+        let mut model = instance.model.borrow_mut();
+        model.uptime += DEAD_MAN_SECONDS;
+        model.units.remove(layout::DEADMAN_TIMER);
+        drop(model);
+        expire::expire(&instance.system).unwrap();
+    }
+}
+
 #[test]
-fn a_killed_stage_that_nobody_repeats_ends_with_the_dead_man() {
-    at_every_point(&COMMANDS[..1], |instance, when| {
+fn a_killed_command_that_nobody_repeats_ends_with_the_dead_man() {
+    at_every_point(COMMANDS, |instance, when| {
         let current = current_unit(instance);
-        instance.model.borrow_mut().uptime = DEAD_MAN_SECONDS;
-        let armed = instance.unit(layout::DEADMAN_TIMER) == "active";
-        let staged = state(instance).staged.is_some();
-        if armed {
-            expire::expire(&instance.system).unwrap();
-        }
+        let_the_dead_man_come(instance, when);
         assert_eq!(current_unit(instance), current, "{when}");
-        assert!(instance.serving().contains(&current), "{when}");
-        // The state is written before the timer is armed, and the run starts after it.
-        let others = instance.serving().len() - 1;
-        assert_eq!(others, 0, "{when}: staged {staged}, armed {armed}");
+        // What was staged and not noted is forgotten with the next deployment.
+        assert_eq!(instance.serving(), [current], "{when}");
+        assert_eq!(instance.model.borrow().gaps, [""; 0], "{when}");
     });
 }
 

@@ -78,6 +78,97 @@ fn an_adoption_that_is_given_up_leaves_no_unit_and_no_listener() {
     assert!(instance.take_calls().ends_with(&["daemon-reload".into()]));
 }
 
+/// The flip came, and with it the front; the server does not start.
+fn failing_in_the_flip() -> Instance {
+    let instance = adopting();
+    let drop_in = format!("{RUNTIME_UNITS}/nginx.service.d/{}", layout::DROP_IN);
+    instance.system.write(drop_in, b"[Service]", 0o644).unwrap();
+    let failing = vec!["flipless-app@".to_owned()];
+    instance.model.borrow_mut().failing = failing;
+    web_started::web_started(&instance.system).unwrap_err();
+    crate::front::sync(&instance.system).unwrap();
+    instance
+}
+
+#[test]
+fn a_first_version_that_never_starts_gives_the_public_port_back_to_ebs_nginx() {
+    let instance = failing_in_the_flip();
+    // What systemd does with the stand-in: it tries again.
+    web_started::web_started(&instance.system).unwrap_err();
+    let mut model = instance.model.borrow_mut();
+    model.uptime = DEAD_MAN_SECONDS;
+    let dead_man = (layout::DEADMAN.to_owned(), "activating".to_owned());
+    model.units.extend([dead_man]);
+    drop(model);
+    instance.take_calls();
+    expire::expire(&instance.system).unwrap();
+    let calls = instance.take_calls();
+    let at = |call: String| calls.iter().position(|made| *made == call).unwrap();
+    let stopped = at("stop nginx.service".into());
+    assert!(stopped < at("daemon-reload".into()), "{calls:?}");
+    assert!(
+        at(format!("stop {}", layout::FRONT_SOCKET)) < at("start nginx.service".into()),
+        "{calls:?}"
+    );
+    assert_eq!(instance.unit(layout::DEADMAN), "activating", "not himself");
+    assert_eq!(instance.unit(layout::APP_SOCKET), "inactive");
+    assert_eq!(instance.unit(layout::FRONT_SOCKET), "inactive");
+    for folder in [UNITS, RUNTIME_UNITS, DROP_INS] {
+        assert_eq!(units_in(&instance, folder), [""; 0], "{folder}");
+    }
+    commit::commit(&instance.system).unwrap_err();
+    // The next deployment begins anew.
+    instance.model.borrow_mut().failing.clear();
+    stage_version(&instance, "v2").unwrap();
+    web_started::web_started(&instance.system).unwrap();
+    commit::commit(&instance.system).unwrap();
+    assert_eq!(instance.serving(), [current_unit(&instance)]);
+}
+
+#[test]
+fn a_reboot_while_the_flip_waits_for_the_server_starts_it() {
+    let instance = adopting();
+    instance.model.borrow_mut().failing.clear();
+    let run = staged_unit(&instance);
+    let start = format!("start {run}");
+    let mut begun = false;
+    for point in 0.. {
+        let instance = adopting();
+        instance.model.borrow_mut().failing.clear();
+        if instance.kill_at(point, web_started::web_started).is_none() {
+            break;
+        }
+        if instance.take_calls().contains(&start) {
+            begun = true;
+            instance.reboot();
+            assert_eq!(instance.serving(), [run.as_str()], "point {point}");
+        }
+    }
+    assert!(begun);
+}
+
+#[test]
+fn a_first_version_that_fails_twice_leaves_nothing_and_a_third_deployment_works() {
+    let instance = Instance::new();
+    for version in ["v1", "v2"] {
+        let failing = vec!["flipless-app@".to_owned()];
+        instance.model.borrow_mut().failing = failing;
+        stage_version(&instance, version).unwrap_err();
+        assert_eq!(units_in(&instance, RUNTIME_UNITS), [""; 0]);
+        assert_eq!(state(&instance).staged, None);
+        assert_eq!(
+            instance.unit("nginx.service"),
+            "inactive",
+            "not ours to start"
+        );
+        instance.model.borrow_mut().failing.clear();
+    }
+    stage_version(&instance, "v3").unwrap();
+    web_started::web_started(&instance.system).unwrap();
+    commit::commit(&instance.system).unwrap();
+    assert_eq!(instance.serving(), [current_unit(&instance)]);
+}
+
 #[test]
 fn a_first_version_that_fails_gives_port_and_units_back() {
     let instance = Instance::new();

@@ -81,6 +81,74 @@ fn a_new_release_that_crashes_too_often_gives_way_to_the_one_before() {
 }
 
 #[test]
+fn a_new_release_that_ends_by_itself_gives_way_too() {
+    let instance = second();
+    for _ in 0..ROLLBACK_CRASHES {
+        crash(&instance, "success");
+    }
+    assert!(recovery_is_due(&instance), "nobody asked for its end");
+}
+
+#[test]
+fn an_end_is_noted_also_when_systemd_does_not_answer() {
+    let instance = second();
+    let run = state(&instance).current.unwrap().run;
+    instance.model.borrow_mut().missing.push("systemctl".into());
+    crash(&instance, "signal");
+    crash(&instance, "success");
+    let ends = crate::ends::of(&instance.system, &run).unwrap();
+    let crashes: Vec<bool> = ends.iter().map(crate::ends::End::is_crash).collect();
+    assert_eq!(
+        crashes,
+        [true, false],
+        "nothing is known against the second"
+    );
+}
+
+#[test]
+fn the_release_that_came_back_is_not_on_trial_when_it_is_deployed_again() {
+    let instance = second();
+    crash_too_often(&instance);
+    recover::recover(&instance.system).unwrap();
+    let good = state(&instance).current.unwrap().release;
+    stage_version(&instance, "v1").unwrap();
+    commit::commit(&instance.system).unwrap();
+    assert_eq!(state(&instance).current.unwrap().release, good);
+    instance.model.borrow_mut().units.remove(layout::RECOVER);
+    crash_too_often(&instance);
+    assert!(
+        !recovery_is_due(&instance),
+        "the one before is known as bad"
+    );
+}
+
+#[test]
+fn the_alarm_outlives_a_deployment_that_was_not_flipped_and_ends_with_a_commit() {
+    let alarmed = || {
+        let instance = second();
+        crash_too_often(&instance);
+        recover::recover(&instance.system).unwrap();
+        let web = ("web.service".to_owned(), "failed".to_owned());
+        instance.model.borrow_mut().units.extend([web]);
+        stage_version(&instance, "v3").unwrap();
+        instance
+    };
+    // Another hook fails, EB aborts, and the dead man gives up what was staged.
+    let aborted = alarmed();
+    aborted.model.borrow_mut().uptime = DEAD_MAN_SECONDS;
+    expire::expire(&aborted.system).unwrap();
+    assert!(alarm::reason(&aborted.system).unwrap().is_some());
+    restart::restart(&aborted.system).unwrap();
+    assert_eq!(alarm::reason(&aborted.system).unwrap(), None);
+    assert_eq!(aborted.unit("web.service"), "active");
+    // An engine that left the failed unit alone.
+    let committed = alarmed();
+    commit::commit(&committed.system).unwrap();
+    assert_eq!(alarm::reason(&committed.system).unwrap(), None);
+    assert_eq!(committed.unit("web.service"), "active");
+}
+
+#[test]
 fn crashes_later_of_others_or_of_the_only_release_bring_nothing_back() {
     let late = second();
     late.model.borrow_mut().uptime = ROLLBACK_SECONDS + 1;
@@ -88,13 +156,12 @@ fn crashes_later_of_others_or_of_the_only_release_bring_nothing_back() {
     assert!(!recovery_is_due(&late), "the trial was over");
 
     let stopped = second();
+    let unit = current_unit(&stopped);
+    stopped.model.borrow_mut().stopping.insert(unit);
     for _ in 0..ROLLBACK_CRASHES {
         crash(&stopped, "success");
     }
-    assert!(
-        !recovery_is_due(&stopped),
-        "it was stopped, or ended by itself"
-    );
+    assert!(!recovery_is_due(&stopped), "somebody stopped it");
 
     let only = deployed("v1");
     crash_too_often(&only);

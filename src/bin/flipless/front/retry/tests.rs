@@ -145,15 +145,63 @@ fn a_user_who_says_elsewhere_what_is_sent_again_is_obeyed() {
         "conf.d/own.conf",
         "conf.d/elasticbeanstalk/own.conf",
     ] {
+        let decides = "http {\n  proxy_next_upstream off;\n}\n";
+        // EB deletes nothing: what an earlier bundle brought stays in force.
+        for place in [PROXY_STAGING, NGINX] {
+            let instance = staged(EBS);
+            put(&instance, &format!("{place}/{path}"), decides);
+            stage_it(&instance);
+            assert_eq!(result(&instance), (EBS.into(), false), "{place}/{path}");
+        }
+        // It is replaced in the flip.
         let instance = staged(EBS);
-        put(
-            &instance,
-            &format!("{PROXY_STAGING}/{path}"),
-            "http {\n  proxy_next_upstream off;\n}\n",
-        );
+        put(&instance, &format!("{NGINX}/{path}"), decides);
+        put(&instance, &format!("{PROXY_STAGING}/{path}"), "# nothing\n");
         stage_it(&instance);
-        assert_eq!(result(&instance), (EBS.into(), false), "{path}");
+        assert!(result(&instance).1, "{path}");
     }
+}
+
+#[test]
+fn only_the_directive_is_led_through_the_upstream() {
+    let text = EBS.replace(
+        "proxy_pass ",
+        "set $server http://127.0.0.1:5000;\n        proxy_pass ",
+    );
+    let instance = staged(&text);
+    stage_it(&instance);
+    let (application, added) = result(&instance);
+    assert!(added && application.contains("set $server http://127.0.0.1:5000;\n"));
+    assert!(application.contains(THROUGH_UPSTREAM), "{application}");
+}
+
+#[test]
+fn a_configuration_that_is_bad_only_with_the_upstream_goes_without() {
+    let instance = staged(EBS);
+    let upstream = format!("{PROXY_STAGING}/conf.d/{UPSTREAM}");
+    instance.model.borrow_mut().nginx_refuses_with = Some(UPSTREAM.into());
+    crate::front::test_staged(&instance.system, instance.bundle()).unwrap();
+    assert_eq!(result(&instance), (EBS.into(), false));
+    assert!(!instance.system.exists(upstream));
+    // One that is bad in itself is an error still.
+    instance.model.borrow_mut().nginx_refuses = true;
+    crate::front::test_staged(&instance.system, instance.bundle()).unwrap_err();
+}
+
+#[test]
+fn an_upstream_that_nothing_is_led_through_is_removed_from_what_is_in_force() {
+    let instance = staged(EBS);
+    stage_it(&instance);
+    instance.system.copy_tree(PROXY_STAGING, NGINX).unwrap();
+    let upstream = format!("{NGINX}/conf.d/{UPSTREAM}");
+    tidy(&instance.system).unwrap();
+    assert!(instance.system.exists(&upstream), "it is in use");
+    // The next bundle has `retry = false`: EB copies its own file over.
+    put(&instance, &format!("{NGINX}/{APPLICATION}"), EBS);
+    let front = (flipless::layout::FRONT.to_owned(), "active".to_owned());
+    instance.model.borrow_mut().units.extend([front]);
+    assert_eq!(crate::front::sync(&instance.system).unwrap(), "reloaded");
+    assert!(!instance.system.exists(&upstream));
 }
 
 #[test]
