@@ -11,6 +11,8 @@ use serde_json::Value;
 
 #[path = "bundle/readers.rs"]
 mod readers;
+#[path = "bundle/sbom.rs"]
+mod sbom;
 
 /// What the default configuration ships, with `unzip -Z`'s permissions.
 const ENTRIES: [(&str, &str); 20] = [

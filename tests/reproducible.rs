@@ -133,6 +133,9 @@ fn two_checkouts_on_two_machines_give_the_same_zip() {
     let second = build(&xtask, &longer, &other, epoch);
     let same = fs::read(&first).unwrap() == fs::read(&second).unwrap();
     assert!(same, "{}", difference(&first, &second));
+    let sbom = |zip: &Path| fs::read_to_string(zip.with_extension("cdx.json")).unwrap();
+    assert_eq!(sbom(&first), sbom(&second));
+    assert!(sbom(&first).contains("\"2020-09-13T12:26:40Z\""));
 
     // The time in it is the one that was asked for: 2020-09-13 12:26:40 UTC.
     let mut zip = zip::ZipArchive::new(fs::File::open(&first).unwrap()).unwrap();

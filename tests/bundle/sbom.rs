@@ -1,0 +1,162 @@
+//! The SBOM beside the zip, against what cargo and the zip say.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::{env, fs};
+
+use cyclonedx_bom::prelude::{Bom, Component, SpecVersion, Validate};
+
+use super::{bundle, dist, run, said};
+
+/// Read back and validated by the library.
+fn read(zip: &Path) -> Bom {
+    let file = fs::File::open(zip.with_extension("cdx.json")).unwrap();
+    let bom = Bom::parse_from_json_v1_5(file).unwrap();
+    let validity = bom.validate_version(SpecVersion::V1_5);
+    assert!(validity.passed(), "{validity:?}");
+    bom
+}
+
+fn components(bom: &Bom) -> &[Component] {
+    &bom.components.as_ref().unwrap().0
+}
+
+fn find<'a>(bom: &'a Bom, reference: &str) -> &'a Component {
+    let mut components = components(bom).iter();
+    let found = components.find(|component| component.bom_ref.as_deref() == Some(reference));
+    found.unwrap_or_else(|| panic!("no {reference}"))
+}
+
+fn hash(component: &Component) -> &str {
+    &component.hashes.as_ref().unwrap().0[0].content.0
+}
+
+fn below<'a>(bom: &'a Bom, reference: &str) -> &'a [String] {
+    let mut edges = bom.dependencies.as_ref().unwrap().0.iter();
+    let edge = edges.find(|edge| edge.dependency_ref == reference);
+    &edge.unwrap().dependencies
+}
+
+/// NAME@VERSION of all that cargo links into a binary, without the package itself.
+fn tree(features: &str) -> BTreeSet<String> {
+    let words = "tree --locked --package flipless --edges normal --prefix none --no-default-features \
+                 --target x86_64-unknown-linux-gnu --format {p} --features";
+    let words: Vec<&str> = words.split(' ').chain([features]).collect();
+    let cargo = env::var("CARGO").unwrap();
+    let listed = run(&cargo, &words, Path::new(env!("CARGO_MANIFEST_DIR")));
+    let names = listed.lines().filter_map(|line| {
+        let (name, version) = line.split_once(" v")?;
+        Some(format!("{name}@{}", version.split(' ').next()?))
+    });
+    let root = format!("flipless@{}", env!("CARGO_PKG_VERSION"));
+    names.filter(|name| *name != root).collect()
+}
+
+/// All that can be reached from an executable.
+fn reached(bom: &Bom, place: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![place.to_owned()];
+    while let Some(reference) = open.pop() {
+        for next in below(bom, &reference) {
+            if found.insert(next.clone()) {
+                open.push(next.clone());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn it_names_exactly_what_cargo_links_into_the_executables() {
+    let bom = read(&bundle().zip);
+    let (agent, server) = (tree("agent"), tree("demo"));
+    let libraries = components(&bom).iter().map(|component| {
+        let version = component.version.as_ref().unwrap();
+        format!("{}@{version}", component.name)
+    });
+    let root = format!("flipless@{}", env!("CARGO_PKG_VERSION"));
+    let libraries: BTreeSet<_> = libraries.filter(|name| *name != root).collect();
+    assert_eq!(libraries, &agent | &server);
+    assert_eq!(reached(&bom, "bin/server"), server);
+    assert!(reached(&bom, "bin/flipless").is_superset(&agent));
+    // Dev- and build-dependencies of this package.
+    for name in ["proptest", "zip", "minijinja", "tempfile"] {
+        let found = libraries.iter().any(|library| library.starts_with(name));
+        assert!(!found, "{name}");
+    }
+}
+
+#[test]
+fn each_executable_has_its_hash_and_each_crate_its_origin() {
+    let bundle = bundle();
+    let bom = read(&bundle.zip);
+    let metadata = bom.metadata.as_ref().unwrap();
+    let subject = metadata.component.as_ref().unwrap();
+    let manifest = bundle.manifest();
+    assert_eq!(hash(subject), manifest["sha256"].as_str().unwrap());
+    for entry in manifest["entries"].as_array().unwrap() {
+        let name = entry["path"].as_str().unwrap();
+        if name.starts_with("bin/") {
+            assert_eq!(hash(find(&bom, name)), entry["sha256"].as_str().unwrap());
+        }
+    }
+    let lock = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.lock");
+    let lock: toml::Table = toml::from_str(&fs::read_to_string(lock).unwrap()).unwrap();
+    let packages = lock["package"].as_array().unwrap();
+    let lexopt = packages
+        .iter()
+        .find(|one| one["name"].as_str() == Some("lexopt"));
+    let text = |key: &str| lexopt.unwrap()[key].as_str().unwrap();
+    let reference = format!("lexopt@{}", text("version"));
+    let component = find(&bom, &reference);
+    assert_eq!(hash(component), text("checksum"));
+    let purl = component.purl.as_ref().unwrap();
+    assert_eq!(purl.to_string(), format!("pkg:cargo/{reference}"));
+    assert!(components(&bom).iter().all(|one| one.licenses.is_some()));
+}
+
+#[test]
+fn the_manifest_names_it_and_it_names_no_path_of_this_machine() {
+    let zip = &bundle().zip;
+    let path = zip.with_extension("cdx.json");
+    let name = path.file_name().unwrap().to_str().unwrap();
+    assert_eq!(bundle().manifest()["sbom"], name);
+    let text = fs::read_to_string(&path).unwrap();
+    for place in [
+        env!("CARGO_MANIFEST_DIR"),
+        &env::var("HOME").unwrap(),
+        "file:",
+    ] {
+        assert!(!text.contains(&format!("{place}/")), "{place}");
+    }
+}
+
+#[test]
+fn a_prebuilt_server_is_there_with_its_hash_and_dependencies_that_nobody_knows() {
+    let server = bundle().file("bin/server");
+    let folder = tempfile::tempdir().unwrap();
+    let output = dist(&["--server", server.to_str().unwrap()], folder.path());
+    assert!(output.status.success(), "{}", said(&output));
+    let zip = String::from_utf8(output.stdout).unwrap();
+    let bom = read(Path::new(zip.trim()));
+    let component = find(&bom, "bin/server");
+    assert_eq!(
+        hash(component),
+        hash(find(&read(&bundle().zip), "bin/server"))
+    );
+    let description = component.description.as_ref().unwrap();
+    assert!(description.contains("not known"), "{description}");
+    let compositions = bom.compositions.as_ref().unwrap();
+    let composition = &compositions.0[0];
+    assert_eq!(composition.aggregate.to_string(), "unknown");
+    assert_eq!(
+        composition.dependencies.as_ref().unwrap()[0].0,
+        "bin/server"
+    );
+    assert!(
+        !components(&bom)
+            .iter()
+            .any(|one| one.name.to_string() == "axum")
+    );
+    assert!(below(&bom, "bin/flipless").len() > 3);
+}
