@@ -46,6 +46,15 @@ pub fn make_first(system: &System, state: &mut State, run: Run) -> Result<()> {
     Systemd::new(system).stop(layout::DEADMAN_TIMER)
 }
 
+/// Gives up a staged first version, and takes everything of ours away. The state says so last: whoever
+/// is interrupted is called again.
+pub fn give_up_unflipped(system: &System, state: &mut State, run: &Run) -> Result<()> {
+    run::discard(system, run)?;
+    withdraw(system, state)?;
+    state.give_up_staged();
+    state.save(system)
+}
+
 /// On an instance where nothing of ours serves: gives its ports back, and takes the units out of
 /// systemd's sight. EB's nginx is touched only where ours has taken its port: it may serve the
 /// application that was there before.

@@ -8,6 +8,8 @@ pub const NGINX: &str = "/etc/nginx";
 pub const GET_CONFIG: &str = "/opt/elasticbeanstalk/bin/get-config";
 /// Where EB looks for the pids of what it manages.
 pub const PIDS: &str = "/var/pids";
+/// The agent in the application that EB has flipped to.
+pub const FLIPPED_AGENT: &str = "/var/app/current/bin/flipless";
 /// Units of the administrator's: ours are among them.
 pub const UNITS: &str = "/etc/systemd/system";
 /// Units and drop-ins that a reboot forgets.

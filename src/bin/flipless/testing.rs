@@ -161,6 +161,13 @@ impl Instance {
         Path::new(BUNDLE)
     }
 
+    /// EB's flip, as far as files go. It renames the folder; tests unpack the next version over it.
+    pub fn flip(&self) {
+        self.system
+            .write(crate::paths::FLIPPED_AGENT, b"the agent", 0o755)
+            .unwrap();
+    }
+
     /// The ActiveState of a unit.
     pub fn unit(&self, name: &str) -> String {
         self.model

@@ -34,6 +34,12 @@ fn stage_version(instance: &Instance, version: &str) -> anyhow::Result<()> {
     stage::stage(&instance.system, instance.bundle())
 }
 
+/// EB's flip: the bundle is in place when web.service starts.
+fn flip(instance: &Instance) -> anyhow::Result<()> {
+    instance.flip();
+    web_started::web_started(&instance.system)
+}
+
 /// An instance on which `version` is current.
 fn deployed(version: &str) -> Instance {
     let instance = Instance::new();

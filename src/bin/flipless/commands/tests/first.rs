@@ -29,7 +29,7 @@ fn on_an_instance_with_another_app_the_server_starts_in_the_flip() {
     let unit = staged_unit(&instance);
     assert_eq!(instance.unit(&unit), "inactive");
     instance.model.borrow_mut().failing.clear();
-    web_started::web_started(&instance.system).unwrap();
+    flip(&instance).unwrap();
     assert_eq!(instance.unit(layout::APP_SOCKET), "active");
     assert_eq!(instance.unit(&unit), "active");
     commit::commit(&instance.system).unwrap();
@@ -55,7 +55,7 @@ fn a_reboot_before_the_flip_gives_the_stock_instance_back() {
 fn the_flip_itself_makes_a_first_version_current_and_lasting() {
     let instance = adopting();
     instance.model.borrow_mut().failing.clear();
-    web_started::web_started(&instance.system).unwrap();
+    flip(&instance).unwrap();
     let current = current_unit(&instance);
     assert_eq!(instance.unit(layout::DEADMAN_TIMER), "inactive");
     instance.reboot();
@@ -78,6 +78,103 @@ fn an_adoption_that_is_given_up_leaves_no_unit_and_no_listener() {
     assert!(instance.take_calls().ends_with(&["daemon-reload".into()]));
 }
 
+/// A hook behind ours has failed: the deployment is aborted, and the flip never comes. `taken`: the
+/// application of before holds the port.
+fn aborted(taken: bool) -> Instance {
+    let instance = Instance::new();
+    let drop_in = format!("{BUNDLE}/systemd/{WEB_DROP_IN}");
+    instance.system.write(drop_in, b"[Service]", 0o644).unwrap();
+    if taken {
+        let socket = layout::APP_SOCKET.to_owned();
+        instance.model.borrow_mut().failing.push(socket);
+    }
+    stage_version(&instance, "v1").unwrap();
+    // That application crashes, or EB restarts it: its port is free.
+    instance.model.borrow_mut().failing.clear();
+    assert!(is_stand_in(&instance));
+    instance
+}
+
+const WEB_DROP_IN: &str = "web.service.d/zz-flipless.conf";
+
+/// Whether web.service is the stand-in at its next start.
+fn is_stand_in(instance: &Instance) -> bool {
+    let exists = |folder| instance.system.exists(format!("{folder}/{WEB_DROP_IN}"));
+    exists(RUNTIME_UNITS) || exists(DROP_INS)
+}
+
+/// Nothing of ours is in the way of the application of before.
+fn assert_withdrawn(instance: &Instance, when: &str) {
+    assert!(!is_stand_in(instance), "{when}");
+    assert_eq!(instance.serving(), [""; 0], "{when}");
+    for unit in [layout::APP_SOCKET, layout::DEADMAN_TIMER] {
+        assert_eq!(instance.unit(unit), "inactive", "{when}: {unit}");
+    }
+    for folder in [UNITS, RUNTIME_UNITS, DROP_INS] {
+        assert_eq!(units_in(instance, folder), [""; 0], "{when}: {folder}");
+    }
+    assert_eq!(state(instance).current, None, "{when}");
+}
+
+#[test]
+fn without_a_flip_a_start_of_web_gives_the_stock_application_back() {
+    for taken in [true, false] {
+        let when = format!("the port was taken: {taken}");
+        let instance = aborted(taken);
+        instance.take_calls();
+        let error = web_started::web_started(&instance.system).unwrap_err();
+        assert!(
+            format!("{error:#}").contains("has not flipped"),
+            "{error:#}"
+        );
+        assert_withdrawn(&instance, &when);
+        let calls = instance.take_calls();
+        assert!(calls.ends_with(&["daemon-reload".into()]), "{calls:?}");
+        assert!(
+            !calls.iter().any(|call| call.contains("start")),
+            "{calls:?}"
+        );
+        let after = state(&instance);
+        assert_eq!(after.staged, None);
+        assert!(after.failure.unwrap().reason.contains("has not flipped"));
+        commit::commit(&instance.system).unwrap_err();
+        stage_version(&instance, "v2").unwrap();
+        flip(&instance).unwrap();
+        commit::commit(&instance.system).unwrap();
+        assert_eq!(instance.serving(), [current_unit(&instance)], "{when}");
+    }
+}
+
+/// systemd starts web.service again (`Restart=always`) whenever this start fails.
+#[test]
+fn a_killed_withdrawal_ends_with_the_next_start_of_web() {
+    for taken in [true, false] {
+        for point in 0.. {
+            let when = format!("the port was taken: {taken}, point {point}");
+            let instance = aborted(taken);
+            instance.take_calls();
+            let start = |system: &crate::system::System| {
+                web_started::web_started(system).unwrap_err();
+                Ok(())
+            };
+            if instance.kill_at(point, start).is_none() {
+                assert!(point > 10, "{when}");
+                break;
+            }
+            // Until it has read the units again, systemd starts what it knows.
+            let reloaded = instance.take_calls().contains(&"daemon-reload".into());
+            if is_stand_in(&instance) || !reloaded {
+                web_started::web_started(&instance.system).unwrap_err();
+            }
+            assert!(!is_stand_in(&instance), "{when}");
+            stage_version(&instance, "v2").unwrap();
+            flip(&instance).unwrap();
+            commit::commit(&instance.system).unwrap();
+            assert_eq!(instance.serving(), [current_unit(&instance)], "{when}");
+        }
+    }
+}
+
 /// The flip came, and with it the front; the server does not start.
 fn failing_in_the_flip() -> Instance {
     let instance = adopting();
@@ -85,7 +182,7 @@ fn failing_in_the_flip() -> Instance {
     instance.system.write(drop_in, b"[Service]", 0o644).unwrap();
     let failing = vec!["flipless-app@".to_owned()];
     instance.model.borrow_mut().failing = failing;
-    web_started::web_started(&instance.system).unwrap_err();
+    flip(&instance).unwrap_err();
     crate::front::sync(&instance.system).unwrap();
     instance
 }
@@ -94,7 +191,7 @@ fn failing_in_the_flip() -> Instance {
 fn a_first_version_that_never_starts_gives_the_public_port_back_to_ebs_nginx() {
     let instance = failing_in_the_flip();
     // What systemd does with the stand-in: it tries again.
-    web_started::web_started(&instance.system).unwrap_err();
+    flip(&instance).unwrap_err();
     let mut model = instance.model.borrow_mut();
     model.uptime = DEAD_MAN_SECONDS;
     let dead_man = (layout::DEADMAN.to_owned(), "activating".to_owned());
@@ -120,7 +217,7 @@ fn a_first_version_that_never_starts_gives_the_public_port_back_to_ebs_nginx() {
     // The next deployment begins anew.
     instance.model.borrow_mut().failing.clear();
     stage_version(&instance, "v2").unwrap();
-    web_started::web_started(&instance.system).unwrap();
+    flip(&instance).unwrap();
     commit::commit(&instance.system).unwrap();
     assert_eq!(instance.serving(), [current_unit(&instance)]);
 }
@@ -135,6 +232,7 @@ fn a_reboot_while_the_flip_waits_for_the_server_starts_it() {
     for point in 0.. {
         let instance = adopting();
         instance.model.borrow_mut().failing.clear();
+        instance.flip();
         if instance.kill_at(point, web_started::web_started).is_none() {
             break;
         }
@@ -164,7 +262,7 @@ fn a_first_version_that_fails_twice_leaves_nothing_and_a_third_deployment_works(
         instance.model.borrow_mut().failing.clear();
     }
     stage_version(&instance, "v3").unwrap();
-    web_started::web_started(&instance.system).unwrap();
+    flip(&instance).unwrap();
     commit::commit(&instance.system).unwrap();
     assert_eq!(instance.serving(), [current_unit(&instance)]);
 }
@@ -216,16 +314,19 @@ fn only_a_taken_port_waits_for_the_flip() {
 #[test]
 fn a_killed_adoption_is_taken_up_by_the_next_deployment() {
     for reboots in [false, true] {
-        for flip in [false, true] {
+        for adopts in [false, true] {
             for point in 0.. {
-                let instance = if flip { adopting() } else { Instance::new() };
+                let instance = if adopts { adopting() } else { Instance::new() };
                 instance.new_version("v1");
                 instance.model.borrow_mut().failing.clear();
-                let killed = match flip {
+                let killed = match adopts {
                     false => instance.kill_at(point, |s| stage::stage(s, BUNDLE.as_ref())),
-                    true => instance.kill_at(point, web_started::web_started),
+                    true => {
+                        instance.flip();
+                        instance.kill_at(point, web_started::web_started)
+                    }
                 };
-                let when = format!("flip {flip}, reboot {reboots}, point {point}");
+                let when = format!("flip {adopts}, reboot {reboots}, point {point}");
                 if killed.is_none() {
                     assert!(point > 20, "{when}");
                     break;
@@ -235,7 +336,7 @@ fn a_killed_adoption_is_taken_up_by_the_next_deployment() {
                 }
                 instance.model.borrow_mut().gaps.clear();
                 stage_version(&instance, "v2").unwrap();
-                web_started::web_started(&instance.system).unwrap();
+                flip(&instance).unwrap();
                 commit::commit(&instance.system).unwrap();
                 assert_eq!(instance.serving(), [current_unit(&instance)], "{when}");
                 assert_eq!(instance.model.borrow().gaps, [""; 0], "{when}");
