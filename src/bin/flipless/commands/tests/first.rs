@@ -175,6 +175,24 @@ fn a_killed_withdrawal_ends_with_the_next_start_of_web() {
     }
 }
 
+/// systemd starts the dead man again when he was killed.
+#[test]
+fn a_dead_man_who_is_killed_gives_an_adoption_up_when_he_comes_again() {
+    for point in 0.. {
+        let when = format!("point {point}");
+        let instance = aborted(true);
+        instance.model.borrow_mut().uptime = DEAD_MAN_SECONDS;
+        if instance.kill_at(point, expire::expire).is_none() {
+            assert!(point > 10, "{when}");
+            break;
+        }
+        expire::expire(&instance.system).unwrap();
+        assert_withdrawn(&instance, &when);
+        assert_eq!(state(&instance).staged, None, "{when}");
+        commit::commit(&instance.system).unwrap_err();
+    }
+}
+
 /// The flip came, and with it the front; the server does not start.
 fn failing_in_the_flip() -> Instance {
     let instance = adopting();
