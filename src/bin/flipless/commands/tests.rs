@@ -9,6 +9,7 @@ use crate::paths::{DROP_INS, PROXY_STAGING, UNITS};
 use crate::state::State;
 use crate::testing::{BUNDLE, Instance};
 
+mod aborted;
 mod bad_state;
 mod crash_points;
 mod disk;
