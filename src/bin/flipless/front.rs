@@ -91,6 +91,19 @@ pub fn restore_configuration(system: &System) -> Result<()> {
     retry::remove(system)
 }
 
+/// Where nginx.service runs, and the front does not, EB's own nginx has the public port: the drop-in
+/// came after EB had started it. A restart is what EB's flip does, and the stand-in starts the front.
+pub fn replace_stock(system: &System) -> Result<()> {
+    let systemd = Systemd::new(system);
+    let is_stock = FRONT_MODE == FrontMode::Nginx
+        && !systemd.is_active(layout::FRONT)?
+        && systemd.is_active("nginx.service")?;
+    match is_stock {
+        true => systemd.restart("nginx.service"),
+        false => Ok(()),
+    }
+}
+
 /// Makes sure that the real nginx serves with the configuration on disk: starts it, reloads it, or
 /// finds nothing to do. Says what it did.
 pub fn sync(system: &System) -> Result<&'static str> {

@@ -4,7 +4,9 @@
 use flipless::constants::DEAD_MAN_SECONDS;
 use flipless::layout;
 
-use super::{activate, commit, expire, restart, rollback, stage, uninstall, web_started};
+use super::{
+    activate, commit, expire, restart, rollback, stage, uninstall, web_started, web_starting,
+};
 use crate::paths::{DROP_INS, PROXY_STAGING, UNITS};
 use crate::state::State;
 use crate::testing::{BUNDLE, Instance};
@@ -38,6 +40,7 @@ fn stage_version(instance: &Instance, version: &str) -> anyhow::Result<()> {
 /// EB's flip: the bundle is in place when web.service starts.
 fn flip(instance: &Instance) -> anyhow::Result<()> {
     instance.flip();
+    web_starting::web_starting(&instance.system)?;
     web_started::web_started(&instance.system)
 }
 
@@ -465,10 +468,13 @@ fn uninstall_stops_the_stand_in_before_its_drop_in_goes_and_leaves_no_file() {
     assert!(instance.system.exists(format!("{DROP_INS}/{drop_in}")));
     let run = current_unit(&instance);
     instance.take_calls();
+    instance.model.borrow_mut().front_lingers = true;
     uninstall::uninstall(&instance.system).unwrap();
     let calls = instance.take_calls();
     let at = |call: &str| calls.iter().position(|made| made == call).unwrap();
     assert!(at("stop nginx.service") < at("daemon-reload"), "{calls:?}");
+    // Connections that do not end may not keep the port.
+    at(&format!("kill --signal=TERM {}", layout::FRONT));
     assert!(
         at(&format!("stop {}", layout::APP_SOCKET)) < at(&format!("stop {run}")),
         "{calls:?}"

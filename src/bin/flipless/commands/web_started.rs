@@ -1,7 +1,7 @@
 //! `web-started`: EB has started the stand-in. In a flip there is nothing to do, but for the first
 //! version; otherwise somebody asked for "restart app server".
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use flipless::layout;
 
 use super::restart::restart_locked;
@@ -10,7 +10,7 @@ use crate::alarm::{self, WEB_STARTED};
 use crate::state::{Staged, State};
 use crate::system::System;
 use crate::systemd::Systemd;
-use crate::{leftover, paths, run, units};
+use crate::{leftover, run, units};
 
 /// Restarts the server, overlapped, if this start of web.service is neither part of a deployment, nor
 /// the first since boot, nor systemd's own after the stand-in died.
@@ -20,35 +20,12 @@ pub fn web_started(system: &System) -> Result<()> {
         let first = !system.exists(WEB_STARTED);
         system.write(WEB_STARTED, b"", 0o644)?;
         match (state.staged.clone(), &state.current) {
-            (Some(staged), None) if !has_flipped(system) => stand_aside(system, state, &staged),
             (Some(staged), None) => start_first(system, state, &staged),
             (Some(_), Some(_)) | (None, None) => Ok(()),
             (None, Some(_)) if first || alarm::restarted_by_systemd(system)? => Ok(()),
             (None, Some(_)) => restart_locked(system, state),
         }
     })
-}
-
-/// EB renames the unpacked bundle to the current application before it starts web.service. Only whether
-/// there is an agent: a flip that is not seen would cost more than one that is seen too often, where a
-/// version with flipless was there before, which serves nobody by itself.
-fn has_flipped(system: &System) -> bool {
-    system.exists(paths::FLIPPED_AGENT)
-}
-
-/// A first version is staged, and its deployment was aborted before the flip: this start is for the
-/// application of before, which crashed, or was restarted. Everything of ours goes, and this start
-/// fails: systemd starts web.service again, without the drop-in (systemd.service(5): `Restart=`, which
-/// EB sets to `always`, holds for ExecStartPost=, too). To run that application from here would put it
-/// into the stand-in's sandbox. A deployment that is not aborted but slow fails in its commit; to keep
-/// it would need a drop-in that is there for the flip and not for a crash.
-fn stand_aside(system: &System, state: &mut State, staged: &Staged) -> Result<()> {
-    leftover::give_up_unflipped(system, state, &staged.run)?;
-    bail!(
-        "EB has not flipped to {}: it is given up, and systemd starts the application of before; \
-         deploy again",
-        staged.run.run
-    )
 }
 
 /// The flip has taken away what was there before: a first version serves from here on, also if EB never

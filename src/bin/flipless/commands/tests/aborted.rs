@@ -1,8 +1,12 @@
 //! An adoption that was aborted before the flip: what was there before serves on.
 
+use std::time::Duration;
+
 use super::first::units_in;
 use super::*;
+use crate::lock;
 use crate::paths::RUNTIME_UNITS;
+use crate::system::System;
 
 /// A hook behind ours has failed: the deployment is aborted, and the flip never comes. `taken`: the
 /// application of before holds the port.
@@ -42,32 +46,117 @@ fn assert_withdrawn(instance: &Instance, when: &str) {
     assert_eq!(state(instance).current, None, "{when}");
 }
 
+/// What systemd does before it starts web.service, as long as the drop-in says so.
+fn start_of_web(system: &System) -> anyhow::Result<()> {
+    web_starting::web_starting(system)
+}
+
 #[test]
-fn without_a_flip_a_start_of_web_gives_the_stock_application_back() {
+fn without_a_flip_a_start_of_web_is_one_of_the_application_of_before() {
     for taken in [true, false] {
         let when = format!("the port was taken: {taken}");
         let instance = aborted(taken);
         instance.take_calls();
-        let error = web_started::web_started(&instance.system).unwrap_err();
-        assert!(
-            format!("{error:#}").contains("has not flipped"),
-            "{error:#}"
-        );
+        start_of_web(&instance.system).unwrap();
         assert_withdrawn(&instance, &when);
         let calls = instance.take_calls();
         assert!(calls.ends_with(&["daemon-reload".into()]), "{calls:?}");
-        assert!(
-            !calls.iter().any(|call| call.contains("start")),
-            "{calls:?}"
-        );
+        let started = calls.iter().find(|call| call.contains("start"));
+        assert_eq!(started, None, "systemd is about to");
         let after = state(&instance);
         assert_eq!(after.staged, None);
-        assert!(after.failure.unwrap().reason.contains("has not flipped"));
+        let reason = after.failure.unwrap().reason;
+        assert!(reason.contains("before the flip"), "{reason}");
         commit::commit(&instance.system).unwrap_err();
         stage_version(&instance, "v2").unwrap();
         flip(&instance).unwrap();
         commit::commit(&instance.system).unwrap();
         assert_eq!(instance.serving(), [current_unit(&instance)], "{when}");
+    }
+}
+
+#[test]
+fn a_stage_that_was_killed_before_it_noted_anything_is_withdrawn_too() {
+    let instance = aborted(true);
+    instance.system.remove(layout::STATE).unwrap();
+    start_of_web(&instance.system).unwrap();
+    assert_withdrawn(&instance, "no state");
+}
+
+#[test]
+fn where_a_version_serves_the_start_of_web_takes_no_lock_and_changes_nothing() {
+    let instance = deployed("v1");
+    let before = instance.files();
+    let _held = lock::take(&instance.system, "lock", "a deployment", Duration::ZERO).unwrap();
+    start_of_web(&instance.system).unwrap();
+    assert_eq!(instance.take_calls(), [""; 0]);
+    let changed = instance.files();
+    let changed = changed
+        .iter()
+        .filter(|(path, content)| before.get(*path) != Some(*content));
+    let changed: Vec<_> = changed
+        .filter(|(path, _)| !path.ends_with("/lock"))
+        .collect();
+    assert_eq!(changed.len(), 0, "{changed:?}");
+}
+
+/// The application of before crashed in a deployment that was not aborted.
+fn flipped_after_all() -> Instance {
+    let instance = aborted(true);
+    start_of_web(&instance.system).unwrap();
+    instance.flip();
+    // EB's own nginx, started by the flip without the drop-in.
+    let nginx = ("nginx.service".to_owned(), "active".to_owned());
+    instance.model.borrow_mut().units.extend([nginx]);
+    instance.take_calls();
+    instance
+}
+
+#[test]
+fn a_flip_after_all_is_adopted_by_its_commit() {
+    let instance = flipped_after_all();
+    commit::commit(&instance.system).unwrap();
+    assert_eq!(instance.serving(), [current_unit(&instance)]);
+    assert_eq!(units_in(&instance, RUNTIME_UNITS), [""; 0]);
+    assert_eq!(units_in(&instance, UNITS), [layout::APP_SOCKET]);
+    assert!(is_stand_in(&instance), "in the next deployment");
+    assert_eq!(instance.unit(layout::DEADMAN_TIMER), "inactive");
+    // The front has its port from EB's nginx, which had it until the server was ready.
+    let calls = instance.take_calls();
+    let at = |call: String| calls.iter().position(|made| *made == call).unwrap();
+    let nginx = at("restart nginx.service".into());
+    assert!(
+        at(format!("start {}", current_unit(&instance))) < nginx,
+        "{calls:?}"
+    );
+    assert!(nginx < at(format!("start {}", layout::FRONT)), "{calls:?}");
+    commit::commit(&instance.system).unwrap();
+}
+
+#[test]
+fn a_killed_late_adoption_is_taken_up_by_the_next_commit() {
+    for point in 0.. {
+        let when = format!("point {point}");
+        let instance = flipped_after_all();
+        if instance.kill_at(point, commit::commit).is_none() {
+            assert!(point > 30, "{when}");
+            break;
+        }
+        commit::commit(&instance.system).unwrap();
+        assert_eq!(instance.serving(), [current_unit(&instance)], "{when}");
+        assert_eq!(instance.unit(layout::FRONT), "active", "{when}");
+    }
+}
+
+#[test]
+fn a_late_adoption_that_does_not_start_fails_its_commit_and_leaves_nothing() {
+    let instance = flipped_after_all();
+    instance.model.borrow_mut().failing = vec!["flipless-app@".to_owned()];
+    for _ in 0..2 {
+        let error = commit::commit(&instance.system).unwrap_err();
+        let error = format!("{error:#}");
+        assert!(error.contains("did not become ready"), "{error}");
+        assert_withdrawn(&instance, &error);
     }
 }
 
@@ -79,18 +168,14 @@ fn a_killed_withdrawal_ends_with_the_next_start_of_web() {
             let when = format!("the port was taken: {taken}, point {point}");
             let instance = aborted(taken);
             instance.take_calls();
-            let start = |system: &crate::system::System| {
-                web_started::web_started(system).unwrap_err();
-                Ok(())
-            };
-            if instance.kill_at(point, start).is_none() {
+            if instance.kill_at(point, start_of_web).is_none() {
                 assert!(point > 10, "{when}");
                 break;
             }
             // Until it has read the units again, systemd starts what it knows.
             let reloaded = instance.take_calls().contains(&"daemon-reload".into());
             if is_stand_in(&instance) || !reloaded {
-                web_started::web_started(&instance.system).unwrap_err();
+                start_of_web(&instance.system).unwrap();
             }
             assert!(!is_stand_in(&instance), "{when}");
             stage_version(&instance, "v2").unwrap();

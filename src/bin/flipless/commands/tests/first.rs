@@ -1,7 +1,7 @@
 //! The first version of an instance: until the flip has brought it, nothing lasts.
 
 use super::*;
-use crate::paths::RUNTIME_UNITS;
+use crate::paths::{GIVES_PORT_BACK, RUNTIME_UNITS};
 
 pub fn units_in(instance: &Instance, folder: &str) -> Vec<String> {
     let names = instance.system.names(folder).unwrap();
@@ -123,6 +123,40 @@ fn a_first_version_that_never_starts_gives_the_public_port_back_to_ebs_nginx() {
     flip(&instance).unwrap();
     commit::commit(&instance.system).unwrap();
     assert_eq!(instance.serving(), [current_unit(&instance)]);
+}
+
+#[test]
+fn a_first_version_that_did_not_start_in_the_flip_gets_another_try_in_its_commit() {
+    let instance = failing_in_the_flip();
+    commit::commit(&instance.system).unwrap_err();
+    instance.model.borrow_mut().failing.clear();
+    commit::commit(&instance.system).unwrap();
+    assert_eq!(instance.serving(), [current_unit(&instance)]);
+}
+
+/// Systemd starts the dead man again when he was killed: the public port is EB's in the end.
+#[test]
+fn a_dead_man_who_is_killed_gives_the_public_port_back_when_he_comes_again() {
+    for point in 0.. {
+        let when = format!("point {point}");
+        let instance = failing_in_the_flip();
+        let mut model = instance.model.borrow_mut();
+        model.uptime = DEAD_MAN_SECONDS;
+        let stand_in = ("nginx.service".to_owned(), "active".to_owned());
+        model.units.extend([stand_in]);
+        drop(model);
+        if instance.kill_at(point, expire::expire).is_none() {
+            assert!(point > 20, "{when}");
+            break;
+        }
+        expire::expire(&instance.system).unwrap();
+        assert_eq!(instance.unit(layout::FRONT_SOCKET), "inactive", "{when}");
+        assert_eq!(instance.unit("nginx.service"), "active", "{when}");
+        for folder in [UNITS, RUNTIME_UNITS, DROP_INS] {
+            assert_eq!(units_in(&instance, folder), [""; 0], "{when}: {folder}");
+        }
+        assert!(!instance.system.exists(GIVES_PORT_BACK), "{when}");
+    }
 }
 
 #[test]
