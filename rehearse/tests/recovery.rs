@@ -3,6 +3,8 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[path = "recovery/adoption.rs"]
+mod adoption;
 mod booted;
 mod rig;
 
@@ -372,42 +374,4 @@ fn fifty_deployments_leave_what_one_leaves() {
     let after = rig.inventory();
     let journal = rig.say("journalctl -n 40 --no-pager");
     assert_eq!(after, before, "{journal}");
-}
-
-/// A hook behind ours aborts an adoption, so that EB never flips; then web.service is started.
-#[test]
-fn a_stock_application_serves_again_after_an_aborted_adoption() {
-    if booted::unavailable() {
-        return;
-    }
-    let mut rig = Rig::launch_stock(Suite::Bookworm);
-    let dying = [(
-        ".platform/hooks/predeploy/95-die.sh",
-        "#!/bin/sh\nexit 1\n",
-        0o755,
-    )];
-    let bundle = rig.version(&dying);
-    for start in [
-        "systemctl kill --kill-whom=main --signal=KILL web.service",
-        "systemctl restart web.service",
-    ] {
-        rig.engine.deploy(&bundle).outcome.unwrap_err();
-        assert!(rig.status()["staged"]["run"].is_string(), "{start}");
-        let old = rig.say("systemctl show --value -p MainPID web.service");
-        // The restart itself fails, and systemd makes it again.
-        rig.say(start);
-        let again = wait_for(PATIENCE, || {
-            let pid = rig.say("systemctl show --value -p MainPID web.service");
-            (pid != old && rig.body("/").contains("release stock")).then_some(())
-        });
-        let status = rig.status();
-        let journal = rig.say("journalctl -n 40 --no-pager");
-        assert!(again.is_some(), "{start}: {status}\n{journal}");
-        assert!(status["current"].is_null(), "{start}: {status}");
-        assert!(status["staged"].is_null(), "{start}: {status}");
-        assert_eq!(rig.active_runs(), [""; 0], "{start}");
-    }
-    rig.deploy();
-    rig.wait_until_serving();
-    rig.settle();
 }
