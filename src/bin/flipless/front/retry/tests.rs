@@ -144,6 +144,8 @@ fn a_user_who_says_elsewhere_what_is_sent_again_is_obeyed() {
         "nginx.conf",
         "conf.d/own.conf",
         "conf.d/elasticbeanstalk/own.conf",
+        "conf.d/deep/er/own.conf",
+        "sites-enabled/own",
     ] {
         let decides = "http {\n  proxy_next_upstream off;\n}\n";
         // EB deletes nothing: what an earlier bundle brought stays in force.
@@ -160,6 +162,16 @@ fn a_user_who_says_elsewhere_what_is_sent_again_is_obeyed() {
         stage_it(&instance);
         assert!(result(&instance).1, "{path}");
     }
+    let instance = staged(EBS);
+    put(&instance, "/etc/own.conf", "proxy_next_upstream off;\n");
+    let link = format!("{NGINX}/own.conf");
+    put(&instance, &format!("{NGINX}/nginx.conf"), "");
+    instance
+        .system
+        .link(Path::new("../own.conf"), link)
+        .unwrap();
+    stage_it(&instance);
+    assert_eq!(result(&instance), (EBS.into(), false), "behind a link");
 }
 
 #[test]
