@@ -64,11 +64,11 @@ fn through_upstream(own: &str) -> String {
 
 /// EB copies over /etc/nginx and deletes nothing there: an upstream that nothing is led through any more
 /// goes here.
-pub fn tidy(system: &System) -> Result<()> {
-    let application = read(system, format!("{NGINX}/{APPLICATION}"))?;
+pub fn tidy(system: &System, configuration: &str) -> Result<()> {
+    let application = read(system, format!("{configuration}/{APPLICATION}"))?;
     match application.is_some_and(|text| text.contains(THROUGH_UPSTREAM)) {
         true => Ok(()),
-        false => system.remove(format!("{NGINX}/conf.d/{UPSTREAM}")),
+        false => system.remove(format!("{configuration}/conf.d/{UPSTREAM}")),
     }
 }
 
