@@ -24,6 +24,9 @@ fn direct() -> String {
 
 /// What we put in its place. Errors only: a slow request that was sent again after a timeout would run
 /// twice. nginx itself never sends a POST, PATCH or LOCK again that it has sent (`non_idempotent`).
+///
+/// EB's healthd log then has two upstream times (`0.001, 0.002`): EB's health takes the request's own time
+/// and status from a line, and leaves that field alone (plugin.rb of its gem healthd-appstat 1.0.1).
 const THROUGH_UPSTREAM: &str = "http://flipless_app; proxy_next_upstream error;";
 
 /// Leads EB's staged configuration through the bundle's upstream. One that is not EB's own stays as it

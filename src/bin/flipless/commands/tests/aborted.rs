@@ -100,6 +100,18 @@ fn where_a_version_serves_the_start_of_web_takes_no_lock_and_changes_nothing() {
     assert_eq!(changed.len(), 0, "{changed:?}");
 }
 
+#[test]
+fn a_lost_state_is_no_first_deployment() {
+    let instance = deployed("v1");
+    let current = current_unit(&instance);
+    instance.system.remove(layout::STATE).unwrap();
+    start_of_web(&instance.system).unwrap();
+    assert_eq!(instance.serving(), std::slice::from_ref(&current));
+    assert_eq!(instance.unit(layout::APP_SOCKET), "active");
+    restart::restart(&instance.system).unwrap();
+    assert_eq!(instance.unit(&current), "deactivating");
+}
+
 /// The application of before crashed in a deployment that was not aborted.
 fn flipped_after_all() -> Instance {
     let instance = aborted(true);
