@@ -44,20 +44,15 @@ pub fn make_first(system: &System, state: &mut State, run: Run) -> Result<()> {
     Systemd::new(system).stop(layout::DEADMAN_TIMER)
 }
 
-/// Gives up what is staged of a first version, and takes everything of ours away. The state says so
+/// Takes everything of ours away before the first flip, and gives up what is staged. The state says so
 /// last: whoever is interrupted is called again.
 pub fn give_up_unflipped(system: &System, state: &mut State) -> Result<()> {
-    let Some(staged) = state.staged.clone() else {
-        return withdraw(system, state);
-    };
-    run::discard(system, &staged.run)?;
     withdraw(system, state)?;
-    give_up(
-        system,
-        state,
-        &staged.run,
-        "the application of before was started before the flip",
-    )
+    let why = "the application of before was started before the flip";
+    match state.staged.clone() {
+        Some(staged) => give_up(system, state, &staged.run, why),
+        None => Ok(()),
+    }
 }
 
 fn give_up(system: &System, state: &mut State, run: &Run, why: &str) -> Result<()> {
