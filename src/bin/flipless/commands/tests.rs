@@ -48,6 +48,7 @@ fn flip(instance: &Instance) -> anyhow::Result<()> {
 fn deployed(version: &str) -> Instance {
     let instance = Instance::new();
     stage_version(&instance, version).unwrap();
+    instance.flip();
     commit::commit(&instance.system).unwrap();
     instance.take_calls();
     instance
@@ -231,7 +232,10 @@ fn a_run_that_an_interrupted_restart_left_is_stopped_and_a_draining_one_is_not()
 #[test]
 fn commit_twice_is_fine_and_commit_without_stage_is_not() {
     let instance = Instance::new();
-    assert!(commit::commit(&instance.system).is_err());
+    instance.flip();
+    let error = commit::commit(&instance.system).unwrap_err();
+    assert!(error.to_string().contains("predeploy"), "{error}");
+    assert_eq!(instance.serving(), [""; 0]);
     stage_version(&instance, "v1").unwrap();
     commit::commit(&instance.system).unwrap();
     let once = state(&instance);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::first::units_in;
 use super::*;
 use crate::lock;
-use crate::paths::RUNTIME_UNITS;
+use crate::paths::{FLIPPED, RUNTIME_UNITS};
 use crate::system::System;
 
 /// A hook behind ours has failed: the deployment is aborted, and the flip never comes. `taken`: the
@@ -86,6 +86,8 @@ fn a_stage_that_was_killed_before_it_noted_anything_is_withdrawn_too() {
 #[test]
 fn where_a_version_serves_the_start_of_web_takes_no_lock_and_changes_nothing() {
     let instance = deployed("v1");
+    // A bundle without flipless came over it.
+    instance.system.remove(FLIPPED).unwrap();
     let before = instance.files();
     let _held = lock::take(&instance.system, "lock", "a deployment", Duration::ZERO).unwrap();
     start_of_web(&instance.system).unwrap();
@@ -104,7 +106,9 @@ fn where_a_version_serves_the_start_of_web_takes_no_lock_and_changes_nothing() {
 fn a_lost_state_is_no_first_deployment() {
     let instance = deployed("v1");
     let current = current_unit(&instance);
-    instance.system.remove(layout::STATE).unwrap();
+    for lost in [layout::STATE, FLIPPED] {
+        instance.system.remove(lost).unwrap();
+    }
     start_of_web(&instance.system).unwrap();
     assert_eq!(instance.serving(), std::slice::from_ref(&current));
     assert_eq!(instance.unit(layout::APP_SOCKET), "active");
