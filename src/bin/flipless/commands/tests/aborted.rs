@@ -146,7 +146,13 @@ fn a_flip_after_all_is_adopted_by_its_commit() {
         "{calls:?}"
     );
     assert!(nginx < at(format!("start {}", layout::FRONT)), "{calls:?}");
+    // From then on nginx.service is the stand-in, and left alone.
     commit::commit(&instance.system).unwrap();
+    let again = instance.take_calls();
+    assert!(
+        !again.contains(&"restart nginx.service".into()),
+        "{again:?}"
+    );
 }
 
 #[test]
