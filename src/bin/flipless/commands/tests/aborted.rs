@@ -156,6 +156,15 @@ fn a_flip_after_all_is_adopted_by_its_commit() {
 }
 
 #[test]
+fn a_late_adoption_starts_no_nginx_that_eb_has_not_started() {
+    let instance = flipped_after_all();
+    instance.model.borrow_mut().units.remove("nginx.service");
+    commit::commit(&instance.system).unwrap();
+    assert_eq!(instance.unit("nginx.service"), "inactive");
+    assert_eq!(instance.unit(layout::FRONT), "active");
+}
+
+#[test]
 fn a_killed_late_adoption_is_taken_up_by_the_next_commit() {
     for point in 0.. {
         let when = format!("point {point}");
