@@ -8,8 +8,9 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use cargo_metadata::{Message, Package, PackageId};
 
+use super::cargo_config::Config;
 use super::flags;
-use super::target::{self, Builder, Target};
+use super::target::{self, Builder, Linker, Target};
 use crate::project::{Project, Workspace};
 use crate::{layout, tools, ui};
 
@@ -29,6 +30,7 @@ struct Job<'a> {
     options: &'a [&'a str],
     target: Target,
     builder: Builder,
+    config: Config,
     flags: Vec<String>,
 }
 
@@ -47,13 +49,15 @@ pub fn server(project: &Project, target: Target) -> Result<PathBuf> {
         true => &["--release", "--locked"],
         false => &["--release"],
     };
+    let config = Config::load(&project.server().config_folder()?)?;
     let job = Job {
         workspace: project.server(),
         package: project.server_package()?,
         bin: server.bin.as_str(),
         options,
         target,
-        builder: target::builder(target)?,
+        builder: target::builder(target, &config)?,
+        config,
         flags: flags::remap(project)?,
     };
     Ok(run(project, &job)?.0)
@@ -66,13 +70,15 @@ pub fn server(project: &Project, target: Target) -> Result<PathBuf> {
 pub fn relay(project: &Project, target: Target) -> Result<PathBuf> {
     let what = format!("{}, the relay, for {}", layout::RELAY, target.triple());
     ui::status("Building", what);
+    let config = Config::load(&project.own().config_folder()?)?;
     let job = Job {
         workspace: project.own(),
         package: project.own().package("flipless")?,
         bin: layout::RELAY,
         options: &["--no-default-features", "--features", "relay", "--release"],
         target,
-        builder: target::builder(target)?,
+        builder: target::builder(target, &config)?,
+        config,
         flags: flags::remap(project)?,
     };
     Ok(run(project, &job)?.0)
@@ -83,7 +89,8 @@ pub fn relay(project: &Project, target: Target) -> Result<PathBuf> {
 /// # Errors
 /// When it can't be built; cargo has said why.
 pub fn agent(project: &Project, server: Target) -> Result<Agent> {
-    let (target, linkage) = agent_target(server)?;
+    let config = Config::load(&project.own().config_folder()?)?;
+    let (target, linkage) = agent_target(server, &config)?;
     let how = if linkage.is_static {
         "static"
     } else {
@@ -117,6 +124,7 @@ pub fn agent(project: &Project, server: Target) -> Result<Agent> {
         options: &options,
         target,
         builder,
+        config,
         flags,
     };
     let (executable, out) = run(project, &job)?;
@@ -135,10 +143,10 @@ struct Linkage {
 
 const STATIC: &[&str] = &["-Ctarget-feature=+crt-static", "-Crelocation-model=static"];
 
-fn agent_target(server: Target) -> Result<(Target, Linkage)> {
+fn agent_target(server: Target, config: &Config) -> Result<(Target, Linkage)> {
     let musl = Target::musl(server.arch());
     if musl.has_std() {
-        let builder = target::builder(musl)?;
+        let builder = target::builder(musl, config)?;
         return Ok((
             musl,
             Linkage {
@@ -150,7 +158,7 @@ fn agent_target(server: Target) -> Result<(Target, Linkage)> {
     }
     let gnu = Target::gnu(server.arch());
     // A static executable needs no version of glibc: zig, which has no static one, is not asked.
-    if let Ok(builder) = target::plain(gnu)
+    if let Ok(builder) = target::plain(gnu, config)
         && gnu.has_std()
         && has_static_glibc(&builder)
     {
@@ -163,7 +171,7 @@ fn agent_target(server: Target) -> Result<(Target, Linkage)> {
             },
         ));
     }
-    let builder = target::builder(gnu)?;
+    let builder = target::builder(gnu, config)?;
     Ok((
         gnu,
         Linkage {
@@ -176,10 +184,14 @@ fn agent_target(server: Target) -> Result<(Target, Linkage)> {
 
 /// gcc answers with a path only if it has the file.
 fn has_static_glibc(builder: &Builder) -> bool {
-    let Builder::Cargo { linker } = builder else {
+    let Builder::Cargo(linker) = builder else {
         return false;
     };
-    let mut compiler = tools::command(linker.unwrap_or("cc"));
+    let mut compiler = match linker {
+        Linker::Host => tools::command("cc"),
+        Linker::Configured(path) => Command::new(path),
+        Linker::Named(name) => tools::command(name),
+    };
     let answer = tools::output(compiler.arg("-print-file-name=libc.a"));
     answer.is_ok_and(|path| PathBuf::from(path).is_absolute())
 }
@@ -202,7 +214,7 @@ fn run(project: &Project, job: &Job) -> Result<(PathBuf, Option<PathBuf>)> {
             )],
         ));
     }
-    let mut child = command(project, job)
+    let mut child = command(project, job)?
         .stdout(Stdio::piped())
         .spawn()
         .context("cannot run cargo")?;
@@ -227,13 +239,13 @@ fn run(project: &Project, job: &Job) -> Result<(PathBuf, Option<PathBuf>)> {
     ))
 }
 
-fn command(project: &Project, job: &Job) -> Command {
+fn command(project: &Project, job: &Job) -> Result<Command> {
     let mut cargo = tools::cargo();
     let triple = job.target.triple();
-    match job.builder {
-        Builder::Cargo { linker } => {
+    match &job.builder {
+        Builder::Cargo(linker) => {
             cargo.args(["build", "--target", triple]);
-            if let Some(linker) = linker {
+            if let Linker::Named(linker) = linker {
                 cargo.env(target::linker_variable(job.target), linker);
             }
         }
@@ -257,8 +269,8 @@ fn command(project: &Project, job: &Job) -> Command {
         // The library's build script must read the same settings, also as a dependency.
         cargo.env("FLIPLESS_CONFIG", &project.config);
     }
-    flags::add(&mut cargo, job.target, &job.flags);
-    cargo
+    flags::add(&mut cargo, &job.config, job.target, &job.flags)?;
+    Ok(cargo)
 }
 
 fn read(

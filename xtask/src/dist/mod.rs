@@ -15,6 +15,7 @@ use crate::{check, ui};
 
 mod archive;
 mod build;
+mod cargo_config;
 mod exclude;
 mod flags;
 mod include;
