@@ -3,6 +3,8 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[path = "recovery/adoption.rs"]
+mod adoption;
 mod booted;
 mod rig;
 
@@ -258,6 +260,13 @@ fn a_rollback_by_hand_costs_nobody_a_request_and_status_tells_of_it() {
     let after = workers();
     let kept = |pid: &str| before.split_whitespace().any(|old| old == pid);
     assert!(!before.is_empty() && !after.split_whitespace().all(kept));
+    // A bad configuration is told of, and what serves is left alone.
+    let bad = "/etc/nginx/conf.d/bad.conf";
+    rig.must(&format!("echo 'nonsense on;' > {bad}"));
+    let said = rig.say("systemctl reload nginx.service || journalctl -u nginx.service -n 20");
+    assert!(said.contains("unknown directive \"nonsense\""), "{said}");
+    assert_eq!(workers(), after);
+    rig.must(&format!("rm {bad} && systemctl reload nginx.service"));
 }
 
 #[test]

@@ -39,7 +39,7 @@ pub fn test_staged(system: &System, bundle: &Path) -> Result<()> {
     let leads = retry::stage(system, bundle)?;
     let mut tested = test_copy(system);
     if let (true, Err(error)) = (leads, &tested) {
-        let why = format!("{error:#}");
+        let why = nginx::first_line(error);
         retry::restore(system, PROXY_STAGING)?;
         tested = test_copy(system);
         if tested.is_ok() {
@@ -63,6 +63,7 @@ fn test_copy(system: &System) -> Result<()> {
             system.copy_tree(NGINX, &folder)?;
         }
         system.copy_tree(PROXY_STAGING, &folder)?;
+        retry::tidy(system, &folder)?;
         nginx::test_in_place(system, &folder)
     };
     let tested = test();
@@ -91,6 +92,19 @@ pub fn restore_configuration(system: &System) -> Result<()> {
     retry::remove(system)
 }
 
+/// Where nginx.service runs, and the front does not, EB's own nginx has the public port: the drop-in
+/// came after EB had started it. A restart is what EB's flip does, and the stand-in starts the front.
+pub fn replace_stock(system: &System) -> Result<()> {
+    let systemd = Systemd::new(system);
+    let is_stock = FRONT_MODE == FrontMode::Nginx
+        && !systemd.is_active(layout::FRONT)?
+        && systemd.is_active("nginx.service")?;
+    match is_stock {
+        true => systemd.restart("nginx.service"),
+        false => Ok(()),
+    }
+}
+
 /// Makes sure that the real nginx serves with the configuration on disk: starts it, reloads it, or
 /// finds nothing to do. Says what it did.
 pub fn sync(system: &System) -> Result<&'static str> {
@@ -98,13 +112,13 @@ pub fn sync(system: &System) -> Result<&'static str> {
         return Ok("is EB's own");
     }
     let _lock = lock::take(system, "front.lock", "front-sync", LOCK_LIMIT)?;
+    retry::tidy(system, NGINX)?;
     let systemd = Systemd::new(system);
     if !systemd.is_active(layout::FRONT)? {
         systemd.start(layout::FRONT_SOCKET)?;
         systemd.start(layout::FRONT)?;
         return Ok("started");
     }
-    retry::tidy(system)?;
     if loaded::is_current(system)? {
         return Ok("has the configuration already");
     }

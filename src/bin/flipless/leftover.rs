@@ -4,6 +4,7 @@ use anyhow::Result;
 use flipless::layout;
 
 use crate::give_back::give_back;
+use crate::paths::GIVES_PORT_BACK;
 use crate::state::{Failure, Run, State};
 use crate::system::System;
 use crate::systemd::Systemd;
@@ -31,10 +32,7 @@ pub fn settle(system: &System, state: &mut State) -> Result<Outcome> {
         return Ok(Outcome::Kept(staged.run));
     }
     run::discard(system, &staged.run)?;
-    let why = format!("{} was staged, and not committed", staged.run.run);
-    state.failure = Some(Failure::of(system, "deployment", &why));
-    state.give_up_staged();
-    state.save(system)?;
+    give_up(system, state, &staged.run, "nobody came for it")?;
     Ok(Outcome::GivenUp(staged.run))
 }
 
@@ -46,6 +44,24 @@ pub fn make_first(system: &System, state: &mut State, run: Run) -> Result<()> {
     Systemd::new(system).stop(layout::DEADMAN_TIMER)
 }
 
+/// Takes everything of ours away before the first flip, and gives up what is staged. The state says so
+/// last: whoever is interrupted is called again.
+pub fn give_up_unflipped(system: &System, state: &mut State) -> Result<()> {
+    withdraw(system, state)?;
+    let why = "the application of before was started before the flip";
+    match state.staged.clone() {
+        Some(staged) => give_up(system, state, &staged.run, why),
+        None => Ok(()),
+    }
+}
+
+fn give_up(system: &System, state: &mut State, run: &Run, why: &str) -> Result<()> {
+    let reason = format!("{} was staged, and not committed: {why}", run.run);
+    state.failure = Some(Failure::of(system, "deployment", &reason));
+    state.give_up_staged();
+    state.save(system)
+}
+
 /// On an instance where nothing of ours serves: gives its ports back, and takes the units out of
 /// systemd's sight. EB's nginx is touched only where ours has taken its port: it may serve the
 /// application that was there before.
@@ -54,6 +70,13 @@ pub fn withdraw(system: &System, state: &State) -> Result<()> {
         return Ok(());
     }
     let systemd = Systemd::new(system);
-    let has_port = systemd.is_active(layout::FRONT_SOCKET)? || systemd.is_active(layout::FRONT)?;
-    give_back(system, has_port)
+    let has_port = system.exists(GIVES_PORT_BACK)
+        || systemd.is_active(layout::FRONT_SOCKET)?
+        || systemd.is_active(layout::FRONT)?;
+    if has_port {
+        // Half-way nobody has it: whoever comes after an interruption could not tell.
+        system.write(GIVES_PORT_BACK, b"", 0o644)?;
+    }
+    give_back(system, has_port)?;
+    system.remove(GIVES_PORT_BACK)
 }

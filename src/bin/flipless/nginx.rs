@@ -66,6 +66,14 @@ fn run_test(system: &System, program: &str, arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
+/// What nginx said first, of an error of a test; without an answer of nginx, the error.
+pub fn first_line(error: &anyhow::Error) -> String {
+    let text = format!("{error:#}");
+    let mut lines = text.lines();
+    let heading = lines.next().unwrap_or_default();
+    lines.next().unwrap_or(heading).to_owned()
+}
+
 /// `nginx version: nginx/1.28.0 (Ubuntu)`.
 fn parse_version(said: &str) -> Option<Version> {
     let version = said.split("nginx/").nth(1)?;
@@ -78,6 +86,19 @@ fn parse_version(said: &str) -> Option<Version> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::Instance;
+
+    #[test]
+    fn of_a_refused_configuration_the_first_line_is_nginxs() {
+        let instance = Instance::new();
+        instance.model.borrow_mut().nginx_refuses = true;
+        let refused = test(&instance.system).expect_err("nginx refuses");
+        assert_eq!(first_line(&refused), "unexpected \"}\" in nginx.conf:3");
+        let several = anyhow::anyhow!("nginx refuses the configuration:\none\ntwo");
+        assert_eq!(first_line(&several), "one");
+        let none = anyhow::anyhow!("cannot run nginx");
+        assert_eq!(first_line(&none), "cannot run nginx");
+    }
 
     #[test]
     fn the_version_is_read_from_what_nginx_says() {

@@ -8,8 +8,14 @@ pub const NGINX: &str = "/etc/nginx";
 pub const GET_CONFIG: &str = "/opt/elasticbeanstalk/bin/get-config";
 /// Where EB looks for the pids of what it manages.
 pub const PIDS: &str = "/var/pids";
+/// The application that EB has flipped to.
+pub const FLIPPED: &str = "/var/app/current";
+/// The agent in it.
+pub const FLIPPED_AGENT: &str = "/var/app/current/bin/flipless";
 /// Units of the administrator's: ours are among them.
 pub const UNITS: &str = "/etc/systemd/system";
+/// The public port is on its way back to EB's nginx.
+pub const GIVES_PORT_BACK: &str = "/run/flipless/gives-port-back";
 /// Units and drop-ins that a reboot forgets.
 pub const RUNTIME_UNITS: &str = "/run/systemd/system";
 /// Drop-ins that EB does not rewrite.

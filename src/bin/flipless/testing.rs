@@ -57,6 +57,8 @@ pub struct Model {
     pub clock: i64,
     /// nginx refuses a configuration with a file of this name in `conf.d`.
     pub nginx_refuses_with: Option<String>,
+    /// nginx has connections that do not end.
+    pub front_lingers: bool,
     /// nginx refuses every configuration.
     pub nginx_refuses: bool,
 }
@@ -159,6 +161,15 @@ impl Instance {
 
     pub fn bundle(&self) -> &Path {
         Path::new(BUNDLE)
+    }
+
+    /// EB's flip, as far as files go. It renames the folder; tests unpack the next version over it.
+    pub fn flip(&self) {
+        let system = &self.system;
+        system.remove(crate::paths::FLIPPED).unwrap();
+        system.copy_tree(BUNDLE, crate::paths::FLIPPED).unwrap();
+        let agent = crate::paths::FLIPPED_AGENT;
+        system.write(agent, b"the agent", 0o755).unwrap();
     }
 
     /// The ActiveState of a unit.
@@ -377,10 +388,11 @@ impl Model {
                     self.load_front(root);
                 }
             }
-            ["stop", "--no-block", unit] => {
+            // A stop of the front waits for its connections.
+            ["stop", "--no-block", unit] if *unit != layout::FRONT || self.front_lingers => {
                 self.units.insert((*unit).into(), "deactivating".into());
             }
-            ["stop", unit] => {
+            ["stop", .., unit] => {
                 self.units.remove(*unit);
             }
             ["kill", _, unit] => {

@@ -10,8 +10,10 @@ use crate::tools;
 const BUNDLE: [&str; 2] = ["bundle", "stand_in"];
 /// Builds a bundle for the other processor, and runs what is in it.
 const ARM: &str = "arm";
-/// Boots real instances.
-const INSTANCE: [&str; 3] = ["instance", "scenarios", "recovery"];
+/// Boot real instances, and judge latencies.
+const SYSTEM: [&str; 2] = ["instance", "scenarios"];
+/// Boots real instances, and waits a lot: two at once. It judges no latency.
+const RECOVERY: &str = "recovery";
 /// Ask programs that a machine may lack.
 const BY_PROGRAMS: &str = "check::tests::programs";
 const AGENT: [&str; 5] = [
@@ -69,14 +71,20 @@ pub fn all(project: &Project, missing: &[&str]) -> Vec<Step> {
         skip: foreign.or(unprivileged.clone()).or(lacking.clone()),
         ..step("aarch64 bundle", &["test", "-p", "flipless", "--test", ARM])
     });
-    // cargo itself fails if there is no such test.
-    let mut system = step("system test", &["test", "-p", "rehearse"]);
-    for name in INSTANCE {
-        system.command.args(["--test", name]);
+    let skip = not_linux.or(unprivileged).or(lacking);
+    for (name, tests, threads) in [
+        ("system test", &SYSTEM[..], "--test-threads=1"),
+        ("recovery test", &[RECOVERY], "--test-threads=2"),
+    ] {
+        // cargo itself fails if there is no such test.
+        let mut booted = step(name, &["test", "-p", "rehearse"]);
+        for test in tests {
+            booted.command.args(["--test", test]);
+        }
+        booted.command.args(["--", threads]);
+        booted.skip.clone_from(&skip);
+        steps.push(booted);
     }
-    system.command.args(["--", "--test-threads=1"]);
-    system.skip = not_linux.or(unprivileged).or(lacking);
-    steps.push(system);
     steps
 }
 
@@ -159,5 +167,5 @@ fn tests(project: &Project, cannot: Option<String>) -> Vec<Step> {
 
 fn has_own_step(target: &Target) -> bool {
     let name = target.name.as_str();
-    INSTANCE.contains(&name) || BUNDLE.contains(&name) || name == ARM
+    SYSTEM.contains(&name) || name == RECOVERY || BUNDLE.contains(&name) || name == ARM
 }

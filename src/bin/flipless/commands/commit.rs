@@ -1,32 +1,57 @@
 //! `commit`: after the flip, the staged release becomes the current one.
 
+use std::path::Path;
+
 use anyhow::{Context, Result, anyhow, bail};
 use flipless::layout;
 
+use super::stage::stage_locked;
 use super::{change, say};
 use crate::state::{Run, State};
 use crate::system::System;
 use crate::systemd::Systemd;
-use crate::{alarm, ends, front, leftover, release, run, trial, units};
+use crate::{alarm, ends, front, leftover, paths, release, run, trial, units};
 
 /// Makes the staged run current, also for the next boot; the old one drains while this returns.
 pub fn commit(system: &System) -> Result<()> {
     change(system, "commit", |state| {
-        let Some(staged) = state.staged.clone() else {
-            return finish(system, state);
-        };
-        if let Some(why) = is_down(system, &staged.run)? {
-            return Err(give_up(system, state, why));
+        if nobody_serves(system, state)? {
+            say(
+                "no version serves, and the flip has taken away what was there before: staging again",
+            );
+            stage_locked(system, state, Path::new(paths::FLIPPED))?;
         }
-        units::settle(system)?;
-        // The release that serves already is no new one: nothing is to be gone back to because of it.
-        if state.current.as_ref().map(|run| &run.release) != Some(&staged.run.release) {
-            state.trial = trial::begin(system)?;
+        match state.staged.clone() {
+            Some(staged) => commit_run(system, state, staged.run),
+            None => finish(system, state),
         }
-        run::hand_over(system, state, staged.run.clone())?;
-        say(&format!("committed {}", staged.run.run));
-        conclude(system, state)
     })
+}
+
+/// EB's flip has taken away what was there before, and the first version does not run: it was given up
+/// (the deployment was slow, or the application of before crashed in it), or did not start in the flip.
+fn nobody_serves(system: &System, state: &State) -> Result<bool> {
+    if state.current.is_some() || !system.exists(paths::FLIPPED_AGENT) {
+        return Ok(false);
+    }
+    match &state.staged {
+        Some(staged) => Ok(!Systemd::new(system).is_active(&staged.run.unit())?),
+        None => Ok(state.given_up.is_some()),
+    }
+}
+
+fn commit_run(system: &System, state: &mut State, run: Run) -> Result<()> {
+    if let Some(why) = is_down(system, &run)? {
+        return Err(give_up(system, state, why));
+    }
+    units::settle(system)?;
+    // The release that serves already is no new one: nothing is to be gone back to because of it.
+    if state.current.as_ref().map(|run| &run.release) != Some(&run.release) {
+        state.trial = trial::begin(system)?;
+    }
+    say(&format!("committed {}", run.run));
+    run::hand_over(system, state, run)?;
+    conclude(system, state)
 }
 
 /// Why a staged run is no longer fit to be current: it is not running, or has crashed since.
@@ -68,6 +93,7 @@ fn conclude(system: &System, state: &State) -> Result<()> {
 /// The stand-in is ours, and the real nginx has the configuration on disk.
 fn settle_front(system: &System) -> Result<()> {
     units::verify_stand_in(system)?;
+    front::replace_stock(system)?;
     let did =
         front::sync(system).context("the release is committed, but the front is not right")?;
     front::repair_pid_file(system)?;

@@ -15,7 +15,9 @@ use crate::systemd::Systemd;
 pub fn expire(system: &System) -> Result<()> {
     change(system, "expire", |state| {
         let Some(staged) = &state.staged else {
-            return run::stop_strays(system, state);
+            run::stop_strays(system, state)?;
+            // He may have been killed after he gave a first version up.
+            return leftover::withdraw(system, state);
         };
         let commands = system.commands();
         if staged.boot == commands.boot_id()? && commands.uptime() < staged.deadline {

@@ -19,28 +19,27 @@ use crate::{environment, front, paths, release, run, user};
 /// Starts the bundle unpacked in `bundle`. Until it is ready nothing that serves is touched; a failure
 /// leaves the instance as it was.
 pub fn stage(system: &System, bundle: &Path) -> Result<()> {
-    change(system, "stage", |state| {
-        check_mode(state)?;
-        user::check(system)?;
-        settle_leftover(system, state)?;
-        run::stop_strays(system, state)?;
-        front::test_staged(system, bundle)?;
-        let environment = environment::to_file(&environment::gather(system)?)?;
-        let identity = release::install(system, bundle, &environment)?;
-        let mut replaced = Replaced::default();
-        let begun = begin(system, bundle, state, &identity, &mut replaced);
-        let adopts = begun.map_err(|error| undo(system, state, &replaced, error))?;
-        let run = state.staged.as_ref().map_or("", |staged| &staged.run.run);
-        match adopts {
-            true => say(&format!(
-                "staged {run}: it starts in the flip, which frees its port"
-            )),
-            false => say(&format!(
-                "staged {run}: it serves beside the current version"
-            )),
-        }
-        Ok(())
-    })
+    change(system, "stage", |state| stage_locked(system, state, bundle))
+}
+
+/// [`stage`], for a command that has the lock.
+pub fn stage_locked(system: &System, state: &mut State, bundle: &Path) -> Result<()> {
+    check_mode(state)?;
+    user::check(system)?;
+    settle_leftover(system, state)?;
+    run::stop_strays(system, state)?;
+    front::test_staged(system, bundle)?;
+    let environment = environment::to_file(&environment::gather(system)?)?;
+    let identity = release::install(system, bundle, &environment)?;
+    let mut replaced = Replaced::default();
+    let begun = begin(system, bundle, state, &identity, &mut replaced);
+    let adopts = begun.map_err(|error| undo(system, state, &replaced, error))?;
+    let run = state.staged.as_ref().map_or("", |staged| &staged.run.run);
+    say(&match adopts {
+        true => format!("staged {run}: it starts in the flip, which frees its port"),
+        false => format!("staged {run}: it serves beside the current version"),
+    });
+    Ok(())
 }
 
 /// A front mode can't change under a listener that serves.

@@ -4,11 +4,14 @@
 use flipless::constants::DEAD_MAN_SECONDS;
 use flipless::layout;
 
-use super::{activate, commit, expire, restart, rollback, stage, uninstall, web_started};
+use super::{
+    activate, commit, expire, restart, rollback, stage, uninstall, web_started, web_starting,
+};
 use crate::paths::{DROP_INS, PROXY_STAGING, UNITS};
 use crate::state::State;
 use crate::testing::{BUNDLE, Instance};
 
+mod aborted;
 mod bad_state;
 mod crash_points;
 mod disk;
@@ -34,10 +37,18 @@ fn stage_version(instance: &Instance, version: &str) -> anyhow::Result<()> {
     stage::stage(&instance.system, instance.bundle())
 }
 
+/// EB's flip: the bundle is in place when web.service starts.
+fn flip(instance: &Instance) -> anyhow::Result<()> {
+    instance.flip();
+    web_starting::web_starting(&instance.system)?;
+    web_started::web_started(&instance.system)
+}
+
 /// An instance on which `version` is current.
 fn deployed(version: &str) -> Instance {
     let instance = Instance::new();
     stage_version(&instance, version).unwrap();
+    instance.flip();
     commit::commit(&instance.system).unwrap();
     instance.take_calls();
     instance
@@ -221,7 +232,10 @@ fn a_run_that_an_interrupted_restart_left_is_stopped_and_a_draining_one_is_not()
 #[test]
 fn commit_twice_is_fine_and_commit_without_stage_is_not() {
     let instance = Instance::new();
-    assert!(commit::commit(&instance.system).is_err());
+    instance.flip();
+    let error = commit::commit(&instance.system).unwrap_err();
+    assert!(error.to_string().contains("predeploy"), "{error}");
+    assert_eq!(instance.serving(), [""; 0]);
     stage_version(&instance, "v1").unwrap();
     commit::commit(&instance.system).unwrap();
     let once = state(&instance);
@@ -458,10 +472,13 @@ fn uninstall_stops_the_stand_in_before_its_drop_in_goes_and_leaves_no_file() {
     assert!(instance.system.exists(format!("{DROP_INS}/{drop_in}")));
     let run = current_unit(&instance);
     instance.take_calls();
+    instance.model.borrow_mut().front_lingers = true;
     uninstall::uninstall(&instance.system).unwrap();
     let calls = instance.take_calls();
     let at = |call: &str| calls.iter().position(|made| made == call).unwrap();
     assert!(at("stop nginx.service") < at("daemon-reload"), "{calls:?}");
+    // Connections that do not end may not keep the port.
+    at(&format!("kill --signal=TERM {}", layout::FRONT));
     assert!(
         at(&format!("stop {}", layout::APP_SOCKET)) < at(&format!("stop {run}")),
         "{calls:?}"

@@ -1,15 +1,43 @@
-//! `web-starting`: the stand-in is about to start.
+//! `web-starting`: web.service is about to start, as the stand-in.
 
 use anyhow::Result;
 
-use crate::alarm;
+use super::{change, say};
+use crate::state::State;
 use crate::system::System;
+use crate::{alarm, leftover, paths};
 
-/// Ends the alarm where somebody asked for this start: a deployment, "restart app server", a person; not
-/// where systemd starts the stand-in again by itself. Takes no lock: the stand-in waits for nothing here.
+/// Stands aside where this start is for the application that was there before. Ends the alarm where
+/// somebody asked for this start: a deployment, "restart app server", a person; not where systemd starts
+/// the stand-in again by itself. Where a version of ours serves it takes no lock: the stand-in waits for
+/// nothing here.
 pub fn web_starting(system: &System) -> Result<()> {
+    if is_before_the_first_flip(system) {
+        return change(system, "web-starting", |state| stand_aside(system, state));
+    }
     match alarm::restarted_by_systemd(system)? {
         true => Ok(()),
         false => alarm::clear(system),
     }
+}
+
+/// EB renames the unpacked bundle to the current application before it starts web.service: the agent in
+/// it is the evidence of the flip. Where a version with flipless was there before, it is seen too early:
+/// that version serves nobody by itself.
+fn is_before_the_first_flip(system: &System) -> bool {
+    let is_new = State::load(system).is_ok_and(|state| state.current.is_none());
+    is_new && !system.exists(paths::FLIPPED_AGENT)
+}
+
+/// A first version was staged, and its deployment aborted: the application of before crashed since, or
+/// was restarted. All of ours goes; with the drop-in gone, systemd runs in this very start what EB's unit
+/// says (service_enter_start in its service.c takes the commands from the unit as it is read now).
+/// A deployment that is not aborted but slow is staged again by its `commit`.
+fn stand_aside(system: &System, state: &mut State) -> Result<()> {
+    if state.current.is_some() {
+        return Ok(());
+    }
+    leftover::give_up_unflipped(system, state)?;
+    say("EB has not flipped to what is staged: the application of before starts");
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! A request that the server's death cut short is sent once more, where HTTP allows it: EB's
 //! `proxy_pass` is led through an upstream that has a second server to ask (see its template).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use flipless::constants::APP_PORT;
@@ -14,8 +14,6 @@ use crate::system::System;
 const UPSTREAM: &str = "zz-flipless-upstream.conf";
 /// EB's way to the server.
 const APPLICATION: &str = "conf.d/elasticbeanstalk/00_application.conf";
-/// Where EB's configuration and the bundle's have their files.
-const FOLDERS: [&str; 3] = ["", "/conf.d", "/conf.d/elasticbeanstalk"];
 /// In the upstream, the line that only some versions know.
 const NO_KEEPALIVE: &str = "keepalive 0;";
 
@@ -26,6 +24,9 @@ fn direct() -> String {
 
 /// What we put in its place. Errors only: a slow request that was sent again after a timeout would run
 /// twice. nginx itself never sends a POST, PATCH or LOCK again that it has sent (`non_idempotent`).
+///
+/// EB's healthd log then has two upstream times (`0.001, 0.002`): EB's health takes the request's own time
+/// and status from a line, and leaves that field alone (plugin.rb of its gem healthd-appstat 1.0.1).
 const THROUGH_UPSTREAM: &str = "http://flipless_app; proxy_next_upstream error;";
 
 /// Leads EB's staged configuration through the bundle's upstream. One that is not EB's own stays as it
@@ -66,11 +67,11 @@ fn through_upstream(own: &str) -> String {
 
 /// EB copies over /etc/nginx and deletes nothing there: an upstream that nothing is led through any more
 /// goes here.
-pub fn tidy(system: &System) -> Result<()> {
-    let application = read(system, format!("{NGINX}/{APPLICATION}"))?;
+pub fn tidy(system: &System, configuration: &str) -> Result<()> {
+    let application = read(system, format!("{configuration}/{APPLICATION}"))?;
     match application.is_some_and(|text| text.contains(THROUGH_UPSTREAM)) {
         true => Ok(()),
-        false => system.remove(format!("{NGINX}/conf.d/{UPSTREAM}")),
+        false => system.remove(format!("{configuration}/conf.d/{UPSTREAM}")),
     }
 }
 
@@ -122,22 +123,30 @@ fn is_in_location(text: &str) -> bool {
 }
 
 /// Whether the configuration says by itself what is sent again: the staged one, or what is in force and
-/// stays.
+/// stays. In any file: who includes which is nginx's to know.
 fn user_decides(system: &System) -> Result<bool> {
-    for folder in FOLDERS {
-        let staged = system.names(format!("{PROXY_STAGING}{folder}"))?;
-        let mut stays = system.names(format!("{NGINX}{folder}"))?;
-        stays.retain(|name| !staged.contains(name));
-        for (place, names) in [(PROXY_STAGING, staged), (NGINX, stays)] {
-            for name in names.iter().filter(|name| name.ends_with(".conf")) {
-                let path = format!("{place}{folder}/{name}");
-                if read(system, path)?.is_some_and(|text| decides(&text)) {
-                    return Ok(true);
-                }
+    let staged = files(system, PROXY_STAGING);
+    let mut stays = files(system, NGINX);
+    stays.retain(|file| !staged.contains(file));
+    for (place, files) in [(PROXY_STAGING, staged), (NGINX, stays)] {
+        for file in files {
+            if read(system, Path::new(place).join(file))?.is_some_and(|text| decides(&text)) {
+                return Ok(true);
             }
         }
     }
     Ok(false)
+}
+
+/// The files below a folder, also behind links, by their paths in it.
+fn files(system: &System, folder: &str) -> Vec<PathBuf> {
+    let root = system.locate(folder);
+    walkdir::WalkDir::new(&root)
+        .into_iter()
+        .filter_map(Result::ok)
+        .filter(|entry| entry.path().is_file())
+        .filter_map(|entry| Some(entry.path().strip_prefix(&root).ok()?.to_owned()))
+        .collect()
 }
 
 fn decides(text: &str) -> bool {

@@ -1,9 +1,9 @@
 //! The first version of an instance: until the flip has brought it, nothing lasts.
 
 use super::*;
-use crate::paths::RUNTIME_UNITS;
+use crate::paths::{GIVES_PORT_BACK, RUNTIME_UNITS};
 
-fn units_in(instance: &Instance, folder: &str) -> Vec<String> {
+pub fn units_in(instance: &Instance, folder: &str) -> Vec<String> {
     let names = instance.system.names(folder).unwrap();
     names
         .into_iter()
@@ -29,7 +29,7 @@ fn on_an_instance_with_another_app_the_server_starts_in_the_flip() {
     let unit = staged_unit(&instance);
     assert_eq!(instance.unit(&unit), "inactive");
     instance.model.borrow_mut().failing.clear();
-    web_started::web_started(&instance.system).unwrap();
+    flip(&instance).unwrap();
     assert_eq!(instance.unit(layout::APP_SOCKET), "active");
     assert_eq!(instance.unit(&unit), "active");
     commit::commit(&instance.system).unwrap();
@@ -55,7 +55,7 @@ fn a_reboot_before_the_flip_gives_the_stock_instance_back() {
 fn the_flip_itself_makes_a_first_version_current_and_lasting() {
     let instance = adopting();
     instance.model.borrow_mut().failing.clear();
-    web_started::web_started(&instance.system).unwrap();
+    flip(&instance).unwrap();
     let current = current_unit(&instance);
     assert_eq!(instance.unit(layout::DEADMAN_TIMER), "inactive");
     instance.reboot();
@@ -85,7 +85,7 @@ fn failing_in_the_flip() -> Instance {
     instance.system.write(drop_in, b"[Service]", 0o644).unwrap();
     let failing = vec!["flipless-app@".to_owned()];
     instance.model.borrow_mut().failing = failing;
-    web_started::web_started(&instance.system).unwrap_err();
+    flip(&instance).unwrap_err();
     crate::front::sync(&instance.system).unwrap();
     instance
 }
@@ -94,7 +94,7 @@ fn failing_in_the_flip() -> Instance {
 fn a_first_version_that_never_starts_gives_the_public_port_back_to_ebs_nginx() {
     let instance = failing_in_the_flip();
     // What systemd does with the stand-in: it tries again.
-    web_started::web_started(&instance.system).unwrap_err();
+    flip(&instance).unwrap_err();
     let mut model = instance.model.borrow_mut();
     model.uptime = DEAD_MAN_SECONDS;
     let dead_man = (layout::DEADMAN.to_owned(), "activating".to_owned());
@@ -120,9 +120,43 @@ fn a_first_version_that_never_starts_gives_the_public_port_back_to_ebs_nginx() {
     // The next deployment begins anew.
     instance.model.borrow_mut().failing.clear();
     stage_version(&instance, "v2").unwrap();
-    web_started::web_started(&instance.system).unwrap();
+    flip(&instance).unwrap();
     commit::commit(&instance.system).unwrap();
     assert_eq!(instance.serving(), [current_unit(&instance)]);
+}
+
+#[test]
+fn a_first_version_that_did_not_start_in_the_flip_gets_another_try_in_its_commit() {
+    let instance = failing_in_the_flip();
+    commit::commit(&instance.system).unwrap_err();
+    instance.model.borrow_mut().failing.clear();
+    commit::commit(&instance.system).unwrap();
+    assert_eq!(instance.serving(), [current_unit(&instance)]);
+}
+
+/// Systemd starts the dead man again when he was killed: the public port is EB's in the end.
+#[test]
+fn a_dead_man_who_is_killed_gives_the_public_port_back_when_he_comes_again() {
+    for point in 0.. {
+        let when = format!("point {point}");
+        let instance = failing_in_the_flip();
+        let mut model = instance.model.borrow_mut();
+        model.uptime = DEAD_MAN_SECONDS;
+        let stand_in = ("nginx.service".to_owned(), "active".to_owned());
+        model.units.extend([stand_in]);
+        drop(model);
+        if instance.kill_at(point, expire::expire).is_none() {
+            assert!(point > 20, "{when}");
+            break;
+        }
+        expire::expire(&instance.system).unwrap();
+        assert_eq!(instance.unit(layout::FRONT_SOCKET), "inactive", "{when}");
+        assert_eq!(instance.unit("nginx.service"), "active", "{when}");
+        for folder in [UNITS, RUNTIME_UNITS, DROP_INS] {
+            assert_eq!(units_in(&instance, folder), [""; 0], "{when}: {folder}");
+        }
+        assert!(!instance.system.exists(GIVES_PORT_BACK), "{when}");
+    }
 }
 
 #[test]
@@ -135,6 +169,7 @@ fn a_reboot_while_the_flip_waits_for_the_server_starts_it() {
     for point in 0.. {
         let instance = adopting();
         instance.model.borrow_mut().failing.clear();
+        instance.flip();
         if instance.kill_at(point, web_started::web_started).is_none() {
             break;
         }
@@ -164,7 +199,7 @@ fn a_first_version_that_fails_twice_leaves_nothing_and_a_third_deployment_works(
         instance.model.borrow_mut().failing.clear();
     }
     stage_version(&instance, "v3").unwrap();
-    web_started::web_started(&instance.system).unwrap();
+    flip(&instance).unwrap();
     commit::commit(&instance.system).unwrap();
     assert_eq!(instance.serving(), [current_unit(&instance)]);
 }
@@ -216,16 +251,19 @@ fn only_a_taken_port_waits_for_the_flip() {
 #[test]
 fn a_killed_adoption_is_taken_up_by_the_next_deployment() {
     for reboots in [false, true] {
-        for flip in [false, true] {
+        for adopts in [false, true] {
             for point in 0.. {
-                let instance = if flip { adopting() } else { Instance::new() };
+                let instance = if adopts { adopting() } else { Instance::new() };
                 instance.new_version("v1");
                 instance.model.borrow_mut().failing.clear();
-                let killed = match flip {
+                let killed = match adopts {
                     false => instance.kill_at(point, |s| stage::stage(s, BUNDLE.as_ref())),
-                    true => instance.kill_at(point, web_started::web_started),
+                    true => {
+                        instance.flip();
+                        instance.kill_at(point, web_started::web_started)
+                    }
                 };
-                let when = format!("flip {flip}, reboot {reboots}, point {point}");
+                let when = format!("flip {adopts}, reboot {reboots}, point {point}");
                 if killed.is_none() {
                     assert!(point > 20, "{when}");
                     break;
@@ -235,7 +273,7 @@ fn a_killed_adoption_is_taken_up_by_the_next_deployment() {
                 }
                 instance.model.borrow_mut().gaps.clear();
                 stage_version(&instance, "v2").unwrap();
-                web_started::web_started(&instance.system).unwrap();
+                flip(&instance).unwrap();
                 commit::commit(&instance.system).unwrap();
                 assert_eq!(instance.serving(), [current_unit(&instance)], "{when}");
                 assert_eq!(instance.model.borrow().gaps, [""; 0], "{when}");

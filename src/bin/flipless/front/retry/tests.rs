@@ -144,6 +144,8 @@ fn a_user_who_says_elsewhere_what_is_sent_again_is_obeyed() {
         "nginx.conf",
         "conf.d/own.conf",
         "conf.d/elasticbeanstalk/own.conf",
+        "conf.d/deep/er/own.conf",
+        "sites-enabled/own",
     ] {
         let decides = "http {\n  proxy_next_upstream off;\n}\n";
         // EB deletes nothing: what an earlier bundle brought stays in force.
@@ -160,6 +162,16 @@ fn a_user_who_says_elsewhere_what_is_sent_again_is_obeyed() {
         stage_it(&instance);
         assert!(result(&instance).1, "{path}");
     }
+    let instance = staged(EBS);
+    put(&instance, "/etc/own.conf", "proxy_next_upstream off;\n");
+    let link = format!("{NGINX}/own.conf");
+    put(&instance, &format!("{NGINX}/nginx.conf"), "");
+    instance
+        .system
+        .link(Path::new("../own.conf"), link)
+        .unwrap();
+    stage_it(&instance);
+    assert_eq!(result(&instance), (EBS.into(), false), "behind a link");
 }
 
 #[test]
@@ -194,7 +206,7 @@ fn an_upstream_that_nothing_is_led_through_is_removed_from_what_is_in_force() {
     stage_it(&instance);
     instance.system.copy_tree(PROXY_STAGING, NGINX).unwrap();
     let upstream = format!("{NGINX}/conf.d/{UPSTREAM}");
-    tidy(&instance.system).unwrap();
+    tidy(&instance.system, NGINX).unwrap();
     assert!(instance.system.exists(&upstream), "it is in use");
     // The next bundle has `retry = false`: EB copies its own file over.
     put(&instance, &format!("{NGINX}/{APPLICATION}"), EBS);
@@ -202,6 +214,27 @@ fn an_upstream_that_nothing_is_led_through_is_removed_from_what_is_in_force() {
     instance.model.borrow_mut().units.extend([front]);
     assert_eq!(crate::front::sync(&instance.system).unwrap(), "reloaded");
     assert!(!instance.system.exists(&upstream));
+}
+
+#[test]
+fn an_upstream_of_before_is_removed_too_where_the_front_starts() {
+    let instance = staged(EBS);
+    let upstream_file = format!("{NGINX}/conf.d/{UPSTREAM}");
+    put(&instance, &format!("{NGINX}/{APPLICATION}"), EBS);
+    put(&instance, &upstream_file, &upstream());
+    assert_eq!(crate::front::sync(&instance.system).unwrap(), "started");
+    assert!(!instance.system.exists(upstream_file));
+}
+
+#[test]
+fn the_test_before_the_flip_is_without_an_upstream_that_goes_in_it() {
+    let instance = staged(EBS);
+    let bundled = format!("{BUNDLE}/nginx/{UPSTREAM}");
+    instance.system.remove(bundled).unwrap();
+    put(&instance, &format!("{NGINX}/conf.d/{UPSTREAM}"), "refused");
+    // As if only that file were bad.
+    instance.model.borrow_mut().nginx_refuses_with = Some(UPSTREAM.into());
+    crate::front::test_staged(&instance.system, instance.bundle()).unwrap();
 }
 
 #[test]

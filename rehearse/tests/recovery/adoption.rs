@@ -1,0 +1,89 @@
+//! Adoptions that do not go through: the application of before serves on, or has its ports again.
+
+use rehearse::image::Suite;
+use rehearse::machine::wait_for;
+
+use crate::booted;
+use crate::rig::Rig;
+use crate::{EXPIRY, PATIENCE};
+
+const HOOK: &str = ".platform/hooks/predeploy/95-after-ours.sh";
+const WEB_PID: &str = "systemctl show --value -p MainPID web.service";
+const KILL_WEB: &str = "systemctl kill --kill-whom=main --signal=KILL web.service";
+
+/// Waits until another process of the stock application answers, and nothing of ours is left.
+fn assert_stock(rig: &Rig, before: &str, when: &str) {
+    let again = wait_for(PATIENCE, || {
+        let other = rig.say(WEB_PID) != before;
+        (other && rig.body("/").contains("release stock")).then_some(())
+    });
+    let status = rig.status();
+    let journal = rig.say("journalctl -n 60 --no-pager");
+    assert!(again.is_some(), "{when}: {status}\n{journal}");
+    assert!(status["current"].is_null(), "{when}: {status}");
+    assert!(status["staged"].is_null(), "{when}: {status}");
+    assert_eq!(rig.active_runs(), [""; 0], "{when}");
+    let sandbox = rig.say("systemctl show --value -p PrivateNetwork web.service");
+    assert_eq!(sandbox, "no", "{when}: the drop-in is gone");
+}
+
+#[test]
+fn an_aborted_adoption_leaves_the_stock_application_to_crash_and_restart() {
+    if booted::unavailable() {
+        return;
+    }
+    for suite in [Suite::Bookworm, Suite::Forky] {
+        let mut rig = Rig::launch_stock(suite);
+        // A hook behind ours aborts the deployment: EB never flips.
+        let aborted = rig.version(&[(HOOK, "#!/bin/sh\nexit 1\n", 0o755)]);
+        let abort = |rig: &mut Rig| {
+            rig.engine.deploy(&aborted).outcome.unwrap_err();
+            assert!(rig.status()["staged"]["run"].is_string());
+            rig.say(WEB_PID)
+        };
+        let before = abort(&mut rig);
+        rig.must(KILL_WEB);
+        assert_stock(&rig, &before, "a crash");
+        let before = abort(&mut rig);
+        rig.engine.restart_app_server().outcome.unwrap();
+        assert_stock(&rig, &before, "restart app server");
+
+        // The application of before crashes in a deployment that goes on: the flip comes nevertheless.
+        let drop_in = "/run/systemd/system/web.service.d/zz-flipless.conf";
+        let crash = format!(
+            "#!/bin/sh\n{KILL_WEB}\nfor _ in $(seq 300); do [ -e {drop_in} ] || exit 0; sleep 0.1; done\nexit 1\n"
+        );
+        let late = rig.version(&[(HOOK, &crash, 0o755)]);
+        rig.engine.deploy(&late).outcome.unwrap();
+        rig.wait_until_serving();
+        assert_eq!(rig.active_runs(), [rig.current()]);
+        let front = rig.say("systemctl is-active flipless-front.service nginx.service");
+        assert_eq!(front, "active\nactive");
+        rig.deploy();
+        rig.settle();
+    }
+}
+
+#[test]
+fn a_first_version_that_never_starts_gives_the_public_port_back() {
+    if booted::unavailable() {
+        return;
+    }
+    let mut rig = Rig::launch_stock(Suite::Bookworm);
+    let broken = rig.version(&[("bin/server", "#!/bin/sh\nexit 1\n", 0o755)]);
+    rig.engine.deploy(&broken).outcome.unwrap_err();
+    let given_back = wait_for(EXPIRY, || {
+        let units = rig.say("systemctl list-units --plain --no-legend 'flipless-*'");
+        units.is_empty().then_some(())
+    });
+    let journal = rig.say("journalctl -n 60 --no-pager");
+    assert!(given_back.is_some(), "{}\n{journal}", rig.status());
+    let nginx = rig.say("systemctl show --value -p Type nginx.service");
+    assert_eq!(nginx, "forking", "EB's own");
+    let left =
+        rig.say("ls -d /etc/systemd/system/flipless* /run/systemd/system/flipless* 2>/dev/null");
+    assert_eq!(left, "");
+    rig.deploy();
+    rig.wait_until_serving();
+    rig.settle();
+}

@@ -1,0 +1,236 @@
+//! An adoption that was aborted before the flip: what was there before serves on.
+
+use std::time::Duration;
+
+use super::first::units_in;
+use super::*;
+use crate::lock;
+use crate::paths::{FLIPPED, RUNTIME_UNITS};
+use crate::system::System;
+
+/// A hook behind ours has failed: the deployment is aborted, and the flip never comes. `taken`: the
+/// application of before holds the port.
+fn aborted(taken: bool) -> Instance {
+    let instance = Instance::new();
+    let drop_in = format!("{BUNDLE}/systemd/{WEB_DROP_IN}");
+    instance.system.write(drop_in, b"[Service]", 0o644).unwrap();
+    if taken {
+        let socket = layout::APP_SOCKET.to_owned();
+        instance.model.borrow_mut().failing.push(socket);
+    }
+    stage_version(&instance, "v1").unwrap();
+    // That application crashes, or EB restarts it: its port is free.
+    instance.model.borrow_mut().failing.clear();
+    assert!(is_stand_in(&instance));
+    instance
+}
+
+const WEB_DROP_IN: &str = "web.service.d/zz-flipless.conf";
+
+/// Whether web.service is the stand-in at its next start.
+fn is_stand_in(instance: &Instance) -> bool {
+    let exists = |folder| instance.system.exists(format!("{folder}/{WEB_DROP_IN}"));
+    exists(RUNTIME_UNITS) || exists(DROP_INS)
+}
+
+/// Nothing of ours is in the way of the application of before.
+fn assert_withdrawn(instance: &Instance, when: &str) {
+    assert!(!is_stand_in(instance), "{when}");
+    assert_eq!(instance.serving(), [""; 0], "{when}");
+    for unit in [layout::APP_SOCKET, layout::DEADMAN_TIMER] {
+        assert_eq!(instance.unit(unit), "inactive", "{when}: {unit}");
+    }
+    for folder in [UNITS, RUNTIME_UNITS, DROP_INS] {
+        assert_eq!(units_in(instance, folder), [""; 0], "{when}: {folder}");
+    }
+    assert_eq!(state(instance).current, None, "{when}");
+}
+
+/// What systemd does before it starts web.service, as long as the drop-in says so.
+fn start_of_web(system: &System) -> anyhow::Result<()> {
+    web_starting::web_starting(system)
+}
+
+#[test]
+fn without_a_flip_a_start_of_web_is_one_of_the_application_of_before() {
+    for taken in [true, false] {
+        let when = format!("the port was taken: {taken}");
+        let instance = aborted(taken);
+        instance.take_calls();
+        start_of_web(&instance.system).unwrap();
+        assert_withdrawn(&instance, &when);
+        let calls = instance.take_calls();
+        assert!(calls.ends_with(&["daemon-reload".into()]), "{calls:?}");
+        let started = calls.iter().find(|call| call.contains("start"));
+        assert_eq!(started, None, "systemd is about to");
+        let after = state(&instance);
+        assert_eq!(after.staged, None);
+        let reason = after.failure.unwrap().reason;
+        assert!(reason.contains("before the flip"), "{reason}");
+        commit::commit(&instance.system).unwrap_err();
+        stage_version(&instance, "v2").unwrap();
+        flip(&instance).unwrap();
+        commit::commit(&instance.system).unwrap();
+        assert_eq!(instance.serving(), [current_unit(&instance)], "{when}");
+    }
+}
+
+#[test]
+fn a_stage_that_was_killed_before_it_noted_anything_is_withdrawn_too() {
+    let instance = aborted(true);
+    instance.system.remove(layout::STATE).unwrap();
+    start_of_web(&instance.system).unwrap();
+    assert_withdrawn(&instance, "no state");
+}
+
+#[test]
+fn where_a_version_serves_the_start_of_web_takes_no_lock_and_changes_nothing() {
+    let instance = deployed("v1");
+    // A bundle without flipless came over it.
+    instance.system.remove(FLIPPED).unwrap();
+    let before = instance.files();
+    let _held = lock::take(&instance.system, "lock", "a deployment", Duration::ZERO).unwrap();
+    start_of_web(&instance.system).unwrap();
+    assert_eq!(instance.take_calls(), [""; 0]);
+    let changed = instance.files();
+    let changed = changed
+        .iter()
+        .filter(|(path, content)| before.get(*path) != Some(*content));
+    let changed: Vec<_> = changed
+        .filter(|(path, _)| !path.ends_with("/lock"))
+        .collect();
+    assert_eq!(changed.len(), 0, "{changed:?}");
+}
+
+#[test]
+fn a_lost_state_is_no_first_deployment() {
+    let instance = deployed("v1");
+    let current = current_unit(&instance);
+    for lost in [layout::STATE, FLIPPED] {
+        instance.system.remove(lost).unwrap();
+    }
+    start_of_web(&instance.system).unwrap();
+    assert_eq!(instance.serving(), std::slice::from_ref(&current));
+    assert_eq!(instance.unit(layout::APP_SOCKET), "active");
+    restart::restart(&instance.system).unwrap();
+    assert_eq!(instance.unit(&current), "deactivating");
+}
+
+/// The application of before crashed in a deployment that was not aborted.
+fn flipped_after_all() -> Instance {
+    let instance = aborted(true);
+    start_of_web(&instance.system).unwrap();
+    instance.flip();
+    // EB's own nginx, started by the flip without the drop-in.
+    let nginx = ("nginx.service".to_owned(), "active".to_owned());
+    instance.model.borrow_mut().units.extend([nginx]);
+    instance.take_calls();
+    instance
+}
+
+#[test]
+fn a_flip_after_all_is_adopted_by_its_commit() {
+    let instance = flipped_after_all();
+    commit::commit(&instance.system).unwrap();
+    assert_eq!(instance.serving(), [current_unit(&instance)]);
+    assert_eq!(units_in(&instance, RUNTIME_UNITS), [""; 0]);
+    assert_eq!(units_in(&instance, UNITS), [layout::APP_SOCKET]);
+    assert!(is_stand_in(&instance), "in the next deployment");
+    assert_eq!(instance.unit(layout::DEADMAN_TIMER), "inactive");
+    // The front has its port from EB's nginx, which had it until the server was ready.
+    let calls = instance.take_calls();
+    let at = |call: String| calls.iter().position(|made| *made == call).unwrap();
+    let nginx = at("restart nginx.service".into());
+    assert!(
+        at(format!("start {}", current_unit(&instance))) < nginx,
+        "{calls:?}"
+    );
+    assert!(nginx < at(format!("start {}", layout::FRONT)), "{calls:?}");
+    // From then on nginx.service is the stand-in, and left alone.
+    commit::commit(&instance.system).unwrap();
+    let again = instance.take_calls();
+    assert!(
+        !again.contains(&"restart nginx.service".into()),
+        "{again:?}"
+    );
+}
+
+#[test]
+fn a_late_adoption_starts_no_nginx_that_eb_has_not_started() {
+    let instance = flipped_after_all();
+    instance.model.borrow_mut().units.remove("nginx.service");
+    commit::commit(&instance.system).unwrap();
+    assert_eq!(instance.unit("nginx.service"), "inactive");
+    assert_eq!(instance.unit(layout::FRONT), "active");
+}
+
+#[test]
+fn a_killed_late_adoption_is_taken_up_by_the_next_commit() {
+    for point in 0.. {
+        let when = format!("point {point}");
+        let instance = flipped_after_all();
+        if instance.kill_at(point, commit::commit).is_none() {
+            assert!(point > 30, "{when}");
+            break;
+        }
+        commit::commit(&instance.system).unwrap();
+        assert_eq!(instance.serving(), [current_unit(&instance)], "{when}");
+        assert_eq!(instance.unit(layout::FRONT), "active", "{when}");
+    }
+}
+
+#[test]
+fn a_late_adoption_that_does_not_start_fails_its_commit_and_leaves_nothing() {
+    let instance = flipped_after_all();
+    instance.model.borrow_mut().failing = vec!["flipless-app@".to_owned()];
+    for _ in 0..2 {
+        let error = commit::commit(&instance.system).unwrap_err();
+        let error = format!("{error:#}");
+        assert!(error.contains("did not become ready"), "{error}");
+        assert_withdrawn(&instance, &error);
+    }
+}
+
+/// systemd starts web.service again (`Restart=always`) whenever this start fails.
+#[test]
+fn a_killed_withdrawal_ends_with_the_next_start_of_web() {
+    for taken in [true, false] {
+        for point in 0.. {
+            let when = format!("the port was taken: {taken}, point {point}");
+            let instance = aborted(taken);
+            instance.take_calls();
+            if instance.kill_at(point, start_of_web).is_none() {
+                assert!(point > 10, "{when}");
+                break;
+            }
+            // Until it has read the units again, systemd starts what it knows.
+            let reloaded = instance.take_calls().contains(&"daemon-reload".into());
+            if is_stand_in(&instance) || !reloaded {
+                start_of_web(&instance.system).unwrap();
+            }
+            assert!(!is_stand_in(&instance), "{when}");
+            stage_version(&instance, "v2").unwrap();
+            flip(&instance).unwrap();
+            commit::commit(&instance.system).unwrap();
+            assert_eq!(instance.serving(), [current_unit(&instance)], "{when}");
+        }
+    }
+}
+
+/// systemd starts the dead man again when he was killed.
+#[test]
+fn a_dead_man_who_is_killed_gives_an_adoption_up_when_he_comes_again() {
+    for point in 0.. {
+        let when = format!("point {point}");
+        let instance = aborted(true);
+        instance.model.borrow_mut().uptime = DEAD_MAN_SECONDS;
+        if instance.kill_at(point, expire::expire).is_none() {
+            assert!(point > 10, "{when}");
+            break;
+        }
+        expire::expire(&instance.system).unwrap();
+        assert_withdrawn(&instance, &when);
+        assert_eq!(state(&instance).staged, None, "{when}");
+        commit::commit(&instance.system).unwrap_err();
+    }
+}
