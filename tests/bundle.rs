@@ -102,7 +102,7 @@ fn bundle() -> &'static Bundle {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bundle");
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
-        let output = dist(&[], &folder);
+        let output = xtask(&["dist"], &folder, &as_in_a_hook());
         assert!(output.status.success(), "{}", said(&output));
         let zip = folder.join("flipless-demo-0.1.0-x86_64.zip");
         let printed = String::from_utf8(output.stdout).unwrap();
@@ -123,6 +123,32 @@ fn bundle() -> &'static Bundle {
         assert!(status.success());
         Bundle { zip, folder }
     })
+}
+
+/// What the shell has in a hook of another repository (githooks(5)).
+fn as_in_a_hook() -> String {
+    let other = Path::new(env!("CARGO_TARGET_TMPDIR")).join("other");
+    let _ = fs::remove_dir_all(&other);
+    fs::create_dir_all(&other).unwrap();
+    git(&other, &["init", "--quiet"]).unwrap();
+    let commit = ["commit", "--quiet", "--allow-empty", "--message=other"];
+    let author = ["-c", "user.name=a", "-c", "user.email=a@example.org"];
+    git(&other, &[&author[..], &commit].concat()).unwrap();
+    let folder = other.join(".git");
+    let folder = folder.display();
+    format!("export GIT_DIR='{folder}' GIT_INDEX_FILE='{folder}/index'")
+}
+
+/// git in this folder, even if the tests themselves run in a hook.
+fn git(folder: &Path, arguments: &[&str]) -> Option<String> {
+    let mut git = Command::new("git");
+    git.arg("-C").arg(folder).args(arguments);
+    for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"] {
+        git.env_remove(name);
+    }
+    let output = git.output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    output.status.success().then(|| said.trim().to_owned())
 }
 
 impl Bundle {
@@ -178,6 +204,15 @@ fn the_checksum_file_is_for_sha256sum() {
         folder,
     );
     assert_eq!(checked, "flipless-demo-0.1.0-x86_64.zip: OK\n");
+}
+
+#[test]
+fn the_commit_is_the_project_s_also_in_a_hook_of_another_repository() {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+    // None: the sources were unpacked from an archive.
+    let commit = git(project, &["rev-parse", "--verify", "HEAD"]);
+    let named = &bundle().manifest()["git"]["commit"];
+    assert_eq!(named.as_str(), commit.as_deref());
 }
 
 #[test]

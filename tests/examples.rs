@@ -184,6 +184,22 @@ fn included_files_are_unpacked_as_the_settings_say() {
 }
 
 #[test]
+fn the_flags_of_a_server_elsewhere_are_its_own_configuration_s() {
+    let elsewhere = Elsewhere::new();
+    fs::create_dir(elsewhere.path(".cargo")).unwrap();
+    let config = "[build]\nrustflags = ['--cfg=own_flags']\n";
+    fs::write(elsewhere.path(".cargo/config.toml"), config).unwrap();
+    let main = fs::read_to_string(elsewhere.path("src/main.rs")).unwrap();
+    let guard = "#[cfg(not(own_flags))]\ncompile_error!(\"without own flags\");\n";
+    fs::write(elsewhere.path("src/main.rs"), main + guard).unwrap();
+    // Another folder: the rest has nothing to do with these flags.
+    let out = tempfile::tempdir().unwrap();
+    let mut dist = dist(&elsewhere.path("flipless.toml"), out.path(), &[]);
+    let output = dist.env_remove("CARGO_TARGET_DIR").output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+}
+
+#[test]
 fn what_is_wrong_with_a_server_elsewhere_is_named() {
     let elsewhere = Elsewhere::new();
     let missing = elsewhere.refused("manifest = \"shop/Cargo.toml\"");

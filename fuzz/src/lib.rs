@@ -3,6 +3,8 @@
 
 #[path = "../../xtask/src/check/mod.rs"]
 pub mod check;
+#[path = "../../src/layout.rs"]
+mod layout;
 #[path = "../../xtask/src/project.rs"]
 mod project;
 #[path = "../../src/settings/mod.rs"]

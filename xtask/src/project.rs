@@ -142,6 +142,17 @@ impl Workspace {
         self.metadata.workspace_root.as_std_path()
     }
 
+    /// Where cargo looks for its configuration, and above.
+    ///
+    /// # Errors
+    /// When the current directory is gone.
+    pub fn config_folder(&self) -> Result<PathBuf> {
+        match &self.folder {
+            Some(folder) => Ok(folder.clone()),
+            None => env::current_dir().context("there is no current directory"),
+        }
+    }
+
     /// Cargo's target directory for it.
     pub fn target_folder(&self) -> &Path {
         self.metadata.target_directory.as_std_path()

@@ -22,6 +22,20 @@ pub fn command(program: &str) -> Command {
     Command::new(program)
 }
 
+/// git, asked about the folder that it is told. A hook has variables that name its own repository
+/// (githooks(5)), and they go before any folder. The rest of git's configuration stays, as it does when
+/// git itself goes into a submodule: `safe.directory` may come that way.
+pub fn git() -> Command {
+    let mut git = command("git");
+    let names = output(command("git").args(["rev-parse", "--local-env-vars"]));
+    for name in names.unwrap_or_default().lines() {
+        if !name.starts_with("GIT_CONFIG_") {
+            git.env_remove(name);
+        }
+    }
+    git
+}
+
 /// Where `program` is found on PATH.
 pub fn which(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
@@ -55,4 +69,26 @@ pub fn succeeds(command: &mut Command) -> bool {
 /// An environment variable that is set and not empty.
 pub fn variable(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn git_is_not_told_of_the_repository_whose_hook_runs() {
+        let git = git();
+        let removed = |name: &str| git.get_envs().any(|change| change == (name.as_ref(), None));
+        for name in [
+            "GIT_DIR",
+            "GIT_WORK_TREE",
+            "GIT_INDEX_FILE",
+            "GIT_COMMON_DIR",
+        ] {
+            assert!(removed(name), "{name}");
+        }
+        for name in ["GIT_CONFIG_COUNT", "GIT_CONFIG_PARAMETERS"] {
+            assert!(!removed(name), "{name}");
+        }
+    }
 }

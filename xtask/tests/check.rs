@@ -158,3 +158,49 @@ fn what_is_no_file_is_misuse() {
     let output = check(Path::new("/no/such.zip"), MEMORY, &[]);
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
 }
+
+/// A server with glibc linked in, which only a setting allows.
+#[test]
+fn the_settings_are_those_of_the_configuration_that_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("main.c"), "int main(void) { return 0; }").unwrap();
+    let mut compiler = Command::new("cc");
+    let compiler = compiler.args(["-static", "-o", "server", "main.c"]);
+    let status = compiler.current_dir(folder.path()).status();
+    assert!(status.unwrap().success());
+    let server = fs::read(folder.path().join("server")).unwrap();
+    let entries = [
+        ("Procfile".into(), Vec::new()),
+        ("bin/server".into(), server),
+    ];
+    let (_folder, zip) = written(&zip(entries));
+    let config = folder.path().join("shop.toml");
+    let judged = |arguments: &[&str]| {
+        let output = check(&zip, WITH_ELF, &[&["--json"], arguments].concat());
+        let checks: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+        let found = checks.iter().find(|check| check["name"] == "static glibc");
+        found.unwrap()["ok"].as_bool()
+    };
+    let named = ["--config", config.to_str().unwrap()];
+    fs::write(&config, "[server]\nresolves-names = false\n").unwrap();
+    assert_eq!(judged(&[]), Some(false), "the project's own");
+    assert_eq!(judged(&named), Some(true));
+    fs::write(&config, "[server]\nresolves-names = true\n").unwrap();
+    assert_eq!(judged(&named), Some(false));
+
+    fs::write(&config, "[server]\nresolve-names = false\n").unwrap();
+    let output = check(&zip, WITH_ELF, &named);
+    assert_eq!(output.status.code(), Some(1));
+    let said = said(&output);
+    assert!(
+        said.contains("shop.toml") && said.contains("resolve-names"),
+        "{said}"
+    );
+    fs::remove_file(&config).unwrap();
+    let output = check(&zip, WITH_ELF, &named);
+    assert_eq!(
+        output.status.code(),
+        Some(2),
+        "a file that is not there is misuse"
+    );
+}

@@ -12,7 +12,7 @@ pub mod bundle;
 mod executables;
 mod hooks;
 mod links;
-mod manifest;
+pub mod manifest;
 mod names;
 mod nginx;
 mod outcome;
@@ -23,7 +23,7 @@ mod units;
 
 use bundle::Bundle;
 pub use bundle::elf;
-pub use outcome::Check;
+pub use outcome::{Check, printable};
 
 /// `cargo xtask check`
 #[derive(clap::Args)]

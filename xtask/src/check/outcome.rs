@@ -67,7 +67,7 @@ impl Check {
 }
 
 /// A zip's names reach the terminal: what would steer it is written out.
-fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     let steers = |c: char| c.is_control() || ('\u{200e}'..='\u{202e}').contains(&c);
     let shown = |c: char| match steers(c) {
         true => c.escape_default().to_string(),

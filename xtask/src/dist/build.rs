@@ -8,9 +8,10 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use cargo_metadata::{Message, Package, PackageId};
 
+use super::cargo_config::Config;
 use super::dependencies::{self, Tree};
 use super::flags;
-use super::target::{self, Builder, Target};
+use super::target::{self, Builder, Linker, Target};
 use crate::project::{Project, Workspace};
 use crate::{layout, tools, ui};
 
@@ -39,6 +40,7 @@ struct Job<'a> {
     options: &'a [&'a str],
     target: Target,
     builder: Builder,
+    config: Config,
     flags: Vec<String>,
 }
 
@@ -57,6 +59,7 @@ pub fn server(project: &Project, target: Target) -> Result<Built> {
         true => &["--release", "--locked"],
         false => &["--release"],
     };
+    let config = Config::load(&project.server().config_folder()?)?;
     let job = Job {
         workspace: project.server(),
         package: project.server_package()?,
@@ -64,7 +67,8 @@ pub fn server(project: &Project, target: Target) -> Result<Built> {
         features: &[],
         options,
         target,
-        builder: target::builder(target)?,
+        builder: target::builder(target, &config)?,
+        config,
         flags: flags::remap(project)?,
     };
     Ok(run(project, &job)?.0)
@@ -77,6 +81,7 @@ pub fn server(project: &Project, target: Target) -> Result<Built> {
 pub fn relay(project: &Project, target: Target) -> Result<Built> {
     let what = format!("{}, the relay, for {}", layout::RELAY, target.triple());
     ui::status("Building", what);
+    let config = Config::load(&project.own().config_folder()?)?;
     let job = Job {
         workspace: project.own(),
         package: project.own().package("flipless")?,
@@ -84,7 +89,8 @@ pub fn relay(project: &Project, target: Target) -> Result<Built> {
         features: &["--no-default-features", "--features", "relay"],
         options: &["--release"],
         target,
-        builder: target::builder(target)?,
+        builder: target::builder(target, &config)?,
+        config,
         flags: flags::remap(project)?,
     };
     Ok(run(project, &job)?.0)
@@ -95,7 +101,8 @@ pub fn relay(project: &Project, target: Target) -> Result<Built> {
 /// # Errors
 /// When it can't be built; cargo has said why.
 pub fn agent(project: &Project, server: Target) -> Result<Agent> {
-    let (target, linkage) = agent_target(server)?;
+    let config = Config::load(&project.own().config_folder()?)?;
+    let (target, linkage) = agent_target(server, &config)?;
     let how = if linkage.is_static {
         "static"
     } else {
@@ -123,6 +130,7 @@ pub fn agent(project: &Project, server: Target) -> Result<Agent> {
         options: &["--profile", "agent"],
         target,
         builder,
+        config,
         flags,
     };
     let (executable, out) = run(project, &job)?;
@@ -141,10 +149,10 @@ struct Linkage {
 
 const STATIC: &[&str] = &["-Ctarget-feature=+crt-static", "-Crelocation-model=static"];
 
-fn agent_target(server: Target) -> Result<(Target, Linkage)> {
+fn agent_target(server: Target, config: &Config) -> Result<(Target, Linkage)> {
     let musl = Target::musl(server.arch());
     if musl.has_std() {
-        let builder = target::builder(musl)?;
+        let builder = target::builder(musl, config)?;
         return Ok((
             musl,
             Linkage {
@@ -156,7 +164,7 @@ fn agent_target(server: Target) -> Result<(Target, Linkage)> {
     }
     let gnu = Target::gnu(server.arch());
     // A static executable needs no version of glibc: zig, which has no static one, is not asked.
-    if let Ok(builder) = target::plain(gnu)
+    if let Ok(builder) = target::plain(gnu, config)
         && gnu.has_std()
         && has_static_glibc(&builder)
     {
@@ -169,7 +177,7 @@ fn agent_target(server: Target) -> Result<(Target, Linkage)> {
             },
         ));
     }
-    let builder = target::builder(gnu)?;
+    let builder = target::builder(gnu, config)?;
     Ok((
         gnu,
         Linkage {
@@ -182,10 +190,14 @@ fn agent_target(server: Target) -> Result<(Target, Linkage)> {
 
 /// gcc answers with a path only if it has the file.
 fn has_static_glibc(builder: &Builder) -> bool {
-    let Builder::Cargo { linker } = builder else {
+    let Builder::Cargo(linker) = builder else {
         return false;
     };
-    let mut compiler = tools::command(linker.unwrap_or("cc"));
+    let mut compiler = match linker {
+        Linker::Host => tools::command("cc"),
+        Linker::Configured(path) => Command::new(path),
+        Linker::Named(name) => tools::command(name),
+    };
     let answer = tools::output(compiler.arg("-print-file-name=libc.a"));
     answer.is_ok_and(|path| PathBuf::from(path).is_absolute())
 }
@@ -208,7 +220,7 @@ fn run(project: &Project, job: &Job) -> Result<(Built, Option<PathBuf>)> {
             )],
         ));
     }
-    let mut child = command(project, job)
+    let mut child = command(project, job)?
         .stdout(Stdio::piped())
         .spawn()
         .context("cannot run cargo")?;
@@ -232,13 +244,13 @@ fn run(project: &Project, job: &Job) -> Result<(Built, Option<PathBuf>)> {
     Ok((Built { path, tree }, out))
 }
 
-fn command(project: &Project, job: &Job) -> Command {
+fn command(project: &Project, job: &Job) -> Result<Command> {
     let mut cargo = tools::cargo();
     let triple = job.target.triple();
-    match job.builder {
-        Builder::Cargo { linker } => {
+    match &job.builder {
+        Builder::Cargo(linker) => {
             cargo.args(["build", "--target", triple]);
-            if let Some(linker) = linker {
+            if let Linker::Named(linker) = linker {
                 cargo.env(target::linker_variable(job.target), linker);
             }
         }
@@ -253,16 +265,16 @@ fn command(project: &Project, job: &Job) -> Command {
         .args(job.options)
         .arg("--message-format=json-render-diagnostics")
         .stdin(Stdio::null());
-    choose(&mut cargo, job);
+    choose(&mut cargo, job)?;
     if project.config.exists() {
         // The library's build script must read the same settings, also as a dependency.
         cargo.env("FLIPLESS_CONFIG", &project.config);
     }
-    cargo
+    Ok(cargo)
 }
 
 /// What decides on the dependencies: also a flag, by `cfg`.
-fn choose(cargo: &mut Command, job: &Job) {
+fn choose(cargo: &mut Command, job: &Job) -> Result<()> {
     cargo
         .args(["--package", job.package.name.as_str()])
         .args(job.features)
@@ -271,13 +283,13 @@ fn choose(cargo: &mut Command, job: &Job) {
     if let Some(folder) = &job.workspace.folder {
         cargo.current_dir(folder);
     }
-    flags::add(cargo, job.target, &job.flags);
+    flags::add(cargo, &job.config, job.target, &job.flags)
 }
 
 fn tree(job: &Job) -> Result<Tree> {
     let mut cargo = tools::cargo();
     cargo.args(["tree", "--target", job.target.triple()]);
-    choose(&mut cargo, job);
+    choose(&mut cargo, job)?;
     dependencies::of(&mut cargo, &job.workspace.root().join("Cargo.lock"))
 }
 

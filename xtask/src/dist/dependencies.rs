@@ -45,8 +45,8 @@ pub fn of(cargo: &mut Command, lock: &Path) -> Result<Tree> {
     cargo.args(["--locked", "--edges", "normal", "--prefix", "depth"]);
     cargo.args(["--charset", "ascii", "--format", "{p}\t{l}"]);
     let mut tree = parse(&tools::output(cargo)?).context("cannot read what `cargo tree` says")?;
-    let text = std::fs::read_to_string(lock)
-        .with_context(|| format!("cannot read {}", lock.display()))?;
+    let text =
+        std::fs::read_to_string(lock).with_context(|| format!("cannot read {}", lock.display()))?;
     tree.look_up(&text)
         .with_context(|| format!("cannot read {}", lock.display()))?;
     Ok(tree)

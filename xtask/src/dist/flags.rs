@@ -5,12 +5,10 @@ use std::process::Command;
 
 use anyhow::Result;
 
+use super::cargo_config::Config;
 use super::target::Target;
 use crate::project::Project;
 use crate::tools;
-
-/// Between two flags in `CARGO_ENCODED_RUSTFLAGS`.
-const SEPARATOR: &str = "\u{1f}";
 
 /// Replaces this machine's paths.
 ///
@@ -35,24 +33,18 @@ pub fn remap(project: &Project) -> Result<Vec<String>> {
     Ok(places.into_iter().map(flag).collect())
 }
 
-/// Adds flags to those that cargo would use. It takes one source only: a variable before the
-/// configuration (<https://doc.rust-lang.org/cargo/reference/config.html#buildrustflags>).
-pub fn add(cargo: &mut Command, target: Target, flags: &[String]) {
-    let encoded = std::env::var("CARGO_ENCODED_RUSTFLAGS").ok();
-    let plain = std::env::var("RUSTFLAGS").ok();
-    let own =
-        encoded.or(plain.map(|flags| flags.split_whitespace().collect::<Vec<_>>().join(SEPARATOR)));
-    let added = flags.join(SEPARATOR);
-    match own.filter(|own| !own.is_empty()) {
-        Some(own) => {
-            cargo.env("CARGO_ENCODED_RUSTFLAGS", own + SEPARATOR + &added);
-        }
-        // An array is joined with the one in the user's configuration.
-        None => {
-            let list = toml::Value::from(flags.to_vec());
-            cargo
-                .arg("--config")
-                .arg(format!("target.{}.rustflags={list}", target.triple()));
-        }
-    }
+/// Adds flags to the user's own, which come first. cargo takes flags from one source only, and this
+/// variable is the first of them
+/// (<https://doc.rust-lang.org/cargo/reference/config.html#buildrustflags>).
+///
+/// # Errors
+/// When the user's can't be told, or a flag has the separator in it.
+pub fn add(cargo: &mut Command, config: &Config, target: Target, flags: &[String]) -> Result<()> {
+    let mut all = config.rustflags(target)?;
+    flags.iter().for_each(|flag| all.push(flag));
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", all.encode()?);
+    Ok(())
 }
+
+#[cfg(test)]
+mod tests;

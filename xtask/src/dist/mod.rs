@@ -15,6 +15,7 @@ use crate::{check, layout, ui};
 
 mod archive;
 mod build;
+mod cargo_config;
 mod dependencies;
 mod exclude;
 mod flags;

@@ -57,7 +57,7 @@ impl Provenance {
 /// The commit of the repository that `folder` is in.
 fn git(folder: &Path) -> Option<Git> {
     let ask = |words: &[&str]| {
-        let mut git = tools::command("git");
+        let mut git = tools::git();
         tools::output(git.arg("-C").arg(folder).args(words)).ok()
     };
     let commit = ask(&["rev-parse", "--verify", "HEAD"])?;
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     fn run(folder: &Path, words: &[&str]) {
-        let mut git = tools::command("git");
+        let mut git = tools::git();
         git.arg("-C").arg(folder).args(words);
         for (name, value) in [
             ("GIT_AUTHOR_NAME", "a"),

@@ -57,7 +57,11 @@ pub fn document(subject: &Subject, executables: &[Executable]) -> Result<String>
         };
         for (key, package) in &tree.packages {
             let is_root = *key == tree.root;
-            let reference = if is_root { place.clone() } else { reference(key) };
+            let reference = if is_root {
+                place.clone()
+            } else {
+                reference(key)
+            };
             let below = package.dependencies.iter().map(self::reference);
             // Two executables may use a package with other features: its edges are those of both.
             edges.entry(reference.clone()).or_default().extend(below);

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use super::cargo_config::Config;
 use crate::check::elf::Arch;
 use crate::{tools, ui};
 
@@ -88,20 +89,28 @@ fn holds_std(libdir: &Path) -> bool {
 /// How a target is built.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Builder {
-    /// Plain cargo; `linker` where the host's own won't do.
-    Cargo {
-        /// A program on PATH, or one of rustc's own.
-        linker: Option<&'static str>,
-    },
+    /// Plain cargo.
+    Cargo(Linker),
     /// cargo-zigbuild: builds against an older glibc, and for other processors.
     Zig,
+}
+
+/// What links.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Linker {
+    /// The host's own.
+    Host,
+    /// The one that cargo's configuration names: cargo finds it itself.
+    Configured(PathBuf),
+    /// A program on PATH, or one of rustc's own.
+    Named(&'static str),
 }
 
 /// Chooses the builder.
 ///
 /// # Errors
 /// When the standard library or a linker is missing: says where to get it.
-pub fn builder(target: Target) -> Result<Builder> {
+pub fn builder(target: Target, config: &Config) -> Result<Builder> {
     let libdir = target.libdir()?;
     if !holds_std(&libdir) {
         return Err(std_missing(target, &libdir));
@@ -109,17 +118,15 @@ pub fn builder(target: Target) -> Result<Builder> {
     if target.is_gnu() && zig_is_there() {
         return Ok(Builder::Zig);
     }
-    plain(target)
+    plain(target, config)
 }
 
 /// Plain cargo, also where zig is there: for what is linked statically, which zig can't do with glibc.
 ///
 /// # Errors
 /// When no linker is there.
-pub fn plain(target: Target) -> Result<Builder> {
-    Ok(Builder::Cargo {
-        linker: linker(target)?,
-    })
+pub fn plain(target: Target, config: &Config) -> Result<Builder> {
+    Ok(Builder::Cargo(linker(target, config)?))
 }
 
 /// cargo-zigbuild finds zig on PATH, or as a Python module.
@@ -130,21 +137,21 @@ fn zig_is_there() -> bool {
         && (tools::which("zig").is_some() || module("python3") || module("python"))
 }
 
-/// None where the host's own linker does.
-fn linker(target: Target) -> Result<Option<&'static str>> {
-    let variable = linker_variable(target);
-    let native = cfg!(target_os = "linux") && std::env::consts::ARCH == target.arch().name();
-    if native || tools::variable(&variable).is_some() {
-        return Ok(None);
+fn linker(target: Target, config: &Config) -> Result<Linker> {
+    if let Some(configured) = config.linker(target)? {
+        return Ok(Linker::Configured(configured));
+    }
+    if cfg!(target_os = "linux") && std::env::consts::ARCH == target.arch().name() {
+        return Ok(Linker::Host);
     }
     let linker = match target {
         // musl's std brings its own start files: rustc's own linker is enough.
-        Target::X86Musl | Target::ArmMusl => return Ok(Some("rust-lld")),
+        Target::X86Musl | Target::ArmMusl => return Ok(Linker::Named("rust-lld")),
         Target::X86Gnu => "x86_64-linux-gnu-gcc",
         Target::ArmGnu => "aarch64-linux-gnu-gcc",
     };
     if tools::which(linker).is_some() {
-        return Ok(Some(linker));
+        return Ok(Linker::Named(linker));
     }
     let (package, debian) = match target.arch() {
         Arch::X86_64 => ("x86-64", "amd64"),
@@ -160,7 +167,7 @@ fn linker(target: Target) -> Result<Option<&'static str>> {
         [
             format!("Debian: apt-get install gcc-{package}-linux-gnu libc6-dev-{debian}-cross"),
             "anywhere: pip install ziglang cargo-zigbuild".into(),
-            format!("another linker: set {variable}"),
+            format!("another linker: set {}", linker_variable(target)),
         ],
     ))
 }

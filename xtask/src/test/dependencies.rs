@@ -68,7 +68,7 @@ fn check(name: &'static str, deny: &PathBuf, checks: &[&str]) -> Step {
 
 /// Why git can't reach a repository; `None`: it can.
 fn out_of_reach(repository: &str, limit: Duration) -> Option<String> {
-    let mut git = tools::command("git");
+    let mut git = tools::git();
     git.args(["ls-remote", "--exit-code", repository, "HEAD"])
         .env("GIT_TERMINAL_PROMPT", "0")
         .stdin(Stdio::null())
@@ -109,7 +109,7 @@ mod tests {
     fn a_repository_that_is_there_is_in_reach_and_another_says_why_not() {
         let folder = tempfile::tempdir().unwrap();
         let git = |words: &[&str]| {
-            let done = Command::new("git")
+            let done = tools::git()
                 .arg("-C")
                 .arg(folder.path())
                 .args(words)

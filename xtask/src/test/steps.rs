@@ -24,11 +24,16 @@ const AGENT: [&str; 5] = [
     "agent",
 ];
 
-/// Checks CI's workflows: syntax, rights, pinned actions. pip's own folder, so that nothing of the
-/// machine's is changed; `--offline`, so that the result is the same everywhere.
-const ZIZMOR: &str = r#"
-    [ -x "$0/bin/zizmor" ] || pip3 install --quiet --no-deps --target "$0" zizmor==1.32.0
-    exec "$0/bin/zizmor" --quiet --offline --pedantic --strict-collection .github
+/// Checks CI's workflows: keys, expressions and the actions' inputs (jactionlint, a fork of actionlint
+/// that pip has whole), then rights, pinned actions and what a stranger could slip in (zizmor). In folders
+/// of their own, so that nothing of the machine's is changed; offline, and without the shellcheck that a
+/// machine may have, so that the result is the same everywhere.
+const WORKFLOWS: &str = r#"
+    pip() { pip3 install --quiet --no-deps --target "$@"; }
+    [ -d "$0/jactionlint" ] || pip "$0" jactionlint==2.3.0
+    [ -x "$1/bin/zizmor" ] || pip "$1" zizmor==1.32.0
+    PYTHONPATH="$0" python3 -m jactionlint --shellcheck= --pyflakes=
+    exec "$1/bin/zizmor" --quiet --offline --pedantic --strict-collection .github
 "#;
 
 /// All steps; `missing` are the Debian packages that this machine lacks.
@@ -106,8 +111,9 @@ fn checks() -> Vec<Step> {
 fn workflows(project: &Project, missing: &[&str]) -> Step {
     let lacking = missing.contains(&"python3-pip");
     let mut command = tools::command("sh");
-    let folder = project.target_folder().join("zizmor-1.32.0");
-    command.args(["-euc", ZIZMOR]).arg(folder);
+    let folders = ["jactionlint-2.3.0", "zizmor-1.32.0"];
+    let folders = folders.map(|name| project.target_folder().join(name));
+    command.args(["-euc", WORKFLOWS]).args(folders);
     Step {
         name: "workflows",
         command,

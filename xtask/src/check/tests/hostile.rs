@@ -171,6 +171,8 @@ fn a_directory_that_is_not_what_the_end_record_says() {
     assert_fails(&patched(CENTRAL, 0, b"PK\x01\x03"), "zip", "no entry");
     assert_fails(&patched(CENTRAL, 28, &[255, 255]), "zip", "cut off");
     assert_fails(&patched(CENTRAL, 24, &[255; 4]), "zip", "zip64");
+    assert_fails(&patched(CENTRAL, 34, &[1, 0]), "zip", "another part");
+    assert_fails(&patched(CENTRAL, 28, &[0, 0]), "zip", "a name of 0 bytes");
 }
 
 #[test]
@@ -216,6 +218,54 @@ fn a_second_name_and_zip64_in_extra_fields() {
     assert_fails(&with_extra(0x7075), "zip", "second name");
     assert_fails(&with_extra(1), "zip", "zip64");
     assert_eq!(failed(&with_extra(0x5455)), [], "a time stamp");
+}
+
+/// As Windows has them.
+#[test]
+fn an_executable_without_a_unix_mode() {
+    let mut bytes = zip();
+    replace(&mut bytes, b"aa/cccc", b"bin/ccc");
+    let text = "bin/ccc is not an ELF executable; bin/ccc has no exec bit (mode 0644)";
+    assert_fails(&bytes, "executables", text);
+    let system = last(&bytes, CENTRAL) + 5;
+    put(&mut bytes, system, &[0]);
+    assert_fails(&bytes, "executables", "bin/ccc has no Unix mode");
+}
+
+#[test]
+fn a_link_that_leads_to_other_bytes_than_text() {
+    let mut bytes = zip();
+    let at = last(&bytes, CENTRAL);
+    put(&mut bytes, at + 38, &(0o120_777_u32 << 16).to_le_bytes());
+    assert_eq!(failed(&bytes), [], "a link");
+    let local = last(&bytes, LOCAL);
+    put(&mut bytes, local + 37, &[0xff]);
+    let mut crc = flate2::Crc::new();
+    crc.update(b"\xff123456789");
+    put(&mut bytes, local + 14, &crc.sum().to_le_bytes());
+    put(&mut bytes, at + 16, &crc.sum().to_le_bytes());
+    assert_fails(&bytes, "content", "a link's target that is not UTF-8");
+}
+
+/// A part of the name becomes an extra field: in both headers, or in the local one alone.
+#[test]
+fn extra_fields_of_either_header() {
+    let shortened = |extra: &[u8; 7]| {
+        let mut bytes = Zip::good().with("aaabbbbbbb", 0o644, b"").bytes();
+        for (signature, length, name) in [(LOCAL, 26, 30), (CENTRAL, 28, 46)] {
+            let at = last(&bytes, signature);
+            put(&mut bytes, at + length, &[3, 0, 7, 0]);
+            put(&mut bytes, at + name + 3, extra);
+        }
+        bytes
+    };
+    assert_eq!(failed(&shortened(b"\x55\x54\x03\0abc")), []);
+    let longer = b"\x55\x54\x04\0abc";
+    assert_fails(&shortened(longer), "zip", "damaged extra field");
+    let mut local = shortened(b"\x55\x54\x03\0abc");
+    let at = last(&local, LOCAL) + 33;
+    put(&mut local, at, &[1, 0]);
+    assert_fails(&local, "zip", "uses zip64");
 }
 
 #[test]

@@ -18,6 +18,7 @@ fn names() {
         (good().with("a\\b", 0o644, b""), "names", "backslash"),
         (good().with("c:/x", 0o644, b""), "names", "absolute"),
         (good().with("a/./b", 0o644, b""), "names", "empty part"),
+        (good().with("a//b", 0o644, b""), "names", "empty part"),
         (good().with(&"a".repeat(256), 0o644, b""), "names", "longer"),
         (
             good().with(&format!("{}b", "a/".repeat(64)), 0o644, b""),
@@ -39,12 +40,20 @@ fn names() {
 fn links_stay_inside() {
     let good = Zip::good().with("public/a", 0o120_777, b"../bin/server");
     assert_eq!(failed(&good.bytes()), []);
-    let out = Zip::good().with("public/a", 0o120_777, b"../../etc/passwd");
-    assert_fails(
-        &out.bytes(),
-        "links",
-        "public/a -> \"../../etc/passwd\" leads out",
-    );
+    let link = |target: &[u8]| Zip::good().with("public/a", 0o120_777, target).bytes();
+    let long = "a".repeat(4096);
+    for (target, check, detail) in [
+        (
+            "../../etc/passwd",
+            "links",
+            "public/a -> \"../../etc/passwd\" leads out",
+        ),
+        ("/etc/passwd", "links", "is absolute"),
+        ("a\0b", "links", "leads nowhere"),
+        (&long, "content", "a link's target of this length"),
+    ] {
+        assert_fails(&link(target.as_bytes()), check, detail);
+    }
 }
 
 #[test]
@@ -61,6 +70,10 @@ fn the_procfile() {
     ] {
         assert_fails(&with(text), "Procfile", detail);
     }
+    let none = Zip::good().without("Procfile").bytes();
+    assert_fails(&none, "Procfile", "missing");
+    let bytes = Zip::good().with("Procfile", 0o644, b"web: \xff\n").bytes();
+    assert_fails(&bytes, "Procfile", "not UTF-8");
 }
 
 #[test]
@@ -100,6 +113,13 @@ fn executables() {
             server(0o755, &with_interpreter("/lib/ld-musl-x86_64.so.1")),
             "interpreter",
             "ld-musl",
+        ),
+        (
+            Zip::good()
+                .without("bin/flipless")
+                .edit("Procfile", "bin/flipless", "flipless"),
+            "executables",
+            "bin/flipless is missing",
         ),
         (other(&static_glibc()), "static glibc", "public/tool"),
         (server(0o755, &static_glibc()), "static glibc", "bin/server"),
@@ -193,13 +213,19 @@ fn units() {
             "units: stand-in",
         ),
         (
-            Zip::good().with("systemd/x.target", 0o644, b"\x7fELF"),
-            "content",
+            Zip::good().edit(
+                "systemd/web.service.d/zz-flipless.conf",
+                "[Service]",
+                "[Service]\nMemoryMax=1G",
+            ),
+            "units: control groups",
+        ),
+        (
+            Zip::good().with("systemd/x.target", 0o644, &program(X86_64)),
+            "units",
         ),
     ] {
-        let failed = failed(&zip.bytes());
-        assert_eq!(failed[0].name, check, "{failed:#?}");
-        assert!(failed.len() == 1 || check == "content", "{failed:#?}");
+        assert_fails(&zip.bytes(), check, "");
     }
 }
 

@@ -8,6 +8,7 @@ use crate::check::{Check, nginx, units};
 const GATE: &str = "systemd/flipless-gate.service";
 const FRONT: &str = "systemd/flipless-front.service";
 const NGINX: &str = "systemd/nginx.service.d/zz-flipless.conf";
+const WEB: &str = "systemd/web.service.d/zz-flipless.conf";
 
 /// The failed checks of systemd's, with their details; that none was left out.
 fn by_systemd(zip: &Zip) -> Vec<(&'static str, String)> {
@@ -72,6 +73,7 @@ fn a_lost_line_of_the_sandbox_is_seen() {
             "CapabilityBoundingSet=\n",
             "nginx.service is exposed by",
         ),
+        (WEB, "CapabilityBoundingSet=\n", "web.service is exposed by"),
     ] {
         let mut zip = Zip::good().edit(file, line, "");
         if file == app {

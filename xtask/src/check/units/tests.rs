@@ -171,11 +171,7 @@ fn each_rule_is_broken_alone() {
             "nginx.service sets IPAddressDeny=",
         ),
     ] {
-        let mut files = GOOD;
-        let text = GOOD[file].1.replacen(from, to, 1);
-        assert_ne!(text, GOOD[file].1, "{from}");
-        files[file].1 = &text;
-        let found = failed(&files);
+        let found = broken(file, from, to);
         assert_eq!(found.len(), 1, "{from} -> {to}: {found:?}");
         assert_eq!(found[0].0, format!("units: {rule}"));
         assert!(found[0].1.contains(detail), "{found:?}");
@@ -192,11 +188,102 @@ fn a_drop_in_can_break_a_rule_too() {
     assert_eq!(found[0].0, "units: shared sockets");
 }
 
+/// The rule that this text in the place of another breaks, and what is said.
+fn broken(file: usize, from: &str, to: &str) -> Vec<(&'static str, String)> {
+    let mut files = GOOD;
+    let text = GOOD[file].1.replacen(from, to, 1);
+    assert_ne!(text, GOOD[file].1, "{from}");
+    files[file].1 = &text;
+    failed(&files)
+}
+
+#[track_caller]
+fn assert_broken(file: usize, from: &str, to: &str, rule: &'static str, detail: &str) {
+    assert_eq!(broken(file, from, to), [(rule, detail.into())]);
+}
+
 #[test]
-fn a_missing_unit_is_named() {
-    let found = failed(&GOOD[1..]);
-    assert_eq!(
-        found[0],
-        ("units", "systemd/flipless-app.socket is missing".into())
+fn no_unit_hangs_on_a_stand_in_in_any_way() {
+    for key in ["After", "Before", "Requires", "BindsTo"] {
+        for stand_in in ["nginx.service", "web.service"] {
+            let setting = format!("{key}={stand_in}");
+            let said = format!("flipless-app@.service has {setting}");
+            let unit = format!("[Unit]\n{setting}");
+            assert_broken(1, "[Unit]", &unit, "units: not EB's", &said);
+        }
+    }
+}
+
+#[test]
+fn whatever_names_a_unit_of_ours_is_looked_up() {
+    for key in ["Service", "Sockets", "Unit", "Requires", "BindsTo"] {
+        let setting = format!("{key}=flipless-x.service");
+        let said = format!("flipless-app@.service has {setting}, which is not there");
+        let unit = format!("[Install]\n{setting}");
+        assert_broken(
+            1,
+            "[Unit]",
+            &format!("{unit}\n[Unit]"),
+            "units: references",
+            &said,
+        );
+    }
+}
+
+#[test]
+fn every_line_that_names_the_real_nginx_is_reset() {
+    for key in [
+        "PIDFile",
+        "ExecStartPre",
+        "ExecStartPost",
+        "ExecReload",
+        "ExecStop",
+        "ExecStopPost",
+    ] {
+        let said = format!("nginx.service does not reset {key}=");
+        let line = format!("{key}=\n");
+        assert_broken(3, &line, "", "units: stand-in", &said);
+        let kept = format!("{key}=/bin/x\n{key}=\n");
+        assert_broken(3, &line, &kept, "units: stand-in", &said);
+    }
+    let said = "nginx.service does not reset ExecStart=";
+    assert_broken(3, "ExecStart=\n", "", "units: stand-in", said);
+    let said = "nginx.service lacks NotifyAccess=main";
+    assert_broken(
+        3,
+        "NotifyAccess=main",
+        "NotifyAccess=all",
+        "units: stand-in",
+        said,
     );
+}
+
+/// Those of systemd.resource-control(5) that limit; 252 has them all.
+#[test]
+fn no_setting_of_a_control_group_is_overlooked() {
+    let settings = "AllowedCPUs CPUQuota CPUWeight IOReadBandwidthMax IOReadIOPSMax IOWeight \
+                    IOWriteBandwidthMax IOWriteIOPSMax IPAddressAllow IPAddressDeny MemoryHigh \
+                    MemoryMax MemorySwapMax RestrictNetworkInterfaces SocketBindAllow \
+                    SocketBindDeny TasksMax";
+    for key in settings.split_whitespace() {
+        let said = format!("nginx.service sets {key}=");
+        let service = format!("[Service]\n{key}=1");
+        assert_broken(3, "[Service]", &service, "units: control groups", &said);
+    }
+    let web = ("systemd/web.service.d/a.conf", "[Service]\nTasksMax=1\n");
+    let found = failed(&[&GOOD[..], &[web]].concat());
+    assert_eq!(
+        found,
+        [("units: control groups", "web.service sets TasksMax=".into())]
+    );
+}
+
+#[test]
+fn each_unit_that_is_needed_is_missed() {
+    for (index, (file, _)) in GOOD[..3].iter().enumerate() {
+        let mut files = GOOD.to_vec();
+        files.remove(index);
+        let found = failed(&files);
+        assert_eq!(found[0], ("units", format!("{file} is missing")));
+    }
 }

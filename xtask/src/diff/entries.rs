@@ -1,37 +1,17 @@
-//! `cargo xtask diff`: what changed between two bundles.
+//! What differs between the entries of two bundles.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
-use anstream::println;
-use anyhow::{Result, bail};
 use serde::Serialize;
 use similar::TextDiff;
 
-use crate::check::{self, bundle::Bundle, bundle::Entry};
+use crate::check::bundle::{Bundle, Entry};
+use crate::check::printable;
 use crate::ui;
-
-/// `cargo xtask diff`
-#[derive(clap::Args)]
-pub struct Args {
-    /// The older bundle
-    #[arg(value_name = "A.ZIP", value_parser = crate::existing_file)]
-    old: PathBuf,
-    /// The newer bundle
-    #[arg(value_name = "B.ZIP", value_parser = crate::existing_file)]
-    new: PathBuf,
-    /// Exit with 1 when they differ, as `git diff` does
-    #[arg(long)]
-    exit_code: bool,
-    /// Print the differences as JSON
-    #[arg(long)]
-    json: bool,
-}
 
 /// One entry that is not the same in both.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-struct Difference {
+pub struct Difference {
     path: String,
     /// None: it is new.
     old: Option<Side>,
@@ -44,41 +24,15 @@ struct Difference {
 /// An entry in one of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Side {
+    /// A symbolic link: its content is the path that it leads to.
+    link: bool,
     mode: String,
     bytes: u64,
     sha256: String,
 }
 
-/// Compares two bundles and prints what differs.
-pub fn run(args: &Args) -> Result<ExitCode> {
-    let (old, new) = (open(&args.old)?, open(&args.new)?);
-    let differences = compare(&old, &new);
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(&differences)?);
-    } else {
-        differences
-            .iter()
-            .for_each(|difference| print!("{}", difference.describe()));
-    }
-    let count = differences.len();
-    ui::status("Compared", format!("{count} of the entries differ"));
-    Ok(match args.exit_code && count > 0 {
-        true => ExitCode::FAILURE,
-        false => ExitCode::SUCCESS,
-    })
-}
-
-/// What can't be read whole is not compared: a difference would be missing in silence.
-fn open(path: &Path) -> Result<Bundle> {
-    let bundle = check::open(path)?;
-    match &bundle.fault {
-        Some(fault) => bail!("{}: {fault}", path.display()),
-        None => Ok(bundle),
-    }
-}
-
 /// In the order of the names.
-fn compare(old: &Bundle, new: &Bundle) -> Vec<Difference> {
+pub fn compare(old: &Bundle, new: &Bundle) -> Vec<Difference> {
     let mut pairs: BTreeMap<&str, (Option<&Entry>, Option<&Entry>)> = BTreeMap::new();
     for entry in &old.entries {
         pairs.entry(&entry.name).or_default().0 = Some(entry);
@@ -111,6 +65,7 @@ fn lines(old: Option<&Entry>, new: Option<&Entry>) -> Option<String> {
 impl Side {
     fn of(entry: &Entry) -> Self {
         Self {
+            link: entry.is_link(),
             mode: format!("{:04o}", entry.mode.unwrap_or(0) & 0o7777),
             bytes: entry.bytes,
             sha256: entry.sha256.clone(),
@@ -120,20 +75,23 @@ impl Side {
 
 impl Difference {
     /// A line for the entry, and its changed lines below.
-    fn describe(&self) -> String {
-        let path = &self.path;
-        let size = |side: &Side| format!("{}, {}", side.mode, ui::size(side.bytes));
+    pub fn describe(&self) -> String {
+        let path = printable(&self.path);
+        let size = |side: &Side| {
+            let kind = if side.link { "link" } else { &side.mode };
+            format!("{kind}, {}", ui::size(side.bytes))
+        };
         let mut text = match (&self.old, &self.new) {
             (None, Some(new)) => format!("added    {path}  ({})\n", size(new)),
             (Some(old), None) => format!("removed  {path}  ({})\n", size(old)),
-            (Some(old), Some(new)) if old.mode == new.mode && old.bytes == new.bytes => {
+            (Some(old), Some(new)) if size(old) == size(new) => {
                 format!("changed  {path}  ({}, another content)\n", size(new))
             }
             (Some(old), Some(new)) => format!("changed  {path}  ({} → {})\n", size(old), size(new)),
             (None, None) => String::new(),
         };
         for line in self.lines.iter().flat_map(|lines| lines.lines()) {
-            text += &format!("         {line}\n");
+            text += &format!("         {}\n", printable(line));
         }
         text
     }
@@ -187,6 +145,18 @@ mod tests {
              added    c  (0644, 3 B)\n"
         );
         assert_eq!(described(&old, &old), "");
+    }
+
+    #[test]
+    fn a_file_that_became_a_link_is_told_and_no_name_steers_the_terminal() {
+        let name = "a\u{1b}[2J";
+        let old = bundle(&[(name, "v2", 0o777)]);
+        let mut new = bundle(&[(name, "v2", 0o777)]);
+        new.entries[0].mode = Some(0o120_777);
+        let differences = compare(&old, &new);
+        let told: String = differences.iter().map(Difference::describe).collect();
+        let expected = "changed  a\\u{1b}[2J  (0777, 2 B → link, 2 B)\n";
+        assert_eq!(told, expected);
     }
 
     #[test]

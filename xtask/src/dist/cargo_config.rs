@@ -1,0 +1,106 @@
+//! What cargo will take from its configuration and environment for a build.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use cargo_config2::{Flags, ResolveOptions, Walk};
+use toml::{Table, Value};
+
+use super::target::Target;
+use crate::ui;
+
+/// Cargo's configuration, as it counts in a folder.
+pub struct Config(cargo_config2::Config);
+
+impl Config {
+    /// Reads it as cargo does: from `folder`, those above, cargo's home, and the environment.
+    ///
+    /// # Errors
+    /// When it is not valid, or names flags in a place that is not read here.
+    pub fn load(folder: &Path) -> Result<Self> {
+        // Either makes cargo look no further.
+        let variables = ["CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS"];
+        if variables.iter().all(|name| env::var_os(name).is_none()) {
+            refuse_included_flags(folder)?;
+        }
+        Self::with(folder, ResolveOptions::default())
+    }
+
+    /// The same with an environment that is given.
+    ///
+    /// # Errors
+    /// When it is not valid.
+    pub fn with(folder: &Path, options: ResolveOptions) -> Result<Self> {
+        let context = || format!("cannot tell cargo's configuration in {}", folder.display());
+        let config = cargo_config2::Config::load_with_options(folder, options);
+        Ok(Self(config.with_context(context)?))
+    }
+
+    /// rustc's flags for a target, from the one source that counts.
+    ///
+    /// # Errors
+    /// When rustc, asked for a `cfg` of the target, does not answer.
+    pub fn rustflags(&self, target: Target) -> Result<Flags> {
+        Ok(self.0.rustflags(target.triple())?.unwrap_or_default())
+    }
+
+    /// The linker for a target, if one is set.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn linker(&self, target: Target) -> Result<Option<PathBuf>> {
+        let linker = self.0.linker(target.triple())?;
+        Ok(linker.filter(|path| !path.as_os_str().is_empty()))
+    }
+}
+
+/// cargo-config2 does not follow `include` (cargo 1.94): flags there would get lost in silence.
+fn refuse_included_flags(folder: &Path) -> Result<()> {
+    let mut files: Vec<PathBuf> = Walk::new(folder).collect();
+    let mut next = 0;
+    while let Some(config) = files.get(next).cloned() {
+        next += 1;
+        for path in included(&config)? {
+            if has_flags(&read(&path)?) {
+                return Err(ui::advised(
+                    format!("{}: `rustflags` in an included file", path.display()),
+                    [format!(
+                        "move them to {}, or set RUSTFLAGS, which goes before them",
+                        config.display()
+                    )],
+                ));
+            }
+            if !files.contains(&path) {
+                files.push(path);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The files that a configuration includes; those that may be missing only if they are there
+/// (<https://doc.rust-lang.org/cargo/reference/config.html#including-extra-configuration-files>).
+fn included(config: &Path) -> Result<Vec<PathBuf>> {
+    let table = read(config)?;
+    let list = table.get("include").and_then(Value::as_array);
+    let folder = config.parent().unwrap_or(config);
+    let path = |value: &Value| Some(folder.join(value.get("path").unwrap_or(value).as_str()?));
+    let paths = list.into_iter().flatten().filter_map(path);
+    Ok(paths.filter(|path| path.exists()).collect())
+}
+
+fn has_flags(table: &Table) -> bool {
+    let sets = |value: &Value| value.get("rustflags").is_some();
+    let targets = table.get("target").and_then(Value::as_table);
+    table.get("build").is_some_and(sets) || targets.is_some_and(|all| all.values().any(sets))
+}
+
+fn read(path: &Path) -> Result<Table> {
+    let context = || format!("cannot read cargo's configuration {}", path.display());
+    let text = std::fs::read_to_string(path).with_context(context)?;
+    text.parse().with_context(context)
+}
+
+#[cfg(test)]
+mod tests;

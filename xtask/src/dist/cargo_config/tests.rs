@@ -1,0 +1,86 @@
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+
+use super::*;
+use crate::dist::target::{Builder, Linker, plain};
+
+const ARM: Target = Target::ArmGnu;
+
+/// A folder with these files below `.cargo`.
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join(".cargo")).unwrap();
+    for (name, text) in files {
+        fs::write(folder.path().join(".cargo").join(name), text).unwrap();
+    }
+    folder
+}
+
+/// Cargo's configuration with these variables, beside those that name the toolchain.
+fn config(config: &str, variables: &[(&str, &str)]) -> Config {
+    let folder = folder(&[("config.toml", config)]);
+    let toolchain = env::vars_os().filter(|(name, _)| name == "RUSTC" || name == "CARGO");
+    let variables = variables.iter();
+    let variables = variables.map(|(name, value)| (name.into(), value.into()));
+    let options = ResolveOptions::default().env(toolchain.chain(variables));
+    Config::with(folder.path(), options).unwrap()
+}
+
+#[test]
+fn a_linker_is_known_from_a_file_or_a_variable() {
+    let linker = |file, variables: &[_]| config(file, variables).linker(ARM).unwrap();
+    let file = "[target.aarch64-unknown-linux-gnu]\nlinker = 'arm-ld'\n";
+    let other = "[target.x86_64-unknown-linux-gnu]\nlinker = 'arm-ld'\n";
+    let cfg = "[target.'cfg(target_arch = \"aarch64\")']\nlinker = 'arm-ld'\n";
+    let variable = "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER";
+    assert_eq!(linker(file, &[]), Some("arm-ld".into()));
+    assert_eq!(linker(cfg, &[]), Some("arm-ld".into()));
+    assert_eq!(linker(file, &[(variable, "ours")]), Some("ours".into()));
+    assert_eq!(linker(other, &[]), None);
+    assert_eq!(linker("", &[(variable, "")]), None);
+}
+
+#[test]
+fn a_configured_linker_goes_before_one_that_is_found_and_before_the_host_s() {
+    for target in [ARM, Target::X86Gnu, Target::X86Musl] {
+        let file = format!("[target.{}]\nlinker = 'my-ld'\n", target.triple());
+        let builder = plain(target, &config(&file, &[])).unwrap();
+        let configured = Linker::Configured("my-ld".into());
+        assert_eq!(builder, Builder::Cargo(configured), "{}", target.triple());
+    }
+}
+
+#[track_caller]
+fn included(files: &[(&str, &str)]) -> Result<()> {
+    refuse_included_flags(folder(files).path())
+}
+
+#[test]
+fn flags_in_an_included_file_are_refused_with_the_file_that_may_have_them() {
+    for flags in [
+        "[build]\nrustflags = ['-Cx']",
+        "[target.'cfg(unix)']\nrustflags = '-Cx'",
+    ] {
+        for list in ["'more.toml'", "{ path = 'more.toml', optional = true }"] {
+            let config = format!("include = [{list}]");
+            let error = included(&[("config.toml", &config), ("more.toml", flags)]);
+            let error = error.unwrap_err().to_string();
+            assert!(error.contains(".cargo/more.toml: `rustflags`"), "{error}");
+        }
+    }
+    let deep = [
+        ("config.toml", "include = ['more.toml']"),
+        ("more.toml", "include = ['config.toml', 'last.toml']"),
+        ("last.toml", "[build]\nrustflags = ''"),
+    ];
+    included(&deep).unwrap_err();
+}
+
+#[test]
+fn an_included_file_without_flags_is_none_of_our_business() {
+    let registry = "[net]\noffline = true\n[build]\njobs = 2\n[target.x]\nlinker = 'ld'";
+    let config = "include = ['more.toml', { path = 'gone.toml', optional = true }]";
+    included(&[("config.toml", config), ("more.toml", registry)]).unwrap();
+    included(&[("config.toml", "[build]\nrustflags = '-Cx'")]).unwrap();
+}

@@ -1,0 +1,87 @@
+//! Two `cargo xtask dist` at once.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used)]
+
+use std::ffi::OsString;
+use std::fs::{self, Permissions};
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+const BLOCKING: &str = "    Blocking waiting for another `cargo xtask dist`";
+
+/// A cargo whose builds wait until they are told to fail; it goes on if the folder goes.
+fn patient_cargo(folder: &Path) {
+    let real = std::env::var_os("CARGO").unwrap_or(OsString::from("cargo"));
+    let (real, shown) = (real.display(), folder.display());
+    let script = format!(
+        "#!/bin/sh\ncase \"$1\" in *build)\n\
+         while [ -d '{shown}' ] && [ ! -e '{shown}/go' ]; do sleep 0.02; done; exit 1;;\n\
+         esac\nexec '{real}' \"$@\"\n"
+    );
+    let path = folder.join("cargo");
+    fs::write(&path, script).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+}
+
+/// One `dist`, and what it says.
+struct Dist(Child, Receiver<String>);
+
+impl Dist {
+    fn start(folder: &Path) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_xtask"))
+            .args(["dist", "--out"])
+            .arg(folder.join("out"))
+            .env("CARGO", folder.join("cargo"))
+            .env("CARGO_TARGET_DIR", folder.join("target"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let (sender, said) = channel();
+        std::thread::spawn(move || {
+            lines
+                .map_while(Result::ok)
+                .try_for_each(|line| sender.send(line))
+        });
+        Self(child, said)
+    }
+
+    /// The next line that it says.
+    #[track_caller]
+    fn says(&self) -> String {
+        self.1.recv_timeout(PATIENCE).unwrap()
+    }
+}
+
+impl Drop for Dist {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn the_second_says_that_it_waits_and_builds_when_the_first_has_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    patient_cargo(folder.path());
+    let mut first = Dist::start(folder.path());
+    let building = first.says();
+    assert!(building.starts_with("    Building "), "{building}");
+    let second = Dist::start(folder.path());
+    assert_eq!(second.says(), BLOCKING);
+    assert!(
+        first.0.try_wait().unwrap().is_none(),
+        "the first still builds"
+    );
+    fs::write(folder.path().join("go"), "").unwrap();
+    assert_eq!(second.says(), building);
+    assert_eq!(first.0.wait().unwrap().code(), Some(1));
+    let last = first.says();
+    assert!(last.starts_with("error: cargo could not build"), "{last}");
+}
