@@ -55,8 +55,12 @@ impl Bundle {
     }
 }
 
-/// Builds an example into this workspace's target directory, which has the dependencies.
 fn example(name: &str) -> Bundle {
+    Bundle::open(&built_example(name).0)
+}
+
+/// Builds an example into this workspace's target directory, which has the dependencies.
+fn built_example(name: &str) -> (PathBuf, tempfile::TempDir) {
     let out = tempfile::tempdir().unwrap();
     let config = Path::new(ROOT)
         .join("examples")
@@ -66,7 +70,8 @@ fn example(name: &str) -> Bundle {
     let mut command = dist(&config, out.path(), &[]);
     let output = command.env("CARGO_TARGET_DIR", target).output().unwrap();
     assert!(output.status.success(), "{}", said(&output));
-    Bundle::open(Path::new(str::from_utf8(&output.stdout).unwrap().trim()))
+    let zip = PathBuf::from(str::from_utf8(&output.stdout).unwrap().trim());
+    (zip, out)
 }
 
 #[test]
@@ -74,6 +79,27 @@ fn an_axum_app_with_the_library_makes_a_bundle() {
     let mut bundle = example("axum");
     assert!(bundle.has("bin/axum-example") && !bundle.has("bin/flipless-relay"));
     assert_eq!(bundle.command(), "bin/axum-example");
+}
+
+#[test]
+fn the_sbom_of_a_server_elsewhere_is_made_from_its_own_lock_file() {
+    let (zip, _out) = built_example("axum");
+    let sbom = fs::read(zip.with_extension("cdx.json")).unwrap();
+    let sbom: Value = serde_json::from_slice(&sbom).unwrap();
+    let lock = fs::read_to_string(Path::new(ROOT).join("examples/axum/Cargo.lock")).unwrap();
+    let lock: toml::Table = lock.parse().unwrap();
+    let packages = lock["package"].as_array().unwrap();
+    let axum = packages
+        .iter()
+        .find(|one| one["name"].as_str() == Some("axum"));
+    let axum = format!("axum@{}", axum.unwrap()["version"].as_str().unwrap());
+    let edges = sbom["dependencies"].as_array().unwrap();
+    let server = edges
+        .iter()
+        .find(|edge| edge["ref"] == "bin/axum-example")
+        .unwrap();
+    let direct = server["dependsOn"].as_array().unwrap();
+    assert!(direct.contains(&axum.into()), "{direct:?}");
 }
 
 #[test]

@@ -37,11 +37,12 @@ fn below<'a>(bom: &'a Bom, reference: &str) -> &'a [String] {
     &edge.unwrap().dependencies
 }
 
-/// NAME@VERSION of all that cargo links into a binary, without the package itself.
-fn tree(features: &str) -> BTreeSet<String> {
+/// NAME@VERSION of all that cargo links into a binary, down to a depth, without the package itself.
+fn tree(features: &str, depth: &str) -> BTreeSet<String> {
     let words = "tree --locked --package flipless --edges normal --prefix none --no-default-features \
                  --target x86_64-unknown-linux-gnu --format {p} --features";
-    let words: Vec<&str> = words.split(' ').chain([features]).collect();
+    let words = words.split(' ').chain([features, "--depth", depth]);
+    let words: Vec<&str> = words.collect();
     let cargo = env::var("CARGO").unwrap();
     let listed = run(&cargo, &words, Path::new(env!("CARGO_MANIFEST_DIR")));
     let names = listed.lines().filter_map(|line| {
@@ -69,7 +70,7 @@ fn reached(bom: &Bom, place: &str) -> BTreeSet<String> {
 #[test]
 fn it_names_exactly_what_cargo_links_into_the_executables() {
     let bom = read(&bundle().zip);
-    let (agent, server) = (tree("agent"), tree("demo"));
+    let (agent, server) = (tree("agent", "99"), tree("default", "99"));
     let libraries = components(&bom).iter().map(|component| {
         let version = component.version.as_ref().unwrap();
         format!("{}@{version}", component.name)
@@ -77,8 +78,15 @@ fn it_names_exactly_what_cargo_links_into_the_executables() {
     let root = format!("flipless@{}", env!("CARGO_PKG_VERSION"));
     let libraries: BTreeSet<_> = libraries.filter(|name| *name != root).collect();
     assert_eq!(libraries, &agent | &server);
-    assert_eq!(reached(&bom, "bin/server"), server);
-    assert!(reached(&bom, "bin/flipless").is_superset(&agent));
+    for (place, features, all) in [
+        ("bin/server", "default", server),
+        ("bin/flipless", "agent", agent),
+    ] {
+        let direct: BTreeSet<_> = below(&bom, place).iter().cloned().collect();
+        assert_eq!(direct, tree(features, "1"), "{place}");
+        // Further down a package has the dependencies that it has in either.
+        assert!(reached(&bom, place).is_superset(&all), "{place}");
+    }
     // Dev- and build-dependencies of this package.
     for name in ["proptest", "zip", "minijinja", "tempfile"] {
         let found = libraries.iter().any(|library| library.starts_with(name));

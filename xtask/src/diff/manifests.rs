@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::check::printable;
 
 /// These follow from the content, which is compared by itself; checks also depend on the machine.
-const LEFT_OUT: [&str; 5] = ["bytes", "checks", "entries", "label", "sha256"];
+const LEFT_OUT: [&str; 6] = ["bytes", "checks", "entries", "label", "sbom", "sha256"];
 
 /// One field that is not the same in both.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -83,7 +83,7 @@ mod tests {
             "flipless": "0.1.0",
             "rustc": "rustc 1.95.0",
             "glibc": "GLIBC_2.34",
-            "sha256": "aa", "bytes": 1, "label": "shop-1.0.0-aa", "entries": [], "checks": [],
+            "sha256": "aa", "bytes": 1, "label": "shop-1.0.0-aa", "sbom": "a.cdx.json", "entries": [], "checks": [],
         })
     }
 
@@ -122,7 +122,9 @@ mod tests {
         ] {
             assert_eq!(changed(pointer, value), format!("manifest {expected}\n"));
         }
-        for pointer in ["/sha256", "/bytes", "/label", "/entries", "/checks"] {
+        for pointer in [
+            "/sha256", "/bytes", "/label", "/sbom", "/entries", "/checks",
+        ] {
             assert_eq!(changed(pointer, json!(["other"])), "", "{pointer}");
         }
     }

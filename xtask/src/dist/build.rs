@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::BufReader;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -19,8 +19,18 @@ use crate::{layout, tools, ui};
 pub struct Built {
     /// Where it is.
     pub path: PathBuf,
-    /// What it is made of.
-    pub tree: Tree,
+    /// What it is made of; none for one that was built before, by somebody else.
+    pub tree: Option<Tree>,
+}
+
+impl Built {
+    /// One that was built before.
+    pub fn before(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            tree: None,
+        }
+    }
 }
 
 /// The agent, and what its package's build script rendered.
@@ -240,7 +250,7 @@ fn run(project: &Project, job: &Job) -> Result<(Built, Option<PathBuf>)> {
     }
     let (executable, out) = found?;
     let path = executable.with_context(|| format!("cargo names no executable `{}`", job.bin))?;
-    let tree = tree(job)?;
+    let tree = Some(tree(job)?);
     Ok((Built { path, tree }, out))
 }
 

@@ -129,40 +129,32 @@ fn build_and_stage(
     planned: Stage,
 ) -> Result<(Stage, Vec<Executable>)> {
     let target = args.target();
-    let mut executables = Vec::new();
-    let mut note = |name: &str, tree| {
-        let place = in_bin(name);
-        executables.push(Executable { place, tree });
-    };
     let server = match &args.server {
-        Some(path) => {
-            note("server", None);
-            path.clone()
-        }
-        None => {
-            let server = build::server(project, target)?;
-            note("server", Some(server.tree));
-            server.path
-        }
+        Some(path) => build::Built::before(path),
+        None => build::server(project, target)?,
     };
     let relay = match project.settings.server.handover {
         Handover::Socket => None,
-        Handover::Port => {
-            let relay = build::relay(project, target)?;
-            note(layout::RELAY, Some(relay.tree));
-            Some(relay.path)
-        }
+        Handover::Port => Some(build::relay(project, target)?),
     };
     let agent = build::agent(project, target)?;
-    note("flipless", Some(agent.executable.tree));
     ui::status("Staging", agent.platform.display());
     let staged = planned.complete(&Built {
-        server,
-        relay,
+        server: server.path,
+        relay: relay.as_ref().map(|relay| relay.path.clone()),
         agent: agent.executable.path,
         platform: agent.platform,
     })?;
-    Ok((staged, executables))
+    let executables = [
+        (project.settings.server.bin.as_str(), Some(server.tree)),
+        (layout::RELAY, relay.map(|relay| relay.tree)),
+        (stage::AGENT, Some(agent.executable.tree)),
+    ];
+    let executables = executables.into_iter().filter_map(|(name, tree)| {
+        let place = in_bin(name);
+        tree.map(|tree| Executable { place, tree })
+    });
+    Ok((staged, executables.collect()))
 }
 
 /// The SBOM.

@@ -19,7 +19,7 @@ pub const EXECUTABLE: u32 = 0o755;
 /// A symbolic link's: no system looks at it.
 pub const LINK: u32 = 0o777;
 /// The agent's name in `bin/`.
-const AGENT: &str = "flipless";
+pub const AGENT: &str = "flipless";
 
 /// Where a file comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
