@@ -216,13 +216,19 @@ fn the_flags_of_a_server_elsewhere_are_its_own_configuration_s() {
     let config = "[build]\nrustflags = ['--cfg=own_flags']\n";
     fs::write(elsewhere.path(".cargo/config.toml"), config).unwrap();
     let main = fs::read_to_string(elsewhere.path("src/main.rs")).unwrap();
-    let guard = "#[cfg(not(own_flags))]\ncompile_error!(\"without own flags\");\n";
+    // Seen at once: nothing else has to be built for it.
+    let guard = "#[cfg(own_flags)]\ncompile_error!(\"with own flags\");\n";
     fs::write(elsewhere.path("src/main.rs"), main + guard).unwrap();
     // Another folder: the rest has nothing to do with these flags.
     let out = tempfile::tempdir().unwrap();
     let mut dist = dist(&elsewhere.path("flipless.toml"), out.path(), &[]);
     let output = dist.env_remove("CARGO_TARGET_DIR").output().unwrap();
-    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(
+        said(&output).contains("error: with own flags"),
+        "{}",
+        said(&output)
+    );
 }
 
 #[test]

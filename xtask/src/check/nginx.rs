@@ -181,6 +181,25 @@ mod tests {
     }
 
     #[test]
+    fn what_only_the_instance_has_is_no_finding() {
+        for message in [
+            "cannot load certificate \"/etc/pki/x\": PEM_read_bio_X509_AUX() failed",
+            "host not found in upstream \"db.internal\"",
+            "getpwnam(\"webapp\") failed",
+            "getgrnam(\"webapp\") failed",
+            "dlopen() \"modules/x.so\" failed",
+            "BIO_new_file(\"/etc/pki/dhparam\") failed",
+            "SSL_CTX_load_verify_locations(\"/etc/pki/ca\") failed",
+            "MMDB_open(\"/usr/share/GeoIP/x\") failed",
+            "open() \"/opt/x\" failed",
+            "opendir() \"/opt/x\" failed",
+        ] {
+            let said = format!("nginx: [emerg] {message} in conf.d/a.conf:1\n");
+            assert_eq!(judge(&said, PLATFORM, 1).ok, None, "{said}");
+        }
+    }
+
+    #[test]
     fn versions_are_read() {
         assert_eq!(
             parse_version("nginx version: nginx/1.22.1\n"),
