@@ -43,7 +43,7 @@ pub struct Package {
 /// When cargo fails, or the lock file can't be read.
 pub fn of(cargo: &mut Command, lock: &Path) -> Result<Tree> {
     cargo.args(["--locked", "--edges", "normal", "--prefix", "depth"]);
-    cargo.args(["--charset", "ascii", "--format", "{p}\t{l}"]);
+    cargo.args(["--charset", "ascii", "--format", "{p}\t[{l}]"]);
     let mut tree = parse(&tools::output(cargo)?).context("cannot read what `cargo tree` says")?;
     let text =
         std::fs::read_to_string(lock).with_context(|| format!("cannot read {}", lock.display()))?;
@@ -52,7 +52,7 @@ pub fn of(cargo: &mut Command, lock: &Path) -> Result<Tree> {
     Ok(tree)
 }
 
-/// Reads lines such as `2serde v1.0.0 (proc-macro)<TAB>MIT (*)`: `(*)` for one whose own dependencies
+/// Reads lines such as `2serde v1.0.0 (proc-macro)<TAB>[MIT] (*)`: `(*)` for one whose own dependencies
 /// were listed before.
 fn parse(text: &str) -> Option<Tree> {
     let mut tree = Tree::default();
@@ -75,7 +75,8 @@ fn parse(text: &str) -> Option<Tree> {
         }
         path.push(key.clone());
         let licence = licence.strip_suffix(" (*)").unwrap_or(licence);
-        tree.packages.entry(key).or_default().licence = licence.trim().to_owned();
+        let licence = licence.strip_prefix('[')?.strip_suffix(']')?;
+        licence.clone_into(&mut tree.packages.entry(key).or_default().licence);
     }
     Some(tree)
 }
@@ -119,11 +120,11 @@ mod tests {
 
     #[test]
     fn each_package_has_the_dependencies_below_it() {
-        let text = "0shop v0.1.0 (/home/a b/shop)\t\n\
-                    1serde v1.0.0\tMIT OR Apache-2.0\n\
-                    2serde_derive v1.0.1 (proc-macro)\tMIT\n\
-                    1toml v0.9.0+spec-1.1\tUnlicense/MIT\n\
-                    2serde v1.0.0\tMIT OR Apache-2.0 (*)\n";
+        let text = "0shop v0.1.0 (/home/a b/shop)\t[]\n\
+                    1serde v1.0.0\t[MIT OR Apache-2.0]\n\
+                    2serde_derive v1.0.1 (proc-macro)\t[MIT]\n\
+                    1toml v0.9.0+spec-1.1\t[Unlicense/MIT]\n\
+                    2serde v1.0.0\t[MIT OR Apache-2.0] (*)\n";
         let mut tree = parse(text).unwrap();
         let (shop, serde) = (key("shop", "0.1.0"), key("serde", "1.0.0"));
         let (derive, toml) = (key("serde_derive", "1.0.1"), key("toml", "0.9.0+spec-1.1"));
@@ -148,8 +149,20 @@ mod tests {
     }
 
     #[test]
+    fn a_package_alone_without_a_licence_is_a_tree() {
+        let tree = parse("0shop v0.1.0 (/shop)\t[]").unwrap();
+        assert_eq!(tree.packages.len(), 1);
+        assert_eq!(tree.packages[&tree.root], Package::default());
+    }
+
+    #[test]
     fn what_is_no_tree_is_an_error() {
-        for text in ["serde v1.0.0\tMIT", "0serde\tMIT", "0serde v1.0.0"] {
+        for text in [
+            "serde v1.0.0\t[MIT]",
+            "0serde\t[MIT]",
+            "0serde v1.0.0",
+            "0serde v1.0.0\tMIT",
+        ] {
             assert!(parse(text).is_none(), "{text}");
         }
     }
