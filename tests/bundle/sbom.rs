@@ -168,3 +168,19 @@ fn a_prebuilt_server_is_there_with_its_hash_and_dependencies_that_nobody_knows()
     );
     assert!(below(&bom, "bin/flipless").len() > 3);
 }
+
+#[test]
+fn where_one_of_the_files_cannot_be_none_is_written() {
+    let server = bundle().file("bin/server");
+    let folder = tempfile::tempdir().unwrap();
+    let name = bundle().zip.file_stem().unwrap().to_str().unwrap();
+    let in_the_way = folder.path().join(format!("{name}.cdx.json"));
+    fs::create_dir(&in_the_way).unwrap();
+    let output = dist(&["--server", server.to_str().unwrap()], folder.path());
+    assert_eq!(output.status.code(), Some(1));
+    let said = said(&output);
+    assert!(said.contains(in_the_way.to_str().unwrap()), "{said}");
+    let names = fs::read_dir(folder.path()).unwrap();
+    let names: Vec<_> = names.map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(names, [in_the_way]);
+}

@@ -162,6 +162,7 @@ fn describe(project: &Project, manifest: &Manifest, executables: &[Executable]) 
     let subject = Subject {
         name: project.settings.app.name.as_str(),
         version: &version(project)?,
+        zip: &manifest.zip,
         sha256: &manifest.sha256,
         timestamp: timestamp::text_from_environment()?,
         entries: manifest.hashes(),

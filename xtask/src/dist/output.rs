@@ -4,7 +4,7 @@ use std::fs::{self, File, Permissions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use tempfile::NamedTempFile;
 
 use super::manifest::Manifest;
@@ -50,13 +50,22 @@ impl Output {
         let sbom = self.beside(sbom)?;
         let stem = name.strip_suffix(".zip").unwrap_or(name);
         let zip = self.folder.join(name);
-        for (file, path) in [
+        let files = [
             (checksum, self.folder.join(format!("{name}.sha256"))),
             (json, self.folder.join(format!("{stem}.json"))),
             (sbom, self.folder.join(&manifest.sbom)),
             (self.zip, zip.clone()),
-        ] {
+        ];
+        for (file, path) in &files {
             file.as_file().sync_all()?;
+            // What a rename would fail for, when others are done.
+            ensure!(
+                !path.is_dir(),
+                "cannot write {}: it is a folder",
+                path.display()
+            );
+        }
+        for (file, path) in files {
             file.persist(&path)
                 .with_context(|| format!("cannot write {}", path.display()))?;
         }

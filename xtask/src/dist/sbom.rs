@@ -1,5 +1,5 @@
 //! What the executables are made of, in CycloneDX 1.5 (<https://cyclonedx.org/docs/1.5/json>), beside
-//! the zip. Nothing of it comes from the clock, from chance, or from this machine's paths.
+//! the zip: what is linked into them, and the macros that wrote a part of them. Nothing of it comes from the clock, from chance, or from this machine's paths.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,6 +30,8 @@ pub struct Subject<'a> {
     /// The application's name and version.
     pub name: &'a str,
     pub version: &'a str,
+    /// The zip's name.
+    pub zip: &'a str,
     /// Of the zip, in hex.
     pub sha256: &'a str,
     /// `SOURCE_DATE_EPOCH` as ISO 8601, if it is set.
@@ -87,8 +89,9 @@ pub fn document(subject: &Subject, executables: &[Executable]) -> Result<String>
 }
 
 impl Subject<'_> {
+    /// No crate has this name: references of crates have an `@`.
     fn reference(&self) -> String {
-        format!("{}@{}", self.name, self.version)
+        self.zip.to_owned()
     }
 
     /// A UUID of version 8 (RFC 9562: what is in it is the maker's choice), out of the zip's hash.
@@ -162,8 +165,10 @@ fn purl((name, version): &Key, package: &Package) -> Result<Option<Purl>> {
     } else if registry != "https://github.com/rust-lang/crates.io-index" {
         purl = purl.with_qualifier("repository_url", registry)?;
     }
-    // Parsing it can't fail: it is checked with the whole document.
-    Ok(purl.build()?.to_string().parse().ok())
+    let text = purl.build()?.to_string();
+    let parsed = text.parse().ok();
+    let parsed = parsed.with_context(|| format!("`{text}` is no package URL"));
+    Ok(Some(parsed?))
 }
 
 /// Old manifests write `MIT/Apache-2.0`; what is no SPDX expression stays a name.
