@@ -7,10 +7,11 @@ use anyhow::{Context, Result, bail};
 use flipless::constants::{FRONT_MODE, FrontMode};
 use flipless::layout;
 
+use crate::lock::{self, Lock};
+use crate::nginx;
 use crate::paths::{NGINX, PIDS, PROXY_STAGING};
 use crate::system::{Signal, System};
 use crate::systemd::Systemd;
-use crate::{lock, nginx};
 
 mod loaded;
 mod processes;
@@ -92,6 +93,11 @@ pub fn restore_configuration(system: &System) -> Result<()> {
     retry::remove(system)
 }
 
+/// Holds others off the front; `who` is told to those who wait.
+pub fn lock(system: &System, who: &str) -> Result<Lock> {
+    lock::take(system, "front.lock", who, LOCK_LIMIT)
+}
+
 /// Where nginx.service runs, and the front does not, EB's own nginx has the public port: the drop-in
 /// came after EB had started it. A restart is what EB's flip does, and the stand-in starts the front.
 pub fn replace_stock(system: &System) -> Result<()> {
@@ -111,7 +117,7 @@ pub fn sync(system: &System) -> Result<&'static str> {
     if FRONT_MODE != FrontMode::Nginx {
         return Ok("is EB's own");
     }
-    let _lock = lock::take(system, "front.lock", "front-sync", LOCK_LIMIT)?;
+    let _lock = lock(system, "front-sync")?;
     retry::tidy(system, NGINX)?;
     let systemd = Systemd::new(system);
     if !systemd.is_active(layout::FRONT)? {
@@ -129,8 +135,12 @@ pub fn sync(system: &System) -> Result<&'static str> {
 /// Reloads the real nginx because somebody reloads nginx.service: certbot, say, whose new certificate
 /// no digest of ours may know.
 pub fn renew(system: &System) -> Result<()> {
-    let _lock = lock::take(system, "front.lock", "front-renew", LOCK_LIMIT)?;
-    ask_for_reload(system)
+    let _lock = lock(system, "front-renew")?;
+    if Systemd::new(system).is_active(layout::FRONT)? {
+        return ask_for_reload(system);
+    }
+    // Before the first flip nginx.service runs EB's own nginx; this is its own ExecReload=.
+    nginx::reload_stock(system)
 }
 
 /// Through systemd: the reload then runs in the front's unit, not in that of the caller.

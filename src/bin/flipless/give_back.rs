@@ -9,31 +9,31 @@ use crate::systemd::Systemd;
 use crate::{front, units};
 
 /// Stops what is ours and takes its units out of systemd's sight; `had_front`: the public port goes
-/// back to EB's nginx. A second run finishes what an interrupted one began. The dead man's service
-/// is left to end by itself.
+/// back to EB's nginx. A second run finishes what an interrupted one began: the dead man's unit, and the
+/// drop-in that has web.service's start call the agent, go last, so that somebody comes for it. The
+/// dead man's service is left to end by itself.
 pub fn give_back(system: &System, had_front: bool) -> Result<()> {
     let systemd = Systemd::new(system);
     if had_front {
         // In this order: with the drop-in gone, a stop of nginx.service would kill the real nginx.
         systemd.stop("nginx.service")?;
     }
-    remove_drop_ins(system)?;
+    remove_drop_in(system, "nginx.service")?;
     systemd.reload_units()?;
     stop_units(system, &systemd)?;
-    remove_units(system, &systemd)?;
     if had_front {
         front::restore_configuration(system)?;
         systemd.start("nginx.service")?;
     }
-    Ok(())
+    remove_units(system, &systemd)?;
+    remove_drop_in(system, "web.service")?;
+    systemd.reload_units()
 }
 
-fn remove_drop_ins(system: &System) -> Result<()> {
+fn remove_drop_in(system: &System, unit: &str) -> Result<()> {
     for place in [DROP_INS, RUNTIME_UNITS] {
-        for unit in ["nginx.service", "web.service"] {
-            let path = format!("{place}/{unit}.d/{}", layout::DROP_IN);
-            units::remove(system, &path)?;
-        }
+        let path = format!("{place}/{unit}.d/{}", layout::DROP_IN);
+        units::remove(system, &path)?;
     }
     Ok(())
 }
@@ -55,7 +55,11 @@ fn stop_units(system: &System, systemd: &Systemd) -> Result<()> {
 }
 
 fn remove_units(system: &System, systemd: &Systemd) -> Result<()> {
-    for path in units::installed(system)? {
+    let mut paths = units::installed(system)?;
+    // The web stand-in's drop-in is among them.
+    paths.retain(|path| !path.contains("/web.service.d/"));
+    paths.sort_by_key(|path| path.ends_with(layout::DEADMAN));
+    for path in paths {
         let name = path.rsplit('/').next().unwrap_or_default();
         if name.ends_with(".socket") || name.ends_with(".service") && !name.contains('@') {
             systemd.disable(name)?;
@@ -65,5 +69,5 @@ fn remove_units(system: &System, systemd: &Systemd) -> Result<()> {
         }
         units::remove(system, &path)?;
     }
-    systemd.reload_units()
+    Ok(())
 }

@@ -4,11 +4,11 @@ use anyhow::Result;
 use flipless::layout;
 
 use crate::give_back::give_back;
-use crate::paths::GIVES_PORT_BACK;
+use crate::paths::{self, GIVES_PORT_BACK};
 use crate::state::{Failure, Run, State};
 use crate::system::System;
 use crate::systemd::Systemd;
-use crate::{run, units};
+use crate::{front, run, units};
 
 /// What became of a leftover.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,8 +26,8 @@ pub fn settle(system: &System, state: &mut State) -> Result<Outcome> {
     let Some(staged) = state.staged.clone() else {
         return Ok(Outcome::Nothing);
     };
-    let systemd = Systemd::new(system);
-    if state.current.is_none() && systemd.is_active(&staged.run.unit())? {
+    let is_all_there_is = state.current.is_none() && system.exists(paths::FLIPPED_AGENT);
+    if is_all_there_is && Systemd::new(system).is_active(&staged.run.unit())? {
         make_first(system, state, staged.run.clone())?;
         return Ok(Outcome::Kept(staged.run));
     }
@@ -44,15 +44,14 @@ pub fn make_first(system: &System, state: &mut State, run: Run) -> Result<()> {
     Systemd::new(system).stop(layout::DEADMAN_TIMER)
 }
 
-/// Takes everything of ours away before the first flip, and gives up what is staged. The state says so
-/// last: whoever is interrupted is called again.
+/// Before the first flip: gives up what is staged, and takes everything of ours away. The state first: a
+/// flip that comes in the middle of it finds a version that its `commit` has to stage again.
 pub fn give_up_unflipped(system: &System, state: &mut State) -> Result<()> {
-    withdraw(system, state)?;
-    let why = "the application of before was started before the flip";
-    match state.staged.clone() {
-        Some(staged) => give_up(system, state, &staged.run, why),
-        None => Ok(()),
+    if let Some(staged) = state.staged.clone() {
+        let why = "the application of before was started before the flip";
+        give_up(system, state, &staged.run, why)?;
     }
+    withdraw(system, state)
 }
 
 fn give_up(system: &System, state: &mut State, run: &Run, why: &str) -> Result<()> {
@@ -62,6 +61,12 @@ fn give_up(system: &System, state: &mut State, run: &Run, why: &str) -> Result<(
     state.save(system)
 }
 
+fn front_has_port(system: &System) -> Result<bool> {
+    let systemd = Systemd::new(system);
+    let half_way = system.exists(GIVES_PORT_BACK) && !systemd.is_active("nginx.service")?;
+    Ok(half_way || systemd.is_active(layout::FRONT_SOCKET)? || systemd.is_active(layout::FRONT)?)
+}
+
 /// On an instance where nothing of ours serves: gives its ports back, and takes the units out of
 /// systemd's sight. EB's nginx is touched only where ours has taken its port: it may serve the
 /// application that was there before.
@@ -69,10 +74,9 @@ pub fn withdraw(system: &System, state: &State) -> Result<()> {
     if state.current.is_some() {
         return Ok(());
     }
-    let systemd = Systemd::new(system);
-    let has_port = system.exists(GIVES_PORT_BACK)
-        || systemd.is_active(layout::FRONT_SOCKET)?
-        || systemd.is_active(layout::FRONT)?;
+    // No stand-in starts the front meanwhile.
+    let _lock = front::lock(system, "withdraw")?;
+    let has_port = front_has_port(system)?;
     if has_port {
         // Half-way nobody has it: whoever comes after an interruption could not tell.
         system.write(GIVES_PORT_BACK, b"", 0o644)?;

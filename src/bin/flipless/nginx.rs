@@ -66,6 +66,16 @@ fn run_test(system: &System, program: &str, arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
+/// Has the nginx of nginx.service itself read its configuration again.
+pub fn reload_stock(system: &System) -> Result<()> {
+    let reload = system.run("/usr/sbin/nginx", &["-s", "reload"])?;
+    if reload.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&reload.stderr);
+    bail!("nginx did not reload:\n{}", said.trim())
+}
+
 /// What nginx said first, of an error of a test; without an answer of nginx, the error.
 pub fn first_line(error: &anyhow::Error) -> String {
     let text = format!("{error:#}");

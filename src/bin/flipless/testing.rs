@@ -130,10 +130,15 @@ impl Instance {
         for (unit, content) in [
             (layout::APP_SOCKET, &socket[..]),
             (layout::APP_TEMPLATE, b"[Service]\nExecStart=v1\n"),
+            (layout::DEADMAN, b"[Service]\n"),
         ] {
             system
                 .write(format!("{BUNDLE}/systemd/{unit}"), content, 0o644)
                 .unwrap();
+        }
+        for unit in ["nginx.service", "web.service"] {
+            let path = format!("{BUNDLE}/systemd/{unit}.d/{}", layout::DROP_IN);
+            system.write(path, b"[Service]\n", 0o644).unwrap();
         }
         let users = format!(
             "root:x:0:0::/root:/bin/sh\n{}:x:900:900::/:/bin/false\n",
@@ -338,6 +343,13 @@ impl Commands for FakeCommands {
 impl Model {
     fn systemctl(&mut self, arguments: &[&str], root: &Path) -> Output {
         match arguments {
+            ["show", "--value", "--property", "Type", "nginx.service"] => {
+                let drop_in = format!("nginx.service.d/{}", layout::DROP_IN);
+                let places = [crate::paths::RUNTIME_UNITS, crate::paths::DROP_INS];
+                let path = |place: &str| root.join(&place[1..]).join(&drop_in);
+                let is_stand_in = places.iter().any(|place| path(place).exists());
+                answer(true, if is_stand_in { "notify" } else { "forking" }, "")
+            }
             ["show", "--value", "--property", name, unit] => {
                 answer(true, &self.property(unit, name), "")
             }
@@ -437,7 +449,6 @@ impl Model {
             }
             (unit, "Job") if self.stopping.contains(unit) => "4711".into(),
             (unit, "StatusText") if unit.starts_with("flipless-app@") => self.says.clone(),
-            ("nginx.service", "Type") => "notify".into(),
             ("nginx.service", "ExecStart") => format!("{{ path={} ; argv[]=x }}", layout::AGENT),
             ("web.service", "NRestarts") => self.restarts_of_web.to_string(),
             (layout::FRONT, "MainPID") => "77".into(),

@@ -19,6 +19,8 @@ pub fn commit(system: &System) -> Result<()> {
             say(
                 "no version serves, and the flip has taken away what was there before: staging again",
             );
+            // The start of web.service in the flip was without our drop-in.
+            system.write(alarm::WEB_STARTED, b"", 0o644)?;
             stage_locked(system, state, Path::new(paths::FLIPPED))?;
         }
         match state.staged.clone() {

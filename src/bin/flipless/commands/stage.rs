@@ -81,9 +81,9 @@ fn begin(
     replaced: &mut Replaced,
 ) -> Result<bool> {
     install_agent(system, replaced)?;
-    let place = match state.current {
-        Some(_) => Place::Lasting,
-        None => Place::UntilReboot,
+    let place = match state.current.is_some() || system.exists(paths::FLIPPED_AGENT) {
+        true => Place::Lasting,
+        false => Place::UntilReboot,
     };
     units::install(system, bundle, place, replaced)?;
     units::verify_stand_in(system)?;
@@ -175,6 +175,11 @@ fn start(system: &System, state: &mut State, release: &str, adopts: bool) -> Res
     systemd.restart(layout::DEADMAN_TIMER)?;
     if adopts {
         return Ok(());
+    }
+    if state.current.is_none() && system.exists(paths::FLIPPED_AGENT) {
+        // A reboot during the wait for the server finds the way to start it.
+        run::give_unit(system, &run)?;
+        units::settle(system)?;
     }
     run::start(system, &run).inspect_err(|_| forget_staged(system, state))
 }

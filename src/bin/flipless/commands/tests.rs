@@ -338,6 +338,7 @@ fn the_dead_man_keeps_the_only_version_there_is() {
     let instance = Instance::new();
     stage_version(&instance, "v1").unwrap();
     let only = staged_unit(&instance);
+    instance.flip();
     instance.model.borrow_mut().uptime = DEAD_MAN_SECONDS;
     expire::expire(&instance.system).unwrap();
     assert_eq!(instance.unit(&only), "active");

@@ -142,6 +142,7 @@ fn user_decides(system: &System) -> Result<bool> {
 fn files(system: &System, folder: &str) -> Vec<PathBuf> {
     let root = system.locate(folder);
     walkdir::WalkDir::new(&root)
+        .follow_links(true)
         .into_iter()
         .filter_map(Result::ok)
         .filter(|entry| entry.path().is_file())

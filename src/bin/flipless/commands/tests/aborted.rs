@@ -12,8 +12,6 @@ use crate::system::System;
 /// application of before holds the port.
 fn aborted(taken: bool) -> Instance {
     let instance = Instance::new();
-    let drop_in = format!("{BUNDLE}/systemd/{WEB_DROP_IN}");
-    instance.system.write(drop_in, b"[Service]", 0o644).unwrap();
     if taken {
         let socket = layout::APP_SOCKET.to_owned();
         instance.model.borrow_mut().failing.push(socket);
@@ -134,7 +132,9 @@ fn a_flip_after_all_is_adopted_by_its_commit() {
     commit::commit(&instance.system).unwrap();
     assert_eq!(instance.serving(), [current_unit(&instance)]);
     assert_eq!(units_in(&instance, RUNTIME_UNITS), [""; 0]);
-    assert_eq!(units_in(&instance, UNITS), [layout::APP_SOCKET]);
+    let units = [layout::APP_SOCKET, layout::DEADMAN];
+    assert_eq!(units_in(&instance, UNITS), units);
+    assert!(instance.model.borrow().enabled.contains(layout::APP_SOCKET));
     assert!(is_stand_in(&instance), "in the next deployment");
     assert_eq!(instance.unit(layout::DEADMAN_TIMER), "inactive");
     // The front has its port from EB's nginx, which had it until the server was ready.
@@ -174,9 +174,89 @@ fn a_killed_late_adoption_is_taken_up_by_the_next_commit() {
             break;
         }
         commit::commit(&instance.system).unwrap();
-        assert_eq!(instance.serving(), [current_unit(&instance)], "{when}");
-        assert_eq!(instance.unit(layout::FRONT), "active", "{when}");
+        assert_adopted(&instance, &when);
     }
+}
+
+#[test]
+fn a_reboot_while_a_late_adoption_waits_for_the_server_starts_it() {
+    let mut begun = 0;
+    for point in 0.. {
+        let instance = flipped_after_all();
+        if instance.kill_at(point, commit::commit).is_none() {
+            break;
+        }
+        let calls = instance.take_calls();
+        if calls
+            .iter()
+            .any(|call| call.starts_with("start flipless-app@"))
+        {
+            begun += 1;
+            instance.reboot();
+            assert_eq!(instance.serving().len(), 1, "point {point}");
+        }
+    }
+    assert!(begun > 3);
+}
+
+/// The version that EB has flipped to is current, for good, and both stand-ins are there.
+fn assert_adopted(instance: &Instance, when: &str) {
+    assert_eq!(instance.serving(), [current_unit(instance)], "{when}");
+    assert_eq!(instance.unit(layout::FRONT), "active", "{when}");
+    assert_eq!(units_in(instance, RUNTIME_UNITS), [""; 0], "{when}");
+    for unit in ["nginx.service", "web.service"] {
+        let drop_in = format!("{DROP_INS}/{unit}.d/{}", layout::DROP_IN);
+        assert!(instance.system.exists(drop_in), "{when}: {unit}");
+    }
+    assert!(
+        instance.model.borrow().enabled.contains(layout::GATE),
+        "{when}"
+    );
+}
+
+/// EB's flip stops web.service, and with it what its start has begun.
+#[test]
+fn a_flip_in_the_middle_of_a_withdrawal_is_adopted_by_its_commit() {
+    for taken in [true, false] {
+        for front in [true, false] {
+            for point in 0.. {
+                let when =
+                    format!("the port was taken: {taken}, the front ran: {front}, point {point}");
+                let instance = aborted(taken);
+                let nginx = ("nginx.service".to_owned(), "active".to_owned());
+                instance.model.borrow_mut().units.extend([nginx]);
+                if front {
+                    crate::front::sync(&instance.system).unwrap();
+                }
+                if instance.kill_at(point, start_of_web).is_none() {
+                    assert!(point > 10, "{when}");
+                    break;
+                }
+                instance.flip();
+                if is_stand_in(&instance) {
+                    start_of_web(&instance.system).unwrap();
+                    web_started::web_started(&instance.system).unwrap();
+                }
+                let nginx = format!("nginx.service.d/{}", layout::DROP_IN);
+                if instance.system.exists(format!("{RUNTIME_UNITS}/{nginx}")) {
+                    crate::front::sync(&instance.system).unwrap();
+                }
+                commit::commit(&instance.system).unwrap();
+                instance.let_drain();
+                assert_adopted(&instance, &when);
+            }
+        }
+    }
+}
+
+/// Nobody will flip to it: EB believes in the application of before.
+#[test]
+fn a_version_that_ran_before_an_aborted_flip_is_given_up_and_not_kept() {
+    let instance = aborted(false);
+    instance.model.borrow_mut().uptime = DEAD_MAN_SECONDS;
+    expire::expire(&instance.system).unwrap();
+    instance.let_drain();
+    assert_withdrawn(&instance, "the dead man");
 }
 
 #[test]
@@ -204,11 +284,13 @@ fn a_killed_withdrawal_ends_with_the_next_start_of_web() {
                 break;
             }
             // Until it has read the units again, systemd starts what it knows.
-            let reloaded = instance.take_calls().contains(&"daemon-reload".into());
+            let calls = instance.take_calls();
+            let reloaded = calls.last().is_some_and(|call| call == "daemon-reload");
             if is_stand_in(&instance) || !reloaded {
                 start_of_web(&instance.system).unwrap();
             }
-            assert!(!is_stand_in(&instance), "{when}");
+            instance.let_drain();
+            assert_withdrawn(&instance, &when);
             stage_version(&instance, "v2").unwrap();
             flip(&instance).unwrap();
             commit::commit(&instance.system).unwrap();
