@@ -57,6 +57,8 @@ pub struct Model {
     pub clock: i64,
     /// nginx refuses a configuration with a file of this name in `conf.d`.
     pub nginx_refuses_with: Option<String>,
+    /// How often EB's own nginx was told to read its configuration again.
+    pub reloads_of_stock: u32,
     /// nginx has connections that do not end.
     pub front_lingers: bool,
     /// nginx refuses every configuration.
@@ -280,6 +282,10 @@ impl Commands for FakeCommands {
             }
             ("unshare", [.., folder]) if model.refuses(&self.root, folder) => {
                 answer(false, "", "host not found in upstream \"flipless_app\"")
+            }
+            ("/usr/sbin/nginx", ["-s", "reload"]) => {
+                model.reloads_of_stock += 1;
+                answer(true, "", "")
             }
             ("unshare" | "/usr/sbin/nginx" | "chown", _) => answer(true, "", ""),
             (_, ["environment"]) => match model.properties.clone() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::first::units_in;
 use super::*;
 use crate::lock;
-use crate::paths::{FLIPPED, RUNTIME_UNITS};
+use crate::paths::{FLIPPED, GIVES_PORT_BACK, RUNTIME_UNITS};
 use crate::system::System;
 
 /// A hook behind ours has failed: the deployment is aborted, and the flip never comes. `taken`: the
@@ -247,6 +247,33 @@ fn a_flip_in_the_middle_of_a_withdrawal_is_adopted_by_its_commit() {
             }
         }
     }
+}
+
+#[test]
+fn ebs_nginx_that_serves_is_left_alone_whatever_an_interrupted_withdrawal_has_noted() {
+    let instance = aborted(true);
+    instance.system.write(GIVES_PORT_BACK, b"", 0o644).unwrap();
+    let nginx = ("nginx.service".to_owned(), "active".to_owned());
+    instance.model.borrow_mut().units.extend([nginx]);
+    instance.take_calls();
+    start_of_web(&instance.system).unwrap();
+    let calls = instance.take_calls();
+    let touched = calls.iter().find(|call| call.contains("nginx.service"));
+    assert_eq!(touched, None);
+    assert!(!instance.system.exists(GIVES_PORT_BACK));
+}
+
+/// certbot, between the staging and the flip, or after one that never came.
+#[test]
+fn a_reload_before_the_flip_is_one_of_ebs_nginx() {
+    let instance = aborted(true);
+    instance.take_calls();
+    crate::front::renew(&instance.system).unwrap();
+    assert_eq!(instance.take_calls(), [""; 0], "the front does not run");
+    assert_eq!(instance.model.borrow().reloads_of_stock, 1);
+    instance.model.borrow_mut().nginx_refuses = true;
+    let error = crate::front::renew(&instance.system).unwrap_err();
+    assert!(error.to_string().contains("unexpected"), "{error}");
 }
 
 /// Nobody will flip to it: EB believes in the application of before.

@@ -164,6 +164,19 @@ fn a_user_who_says_elsewhere_what_is_sent_again_is_obeyed() {
     }
     let instance = staged(EBS);
     put(&instance, "/etc/own.conf", "proxy_next_upstream off;\n");
+    put(&instance, "/etc/sites/own.conf", "");
+    let sites = format!("{NGINX}/sites");
+    instance.system.link(Path::new("../sites"), sites).unwrap();
+    stage_it(&instance);
+    assert!(result(&instance).1);
+    put(
+        &instance,
+        "/etc/sites/own.conf",
+        "proxy_next_upstream off;\n",
+    );
+    stage_it(&instance);
+    assert_eq!(result(&instance), (EBS.into(), false), "in a linked folder");
+    put(&instance, "/etc/sites/own.conf", "");
     let link = format!("{NGINX}/own.conf");
     put(&instance, &format!("{NGINX}/nginx.conf"), "");
     instance
