@@ -64,6 +64,32 @@ fn an_aborted_adoption_leaves_the_stock_application_to_crash_and_restart() {
     }
 }
 
+/// The deployment is its mend: it crashes before it has the port, again and again.
+#[test]
+fn an_application_of_before_that_crashes_all_the_time_is_adopted() {
+    if booted::unavailable() {
+        return;
+    }
+    let mut rig = Rig::launch_stock(Suite::Bookworm);
+    let restless = "[Unit]\\nStartLimitIntervalSec=0\\n[Service]\\nRestartSec=300ms\\n";
+    rig.must(&format!(
+        "mkdir -p /run/systemd/system/web.service.d && cd /run/systemd/system/web.service.d && \
+         printf '{restless}' > restless.conf && systemctl daemon-reload && \
+         rm /var/app/current/app.conf && {KILL_WEB}"
+    ));
+    for _ in 0..3 {
+        let bundle = rig.version(&[]);
+        rig.engine.deploy(&bundle).outcome.unwrap();
+        rig.wait_until_serving();
+        assert_eq!(rig.active_runs().len(), 1);
+    }
+    let front = rig.say("systemctl is-active flipless-front.service nginx.service");
+    assert_eq!(front, "active\nactive");
+    let nginx = rig.say("systemctl show --value -p Type nginx.service");
+    assert_eq!(nginx, "notify", "the stand-in");
+    rig.settle();
+}
+
 #[test]
 fn a_first_version_that_never_starts_gives_the_public_port_back() {
     if booted::unavailable() {

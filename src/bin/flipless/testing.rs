@@ -57,6 +57,8 @@ pub struct Model {
     pub clock: i64,
     /// nginx refuses a configuration with a file of this name in `conf.d`.
     pub nginx_refuses_with: Option<String>,
+    /// Whether web.service is the stand-in, as systemd has read the units.
+    pub web_is_stand_in: bool,
     /// How often EB's own nginx was told to read its configuration again.
     pub reloads_of_stock: u32,
     /// nginx has connections that do not end.
@@ -350,11 +352,11 @@ impl Model {
     fn systemctl(&mut self, arguments: &[&str], root: &Path) -> Output {
         match arguments {
             ["show", "--value", "--property", "Type", "nginx.service"] => {
-                let drop_in = format!("nginx.service.d/{}", layout::DROP_IN);
-                let places = [crate::paths::RUNTIME_UNITS, crate::paths::DROP_INS];
-                let path = |place: &str| root.join(&place[1..]).join(&drop_in);
-                let is_stand_in = places.iter().any(|place| path(place).exists());
-                answer(true, if is_stand_in { "notify" } else { "forking" }, "")
+                let kind = match has_drop_in(root, "nginx.service") {
+                    true => "notify",
+                    false => "forking",
+                };
+                answer(true, kind, "")
             }
             ["show", "--value", "--property", name, unit] => {
                 answer(true, &self.property(unit, name), "")
@@ -363,6 +365,9 @@ impl Model {
             ["reset-failed", _] => answer(true, "", ""),
             _ => {
                 self.calls.push(arguments.join(" "));
+                if matches!(arguments[0], "daemon-reload" | "enable" | "disable") {
+                    self.web_is_stand_in = has_drop_in(root, "web.service");
+                }
                 let served = !self.serving().is_empty();
                 let output = match arguments.last() {
                     Some(unit) if !self.knows(unit, root) => {
@@ -469,6 +474,12 @@ impl Model {
             text + unit + " loaded active running x\n"
         })
     }
+}
+
+fn has_drop_in(root: &Path, unit: &str) -> bool {
+    let file = format!("{unit}.d/{}", layout::DROP_IN);
+    let mut places = [crate::paths::RUNTIME_UNITS, crate::paths::DROP_INS].iter();
+    places.any(|place| root.join(&place[1..]).join(&file).exists())
 }
 
 fn answer(success: bool, stdout: &str, stderr: &str) -> Output {

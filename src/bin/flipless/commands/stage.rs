@@ -81,9 +81,9 @@ fn begin(
     replaced: &mut Replaced,
 ) -> Result<bool> {
     install_agent(system, replaced)?;
-    let place = match state.current.is_some() || system.exists(paths::FLIPPED_AGENT) {
-        true => Place::Lasting,
-        false => Place::UntilReboot,
+    let place = match state.current {
+        Some(_) => Place::Lasting,
+        None => Place::UntilReboot,
     };
     units::install(system, bundle, place, replaced)?;
     units::verify_stand_in(system)?;
