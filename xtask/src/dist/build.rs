@@ -11,6 +11,7 @@ use cargo_metadata::{Message, Package, PackageId};
 use super::cargo_config::Config;
 use super::dependencies::{self, Tree};
 use super::flags;
+use super::linkage;
 use super::target::{self, Builder, Linker, Target};
 use crate::project::{Project, Workspace};
 use crate::{layout, tools, ui};
@@ -112,7 +113,7 @@ pub fn relay(project: &Project, target: Target) -> Result<Built> {
 /// When it can't be built; cargo has said why.
 pub fn agent(project: &Project, server: Target) -> Result<Agent> {
     let config = Config::load(&project.own().config_folder()?)?;
-    let (target, linkage) = agent_target(server, &config)?;
+    let (target, linkage) = linkage::of_agent(server, &config)?;
     let how = if linkage.is_static {
         "static"
     } else {
@@ -149,67 +150,6 @@ pub fn agent(project: &Project, server: Target) -> Result<Agent> {
         executable,
         platform: out.join("platform"),
     })
-}
-
-struct Linkage {
-    is_static: bool,
-    builder: Builder,
-    flags: &'static [&'static str],
-}
-
-const STATIC: &[&str] = &["-Ctarget-feature=+crt-static", "-Crelocation-model=static"];
-
-fn agent_target(server: Target, config: &Config) -> Result<(Target, Linkage)> {
-    let musl = Target::musl(server.arch());
-    if musl.has_std() {
-        let builder = target::builder(musl, config)?;
-        return Ok((
-            musl,
-            Linkage {
-                is_static: true,
-                builder,
-                flags: STATIC,
-            },
-        ));
-    }
-    let gnu = Target::gnu(server.arch());
-    // A static executable needs no version of glibc: zig, which has no static one, is not asked.
-    if let Ok(builder) = target::plain(gnu, config)
-        && gnu.has_std()
-        && has_static_glibc(&builder)
-    {
-        return Ok((
-            gnu,
-            Linkage {
-                is_static: true,
-                builder,
-                flags: STATIC,
-            },
-        ));
-    }
-    let builder = target::builder(gnu, config)?;
-    Ok((
-        gnu,
-        Linkage {
-            is_static: false,
-            builder,
-            flags: &[],
-        },
-    ))
-}
-
-/// gcc answers with a path only if it has the file.
-fn has_static_glibc(builder: &Builder) -> bool {
-    let Builder::Cargo(linker) = builder else {
-        return false;
-    };
-    let mut compiler = match linker {
-        Linker::Host => tools::command("cc"),
-        Linker::Configured(path) => Command::new(path),
-        Linker::Named(name) => tools::command(name),
-    };
-    let answer = tools::output(compiler.arg("-print-file-name=libc.a"));
-    answer.is_ok_and(|path| PathBuf::from(path).is_absolute())
 }
 
 /// The executable, and the output folder of the `flipless` package's build script.

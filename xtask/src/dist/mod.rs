@@ -21,6 +21,7 @@ mod exclude;
 mod flags;
 mod include;
 mod link;
+mod linkage;
 mod lock;
 mod manifest;
 mod output;
