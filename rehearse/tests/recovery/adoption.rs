@@ -27,6 +27,11 @@ fn assert_stock(rig: &Rig, before: &str, when: &str) {
     assert_eq!(sandbox, "no", "{when}: the drop-in is gone");
 }
 
+fn assert_front_runs(rig: &Rig) {
+    let front = rig.say("systemctl is-active flipless-front.service nginx.service");
+    assert_eq!(front, "active\nactive");
+}
+
 #[test]
 fn an_aborted_adoption_leaves_the_stock_application_to_crash_and_restart() {
     if booted::unavailable() {
@@ -57,8 +62,7 @@ fn an_aborted_adoption_leaves_the_stock_application_to_crash_and_restart() {
         rig.engine.deploy(&late).outcome.unwrap();
         rig.wait_until_serving();
         assert_eq!(rig.active_runs(), [rig.current()]);
-        let front = rig.say("systemctl is-active flipless-front.service nginx.service");
-        assert_eq!(front, "active\nactive");
+        assert_front_runs(&rig);
         rig.deploy();
         rig.settle();
     }
@@ -83,8 +87,7 @@ fn an_application_of_before_that_crashes_all_the_time_is_adopted() {
         rig.wait_until_serving();
         assert_eq!(rig.active_runs().len(), 1);
     }
-    let front = rig.say("systemctl is-active flipless-front.service nginx.service");
-    assert_eq!(front, "active\nactive");
+    assert_front_runs(&rig);
     let nginx = rig.say("systemctl show --value -p Type nginx.service");
     assert_eq!(nginx, "notify", "the stand-in");
     rig.settle();

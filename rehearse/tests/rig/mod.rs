@@ -39,14 +39,7 @@ impl Rig {
     pub fn launch_after(suite: Suite, prepare: impl FnOnce(&Machine)) -> Self {
         let machine = booted::boot(suite);
         prepare(&machine);
-        let clock = Clock::start();
-        let mut rig = Self {
-            engine: Engine::new(machine, variants::STANDARD, clock),
-            clock,
-            folder: tempfile::tempdir().unwrap(),
-            bundle: bundle_with_short_limits(),
-            versions: 0,
-        };
+        let mut rig = Self::on(machine);
         let first = rig.version(&[]);
         rig.engine
             .create_environment(&first, Properties::new())
@@ -58,19 +51,23 @@ impl Rig {
 
     /// Boots an instance on which an application without flipless serves.
     pub fn launch_stock(suite: Suite) -> Self {
-        let clock = Clock::start();
-        let mut rig = Self {
-            engine: Engine::new(booted::boot(suite), variants::STANDARD, clock),
-            clock,
-            folder: tempfile::tempdir().unwrap(),
-            bundle: bundle_with_short_limits(),
-            versions: 0,
-        };
+        let mut rig = Self::on(booted::boot(suite));
         let stock = rig.folder.path().join("stock.zip");
         bundle::stock_app(&stock, "stock").unwrap();
         let launched = rig.engine.create_environment(&stock, Properties::new());
         launched.outcome.unwrap();
         rig
+    }
+
+    fn on(machine: Machine) -> Self {
+        let clock = Clock::start();
+        Self {
+            engine: Engine::new(machine, variants::STANDARD, clock),
+            clock,
+            folder: tempfile::tempdir().unwrap(),
+            bundle: bundle_with_short_limits(),
+            versions: 0,
+        }
     }
 
     /// Another version of the bundle, with `files` added or replaced.

@@ -4,11 +4,13 @@ use anyhow::Result;
 use flipless::layout;
 
 use crate::give_back::give_back;
-use crate::paths::{self, GIVES_PORT_BACK};
 use crate::state::{Failure, Run, State};
 use crate::system::System;
 use crate::systemd::Systemd;
-use crate::{front, run, units};
+use crate::{front, paths, run, units};
+
+/// The public port is on its way back to EB's nginx.
+pub const GIVES_PORT_BACK: &str = "/run/flipless/gives-port-back";
 
 /// What became of a leftover.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,12 +23,19 @@ pub enum Outcome {
     GivenUp(Run),
 }
 
+/// EB renames the unpacked bundle to the current application before it starts web.service: the agent in
+/// it is the evidence of the flip. Where a version with flipless was there before, it is seen too early:
+/// that version serves nobody by itself.
+pub fn has_flipped(system: &System) -> bool {
+    system.exists(paths::FLIPPED_AGENT)
+}
+
 /// Settles the staged run: nobody will commit it.
 pub fn settle(system: &System, state: &mut State) -> Result<Outcome> {
     let Some(staged) = state.staged.clone() else {
         return Ok(Outcome::Nothing);
     };
-    let is_all_there_is = state.current.is_none() && system.exists(paths::FLIPPED_AGENT);
+    let is_all_there_is = state.current.is_none() && has_flipped(system);
     if is_all_there_is && Systemd::new(system).is_active(&staged.run.unit())? {
         make_first(system, state, staged.run.clone())?;
         return Ok(Outcome::Kept(staged.run));
@@ -42,6 +51,13 @@ pub fn make_first(system: &System, state: &mut State, run: Run) -> Result<()> {
     units::settle(system)?;
     run::hand_over(system, state, run)?;
     Systemd::new(system).stop(layout::DEADMAN_TIMER)
+}
+
+/// After the flip, and before the wait for a first version's server: a reboot during it finds the way to
+/// start it.
+pub fn let_boots_start(system: &System, run: &Run) -> Result<()> {
+    run::give_unit(system, run)?;
+    units::settle(system)
 }
 
 /// Before the first flip: gives up what is staged, and takes everything of ours away. The state first: a

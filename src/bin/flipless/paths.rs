@@ -14,8 +14,6 @@ pub const FLIPPED: &str = "/var/app/current";
 pub const FLIPPED_AGENT: &str = "/var/app/current/bin/flipless";
 /// Units of the administrator's: ours are among them.
 pub const UNITS: &str = "/etc/systemd/system";
-/// The public port is on its way back to EB's nginx.
-pub const GIVES_PORT_BACK: &str = "/run/flipless/gives-port-back";
 /// Units and drop-ins that a reboot forgets.
 pub const RUNTIME_UNITS: &str = "/run/systemd/system";
 /// Drop-ins that EB does not rewrite.

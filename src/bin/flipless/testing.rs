@@ -109,6 +109,17 @@ impl Instance {
         system.write(agent, b"the agent", 0o755).unwrap();
     }
 
+    /// A unit that runs without the agent's doing.
+    pub fn make_active(&self, name: &str) {
+        let unit = (name.to_owned(), "active".to_owned());
+        self.model.borrow_mut().units.extend([unit]);
+    }
+
+    /// Whether one of EB's units has our drop-in on the disk.
+    pub fn has_drop_in(&self, unit: &str) -> bool {
+        model::has_drop_in(self.root.path(), unit)
+    }
+
     /// The ActiveState of a unit.
     pub fn unit(&self, name: &str) -> String {
         self.model

@@ -33,7 +33,7 @@ pub fn commit(system: &System) -> Result<()> {
 /// EB's flip has taken away what was there before, and the first version does not run: it was given up
 /// (the deployment was slow, or the application of before crashed in it), or did not start in the flip.
 fn nobody_serves(system: &System, state: &State) -> Result<bool> {
-    if state.current.is_some() || !system.exists(paths::FLIPPED_AGENT) {
+    if state.current.is_some() || !leftover::has_flipped(system) {
         return Ok(false);
     }
     match &state.staged {

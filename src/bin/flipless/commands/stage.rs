@@ -176,10 +176,8 @@ fn start(system: &System, state: &mut State, release: &str, adopts: bool) -> Res
     if adopts {
         return Ok(());
     }
-    if state.current.is_none() && system.exists(paths::FLIPPED_AGENT) {
-        // A reboot during the wait for the server finds the way to start it.
-        run::give_unit(system, &run)?;
-        units::settle(system)?;
+    if state.current.is_none() && leftover::has_flipped(system) {
+        leftover::let_boots_start(system, &run)?;
     }
     run::start(system, &run).inspect_err(|_| forget_staged(system, state))
 }

@@ -10,7 +10,7 @@ use crate::alarm::{self, WEB_STARTED};
 use crate::state::{Staged, State};
 use crate::system::System;
 use crate::systemd::Systemd;
-use crate::{leftover, run, units};
+use crate::{leftover, run};
 
 /// Restarts the server, overlapped, if this start of web.service is neither part of a deployment, nor
 /// the first since boot, nor systemd's own after the stand-in died.
@@ -32,9 +32,7 @@ pub fn web_started(system: &System) -> Result<()> {
 /// comes to its postdeploy hooks. If it does not start, systemd starts the stand-in again, which tries
 /// once more, until the dead man gives the version up.
 fn start_first(system: &System, state: &mut State, staged: &Staged) -> Result<()> {
-    // Before the wait for the server: a reboot during it finds the way to start it.
-    run::give_unit(system, &staged.run)?;
-    units::settle(system)?;
+    leftover::let_boots_start(system, &staged.run)?;
     Systemd::new(system).start(layout::APP_SOCKET)?;
     run::start(system, &staged.run)?;
     leftover::make_first(system, state, staged.run.clone())?;

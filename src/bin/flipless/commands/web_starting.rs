@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::{change, say};
 use crate::state::State;
 use crate::system::System;
-use crate::{alarm, leftover, paths};
+use crate::{alarm, leftover};
 
 /// Stands aside where this start is for the application that was there before. Ends the alarm where
 /// somebody asked for this start: a deployment, "restart app server", a person; not where systemd starts
@@ -21,12 +21,9 @@ pub fn web_starting(system: &System) -> Result<()> {
     }
 }
 
-/// EB renames the unpacked bundle to the current application before it starts web.service: the agent in
-/// it is the evidence of the flip. Where a version with flipless was there before, it is seen too early:
-/// that version serves nobody by itself.
 fn is_before_the_first_flip(system: &System) -> bool {
     let is_new = State::load(system).is_ok_and(|state| state.current.is_none());
-    is_new && !system.exists(paths::FLIPPED_AGENT)
+    is_new && !leftover::has_flipped(system)
 }
 
 /// A first version was staged, and its deployment aborted: the application of before crashed since, or

@@ -298,7 +298,7 @@ impl Model {
     }
 }
 
-fn has_drop_in(root: &Path, unit: &str) -> bool {
+pub fn has_drop_in(root: &Path, unit: &str) -> bool {
     let file = format!("{unit}.d/{}", layout::DROP_IN);
     let mut places = [crate::paths::RUNTIME_UNITS, crate::paths::DROP_INS].iter();
     places.any(|place| root.join(&place[1..]).join(&file).exists())

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::first::units_in;
 use super::*;
+use crate::leftover::GIVES_PORT_BACK;
 use crate::lock;
-use crate::paths::{FLIPPED, GIVES_PORT_BACK, RUNTIME_UNITS};
+use crate::paths::{FLIPPED, RUNTIME_UNITS};
 use crate::system::System;
 
 /// A hook behind ours has failed: the deployment is aborted, and the flip never comes. `taken`: the
@@ -19,21 +20,13 @@ fn aborted(taken: bool) -> Instance {
     stage_version(&instance, "v1").unwrap();
     // That application crashes, or EB restarts it: its port is free.
     instance.model.borrow_mut().failing.clear();
-    assert!(is_stand_in(&instance));
+    assert!(instance.has_drop_in("web.service"));
     instance
-}
-
-const WEB_DROP_IN: &str = "web.service.d/zz-flipless.conf";
-
-/// Whether web.service is the stand-in at its next start.
-fn is_stand_in(instance: &Instance) -> bool {
-    let exists = |folder| instance.system.exists(format!("{folder}/{WEB_DROP_IN}"));
-    exists(RUNTIME_UNITS) || exists(DROP_INS)
 }
 
 /// Nothing of ours is in the way of the application of before.
 fn assert_withdrawn(instance: &Instance, when: &str) {
-    assert!(!is_stand_in(instance), "{when}");
+    assert!(!instance.has_drop_in("web.service"), "{when}");
     assert_eq!(instance.serving(), [""; 0], "{when}");
     for unit in [layout::APP_SOCKET, layout::DEADMAN_TIMER] {
         assert_eq!(instance.unit(unit), "inactive", "{when}: {unit}");
@@ -120,8 +113,7 @@ fn flipped_after_all() -> Instance {
     start_of_web(&instance.system).unwrap();
     instance.flip();
     // EB's own nginx, started by the flip without the drop-in.
-    let nginx = ("nginx.service".to_owned(), "active".to_owned());
-    instance.model.borrow_mut().units.extend([nginx]);
+    instance.make_active("nginx.service");
     instance.take_calls();
     instance
 }
@@ -135,7 +127,10 @@ fn a_flip_after_all_is_adopted_by_its_commit() {
     let units = [layout::APP_SOCKET, layout::DEADMAN];
     assert_eq!(units_in(&instance, UNITS), units);
     assert!(instance.model.borrow().enabled.contains(layout::APP_SOCKET));
-    assert!(is_stand_in(&instance), "in the next deployment");
+    assert!(
+        instance.has_drop_in("web.service"),
+        "in the next deployment"
+    );
     assert_eq!(instance.unit(layout::DEADMAN_TIMER), "inactive");
     // The front has its port from EB's nginx, which had it until the server was ready.
     let calls = instance.take_calls();
@@ -228,8 +223,7 @@ fn a_flip_in_the_middle_of_a_withdrawal_is_adopted_by_its_commit() {
                 let when =
                     format!("the port was taken: {taken}, the front ran: {front}, point {point}");
                 let instance = aborted(taken);
-                let nginx = ("nginx.service".to_owned(), "active".to_owned());
-                instance.model.borrow_mut().units.extend([nginx]);
+                instance.make_active("nginx.service");
                 if front {
                     crate::front::sync(&instance.system).unwrap();
                 }
@@ -238,12 +232,11 @@ fn a_flip_in_the_middle_of_a_withdrawal_is_adopted_by_its_commit() {
                     break;
                 }
                 instance.flip();
-                if is_stand_in(&instance) {
+                if instance.has_drop_in("web.service") {
                     start_of_web(&instance.system).unwrap();
                     web_started::web_started(&instance.system).unwrap();
                 }
-                let nginx = format!("nginx.service.d/{}", layout::DROP_IN);
-                if instance.system.exists(format!("{RUNTIME_UNITS}/{nginx}")) {
+                if instance.has_drop_in("nginx.service") {
                     crate::front::sync(&instance.system).unwrap();
                 }
                 commit::commit(&instance.system).unwrap();
@@ -258,8 +251,7 @@ fn a_flip_in_the_middle_of_a_withdrawal_is_adopted_by_its_commit() {
 fn ebs_nginx_that_serves_is_left_alone_whatever_an_interrupted_withdrawal_has_noted() {
     let instance = aborted(true);
     instance.system.write(GIVES_PORT_BACK, b"", 0o644).unwrap();
-    let nginx = ("nginx.service".to_owned(), "active".to_owned());
-    instance.model.borrow_mut().units.extend([nginx]);
+    instance.make_active("nginx.service");
     instance.take_calls();
     start_of_web(&instance.system).unwrap();
     let calls = instance.take_calls();

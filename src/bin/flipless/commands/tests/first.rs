@@ -1,7 +1,8 @@
 //! The first version of an instance: until the flip has brought it, nothing lasts.
 
 use super::*;
-use crate::paths::{GIVES_PORT_BACK, RUNTIME_UNITS};
+use crate::leftover::GIVES_PORT_BACK;
+use crate::paths::RUNTIME_UNITS;
 
 pub fn units_in(instance: &Instance, folder: &str) -> Vec<String> {
     let names = instance.system.names(folder).unwrap();
@@ -141,11 +142,8 @@ fn a_dead_man_who_is_killed_gives_the_public_port_back_when_he_comes_again() {
     for point in 0.. {
         let when = format!("point {point}");
         let instance = failing_in_the_flip();
-        let mut model = instance.model.borrow_mut();
-        model.uptime = DEAD_MAN_SECONDS;
-        let stand_in = ("nginx.service".to_owned(), "active".to_owned());
-        model.units.extend([stand_in]);
-        drop(model);
+        instance.model.borrow_mut().uptime = DEAD_MAN_SECONDS;
+        instance.make_active("nginx.service");
         if instance.kill_at(point, expire::expire).is_none() {
             assert!(point > 20, "{when}");
             break;
