@@ -1,7 +1,6 @@
 //! nginx: its staged configuration, its stop, its start.
 
-#[path = "../../model/nginx.rs"]
-mod own;
+use flipless_settings::stock::NGINX_FILES;
 
 use super::stage::STAGING;
 use super::variants::{Polling, ProxyPid};
@@ -18,7 +17,7 @@ impl<I: Instance> Engine<I> {
     /// EB's own files, then the bundle's over them.
     pub(super) fn stage_proxy(&mut self) -> Step {
         self.remove(STAGED)?;
-        for (path, text) in own::OWN {
+        for (path, text) in NGINX_FILES {
             self.write(&format!("{STAGED}/{path}"), text)?;
         }
         if self.path(STAGING).join(".platform/nginx").is_dir() {

@@ -54,7 +54,7 @@ const FILES: &[ModelFile] = &[
 const NGINX: ModelFile = ModelFile(
     "usr/lib/systemd/system/nginx.service",
     0o644,
-    model!("systemd/nginx.service"),
+    flipless_settings::stock::NGINX_SERVICE,
 );
 
 /// Everything that makes an image what it is, for its name in the cache.

@@ -23,7 +23,7 @@ const UNITS: &str = "etc/systemd/system/";
 const INSTANCE: &str = "check";
 
 /// What the drop-ins are laid over: as the model of an instance has it.
-const NGINX: &str = include_str!("../../../../rehearse/model/systemd/nginx.service");
+const NGINX: &str = flipless_settings::stock::NGINX_SERVICE;
 /// The part of EB's generated unit that matters here.
 const WEB: &str = "[Service]\nUser=webapp\nExecStart=/bin/sh -c web\nRestart=always\n";
 

@@ -1,0 +1,238 @@
+//! The command line: words in, a [`Command`] out.
+
+use std::ffi::OsString;
+
+use lexopt::{Arg, Parser, ValueExt};
+
+pub const HELP: &str = "\
+flipless: deployments to Elastic Beanstalk that lose nothing
+
+Usage: flipless COMMAND
+
+Called by the bundle's hooks, as root:
+  stage            start the release in this directory beside the running one
+  commit           make the staged release the current one, drain the old one
+
+By hand, as root:
+  rollback         go back to the previous release, overlapped
+  restart          start the current release anew, overlapped
+  status [--json]  which releases there are, and what the listeners do
+  uninstall        give the instance back to stock Elastic Beanstalk
+
+Stand-ins, which EB starts and stops in place of the real thing:
+  stand-in web     what the Procfile names
+  stand-in nginx   what nginx.service runs
+
+Called by systemd units: activate, expire, recover, run-ended RUN, web-starting,
+web-started, front-starting, front-started PID, front-reload, front-sync,
+front-renew, record-pid NAME PID
+
+Exit status: 0 done, 1 failed, 2 misuse
+";
+
+/// What the agent is asked to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    Stage,
+    Commit,
+    Rollback,
+    Restart,
+    Status { json: bool },
+    Uninstall,
+    StandIn(StandIn),
+    Activate,
+    Expire,
+    Recover,
+    RunEnded { run: String },
+    WebStarting,
+    WebStarted,
+    FrontStarting,
+    FrontStarted { pid: u32 },
+    FrontReload,
+    FrontSync,
+    FrontRenew,
+    RecordPid { name: String, pid: u32 },
+    Help,
+    Version,
+}
+
+/// What a stand-in stands in for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StandIn {
+    Web,
+    Nginx,
+}
+
+/// Reads the words after the program's name.
+///
+/// # Errors
+/// On anything that is not exactly a command with its arguments.
+pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Command, lexopt::Error> {
+    let mut parser = Parser::from_args(words);
+    let Some(first) = parser.next()? else {
+        return Ok(Command::Help);
+    };
+    let command = match first {
+        Arg::Short('h') | Arg::Long("help") => Command::Help,
+        Arg::Short('V') | Arg::Long("version") => Command::Version,
+        Arg::Value(name) => named(&name.string()?, &mut parser)?,
+        other => return Err(other.unexpected()),
+    };
+    match parser.next()? {
+        Some(Arg::Short('h') | Arg::Long("help")) => Ok(Command::Help),
+        Some(extra) => Err(extra.unexpected()),
+        None => Ok(command),
+    }
+}
+
+fn named(name: &str, parser: &mut Parser) -> Result<Command, lexopt::Error> {
+    Ok(match name {
+        "stage" => Command::Stage,
+        "commit" => Command::Commit,
+        "rollback" => Command::Rollback,
+        "restart" => Command::Restart,
+        "status" => Command::Status {
+            json: json_flag(parser)?,
+        },
+        "uninstall" => Command::Uninstall,
+        "stand-in" => Command::StandIn(value(parser, "`web` or `nginx`")?.parse_with(stand_in)?),
+        "activate" => Command::Activate,
+        "expire" => Command::Expire,
+        "recover" => Command::Recover,
+        "run-ended" => Command::RunEnded {
+            run: value(parser, "a run")?.parse_with(run_name)?,
+        },
+        "web-starting" => Command::WebStarting,
+        "web-started" => Command::WebStarted,
+        "front-starting" => Command::FrontStarting,
+        "front-started" => Command::FrontStarted {
+            pid: value(parser, "a process id")?.parse()?,
+        },
+        "front-reload" => Command::FrontReload,
+        "front-sync" => Command::FrontSync,
+        "front-renew" => Command::FrontRenew,
+        "record-pid" => Command::RecordPid {
+            name: value(parser, "a name")?.parse_with(pid_name)?,
+            pid: value(parser, "a process id")?.parse()?,
+        },
+        "help" => Command::Help,
+        other => return Err(format!("there is no command `{other}`").into()),
+    })
+}
+
+/// The next word; an error says what is missing, not only that something is.
+fn value(parser: &mut Parser, what: &str) -> Result<OsString, lexopt::Error> {
+    parser
+        .value()
+        .map_err(|_| format!("{what} is missing").into())
+}
+
+fn json_flag(parser: &mut Parser) -> Result<bool, lexopt::Error> {
+    match parser.next()? {
+        None => Ok(false),
+        Some(Arg::Long("json")) => Ok(true),
+        Some(other) => Err(other.unexpected()),
+    }
+}
+
+fn stand_in(name: &str) -> Result<StandIn, String> {
+    match name {
+        "web" => Ok(StandIn::Web),
+        "nginx" => Ok(StandIn::Nginx),
+        other => Err(format!(
+            "no stand-in for `{other}`: `web` and `nginx` have one"
+        )),
+    }
+}
+
+/// It becomes a part of paths and unit names.
+fn run_name(name: &str) -> Result<String, &'static str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    match name.is_empty() || !name.chars().all(plain) {
+        true => Err("letters, digits and `-` only"),
+        false => Ok(name.to_owned()),
+    }
+}
+
+fn pid_name(name: &str) -> Result<String, &'static str> {
+    let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric());
+    if plain {
+        Ok(name.to_owned())
+    } else {
+        Err("letters and digits only")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    proptest::proptest! {
+        #![proptest_config(flipless_testing::any_input(2048))]
+
+        /// What is taken as a name is safe as a part of paths and units.
+        #[test]
+        fn any_words_are_a_command_or_misuse(
+            first in "stage|status|run-ended|record-pid|stand-in|front-started|.{0,8}",
+            rest in proptest::collection::vec("[a-z0-9./-]{0,8}|--?[a-z]{0,5}(=.{0,3})?|.{0,8}", 0..3),
+        ) {
+            let words = std::iter::once(first).chain(rest).map(OsString::from);
+            if let Ok(Command::RunEnded { run: name } | Command::RecordPid { name, .. }) = parse(words) {
+                proptest::prop_assert!(!name.is_empty() && !name.contains(['/', '.', '\0', '\n']), "{name:?}");
+            }
+        }
+    }
+
+    fn words(line: &str) -> Result<Command, String> {
+        parse(line.split_whitespace().map(OsString::from)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn commands_and_their_arguments() {
+        assert_eq!(words("stage"), Ok(Command::Stage));
+        assert_eq!(words("status"), Ok(Command::Status { json: false }));
+        assert_eq!(words("status --json"), Ok(Command::Status { json: true }));
+        assert_eq!(
+            words("stand-in nginx"),
+            Ok(Command::StandIn(StandIn::Nginx))
+        );
+        assert_eq!(
+            words("front-started 17"),
+            Ok(Command::FrontStarted { pid: 17 })
+        );
+        let run = "3fa9c1-7".to_owned();
+        assert_eq!(words("run-ended 3fa9c1-7"), Ok(Command::RunEnded { run }));
+        assert_eq!(words(""), Ok(Command::Help));
+        assert_eq!(words("stage --help"), Ok(Command::Help));
+    }
+
+    #[test]
+    fn what_is_missing_is_said() {
+        assert_eq!(
+            words("stand-in").unwrap_err(),
+            "`web` or `nginx` is missing"
+        );
+        assert_eq!(
+            words("record-pid web").unwrap_err(),
+            "a process id is missing"
+        );
+    }
+
+    #[test]
+    fn anything_else_is_misuse() {
+        for line in [
+            "stagee",
+            "stage now",
+            "stand-in",
+            "stand-in httpd",
+            "status --jsn",
+            "front-started x",
+            "record-pid ../x 1",
+            "run-ended ../x",
+            "--stage",
+        ] {
+            assert!(words(line).is_err(), "{line}");
+        }
+    }
+}

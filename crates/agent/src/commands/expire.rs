@@ -1,0 +1,36 @@
+//! `expire`: the dead man's switch. A deployment that died between `stage` and `commit` leaves nothing,
+//! and neither does a change of the current run that died half-way.
+
+use anyhow::Result;
+use flipless_settings::layout;
+
+use super::{change, say};
+use crate::leftover::{self, Outcome};
+use crate::run;
+use crate::system::System;
+use crate::systemd::Systemd;
+
+/// Gives up the staged run when its time is over, or when it was staged before a reboot. The timer may
+/// be late (a daemon-reload starts its count anew), so that the deadline in the state decides.
+pub fn expire(system: &System) -> Result<()> {
+    change(system, "expire", |state| {
+        let Some(staged) = &state.staged else {
+            run::stop_strays(system, state)?;
+            // He may have been killed after he gave a first version up.
+            return leftover::withdraw(system, state);
+        };
+        let commands = system.commands();
+        if staged.boot == commands.boot_id()? && commands.uptime() < staged.deadline {
+            return Systemd::new(system).restart(layout::DEADMAN_TIMER);
+        }
+        match leftover::settle(system, state)? {
+            Outcome::Nothing => {}
+            Outcome::Kept(run) => say(&format!("{} is the only version, and stays", run.run)),
+            Outcome::GivenUp(run) => {
+                leftover::withdraw(system, state)?;
+                say(&format!("gave up {}: nobody committed it", run.run));
+            }
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,207 @@
+//! `stage`: before the flip, start the new release beside the old one.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use flipless_settings::{FrontMode, Settings, layout};
+
+use super::{change, say};
+use crate::leftover::{self, Outcome};
+use crate::replaced::Replaced;
+use crate::state::{Staged, State};
+use crate::system::System;
+use crate::systemd::Systemd;
+use crate::units::{self, Place};
+use crate::{environment, front, paths, release, run, user};
+
+/// Starts the bundle unpacked in `bundle`. Until it is ready nothing that serves is touched; a failure
+/// leaves the instance as it was.
+pub fn stage(system: &System, bundle: &Path) -> Result<()> {
+    change(system, "stage", |state| stage_locked(system, state, bundle))
+}
+
+/// [`stage`], for a command that has the lock.
+pub fn stage_locked(system: &System, state: &mut State, bundle: &Path) -> Result<()> {
+    let (settings, content) = read_settings(system, bundle)?;
+    check_mode(state, settings.front.mode)?;
+    user::check(system)?;
+    settle_leftover(system, state)?;
+    run::stop_strays(system, state)?;
+    let mut replaced = Replaced::default();
+    let begun = replaced
+        .write(system, layout::SETTINGS, &content, 0o644)
+        .and_then(|()| begin(system, bundle, state, &mut replaced));
+    let adopts = begun.map_err(|error| undo(system, state, &replaced, error))?;
+    let run = state.staged.as_ref().map_or("", |staged| &staged.run.run);
+    say(&match adopts {
+        true => format!("staged {run}: it starts in the flip, which frees its port"),
+        false => format!("staged {run}: it serves beside the current version"),
+    });
+    Ok(())
+}
+
+/// The bundle's settings. They are the instance's from here on, unless the deployment fails.
+fn read_settings(system: &System, bundle: &Path) -> Result<(Settings, Vec<u8>)> {
+    let file = layout::SETTINGS_FILE;
+    let content = system.read_in(bundle, file)?.with_context(|| {
+        format!("there is no {file} here: `flipless stage` runs in an unpacked bundle")
+    })?;
+    let settings =
+        Settings::from_json(&content).with_context(|| format!("{file} can't be used"))?;
+    Ok((settings, content))
+}
+
+/// A front mode can't change under a listener that serves.
+fn check_mode(state: &State, mode: FrontMode) -> Result<()> {
+    if state.current.is_none() || state.front == mode {
+        return Ok(());
+    }
+    bail!(
+        "the instance runs front mode `{}`, the bundle was built for `{}`: deploy to a new \
+         environment, or run `{} uninstall` first",
+        state.front,
+        mode,
+        layout::AGENT
+    )
+}
+
+/// What an interrupted deployment staged is settled before anything new begins.
+fn settle_leftover(system: &System, state: &mut State) -> Result<()> {
+    match leftover::settle(system, state)? {
+        Outcome::Nothing => {}
+        Outcome::Kept(run) => say(&format!(
+            "{} was never committed, but is the only version: it is current now",
+            run.run
+        )),
+        Outcome::GivenUp(run) => say(&format!(
+            "gave up {}, staged by a deployment that did not end",
+            run.run
+        )),
+    }
+    Ok(())
+}
+
+/// Everything that is undone if it fails. Says whether the listener has to wait for the flip.
+fn begin(
+    system: &System,
+    bundle: &Path,
+    state: &mut State,
+    replaced: &mut Replaced,
+) -> Result<bool> {
+    front::test_staged(system, bundle)?;
+    let environment = environment::to_file(
+        &environment::gather(system)?,
+        system.settings()?.server.port,
+    )?;
+    let identity = release::install(system, bundle, &environment)?;
+    install_agent(system, replaced)?;
+    let place = match state.current {
+        Some(_) => Place::Lasting,
+        None => Place::UntilReboot,
+    };
+    units::install(system, bundle, place, replaced)?;
+    units::verify_stand_in(system)?;
+    prepare_health_log(system)?;
+    let adopts = !open_listener(system, state)?;
+    start(system, state, &identity, adopts)?;
+    Ok(adopts)
+}
+
+/// Puts units and agent back: the version that serves restarts as it was started.
+fn undo(
+    system: &System,
+    state: &State,
+    replaced: &Replaced,
+    error: anyhow::Error,
+) -> anyhow::Error {
+    // What is put back of a first version's units is withdrawn with them.
+    let restored = replaced.restore(system);
+    match restored.and(leftover::withdraw(system, state)) {
+        Ok(()) => error,
+        Err(why) => error.context(format!("the old units could not be put back: {why:#}")),
+    }
+}
+
+/// The agent that units run; a rename, so that running ones keep theirs.
+fn install_agent(system: &System, replaced: &mut Replaced) -> Result<()> {
+    let own = system
+        .commands()
+        .executable()
+        .context("cannot read the agent's own executable")?;
+    if system.read(layout::AGENT)?.as_ref() == Some(&own) {
+        return Ok(());
+    }
+    replaced.write(system, layout::AGENT, &own, 0o755)
+}
+
+/// In direct mode the server, as `webapp`, writes EB's enhanced health log.
+fn prepare_health_log(system: &System) -> Result<()> {
+    if system.settings()?.front.mode != FrontMode::Direct {
+        return Ok(());
+    }
+    system.make_folder(paths::HEALTH_LOG)?;
+    let folder = system.locate(paths::HEALTH_LOG);
+    let owned = system.run("chown", &[user::NAME, &folder.to_string_lossy()])?;
+    if !owned.status.success() {
+        bail!(
+            "cannot give {} to the server's user: {}",
+            paths::HEALTH_LOG,
+            String::from_utf8_lossy(&owned.stderr).trim()
+        );
+    }
+    Ok(std::fs::set_permissions(
+        folder,
+        std::fs::Permissions::from_mode(0o755),
+    )?)
+}
+
+/// Opens the listener. `false`: on an instance new to flipless, the version before it holds the port.
+fn open_listener(system: &System, state: &State) -> Result<bool> {
+    let systemd = Systemd::new(system);
+    let Err(error) = systemd.start(layout::APP_SOCKET) else {
+        return Ok(true);
+    };
+    // What systemd calls it when bind(2) fails (socket_open_fds in its socket.c).
+    let taken = systemd.property(layout::APP_SOCKET, "Result")? == "resources";
+    if taken && state.current.is_none() {
+        systemd.forget_failure(layout::APP_SOCKET)?;
+        return Ok(false);
+    }
+    let lines = systemd.last_lines(layout::APP_SOCKET, 5);
+    Err(error.context(format!("the server's listener can't be opened: {lines}")))
+}
+
+/// Notes the run before it starts, so that whoever comes after an interruption finds it.
+fn start(system: &System, state: &mut State, release: &str, adopts: bool) -> Result<()> {
+    let settings = system.settings()?;
+    let commands = system.commands();
+    let systemd = Systemd::new(system);
+    let run = state.new_run(release, commands.unix_time());
+    state.given_up = None;
+    state.staged = Some(Staged {
+        run: run.clone(),
+        boot: commands
+            .boot_id()
+            .context("cannot read the boot's identity")?,
+        deadline: commands.uptime() + settings.deploy.dead_man_seconds,
+    });
+    state.front = settings.front.mode;
+    state.save(system)?;
+    systemd.restart(layout::DEADMAN_TIMER)?;
+    if adopts {
+        return Ok(());
+    }
+    if state.current.is_none() && leftover::has_flipped(system) {
+        leftover::let_boots_start(system, &run)?;
+    }
+    run::start(system, &run).inspect_err(|_| forget_staged(system, state))
+}
+
+/// The start's own failure is what is told; whatever fails here, the dead man does again.
+fn forget_staged(system: &System, state: &mut State) {
+    state.give_up_staged();
+    if state.save(system).is_ok() {
+        let _ = Systemd::new(system).stop(layout::DEADMAN_TIMER);
+    }
+}

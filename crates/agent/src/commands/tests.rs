@@ -1,0 +1,543 @@
+//! The commands on a model of an instance: what they do, in which order, and what a failure leaves.
+#![allow(clippy::unwrap_used)]
+
+use flipless_settings::{FrontMode, layout};
+
+use super::{
+    activate, commit, expire, restart, rollback, stage, uninstall, web_started, web_starting,
+};
+use crate::paths::{DROP_INS, PROXY_STAGING, UNITS};
+use crate::state::State;
+use crate::testing::{BUNDLE, DEAD_MAN_SECONDS, Instance};
+
+mod aborted;
+mod bad_state;
+mod crash_points;
+mod disk;
+mod first;
+mod missing;
+mod modes;
+mod trial;
+
+fn state(instance: &Instance) -> State {
+    State::load(&instance.system).unwrap()
+}
+
+fn current_unit(instance: &Instance) -> String {
+    state(instance).current.unwrap().unit()
+}
+
+fn staged_unit(instance: &Instance) -> String {
+    state(instance).staged.unwrap().run.unit()
+}
+
+fn stage_version(instance: &Instance, version: &str) -> anyhow::Result<()> {
+    instance.new_version(version);
+    stage::stage(&instance.system, instance.bundle())
+}
+
+/// EB's flip: the bundle is in place when web.service starts.
+fn flip(instance: &Instance) -> anyhow::Result<()> {
+    instance.flip();
+    web_starting::web_starting(&instance.system)?;
+    web_started::web_started(&instance.system)
+}
+
+/// An instance on which `version` is current.
+fn deployed(version: &str) -> Instance {
+    let instance = Instance::new();
+    stage_version(&instance, version).unwrap();
+    instance.flip();
+    commit::commit(&instance.system).unwrap();
+    instance.take_calls();
+    instance
+}
+
+#[test]
+fn a_staged_release_serves_beside_the_current_one_and_commit_drains_the_old() {
+    let instance = deployed("v1");
+    let old = current_unit(&instance);
+    stage_version(&instance, "v2").unwrap();
+    let new = staged_unit(&instance);
+    assert_eq!(
+        (instance.unit(&old), instance.unit(&new)),
+        ("active".into(), "active".into())
+    );
+    assert_eq!(instance.unit(layout::DEADMAN_TIMER), "active");
+    assert_eq!(
+        current_unit(&instance),
+        old,
+        "a boot before the commit starts the old one"
+    );
+
+    commit::commit(&instance.system).unwrap();
+    assert_eq!(current_unit(&instance), new);
+    assert_eq!(state(&instance).previous.unwrap().unit(), old);
+    assert_eq!(
+        instance.unit(&old),
+        "deactivating",
+        "stopped without waiting: it drains"
+    );
+    assert_eq!(instance.unit(layout::DEADMAN_TIMER), "inactive");
+    assert_eq!(state(&instance).staged, None);
+}
+
+#[test]
+fn the_same_bundle_again_is_a_new_run_of_the_same_release() {
+    let instance = deployed("v1");
+    let old = state(&instance).current.unwrap();
+    stage_version(&instance, "v1").unwrap();
+    commit::commit(&instance.system).unwrap();
+    let new = state(&instance).current.unwrap();
+    assert_eq!(new.release, old.release);
+    assert_ne!(new.run, old.run);
+    assert_eq!(
+        state(&instance).previous,
+        None,
+        "there is no other release to go back to"
+    );
+}
+
+#[test]
+fn a_version_that_does_not_become_ready_is_stopped_and_the_old_one_never_noticed() {
+    let instance = deployed("v1");
+    let (old, before) = (current_unit(&instance), state(&instance));
+    instance
+        .model
+        .borrow_mut()
+        .failing
+        .push("flipless-app@".into());
+    let error = stage_version(&instance, "v2").unwrap_err();
+    assert!(
+        format!("{error:#}").contains("panicked at line 1"),
+        "{error:#}"
+    );
+    let calls = instance.take_calls();
+    let new = layout::app_unit(
+        calls
+            .iter()
+            .find_map(|c| c.strip_prefix("start flipless-app@"))
+            .unwrap()
+            .trim_end_matches(".service"),
+    );
+    assert!(calls.contains(&format!("stop {new}")), "{calls:?}");
+    assert!(!calls.iter().any(|call| call.contains(&old)), "{calls:?}");
+    assert_eq!(instance.unit(layout::DEADMAN_TIMER), "inactive");
+    let after = state(&instance);
+    assert_eq!((after.current, after.staged), (before.current, None));
+}
+
+#[test]
+fn a_failed_stage_puts_the_units_of_the_current_release_back() {
+    let instance = deployed("v1");
+    let unit = format!("systemd/{}", layout::APP_SOCKET);
+    let installed = format!("{UNITS}/{}", layout::APP_SOCKET);
+    let before = instance.system.read(&installed).unwrap();
+    let other = b"[Socket]\nListenStream=127.0.0.1:5000\nBacklog=7\n";
+    instance
+        .system
+        .write(format!("{BUNDLE}/{unit}"), other, 0o644)
+        .unwrap();
+    instance
+        .model
+        .borrow_mut()
+        .failing
+        .push("flipless-app@".into());
+    assert!(stage_version(&instance, "v2").is_err());
+    assert_eq!(instance.system.read(&installed).unwrap(), before);
+    assert_eq!(
+        instance
+            .take_calls()
+            .iter()
+            .filter(|call| *call == "daemon-reload")
+            .count(),
+        2
+    );
+    instance.model.borrow_mut().failing.clear();
+    stage_version(&instance, "v2").unwrap();
+    assert_eq!(instance.system.read(&installed).unwrap().unwrap(), other);
+}
+
+#[test]
+fn what_was_staged_before_a_reboot_holds_nothing_up() {
+    let instance = deployed("v1");
+    stage_version(&instance, "v2").unwrap();
+    instance.model.borrow_mut().boot = "two".into();
+    restart::restart(&instance.system).unwrap();
+    assert_eq!(state(&instance).staged, None);
+}
+
+#[test]
+fn a_bad_proxy_configuration_fails_before_anything_is_touched() {
+    let instance = deployed("v1");
+    instance
+        .system
+        .write(format!("{PROXY_STAGING}/nginx.conf"), b"}", 0o644)
+        .unwrap();
+    instance.model.borrow_mut().nginx_refuses = true;
+    instance.new_version("v2");
+    let before = instance.files();
+    let error = stage::stage(&instance.system, instance.bundle()).unwrap_err();
+    assert!(format!("{error:#}").contains("nginx.conf:3"), "{error:#}");
+    assert_eq!(instance.take_calls(), Vec::<String>::new());
+    let mut after = instance.files();
+    after.retain(|path, _| !path.contains("/var/proxy/staging"));
+    assert!(after.iter().all(|(path, content)| path.ends_with("/lock")
+        || path.ends_with("/state.json")
+        || before.get(path) == Some(content)));
+}
+
+#[test]
+fn what_an_interrupted_deployment_staged_is_given_up_by_the_next() {
+    let instance = deployed("v1");
+    stage_version(&instance, "v2").unwrap();
+    let leftover = staged_unit(&instance);
+    stage_version(&instance, "v3").unwrap();
+    assert_eq!(instance.unit(&leftover), "deactivating", "it drains");
+    assert_ne!(staged_unit(&instance), leftover);
+}
+
+#[test]
+fn a_run_that_an_interrupted_restart_left_is_stopped_and_a_draining_one_is_not() {
+    let instance = deployed("v1");
+    let (current, stray, draining) = (
+        current_unit(&instance),
+        layout::app_unit("x-8"),
+        layout::app_unit("x-9"),
+    );
+    instance
+        .model
+        .borrow_mut()
+        .units
+        .insert(stray.clone(), "active".into());
+    instance
+        .model
+        .borrow_mut()
+        .units
+        .insert(draining.clone(), "deactivating".into());
+    stage_version(&instance, "v2").unwrap();
+    let calls = instance.take_calls();
+    assert!(
+        calls.contains(&format!("stop --no-block {stray}")),
+        "{calls:?}"
+    );
+    assert!(
+        !calls
+            .iter()
+            .any(|call| call.contains(&draining) || call.contains(&current))
+    );
+}
+
+#[test]
+fn commit_twice_is_fine_and_commit_without_stage_is_not() {
+    let instance = Instance::new();
+    instance.flip();
+    let error = commit::commit(&instance.system).unwrap_err();
+    assert!(error.to_string().contains("predeploy"), "{error}");
+    assert_eq!(instance.serving(), [""; 0]);
+    stage_version(&instance, "v1").unwrap();
+    commit::commit(&instance.system).unwrap();
+    let once = state(&instance);
+    commit::commit(&instance.system).unwrap();
+    assert_eq!(state(&instance), once);
+}
+
+#[test]
+fn a_second_commit_stops_what_an_interrupted_first_one_left_serving() {
+    let instance = deployed("v1");
+    let stray = layout::app_unit("x-8");
+    instance
+        .model
+        .borrow_mut()
+        .units
+        .insert(stray.clone(), "active".into());
+    commit::commit(&instance.system).unwrap();
+    assert_eq!(instance.unit(&stray), "deactivating");
+}
+
+#[test]
+fn a_staged_release_that_died_is_not_committed() {
+    let instance = deployed("v1");
+    let old = current_unit(&instance);
+    stage_version(&instance, "v2").unwrap();
+    let dead = staged_unit(&instance);
+    instance.model.borrow_mut().units.remove(&dead);
+    assert!(commit::commit(&instance.system).is_err());
+    assert_eq!(current_unit(&instance), old);
+    assert_eq!(instance.unit(&old), "active");
+}
+
+#[test]
+fn the_dead_man_gives_up_only_after_the_deadline_or_a_reboot() {
+    let instance = deployed("v1");
+    stage_version(&instance, "v2").unwrap();
+    let staged = staged_unit(&instance);
+    instance.take_calls();
+    instance.model.borrow_mut().uptime = DEAD_MAN_SECONDS - 1;
+    expire::expire(&instance.system).unwrap();
+    assert_eq!(
+        instance.take_calls(),
+        [format!("restart {}", layout::DEADMAN_TIMER)]
+    );
+    assert_eq!(instance.unit(&staged), "active");
+
+    instance.model.borrow_mut().uptime = DEAD_MAN_SECONDS;
+    expire::expire(&instance.system).unwrap();
+    assert_eq!(instance.unit(&staged), "deactivating", "it drains");
+    assert_eq!(state(&instance).staged, None);
+    let failure = state(&instance).failure.unwrap();
+    assert_eq!(failure.during, "deployment", "{}", failure.reason);
+
+    stage_version(&instance, "v3").unwrap();
+    let staged = staged_unit(&instance);
+    instance.model.borrow_mut().boot = "two".into();
+    expire::expire(&instance.system).unwrap();
+    assert_eq!(instance.unit(&staged), "deactivating", "it drains");
+}
+
+#[test]
+fn a_commit_that_comes_too_late_fails_until_something_new_is_staged() {
+    let instance = deployed("v1");
+    let old = state(&instance).current.unwrap().release;
+    stage_version(&instance, "v2").unwrap();
+    let late = state(&instance).staged.unwrap().run.run;
+    instance.model.borrow_mut().uptime = DEAD_MAN_SECONDS;
+    expire::expire(&instance.system).unwrap();
+    for _ in 0..2 {
+        let error = commit::commit(&instance.system).unwrap_err();
+        assert!(error.to_string().contains(&late), "{error}");
+        assert_eq!(state(&instance).current.unwrap().release, old);
+        // Nor does a restart in between make it a success.
+        restart::restart(&instance.system).unwrap();
+        instance.let_drain();
+    }
+    // A start that failed is no deployment to commit either.
+    instance.model.borrow_mut().failing.push("-5".into());
+    assert!(stage_version(&instance, "v3").is_err());
+    assert!(commit::commit(&instance.system).is_err());
+    instance.model.borrow_mut().failing.clear();
+    stage_version(&instance, "v4").unwrap();
+    commit::commit(&instance.system).unwrap();
+    commit::commit(&instance.system).unwrap();
+}
+
+#[test]
+fn the_dead_man_stops_what_a_change_that_died_left_beside_the_current_run() {
+    let instance = deployed("v1");
+    let stray = layout::app_unit("x-8");
+    let units = [(stray.clone(), "active".to_owned())];
+    instance.model.borrow_mut().units.extend(units);
+    expire::expire(&instance.system).unwrap();
+    assert_eq!(instance.unit(&stray), "deactivating");
+    assert_eq!(instance.unit(&current_unit(&instance)), "active");
+}
+
+#[test]
+fn the_dead_man_keeps_the_only_version_there_is() {
+    let instance = Instance::new();
+    stage_version(&instance, "v1").unwrap();
+    let only = staged_unit(&instance);
+    instance.flip();
+    instance.model.borrow_mut().uptime = DEAD_MAN_SECONDS;
+    expire::expire(&instance.system).unwrap();
+    assert_eq!(instance.unit(&only), "active");
+    assert_eq!(current_unit(&instance), only);
+}
+
+#[test]
+fn rollback_starts_the_previous_release_anew_beside_the_current_one() {
+    let instance = deployed("v1");
+    let first = state(&instance).current.unwrap();
+    assert!(
+        rollback::rollback(&instance.system).is_err(),
+        "there is nothing to go back to yet"
+    );
+    stage_version(&instance, "v2").unwrap();
+    commit::commit(&instance.system).unwrap();
+    let second = state(&instance).current.unwrap();
+    rollback::rollback(&instance.system).unwrap();
+    let now = state(&instance);
+    assert_eq!(now.current.as_ref().unwrap().release, first.release);
+    assert_ne!(
+        now.current.as_ref().unwrap().run,
+        first.run,
+        "the first run may still drain"
+    );
+    assert_eq!(now.previous.unwrap().release, second.release);
+    assert_eq!(instance.unit(&second.unit()), "deactivating");
+    assert_eq!(instance.unit(layout::DEADMAN_TIMER), "inactive");
+}
+
+#[test]
+fn nothing_restarts_while_a_deployment_is_under_way() {
+    let instance = deployed("v1");
+    stage_version(&instance, "v2").unwrap();
+    commit::commit(&instance.system).unwrap();
+    stage_version(&instance, "v3").unwrap();
+    let before = state(&instance);
+    assert!(restart::restart(&instance.system).is_err());
+    assert!(rollback::rollback(&instance.system).is_err());
+    let mut after = state(&instance);
+    assert_eq!(after.failure.take().unwrap().during, "rollback");
+    assert_eq!(after, before);
+}
+
+#[test]
+fn only_a_restart_that_was_asked_for_restarts_the_server() {
+    let instance = deployed("v1");
+    let run = current_unit(&instance);
+    web_started::web_started(&instance.system).unwrap();
+    assert_eq!(current_unit(&instance), run, "the first start since boot");
+    stage_version(&instance, "v1").unwrap();
+    web_started::web_started(&instance.system).unwrap();
+    assert_eq!(current_unit(&instance), run, "a deployment's flip");
+    commit::commit(&instance.system).unwrap();
+    let run = current_unit(&instance);
+    instance.model.borrow_mut().restarts_of_web = 1;
+    web_started::web_started(&instance.system).unwrap();
+    assert_eq!(
+        current_unit(&instance),
+        run,
+        "systemd's own restart of the stand-in"
+    );
+    instance.model.borrow_mut().restarts_of_web = 0;
+    web_started::web_started(&instance.system).unwrap();
+    assert_ne!(current_unit(&instance), run, "EB's \"restart app server\"");
+    assert_eq!(instance.unit(&run), "deactivating");
+}
+
+#[test]
+fn a_changed_address_of_a_serving_listener_is_refused_and_nothing_written() {
+    let instance = deployed("v1");
+    let unit = format!("{BUNDLE}/systemd/{}", layout::APP_SOCKET);
+    instance
+        .system
+        .write(unit, b"[Socket]\nListenStream=127.0.0.1:5001\n", 0o644)
+        .unwrap();
+    let installed = format!("{UNITS}/{}", layout::APP_SOCKET);
+    let before = instance.system.read(&installed).unwrap();
+    let error = stage_version(&instance, "v2").unwrap_err();
+    assert!(error.to_string().contains("127.0.0.1:5001"), "{error}");
+    assert_eq!(instance.system.read(&installed).unwrap(), before);
+    assert!(
+        !instance
+            .take_calls()
+            .iter()
+            .any(|call| call == "daemon-reload")
+    );
+}
+
+#[test]
+fn another_front_mode_is_refused() {
+    let instance = deployed("v1");
+    let mut other = state(&instance);
+    other.front = FrontMode::Direct;
+    other.save(&instance.system).unwrap();
+    let error = stage_version(&instance, "v2").unwrap_err();
+    assert!(error.to_string().contains("uninstall"), "{error}");
+}
+
+#[test]
+fn the_gate_starts_the_current_run_and_a_staged_one_only_where_there_is_no_other() {
+    let instance = Instance::new();
+    assert!(activate::activate(&instance.system).is_err());
+    stage_version(&instance, "v1").unwrap();
+    let staged = staged_unit(&instance);
+    instance.take_calls();
+    activate::activate(&instance.system).unwrap();
+    assert_eq!(
+        instance.take_calls(),
+        [format!("start --no-block {staged}")]
+    );
+    commit::commit(&instance.system).unwrap();
+    stage_version(&instance, "v2").unwrap();
+    instance.take_calls();
+    activate::activate(&instance.system).unwrap();
+    assert_eq!(
+        instance.take_calls(),
+        [format!("start --no-block {staged}")]
+    );
+}
+
+#[test]
+fn uninstall_stops_the_stand_in_before_its_drop_in_goes_and_leaves_no_file() {
+    let instance = Instance::new();
+    let drop_in = format!("nginx.service.d/{}", layout::DROP_IN);
+    instance
+        .system
+        .write(format!("{BUNDLE}/systemd/{drop_in}"), b"[Service]", 0o644)
+        .unwrap();
+    stage_version(&instance, "v1").unwrap();
+    commit::commit(&instance.system).unwrap();
+    assert!(instance.system.exists(format!("{DROP_INS}/{drop_in}")));
+    let run = current_unit(&instance);
+    instance.take_calls();
+    instance.model.borrow_mut().front_lingers = true;
+    uninstall::uninstall(&instance.system).unwrap();
+    let calls = instance.take_calls();
+    let at = |call: &str| calls.iter().position(|made| made == call).unwrap();
+    assert!(at("stop nginx.service") < at("daemon-reload"), "{calls:?}");
+    // Connections that do not end may not keep the port.
+    at(&format!("kill --signal=TERM {}", layout::FRONT));
+    assert!(
+        at(&format!("stop {}", layout::APP_SOCKET)) < at(&format!("stop {run}")),
+        "{calls:?}"
+    );
+    assert_eq!(instance.unit("nginx.service"), "active");
+    for path in [layout::ROOT, layout::STATE, UNITS] {
+        let left = if path == UNITS {
+            !instance.system.names(UNITS).unwrap().is_empty()
+        } else {
+            instance.system.exists(path)
+        };
+        assert!(!left, "{path}");
+    }
+    assert!(!instance.system.exists(format!("{DROP_INS}/{drop_in}")));
+}
+
+#[test]
+fn the_front_is_reloaded_only_for_a_changed_configuration() {
+    let instance = deployed("v1");
+    instance.take_calls();
+    assert_eq!(
+        crate::front::sync(&instance.system).unwrap(),
+        "has the configuration already"
+    );
+    instance
+        .system
+        .write("/etc/nginx/nginx.conf", b"two", 0o644)
+        .unwrap();
+    assert_eq!(crate::front::sync(&instance.system).unwrap(), "reloaded");
+    assert_eq!(instance.take_calls(), [format!("reload {}", layout::FRONT)]);
+    // Whoever asks for a reload of nginx.service gets one.
+    crate::front::renew(&instance.system).unwrap();
+    assert_eq!(instance.take_calls(), [format!("reload {}", layout::FRONT)]);
+}
+
+#[test]
+fn units_that_are_links_out_of_the_bundle_are_refused() {
+    let instance = deployed("v1");
+    let current = current_unit(&instance);
+    let system = &instance.system;
+    system.write("/secret", b"secret", 0o600).unwrap();
+    for unit in [layout::DEADMAN, layout::APP_TEMPLATE] {
+        let path = format!("{BUNDLE}/systemd/{unit}");
+        let before = system.read(&path).unwrap();
+        system.remove(&path).unwrap();
+        let secret = system.locate("/secret");
+        system.link(&secret, &path).unwrap();
+        let error = format!("{:#}", stage_version(&instance, "v2").unwrap_err());
+        assert!(
+            error.contains(unit) && error.contains("a link leads"),
+            "{error}"
+        );
+        assert_eq!(instance.serving(), std::slice::from_ref(&current));
+        let leaked = instance.files();
+        let leaked = leaked.iter().filter(|(_, content)| *content == b"secret");
+        assert_eq!(leaked.count(), 1, "the secret itself");
+        system.remove(&path).unwrap();
+        if let Some(before) = before {
+            system.write(&path, &before, 0o644).unwrap();
+        }
+    }
+}

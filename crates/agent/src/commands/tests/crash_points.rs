@@ -1,0 +1,235 @@
+//! The agent is killed before and after every effect of every command, and inside the replacement of
+//! a file. Whatever comes next finds a consistent instance: a version serves at every moment, and in
+//! the end exactly one is current.
+
+use super::*;
+use crate::commands::{recover, run_ended};
+use crate::paths::RUNTIME_UNITS;
+use crate::release;
+use crate::system::System;
+
+pub type Prepare = fn() -> Instance;
+pub type Act = fn(&System) -> anyhow::Result<()>;
+
+fn stage_bundle(system: &System) -> anyhow::Result<()> {
+    stage::stage(system, std::path::Path::new(BUNDLE))
+}
+
+/// An instance on which v1 serves, with v0 before it, and the bundle of v2 unpacked.
+fn with_two() -> Instance {
+    let instance = deployed("v0");
+    instance.let_drain();
+    stage_version(&instance, "v1").unwrap();
+    commit::commit(&instance.system).unwrap();
+    instance.let_drain();
+    instance.new_version("v2");
+    // The units of the new version differ, those of the instance and that of the run.
+    for unit in [layout::DEADMAN, layout::APP_TEMPLATE] {
+        let path = format!("{BUNDLE}/systemd/{unit}");
+        instance
+            .system
+            .write(path, b"[Service]\nExecStart=v2\n", 0o644)
+            .unwrap();
+    }
+    instance
+}
+
+fn staged() -> Instance {
+    let instance = with_two();
+    stage_bundle(&instance.system).unwrap();
+    instance
+}
+
+fn expired() -> Instance {
+    let instance = staged();
+    let mut model = instance.model.borrow_mut();
+    model.uptime = DEAD_MAN_SECONDS;
+    // It has elapsed: that is why `expire` runs.
+    model.units.remove(layout::DEADMAN_TIMER);
+    drop(model);
+    instance
+}
+
+fn web_restarted() -> Instance {
+    let instance = with_two();
+    web_started::web_started(&instance.system).unwrap();
+    instance
+}
+
+fn crashing() -> Instance {
+    let instance = with_two();
+    trial::crash_too_often(&instance);
+    instance
+}
+
+/// The current release of [`crashing`].
+fn crashed_release() -> String {
+    state(&crashing()).current.unwrap().release
+}
+
+/// Every command that changes an instance which serves, and what must be so when the same command runs
+/// once more after it was killed.
+pub const COMMANDS: &[(&str, Prepare, Act)] = &[
+    ("stage", with_two, stage_bundle),
+    ("commit", staged, commit::commit),
+    ("rollback", with_two, rollback::rollback),
+    ("restart", with_two, restart::restart),
+    ("web-started", web_restarted, web_started::web_started),
+    ("expire", expired, expire::expire),
+    ("recover", crashing, recover::recover),
+];
+
+/// Kills each command at each of its points, and hands the instance to `then`.
+fn at_every_point(commands: &[(&str, Prepare, Act)], then: impl Fn(&Instance, &str)) {
+    for (name, prepare, act) in commands {
+        let mut points = 0;
+        loop {
+            let instance = prepare();
+            instance.model.borrow_mut().gaps.clear();
+            if instance.kill_at(points, act).is_none() {
+                break;
+            }
+            then(&instance, &format!("{name}, killed at point {points}"));
+            points += 1;
+        }
+        assert!(points >= 6, "{name} has {points} points");
+    }
+}
+
+/// Exactly one version is current and serves, and nothing else is left.
+pub fn assert_settled(instance: &Instance, when: &str) {
+    let state = state(instance);
+    let current = state
+        .current
+        .clone()
+        .unwrap_or_else(|| panic!("{when}: none is current"));
+    assert_eq!(state.staged, None, "{when}");
+    assert_eq!(instance.serving(), [current.unit()], "{when}");
+    assert_eq!(
+        instance.model.borrow().gaps,
+        [""; 0],
+        "{when}: nobody served"
+    );
+    assert_eq!(instance.unit(layout::DEADMAN_TIMER), "inactive", "{when}");
+    instance.let_drain();
+    release::prune(&instance.system, &state).unwrap();
+    assert_no_leftovers(instance, &current.run, when);
+}
+
+fn assert_no_leftovers(instance: &Instance, current: &str, when: &str) {
+    let system = &instance.system;
+    assert_eq!(system.names(layout::RUNS).unwrap(), [current], "{when}");
+    let units = system.names(UNITS).unwrap();
+    let runs: Vec<_> = units
+        .iter()
+        .filter_map(|unit| release::run_of_unit(unit))
+        .collect();
+    assert_eq!(runs, [current], "{when}");
+    let releases = system.names(layout::RELEASES).unwrap();
+    assert!(releases.len() <= 3, "{when}: {releases:?}");
+    assert!(
+        releases.contains(&state(instance).current.unwrap().release),
+        "{when}"
+    );
+    for path in instance.files().keys() {
+        // What is left in memory has a fixed name: the next write replaces it.
+        let half_written = path.ends_with(".new") && !path.contains("/run/flipless/");
+        assert!(
+            !half_written && !path.contains(".partial"),
+            "{when}: {path}"
+        );
+        assert!(!path.contains("nginx-test"), "{when}: {path}");
+    }
+    assert_eq!(system.names(RUNTIME_UNITS).unwrap(), [""; 0], "{when}");
+}
+
+#[test]
+fn the_next_deployment_settles_whatever_a_killed_agent_left() {
+    at_every_point(COMMANDS, |instance, when| {
+        assert!(!instance.serving().is_empty(), "{when}");
+        stage_version(instance, "v3").unwrap();
+        commit::commit(&instance.system).unwrap();
+        assert_settled(instance, when);
+    });
+}
+
+#[test]
+fn the_same_command_again_finishes_what_the_killed_one_began() {
+    at_every_point(COMMANDS, |instance, when| {
+        let command = when.split(',').next().unwrap();
+        let (_, _, act) = COMMANDS.iter().find(|(name, ..)| *name == command).unwrap();
+        act(&instance.system).unwrap();
+        if command == "stage" {
+            commit::commit(&instance.system).unwrap();
+        }
+        if command == "recover" {
+            let back = state(instance).current.unwrap().release;
+            assert_ne!(back, crashed_release(), "{when}");
+        }
+        // A stray of the killed one may serve beside.
+        let_the_dead_man_come(instance, when);
+        assert_settled(instance, when);
+    });
+}
+
+#[test]
+fn after_a_reboot_one_version_serves_and_the_next_deployment_works() {
+    at_every_point(COMMANDS, |instance, when| {
+        instance.reboot();
+        let current = state(instance).current.unwrap();
+        assert_eq!(instance.serving(), [current.unit()], "{when}");
+        let release = format!("{}/{}/app/bin", layout::RELEASES, current.release);
+        assert!(instance.system.exists(release), "{when}");
+        instance.model.borrow_mut().gaps.clear();
+        stage_version(instance, "v3").unwrap();
+        commit::commit(&instance.system).unwrap();
+        assert_settled(instance, when);
+    });
+}
+
+/// The dead man comes if he is armed, or if he was the one who was killed: systemd starts his service
+/// again then.
+fn let_the_dead_man_come(instance: &Instance, when: &str) {
+    let armed = instance.unit(layout::DEADMAN_TIMER) == "active";
+    if armed || when.starts_with("expire") {
+        let mut model = instance.model.borrow_mut();
+        model.uptime += DEAD_MAN_SECONDS;
+        model.units.remove(layout::DEADMAN_TIMER);
+        drop(model);
+        expire::expire(&instance.system).unwrap();
+    }
+}
+
+#[test]
+fn a_killed_command_that_nobody_repeats_ends_with_the_dead_man() {
+    at_every_point(COMMANDS, |instance, when| {
+        let current = current_unit(instance);
+        let_the_dead_man_come(instance, when);
+        assert_eq!(current_unit(instance), current, "{when}");
+        // What was staged and not noted is forgotten with the next deployment.
+        assert_eq!(instance.serving(), [current], "{when}");
+        assert_eq!(instance.model.borrow().gaps, [""; 0], "{when}");
+    });
+}
+
+#[test]
+fn a_crash_is_counted_wherever_the_count_is_interrupted() {
+    let how = || run_ended::How {
+        result: "signal".into(),
+        status: "SEGV".into(),
+    };
+    for point in 0.. {
+        let instance = with_two();
+        let run = state(&instance).current.unwrap().run;
+        let note = |system: &System| run_ended::run_ended(system, &run, &how());
+        note(&instance.system).unwrap();
+        let ended = instance.kill_at(point, note).is_none();
+        let count = crate::ends::of(&instance.system, &run).unwrap().len();
+        assert!((1..=2).contains(&count), "the file is whole: {count}");
+        if ended {
+            assert_eq!(count, 2);
+            assert!(point > 3, "{point}");
+            break;
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! A release that crashes again and again while it is new.
+
+use super::*;
+use crate::alarm;
+use crate::commands::{recover, run_ended, status, web_starting};
+
+/// The defaults: this many crashes are too many, within so many seconds.
+const CRASHES: usize = 3;
+const TRIAL_SECONDS: u64 = 120;
+
+fn crash(instance: &Instance, result: &str) {
+    let run = state(instance).current.unwrap().run;
+    let how = run_ended::How {
+        result: result.into(),
+        status: "SEGV".into(),
+    };
+    run_ended::run_ended(&instance.system, &run, &how).unwrap();
+}
+
+/// As often as it takes.
+pub fn crash_too_often(instance: &Instance) {
+    for _ in 0..CRASHES {
+        crash(instance, "signal");
+    }
+}
+
+fn recovery_is_due(instance: &Instance) -> bool {
+    instance.unit(layout::RECOVER) == "active"
+}
+
+/// v2 is current, v1 the one before it.
+fn second() -> Instance {
+    let instance = deployed("v1");
+    stage_version(&instance, "v2").unwrap();
+    commit::commit(&instance.system).unwrap();
+    instance
+        .model
+        .borrow_mut()
+        .units
+        .insert("web.service".into(), "active".into());
+    // EB's flip: the first start of the stand-in in this boot.
+    web_started::web_started(&instance.system).unwrap();
+    instance
+}
+
+#[test]
+fn a_new_release_that_crashes_too_often_gives_way_to_the_one_before() {
+    let instance = second();
+    let (bad, good) = {
+        let state = state(&instance);
+        (state.current.unwrap(), state.previous.unwrap())
+    };
+    for _ in 1..CRASHES {
+        crash(&instance, "core-dump");
+    }
+    assert!(!recovery_is_due(&instance), "one crash is missing");
+    crash(&instance, "watchdog");
+    assert!(recovery_is_due(&instance));
+    recover::recover(&instance.system).unwrap();
+    let after = state(&instance);
+    let current = after.current.clone().unwrap();
+    assert_eq!(current.release, good.release);
+    assert_ne!(current.run, good.run);
+    assert_eq!(instance.unit(&current.unit()), "active");
+    assert_eq!(instance.unit(&bad.unit()), "deactivating");
+    assert_eq!(instance.model.borrow().gaps, [""; 0]);
+    let said = status::status(&instance.system, false).unwrap();
+    assert!(
+        said.contains("watchdog SEGV") && said.contains(&bad.run),
+        "{said}"
+    );
+    assert!(said.contains("reports failure to EB"), "{said}");
+    let reason = alarm::reason(&instance.system).unwrap().unwrap();
+    assert!(reason.contains(&bad.run), "{reason}");
+    assert_eq!(instance.unit("web.service"), "inactive", "ended, to report");
+    instance.take_calls();
+    recover::recover(&instance.system).unwrap();
+    assert_eq!(
+        instance.take_calls(),
+        [""; 0],
+        "there is nothing to do twice"
+    );
+}
+
+#[test]
+fn a_new_release_that_ends_by_itself_gives_way_too() {
+    let instance = second();
+    for _ in 0..CRASHES {
+        crash(&instance, "success");
+    }
+    assert!(recovery_is_due(&instance), "nobody asked for its end");
+}
+
+#[test]
+fn an_end_is_noted_also_when_systemd_does_not_answer() {
+    let instance = second();
+    let run = state(&instance).current.unwrap().run;
+    instance.model.borrow_mut().missing.push("systemctl".into());
+    crash(&instance, "signal");
+    crash(&instance, "success");
+    let ends = crate::ends::of(&instance.system, &run).unwrap();
+    let crashes: Vec<bool> = ends.iter().map(crate::ends::End::is_crash).collect();
+    assert_eq!(
+        crashes,
+        [true, false],
+        "nothing is known against the second"
+    );
+}
+
+#[test]
+fn the_release_that_came_back_is_not_on_trial_when_it_is_deployed_again() {
+    let instance = second();
+    crash_too_often(&instance);
+    recover::recover(&instance.system).unwrap();
+    let good = state(&instance).current.unwrap().release;
+    stage_version(&instance, "v1").unwrap();
+    commit::commit(&instance.system).unwrap();
+    assert_eq!(state(&instance).current.unwrap().release, good);
+    instance.model.borrow_mut().units.remove(layout::RECOVER);
+    crash_too_often(&instance);
+    assert!(
+        !recovery_is_due(&instance),
+        "the one before is known as bad"
+    );
+}
+
+#[test]
+fn the_alarm_outlives_a_deployment_that_was_not_flipped_and_ends_with_a_commit() {
+    let alarmed = || {
+        let instance = second();
+        crash_too_often(&instance);
+        recover::recover(&instance.system).unwrap();
+        let web = ("web.service".to_owned(), "failed".to_owned());
+        instance.model.borrow_mut().units.extend([web]);
+        stage_version(&instance, "v3").unwrap();
+        instance
+    };
+    // Another hook fails, EB aborts, and the dead man gives up what was staged.
+    let aborted = alarmed();
+    aborted.model.borrow_mut().uptime = DEAD_MAN_SECONDS;
+    expire::expire(&aborted.system).unwrap();
+    assert!(alarm::reason(&aborted.system).unwrap().is_some());
+    restart::restart(&aborted.system).unwrap();
+    assert_eq!(alarm::reason(&aborted.system).unwrap(), None);
+    assert_eq!(aborted.unit("web.service"), "active");
+    // An engine that left the failed unit alone.
+    let committed = alarmed();
+    commit::commit(&committed.system).unwrap();
+    assert_eq!(alarm::reason(&committed.system).unwrap(), None);
+    assert_eq!(committed.unit("web.service"), "active");
+}
+
+#[test]
+fn crashes_later_of_others_or_of_the_only_release_bring_nothing_back() {
+    let late = second();
+    late.model.borrow_mut().uptime = TRIAL_SECONDS + 1;
+    crash_too_often(&late);
+    assert!(!recovery_is_due(&late), "the trial was over");
+
+    let stopped = second();
+    let unit = current_unit(&stopped);
+    stopped.model.borrow_mut().stopping.insert(unit);
+    for _ in 0..CRASHES {
+        crash(&stopped, "success");
+    }
+    assert!(!recovery_is_due(&stopped), "somebody stopped it");
+
+    let only = deployed("v1");
+    crash_too_often(&only);
+    assert!(!recovery_is_due(&only), "there is nothing to go back to");
+
+    let other = second();
+    let how = run_ended::How {
+        result: "signal".into(),
+        status: "KILL".into(),
+    };
+    for _ in 0..CRASHES {
+        run_ended::run_ended(&other.system, "another-1", &how).unwrap();
+    }
+    assert!(!recovery_is_due(&other), "it was not the current one");
+}
+
+#[test]
+fn neither_a_deployment_under_way_nor_a_reboot_is_disturbed() {
+    let instance = second();
+    crash_too_often(&instance);
+    stage_version(&instance, "v3").unwrap();
+    let before = state(&instance);
+    recover::recover(&instance.system).unwrap();
+    assert_eq!(
+        state(&instance),
+        before,
+        "what is staged replaces the bad one"
+    );
+
+    let instance = second();
+    crash_too_often(&instance);
+    let before = state(&instance);
+    instance.reboot();
+    // Its clock begins anew: what crashes now does not crash in the trial.
+    crash_too_often(&instance);
+    recover::recover(&instance.system).unwrap();
+    assert_eq!(state(&instance), before);
+}
+
+#[test]
+fn a_rollback_by_hand_ends_the_alarm_and_starts_the_stand_in_again() {
+    let instance = second();
+    crash_too_often(&instance);
+    recover::recover(&instance.system).unwrap();
+    instance
+        .model
+        .borrow_mut()
+        .units
+        .insert("web.service".into(), "failed".into());
+    rollback::rollback(&instance.system).unwrap();
+    assert_eq!(alarm::reason(&instance.system).unwrap(), None);
+    assert_eq!(instance.unit("web.service"), "active");
+    // Its start is no wish to restart the server.
+    let run = current_unit(&instance);
+    web_started::web_started(&instance.system).unwrap();
+    assert_eq!(current_unit(&instance), run);
+}
+
+#[test]
+fn a_previous_release_that_does_not_start_leaves_the_current_one() {
+    let instance = second();
+    crash_too_often(&instance);
+    let bad = current_unit(&instance);
+    instance
+        .model
+        .borrow_mut()
+        .failing
+        .push("flipless-app@".into());
+    assert!(recover::recover(&instance.system).is_err());
+    assert_eq!(current_unit(&instance), bad);
+    assert_eq!(state(&instance).failure.unwrap().during, "recover");
+    assert!(alarm::reason(&instance.system).unwrap().is_some());
+}
+
+#[test]
+fn the_stand_in_fails_until_somebody_asks_for_its_start() {
+    let instance = second();
+    web_starting::web_starting(&instance.system).unwrap();
+    crash_too_often(&instance);
+    recover::recover(&instance.system).unwrap();
+    instance.model.borrow_mut().restarts_of_web = 1;
+    web_starting::web_starting(&instance.system).unwrap();
+    assert!(alarm::reason(&instance.system).unwrap().is_some());
+    instance.model.borrow_mut().restarts_of_web = 0;
+    web_starting::web_starting(&instance.system).unwrap();
+    assert_eq!(alarm::reason(&instance.system).unwrap(), None);
+}
+
+#[test]
+fn a_staged_release_that_has_crashed_is_not_committed_and_does_not_go_on() {
+    let instance = deployed("v1");
+    let old = current_unit(&instance);
+    stage_version(&instance, "v2").unwrap();
+    let staged = state(&instance).staged.unwrap().run;
+    let how = run_ended::How {
+        result: "signal".into(),
+        status: "SEGV".into(),
+    };
+    run_ended::run_ended(&instance.system, &staged.run, &how).unwrap();
+    // systemd has started it again: it is active.
+    let error = commit::commit(&instance.system).unwrap_err();
+    assert!(error.to_string().contains(&staged.run), "{error}");
+    assert_eq!(current_unit(&instance), old);
+    assert_eq!(state(&instance).staged, None);
+    assert_eq!(instance.unit(&staged.unit()), "deactivating");
+    assert_eq!(instance.unit(layout::DEADMAN_TIMER), "inactive");
+    assert_eq!(instance.model.borrow().gaps, [""; 0]);
+}
+
+#[test]
+fn after_a_rollback_by_hand_nothing_is_brought_back() {
+    let instance = second();
+    rollback::rollback(&instance.system).unwrap();
+    crash_too_often(&instance);
+    assert!(!recovery_is_due(&instance), "a person's decision stands");
+}

@@ -1,0 +1,41 @@
+//! `web-started`: EB has started the stand-in. In a flip there is nothing to do, but for the first
+//! version; otherwise somebody asked for "restart app server".
+
+use anyhow::Result;
+use flipless_settings::layout;
+
+use super::restart::restart_locked;
+use super::{change, say};
+use crate::alarm::{self, WEB_STARTED};
+use crate::state::{Staged, State};
+use crate::system::System;
+use crate::systemd::Systemd;
+use crate::{leftover, run};
+
+/// Restarts the server, overlapped, if this start of web.service is neither part of a deployment, nor
+/// the first since boot, nor systemd's own after the stand-in died.
+pub fn web_started(system: &System) -> Result<()> {
+    change(system, "web-started", |state| {
+        state.forget_stale(system)?;
+        let first = !system.exists(WEB_STARTED);
+        system.write(WEB_STARTED, b"", 0o644)?;
+        match (state.staged.clone(), &state.current) {
+            (Some(staged), None) => start_first(system, state, &staged),
+            (Some(_), Some(_)) | (None, None) => Ok(()),
+            (None, Some(_)) if first || alarm::restarted_by_systemd(system)? => Ok(()),
+            (None, Some(_)) => restart_locked(system, state),
+        }
+    })
+}
+
+/// The flip has taken away what was there before: a first version serves from here on, also if EB never
+/// comes to its postdeploy hooks. If it does not start, systemd starts the stand-in again, which tries
+/// once more, until the dead man gives the version up.
+fn start_first(system: &System, state: &mut State, staged: &Staged) -> Result<()> {
+    leftover::let_boots_start(system, &staged.run)?;
+    Systemd::new(system).start(layout::APP_SOCKET)?;
+    run::start(system, &staged.run)?;
+    leftover::make_first(system, state, staged.run.clone())?;
+    say(&format!("{} serves", staged.run.run));
+    Ok(())
+}

@@ -1,0 +1,254 @@
+//! The real nginx, in nginx mode: tested before the flip, reloaded only for a changed configuration.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use flipless_settings::nginx::{KEEPALIVE, KEEPALIVE_SINCE};
+use flipless_settings::{FrontMode, layout};
+
+use crate::lock::{self, Lock};
+use crate::nginx;
+use crate::paths::{NGINX, PIDS, PROXY_STAGING};
+use crate::system::{Signal, System};
+use crate::systemd::Systemd;
+
+mod loaded;
+mod processes;
+mod retry;
+
+/// What EB's nginx.conf names.
+const PID_FILE: &str = "/run/nginx.pid";
+/// How long a reload may take until every worker is a new one.
+const RELOAD_LIMIT: Duration = Duration::from_secs(20);
+/// ESRCH (kill(2)).
+const NO_SUCH_PROCESS: i32 = rustix::io::Errno::SRCH.raw_os_error();
+/// How long nginx may finish requests when it ends for good.
+const END_LIMIT: Duration = Duration::from_secs(5);
+/// How long one agent waits for another's reload.
+const LOCK_LIMIT: Duration = Duration::from_secs(45);
+
+/// Tests EB's staged proxy configuration as it will be in force after the flip: EB copies it over
+/// /etc/nginx, deletes nothing there, and tests it only after it has stopped nginx.
+pub fn test_staged(system: &System, bundle: &Path) -> Result<()> {
+    if !system.exists(PROXY_STAGING) {
+        return Ok(());
+    }
+    add_keepalive(system, bundle)?;
+    let leads = retry::stage(system, bundle)?;
+    let mut tested = test_copy(system);
+    if let (true, Err(error)) = (leads, &tested) {
+        let why = nginx::first_line(error);
+        retry::restore(system, PROXY_STAGING)?;
+        tested = test_copy(system);
+        if tested.is_ok() {
+            eprintln!(
+                "flipless: warning: this configuration has no second try for what a server that \
+                 dies has begun: {why}"
+            );
+        }
+    }
+    tested.context("the proxy configuration of this deployment can't be used")
+}
+
+/// Tests a copy of what is in force with what is staged over it.
+fn test_copy(system: &System) -> Result<()> {
+    let folder = nginx::test_folder();
+    system.remove(&folder)?;
+    // A copy may hold keys: for root alone.
+    system.make_private_folder(&folder)?;
+    let test = || -> Result<()> {
+        if system.exists(NGINX) {
+            system.copy_tree(NGINX, &folder)?;
+        }
+        system.copy_tree(PROXY_STAGING, &folder)?;
+        retry::tidy(system, &folder)?;
+        nginx::test_in_place(system, &folder)
+    };
+    let tested = test();
+    system.remove(&folder)?;
+    tested
+}
+
+/// Adds the bundle's keep-alive setting to EB's staged configuration where nginx knows it.
+fn add_keepalive(system: &System, bundle: &Path) -> Result<()> {
+    let Some(setting) = system.read_in(bundle, format!("nginx/{KEEPALIVE}"))? else {
+        return Ok(());
+    };
+    if nginx::version(system)? < KEEPALIVE_SINCE {
+        return Ok(());
+    }
+    system.write(
+        format!("{PROXY_STAGING}/conf.d/{KEEPALIVE}"),
+        &setting,
+        0o644,
+    )
+}
+
+/// Takes all that is ours out of the configuration in force.
+pub fn restore_configuration(system: &System) -> Result<()> {
+    system.remove(format!("{NGINX}/conf.d/{KEEPALIVE}"))?;
+    retry::remove(system)
+}
+
+/// Holds others off the front; `who` is told to those who wait.
+pub fn lock(system: &System, who: &str) -> Result<Lock> {
+    lock::take(system, "front.lock", who, LOCK_LIMIT)
+}
+
+/// Where nginx.service runs, and the front does not, EB's own nginx has the public port: the drop-in
+/// came after EB had started it. A restart is what EB's flip does, and the stand-in starts the front.
+pub fn replace_stock(system: &System) -> Result<()> {
+    let systemd = Systemd::new(system);
+    let is_stock = system.settings()?.front.mode == FrontMode::Nginx
+        && !systemd.is_active(layout::FRONT)?
+        && systemd.is_active("nginx.service")?;
+    match is_stock {
+        true => systemd.restart("nginx.service"),
+        false => Ok(()),
+    }
+}
+
+/// Makes sure that the real nginx serves with the configuration on disk: starts it, reloads it, or
+/// finds nothing to do. Says what it did.
+pub fn sync(system: &System) -> Result<&'static str> {
+    if system.settings()?.front.mode != FrontMode::Nginx {
+        return Ok("is EB's own");
+    }
+    let _lock = lock(system, "front-sync")?;
+    retry::tidy(system, NGINX)?;
+    let systemd = Systemd::new(system);
+    if !systemd.is_active(layout::FRONT)? {
+        systemd.start(layout::FRONT_SOCKET)?;
+        systemd.start(layout::FRONT)?;
+        return Ok("started");
+    }
+    if loaded::is_current(system)? {
+        return Ok("has the configuration already");
+    }
+    ask_for_reload(system)?;
+    Ok("reloaded")
+}
+
+/// Reloads the real nginx because somebody reloads nginx.service: certbot, say, whose new certificate
+/// no digest of ours may know.
+pub fn renew(system: &System) -> Result<()> {
+    let _lock = lock(system, "front-renew")?;
+    if Systemd::new(system).is_active(layout::FRONT)? {
+        return ask_for_reload(system);
+    }
+    // Before the first flip nginx.service runs EB's own nginx; this is its own ExecReload=.
+    nginx::reload_stock(system)
+}
+
+/// Through systemd: the reload then runs in the front's unit, not in that of the caller.
+fn ask_for_reload(system: &System) -> Result<()> {
+    let reload = system.run("systemctl", &["reload", layout::FRONT])?;
+    if !reload.status.success() || !loaded::is_current(system)? {
+        let lines = Systemd::new(system).last_lines(layout::FRONT, 10);
+        bail!("nginx did not take the new configuration, and serves on with the old one:\n{lines}");
+    }
+    Ok(())
+}
+
+/// Before nginx starts: notes the configuration it is about to read. A change in between is seen as
+/// a difference later, and reloaded.
+pub fn starting(system: &System) -> Result<()> {
+    loaded::note(system, &loaded::digest(system)?)
+}
+
+/// After nginx was started: lets the workers of a killed master finish and go.
+pub fn started(system: &System, master: u32) -> Result<()> {
+    for orphan in processes::orphans(master)? {
+        // One that has ended meanwhile is what we want.
+        match system.signal(orphan, Signal::Quit) {
+            Err(error) if error.raw_os_error() != Some(NO_SUCH_PROCESS) => {
+                return Err(error).context("cannot stop an old worker");
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Reloads nginx, and waits until every worker is a new one: SIGHUP by itself reports success also
+/// for a file that nginx then refuses.
+pub fn reload(system: &System) -> Result<()> {
+    let master = master(system)?;
+    let digest = loaded::digest(system)?;
+    nginx::test(system)?;
+    let old = processes::workers(master)?;
+    system
+        .signal(master, Signal::Hangup)
+        .context("cannot signal nginx")?;
+    let deadline = Instant::now() + RELOAD_LIMIT;
+    loop {
+        let now = processes::workers(master)?;
+        if !now.is_empty() && now.iter().all(|worker| !old.contains(worker)) {
+            return loaded::note(system, &digest);
+        }
+        if Instant::now() >= deadline {
+            bail!(
+                "nginx kept its old workers for {} s after the reload",
+                RELOAD_LIMIT.as_secs()
+            );
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Ends the real nginx for good: it finishes what it has begun, as a stock nginx that EB stops, and
+/// within the same time (`TimeoutStopSec=5`); idle connections may not keep the port.
+pub fn end(system: &System) -> Result<()> {
+    let systemd = Systemd::new(system);
+    // The front is stopped with its listener, which then starts it no more.
+    systemd.stop_later(layout::FRONT_SOCKET)?;
+    systemd.stop_later(layout::FRONT)?;
+    let deadline = Instant::now() + END_LIMIT;
+    while !matches!(
+        systemd.state(layout::FRONT)?.as_str(),
+        "inactive" | "failed"
+    ) {
+        if Instant::now() >= deadline {
+            systemd.terminate(layout::FRONT)?;
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    systemd.stop(layout::FRONT)?;
+    systemd.stop(layout::FRONT_SOCKET)
+}
+
+/// The real nginx's pid.
+fn master(system: &System) -> Result<u32> {
+    let pid = Systemd::new(system).property(layout::FRONT, "MainPID")?;
+    match pid.parse() {
+        Ok(pid) if pid > 0 => Ok(pid),
+        _ => bail!("{} is not running", layout::FRONT),
+    }
+}
+
+/// Makes the pid file name the real nginx again: a stock nginx that quits removes it, even when its
+/// successor has written it.
+pub fn repair_pid_file(system: &System) -> Result<()> {
+    if system.settings()?.front.mode != FrontMode::Nginx {
+        return Ok(());
+    }
+    let pid = format!("{}\n", master(system)?);
+    if system.read(PID_FILE)?.as_deref() != Some(pid.as_bytes()) {
+        system.write(PID_FILE, pid.as_bytes(), 0o644)?;
+    }
+    Ok(())
+}
+
+/// Writes the pid file that EB looks for; the drop-in replaced the line of EB's that wrote it.
+pub fn record_pid(system: &System, name: &str, pid: u32) -> Result<()> {
+    if !system.exists(PIDS) {
+        return Ok(());
+    }
+    system.write(
+        format!("{PIDS}/{name}.pid"),
+        format!("{pid}\n").as_bytes(),
+        0o644,
+    )
+}

@@ -1,0 +1,73 @@
+//! One agent at a time.
+
+use std::fs::{File, OpenOptions, Permissions};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use flipless_settings::layout;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+use crate::system::System;
+
+/// Held until it is dropped; the kernel lets go of it when the process ends, however it ends.
+pub struct Lock(#[allow(dead_code)] File);
+
+/// How often a waiting agent looks again: flock(2) has no time limit of its own.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// Takes the lock `name`, or waits up to `limit` and then says who holds it.
+pub fn take(system: &System, name: &str, purpose: &str, limit: Duration) -> Result<Lock> {
+    system.make_folder(layout::RUNTIME)?;
+    let path = format!("{}/{name}", layout::RUNTIME);
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(system.locate(&path))
+        .with_context(|| format!("cannot open the lock {path}: remove what is there"))?;
+    let deadline = Instant::now() + limit;
+    loop {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => break,
+            Err(Errno::WOULDBLOCK | Errno::INTR) if Instant::now() < deadline => {
+                std::thread::sleep(LOOK_AGAIN);
+            }
+            Err(Errno::WOULDBLOCK | Errno::INTR) => bail!(
+                "another agent holds {path} for {} s now: {}; try again when it has ended",
+                limit.as_secs(),
+                holder(&mut file)
+            ),
+            Err(error) => return Err(error).with_context(|| format!("cannot lock {path}")),
+        }
+    }
+    // For people, and for a while only: that /run is full is no reason to fail.
+    let _ = introduce(&mut file, purpose);
+    Ok(Lock(file))
+}
+
+/// Says who holds the lock now. Its mode is fixed whatever the umask.
+fn introduce(file: &mut File, purpose: &str) -> io::Result<()> {
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    file.set_len(0)?;
+    file.rewind()?;
+    writeln!(file, "`flipless {purpose}`, process {}", std::process::id())
+}
+
+/// Who says to hold the lock: the first line, as much of it as a person needs.
+fn holder(file: &mut File) -> String {
+    let mut said = Vec::new();
+    let _ = file.take(200).read_to_end(&mut said);
+    let said = String::from_utf8_lossy(&said);
+    match said.lines().next().map(str::trim) {
+        None | Some("") => "it does not say which".to_owned(),
+        Some(line) => line.escape_debug().to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

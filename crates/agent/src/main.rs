@@ -1,0 +1,100 @@
+//! The agent on the instance: it starts releases beside each other and makes one current.
+//!
+//! Commands that change the instance run as root, from EB's hooks or from systemd units. The
+//! stand-ins take a short way: they never touch what the other commands need, and stay small.
+
+mod alarm;
+mod cli;
+mod commands;
+mod ends;
+mod environment;
+mod front;
+mod give_back;
+mod hint;
+mod leftover;
+mod lock;
+mod memory;
+mod nginx;
+mod paths;
+mod release;
+mod replaced;
+mod run;
+mod state;
+mod system;
+mod systemd;
+#[cfg(test)]
+mod testing;
+mod trial;
+mod units;
+mod user;
+
+use std::process::ExitCode;
+
+use anyhow::Error;
+
+use cli::Command;
+
+fn main() -> ExitCode {
+    let command = match cli::parse(std::env::args_os().skip(1)) {
+        Ok(command) => command,
+        Err(error) => {
+            eprintln!("error: {error}\nhint: `flipless --help` lists the commands");
+            return ExitCode::from(2);
+        }
+    };
+    let result = match command {
+        // First: a stand-in shares nothing with the commands that change the instance.
+        Command::StandIn(service) => {
+            if let Some(reason) = alarm::to_show(service) {
+                eprintln!(
+                    "error: {reason}\nhint: `{} status` tells more",
+                    flipless_settings::layout::AGENT
+                );
+                return ExitCode::from(alarm::EXIT_STATUS);
+            }
+            commands::stand_in::wait(service)
+        }
+        Command::Help => write_out(cli::HELP),
+        Command::Version => write_out(concat!("flipless ", env!("CARGO_PKG_VERSION"), "\n")),
+        other => as_root()
+            .map_err(Error::from)
+            .and_then(|()| commands::execute(&other, &system::System::real())),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Also `status`: the state is root's to read.
+fn as_root() -> std::io::Result<()> {
+    if rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
+    let why = "the agent needs root: it asks and changes systemd, and its state is root's";
+    Err(std::io::Error::new(
+        std::io::ErrorKind::PermissionDenied,
+        why,
+    ))
+}
+
+/// The result goes to standard output, alone.
+fn write_out(text: &str) -> anyhow::Result<()> {
+    use std::io::Write;
+    std::io::stdout().write_all(text.as_bytes())?;
+    Ok(())
+}
+
+/// One line for what failed, one for each cause.
+fn report(error: &Error) {
+    eprintln!("error: {error}");
+    for cause in error.chain().skip(1) {
+        eprintln!("  caused by: {cause}");
+    }
+    if let Some(hint) = hint::of(error) {
+        eprintln!("hint: {hint}");
+    }
+}

@@ -1,0 +1,323 @@
+//! The seam: every effect on the instance goes through [`System`].
+//!
+//! Files are real, below a root that a test sets; commands and signals go through [`Commands`],
+//! which a test replaces.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use anyhow::{Context, Result, bail};
+use flipless_settings::{Settings, layout};
+
+mod copy;
+mod real;
+
+pub use copy::open_plain;
+use real::RealCommands;
+
+/// What leaves the process other than to a file.
+pub trait Commands {
+    /// See [`System::run`].
+    fn run(&self, program: &str, arguments: &[&str]) -> io::Result<Output>;
+    /// See [`System::signal`].
+    fn signal(&self, pid: u32, signal: Signal) -> io::Result<()>;
+    /// Identifies this boot (`/proc/sys/kernel/random/boot_id`).
+    fn boot_id(&self) -> io::Result<String>;
+    /// Seconds since boot, suspended time included: no clock change moves it (clock_gettime(2)).
+    fn uptime(&self) -> u64;
+    /// Seconds since 1970, for people.
+    fn unix_time(&self) -> u64;
+    /// The agent's own executable (proc(5)).
+    fn executable(&self) -> io::Result<Vec<u8>> {
+        fs::read("/proc/self/exe")
+    }
+    /// Called before and after every effect, with its name: a test ends the agent here.
+    fn crash_point(&self, _effect: &str) {}
+    /// Called before a change of a file, with its name and the path: a test fails it here, as a full or a
+    /// read-only disk does.
+    fn fault(&self, _effect: &str, _path: &Path) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The signals the agent sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// nginx: load the configuration anew.
+    Hangup,
+    /// nginx: finish what has begun, then end.
+    Quit,
+}
+
+/// Files below a root, and [`Commands`].
+pub struct System {
+    root: PathBuf,
+    commands: Box<dyn Commands>,
+}
+
+impl System {
+    /// The instance itself.
+    pub fn real() -> Self {
+        Self::new(Path::new("/"), Box::new(RealCommands))
+    }
+
+    /// Files below `root`; for tests, any other folder than `/`.
+    pub fn new(root: &Path, commands: Box<dyn Commands>) -> Self {
+        Self {
+            root: root.to_owned(),
+            commands,
+        }
+    }
+
+    /// The settings of the newest bundle; the defaults before the first one.
+    ///
+    /// # Errors
+    /// When the file can't be read, or is not what the build script writes.
+    pub fn settings(&self) -> Result<Settings> {
+        match self.read(layout::SETTINGS)? {
+            None => Ok(Settings::default()),
+            Some(content) => Settings::from_json(&content).with_context(|| {
+                format!(
+                    "the settings in {} can't be used: deploy again",
+                    layout::SETTINGS
+                )
+            }),
+        }
+    }
+
+    /// Commands, signals and clocks.
+    pub fn commands(&self) -> &dyn Commands {
+        self.commands.as_ref()
+    }
+
+    /// Where `path` really is. Paths are given absolute, as on the instance.
+    pub fn locate(&self, path: impl AsRef<Path>) -> PathBuf {
+        let path = path.as_ref();
+        self.root.join(path.strip_prefix("/").unwrap_or(path))
+    }
+
+    /// A file's content; `None` when there is no such file.
+    pub fn read(&self, path: impl AsRef<Path>) -> Result<Option<Vec<u8>>> {
+        match fs::read(self.locate(&path)) {
+            Ok(content) => Ok(Some(content)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).context(format!("cannot read {}", path.as_ref().display())),
+        }
+    }
+
+    /// A file's content in a folder that others fill, such as a bundle: no link on the way is followed.
+    /// `None` when there is no such file.
+    pub fn read_in(&self, folder: &Path, file: impl AsRef<Path>) -> Result<Option<Vec<u8>>> {
+        let path = folder.join(&file);
+        let read = || -> io::Result<Vec<u8>> {
+            let mut content = Vec::new();
+            copy::open_in(&self.locate(folder), file.as_ref())?.read_to_end(&mut content)?;
+            Ok(content)
+        };
+        match read() {
+            Ok(content) => Ok(Some(content)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).context(format!("cannot read {}", path.display())),
+        }
+    }
+
+    /// Whether something is there.
+    pub fn exists(&self, path: impl AsRef<Path>) -> bool {
+        self.locate(path).symlink_metadata().is_ok()
+    }
+
+    /// Names in a folder, sorted; none when there is no such folder.
+    pub fn names(&self, folder: impl AsRef<Path>) -> Result<Vec<String>> {
+        let entries = match fs::read_dir(self.locate(&folder)) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => {
+                return Err(error).context(format!("cannot list {}", folder.as_ref().display()));
+            }
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            names.push(entry?.file_name().to_string_lossy().into_owned());
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Where a link points; `None` when it is not there or not a link.
+    pub fn link_target(&self, path: impl AsRef<Path>) -> Option<PathBuf> {
+        fs::read_link(self.locate(path)).ok()
+    }
+
+    /// Runs a program to its end; its output is captured, not shown.
+    pub fn run(&self, program: &str, arguments: &[&str]) -> io::Result<Output> {
+        self.effect(program, || self.commands.run(program, arguments))
+    }
+
+    /// Sends a signal to one process.
+    pub fn signal(&self, pid: u32, signal: Signal) -> io::Result<()> {
+        self.effect("signal", || self.commands.signal(pid, signal))
+    }
+
+    /// Every effect is done in here: a test can end the agent before and after it.
+    fn effect<T>(&self, name: &str, effect: impl FnOnce() -> T) -> T {
+        self.commands.crash_point(name);
+        let done = effect();
+        self.commands.crash_point(name);
+        done
+    }
+
+    /// An effect on a file.
+    fn change<T>(
+        &self,
+        name: &str,
+        path: &Path,
+        change: impl FnOnce() -> io::Result<T>,
+    ) -> io::Result<T> {
+        self.effect(name, || {
+            self.commands.fault(name, path)?;
+            change()
+        })
+    }
+
+    /// Makes a folder and its parents, each with mode 0755 whatever the umask.
+    pub fn make_folder(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        if self.locate(path).is_dir() {
+            return Ok(());
+        }
+        let make = || -> io::Result<()> {
+            let mut folder = self.root.clone();
+            for part in path.strip_prefix("/").unwrap_or(path) {
+                folder.push(part);
+                match fs::DirBuilder::new().mode(0o755).create(&folder) {
+                    Ok(()) => fs::set_permissions(&folder, fs::Permissions::from_mode(0o755))?,
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(())
+        };
+        self.change("make a folder", path, make)
+            .with_context(|| format!("cannot make the folder {}", path.display()))
+    }
+
+    /// Makes a folder that only root can enter.
+    pub fn make_private_folder(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.make_folder(&path)?;
+        fs::set_permissions(self.locate(&path), fs::Permissions::from_mode(0o700))
+            .with_context(|| format!("cannot protect {}", path.as_ref().display()))
+    }
+
+    /// Replaces a file whole: written beside it, synced, renamed over it (rename(2) is atomic).
+    pub fn write(&self, path: impl AsRef<Path>, content: &[u8], mode: u32) -> Result<()> {
+        let path = path.as_ref();
+        let Some(folder) = path.parent() else {
+            bail!("{} is not a file", path.display())
+        };
+        self.make_folder(folder)?;
+        let target = self.locate(path);
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(".new");
+        let temporary = target.with_file_name(name);
+        let write = || -> io::Result<()> {
+            match fs::remove_file(&temporary) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            let mut file = fs::OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(mode)
+                .open(&temporary)?;
+            file.set_permissions(fs::Permissions::from_mode(mode))?;
+            self.commands.fault("fill", path)?;
+            file.write_all(content)?;
+            file.sync_all()?;
+            self.commands.crash_point("rename what was written");
+            fs::rename(&temporary, &target)?;
+            fs::File::open(self.locate(folder))?.sync_all()
+        };
+        self.change("write", path, write).map_err(|error| {
+            // Nothing half written stays; the old file is as it was.
+            let _ = fs::remove_file(&temporary);
+            anyhow::Error::new(error).context(format!("cannot write {}", path.display()))
+        })
+    }
+
+    /// Makes a link, or leaves one that points there already.
+    pub fn link(&self, target: &Path, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        if self.link_target(path).as_deref() == Some(target) {
+            return Ok(());
+        }
+        self.change("link", path, || {
+            std::os::unix::fs::symlink(target, self.locate(path))
+        })
+        .with_context(|| format!("cannot make the link {}", path.display()))
+    }
+
+    /// Gives a file or folder its final name.
+    pub fn rename(&self, from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> {
+        let rename = || fs::rename(self.locate(&from), self.locate(&to));
+        self.change("rename", to.as_ref(), rename).with_context(|| {
+            format!(
+                "cannot rename {} to {}",
+                from.as_ref().display(),
+                to.as_ref().display()
+            )
+        })
+    }
+
+    /// Removes a file, a link, or a folder with all that is in it; fine when there is none.
+    pub fn remove(&self, path: impl AsRef<Path>) -> Result<()> {
+        let real = self.locate(&path);
+        let removed = |folder| match folder {
+            true => fs::remove_dir_all(&real),
+            false => fs::remove_file(&real),
+        };
+        let removed = match real.symlink_metadata() {
+            Ok(metadata) => self.change("remove", path.as_ref(), || removed(metadata.is_dir())),
+            Err(error) => Err(error),
+        };
+        match removed {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(error).context(format!("cannot remove {}", path.as_ref().display()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Copies a tree over another: folders 0755, files 0755 or 0644 by their owner's exec bit, links as
+    /// they are. Owner, umask and hard links of the source don't show; no link is followed.
+    ///
+    /// # Errors
+    /// On anything that is not a file, a folder or a link: nothing else belongs in a bundle.
+    pub fn copy_tree(&self, from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> {
+        let source = self.locate(&from);
+        self.make_folder(&to)?;
+        for entry in walkdir::WalkDir::new(&source)
+            .min_depth(1)
+            .sort_by_file_name()
+        {
+            let entry = entry.with_context(|| format!("cannot read {:?}", from.as_ref()))?;
+            let path = to.as_ref().join(entry.path().strip_prefix(&source)?);
+            self.change("copy", &path, || copy::entry(&entry, &self.locate(&path)))
+                // A name may hold a line break: written as a literal.
+                .with_context(|| format!("cannot copy {:?} to {path:?}", entry.path()))?;
+        }
+        Ok(())
+    }
+
+    /// Makes sure that all that was written to the file system of `path` is on the disk (syncfs(2)).
+    pub fn sync(&self, path: impl AsRef<Path>) -> Result<()> {
+        let sync =
+            || -> io::Result<()> { Ok(rustix::fs::syncfs(fs::File::open(self.locate(&path))?)?) };
+        sync().with_context(|| format!("cannot sync {}", path.as_ref().display()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

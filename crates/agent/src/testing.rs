@@ -1,0 +1,200 @@
+//! An instance for tests: files in a temporary folder, systemd and nginx as a small model.
+#![allow(clippy::unwrap_used)]
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::rc::Rc;
+
+use flipless_settings::{Settings, layout};
+
+use crate::system::System;
+
+mod model;
+
+pub use model::{Disk, Model};
+use model::{FakeCommands, Killed};
+
+/// The instance and its model.
+pub struct Instance {
+    pub system: System,
+    pub model: Rc<RefCell<Model>>,
+    root: tempfile::TempDir,
+}
+
+/// The bundle's server.
+pub const SERVER_BIN: &str = "server";
+/// Seconds until the dead man's switch discards what is staged.
+pub const DEAD_MAN_SECONDS: u64 = 900;
+/// Where tests unpack their bundle.
+pub const BUNDLE: &str = "/var/app/staging";
+
+impl Instance {
+    /// A new instance with a bundle unpacked, and no environment properties.
+    pub fn new() -> Self {
+        // In memory where there is one: every test syncs a lot.
+        let memory = Path::new("/dev/shm");
+        let root = match memory.is_dir() {
+            true => tempfile::tempdir_in(memory),
+            false => tempfile::tempdir(),
+        };
+        let root = root.unwrap();
+        let model = Rc::new(RefCell::new(Model {
+            boot: "one".into(),
+            ..Model::default()
+        }));
+        let commands = FakeCommands {
+            model: model.clone(),
+            root: root.path().to_owned(),
+        };
+        let system = System::new(root.path(), Box::new(commands));
+        let socket = b"[Socket]\nListenStream=127.0.0.1:5000\n";
+        system
+            .write(format!("{BUNDLE}/bin/{SERVER_BIN}"), b"v1", 0o755)
+            .unwrap();
+        for (unit, content) in [
+            (layout::APP_SOCKET, &socket[..]),
+            (layout::APP_TEMPLATE, b"[Service]\nExecStart=v1\n"),
+            (layout::DEADMAN, b"[Service]\n"),
+        ] {
+            system
+                .write(format!("{BUNDLE}/systemd/{unit}"), content, 0o644)
+                .unwrap();
+        }
+        for unit in ["nginx.service", "web.service"] {
+            let path = format!("{BUNDLE}/systemd/{unit}.d/{}", layout::DROP_IN);
+            system.write(path, b"[Service]\n", 0o644).unwrap();
+        }
+        let settings = Settings::default().to_json().unwrap();
+        let path = format!("{BUNDLE}/{}", layout::SETTINGS_FILE);
+        system.write(path, settings.as_bytes(), 0o644).unwrap();
+        let users = format!(
+            "root:x:0:0::/root:/bin/sh\n{}:x:900:900::/:/bin/false\n",
+            crate::user::NAME
+        );
+        system
+            .write("/etc/passwd", users.as_bytes(), 0o644)
+            .unwrap();
+        system.write(crate::paths::GET_CONFIG, b"", 0o755).unwrap();
+        system
+            .write("/etc/nginx/nginx.conf", b"one", 0o644)
+            .unwrap();
+        Self {
+            system,
+            model,
+            root,
+        }
+    }
+
+    /// Unpacks another version.
+    pub fn new_version(&self, content: &str) {
+        let path = format!("{BUNDLE}/bin/{SERVER_BIN}");
+        self.system.write(path, content.as_bytes(), 0o755).unwrap();
+    }
+
+    pub fn bundle(&self) -> &Path {
+        Path::new(BUNDLE)
+    }
+
+    /// EB's flip, as far as files go. It renames the folder; tests unpack the next version over it.
+    pub fn flip(&self) {
+        let system = &self.system;
+        system.remove(crate::paths::FLIPPED).unwrap();
+        system.copy_tree(BUNDLE, crate::paths::FLIPPED).unwrap();
+        let agent = crate::paths::FLIPPED_AGENT;
+        system.write(agent, b"the agent", 0o755).unwrap();
+    }
+
+    /// A unit that runs without the agent's doing.
+    pub fn make_active(&self, name: &str) {
+        let unit = (name.to_owned(), "active".to_owned());
+        self.model.borrow_mut().units.extend([unit]);
+    }
+
+    /// Whether one of EB's units has our drop-in on the disk.
+    pub fn has_drop_in(&self, unit: &str) -> bool {
+        model::has_drop_in(self.root.path(), unit)
+    }
+
+    /// The ActiveState of a unit.
+    pub fn unit(&self, name: &str) -> String {
+        self.model
+            .borrow()
+            .units
+            .get(name)
+            .cloned()
+            .unwrap_or("inactive".into())
+    }
+
+    /// Runs `command`, and kills the agent at its crash point number `point`. `None`: it has ended
+    /// before.
+    pub fn kill_at(
+        &self,
+        point: usize,
+        command: impl FnOnce(&System) -> anyhow::Result<()>,
+    ) -> Option<()> {
+        self.model.borrow_mut().killed_after = Some(point);
+        let run = std::panic::AssertUnwindSafe(|| command(&self.system));
+        let ended = std::panic::catch_unwind(run);
+        self.model.borrow_mut().killed_after = None;
+        match ended {
+            Ok(result) => {
+                result.unwrap();
+                None
+            }
+            Err(payload) if payload.is::<Killed>() => Some(()),
+            Err(payload) => std::panic::resume_unwind(payload),
+        }
+    }
+
+    /// Another boot: memory and processes are gone, systemd starts what is enabled.
+    pub fn reboot(&self) {
+        for folder in ["/run/flipless", "/run/systemd"] {
+            self.system.remove(folder).unwrap();
+        }
+        let mut model = self.model.borrow_mut();
+        model.units.clear();
+        model.uptime = 0;
+        model.boot += "+";
+        let boots: Vec<String> = model.enabled.iter().cloned().collect();
+        for unit in &boots {
+            model.units.insert(unit.clone(), "active".into());
+        }
+        drop(model);
+        if boots.iter().any(|unit| unit == layout::GATE) {
+            crate::commands::execute(&crate::cli::Command::Activate, &self.system).unwrap();
+        }
+    }
+
+    /// Old runs have drained.
+    pub fn let_drain(&self) {
+        let mut model = self.model.borrow_mut();
+        model.units.retain(|_, state| state != "deactivating");
+    }
+
+    /// Runs that serve.
+    pub fn serving(&self) -> Vec<String> {
+        self.model.borrow().serving()
+    }
+
+    /// The changing calls since the last look.
+    pub fn take_calls(&self) -> Vec<String> {
+        std::mem::take(&mut self.model.borrow_mut().calls)
+    }
+
+    /// Every file below the root, with its content: to compare before and after.
+    pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        let files = walkdir::WalkDir::new(self.root.path())
+            .into_iter()
+            .map(Result::unwrap);
+        files
+            .filter(|entry| entry.file_type().is_file())
+            .map(|entry| {
+                (
+                    entry.path().display().to_string(),
+                    std::fs::read(entry.path()).unwrap(),
+                )
+            })
+            .collect()
+    }
+}

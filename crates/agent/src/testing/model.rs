@@ -1,0 +1,335 @@
+//! systemd and nginx as far as the agent sees them: what is asked, changed and answered.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{ExitStatus, Output};
+use std::rc::Rc;
+
+use flipless_settings::layout;
+
+use crate::system::{Commands, Signal, System};
+
+/// What the model knows, and what a test sets.
+#[derive(Default)]
+pub struct Model {
+    /// Units that live, with their ActiveState.
+    pub units: BTreeMap<String, String>,
+    /// Every systemctl call that changes something, as it was made.
+    pub calls: Vec<String>,
+    /// A start of a unit whose name holds one of these fails.
+    pub failing: Vec<String>,
+    pub uptime: u64,
+    pub boot: String,
+    pub restarts_of_web: u32,
+    pub enabled: BTreeSet<String>,
+    /// Effects until the agent is killed; `None`: it is not.
+    pub killed_after: Option<usize>,
+    /// Calls after which no run served any more, though one had.
+    pub gaps: Vec<String>,
+    /// Units that somebody asked systemd to stop.
+    pub stopping: BTreeSet<String>,
+    /// What a run says of itself: `StatusText`.
+    pub says: String,
+    /// The `Result` of a unit whose start fails; empty: its port is taken.
+    pub start_result: String,
+    /// Programs that are not on the instance.
+    pub missing: Vec<String>,
+    /// What `get-config` answers: whether it succeeds, its output and what it complains of.
+    pub properties: Option<(bool, Vec<u8>, String)>,
+    /// What is wrong with the disk; `None`: nothing.
+    pub disk: Option<Disk>,
+    /// What the clock on the wall is ahead by.
+    pub clock: i64,
+    /// nginx refuses a configuration with a file of this name in `conf.d`.
+    pub nginx_refuses_with: Option<String>,
+    /// Whether web.service is the stand-in, as systemd has read the units.
+    pub web_is_stand_in: bool,
+    /// How often EB's own nginx was told to read its configuration again.
+    pub reloads_of_stock: u32,
+    /// nginx has connections that do not end.
+    pub front_lingers: bool,
+    /// nginx refuses every configuration.
+    pub nginx_refuses: bool,
+}
+
+/// A disk that fails. What is below `/run` is in memory.
+pub struct Disk {
+    /// Changes until it does.
+    pub healthy: usize,
+    pub error: rustix::io::Errno,
+    /// Memory, too.
+    pub everywhere: bool,
+    /// Whether it did.
+    pub failed: bool,
+}
+
+impl Disk {
+    /// Its word on a change.
+    fn fault(&mut self, effect: &str, path: &Path) -> io::Result<()> {
+        // A full disk can still be freed (ENOSPC of unlink(2): there is none).
+        let frees = effect == "remove" && self.error == rustix::io::Errno::NOSPC;
+        if frees || path.starts_with("/run") && !self.everywhere {
+            return Ok(());
+        }
+        if self.healthy > 0 {
+            self.healthy -= 1;
+            return Ok(());
+        }
+        self.failed = true;
+        Err(self.error.into())
+    }
+}
+
+/// What an agent that is killed ends with: unwinding runs no clean-up but that of the kernel.
+pub struct Killed;
+
+pub struct FakeCommands {
+    pub model: Rc<RefCell<Model>>,
+    pub root: std::path::PathBuf,
+}
+
+impl Commands for FakeCommands {
+    fn run(&self, program: &str, arguments: &[&str]) -> io::Result<Output> {
+        let mut model = self.model.borrow_mut();
+        if model.missing.iter().any(|missing| missing == program) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        Ok(match (program, arguments) {
+            ("systemctl", arguments) => model.systemctl(arguments, &self.root),
+            ("journalctl", _) => answer(true, "panicked at line 1", ""),
+            ("/usr/sbin/nginx", ["-v"]) => answer(true, "", "nginx version: nginx/1.28.0"),
+            ("unshare" | "/usr/sbin/nginx", _) if model.nginx_refuses => {
+                answer(false, "", "unexpected \"}\" in nginx.conf:3")
+            }
+            ("unshare", [.., folder]) if model.refuses(&self.root, folder) => {
+                answer(false, "", "host not found in upstream \"flipless_app\"")
+            }
+            ("/usr/sbin/nginx", ["-s", "reload"]) => {
+                model.reloads_of_stock += 1;
+                answer(true, "", "")
+            }
+            ("unshare" | "/usr/sbin/nginx" | "chown", _) => answer(true, "", ""),
+            (_, ["environment"]) => match model.properties.clone() {
+                None => answer(true, "{}", ""),
+                Some((success, stdout, stderr)) => Output {
+                    stdout,
+                    ..answer(success, "", &stderr)
+                },
+            },
+            other => panic!("nobody expects {other:?}"),
+        })
+    }
+
+    fn signal(&self, pid: u32, signal: Signal) -> io::Result<()> {
+        self.model
+            .borrow_mut()
+            .calls
+            .push(format!("{signal:?} {pid}"));
+        Ok(())
+    }
+
+    fn boot_id(&self) -> io::Result<String> {
+        Ok(self.model.borrow().boot.clone())
+    }
+
+    fn uptime(&self) -> u64 {
+        self.model.borrow().uptime
+    }
+
+    fn unix_time(&self) -> u64 {
+        let model = self.model.borrow();
+        (1_800_000_000 + model.uptime).saturating_add_signed(model.clock)
+    }
+
+    fn executable(&self) -> io::Result<Vec<u8>> {
+        Ok(b"the agent".into())
+    }
+
+    fn fault(&self, effect: &str, path: &Path) -> io::Result<()> {
+        let mut model = self.model.borrow_mut();
+        model
+            .disk
+            .as_mut()
+            .map_or(Ok(()), |disk| disk.fault(effect, path))
+    }
+
+    fn crash_point(&self, _: &str) {
+        let mut model = self.model.borrow_mut();
+        match &mut model.killed_after {
+            Some(0) => {
+                drop(model);
+                // Not a panic: no hook reports it.
+                std::panic::resume_unwind(Box::new(Killed));
+            }
+            Some(left) => *left -= 1,
+            None => {}
+        }
+    }
+}
+
+impl Model {
+    fn systemctl(&mut self, arguments: &[&str], root: &Path) -> Output {
+        match arguments {
+            ["show", "--value", "--property", "Type", "nginx.service"] => {
+                let kind = match has_drop_in(root, "nginx.service") {
+                    true => "notify",
+                    false => "forking",
+                };
+                answer(true, kind, "")
+            }
+            ["show", "--value", "--property", name, unit] => {
+                answer(true, &self.property(unit, name), "")
+            }
+            ["list-units", .., pattern] => answer(true, &self.list(pattern), ""),
+            ["reset-failed", _] => answer(true, "", ""),
+            _ => {
+                self.calls.push(arguments.join(" "));
+                if matches!(arguments[0], "daemon-reload" | "enable" | "disable") {
+                    self.web_is_stand_in = has_drop_in(root, "web.service");
+                }
+                let served = !self.serving().is_empty();
+                let output = match arguments.last() {
+                    Some(unit) if !self.knows(unit, root) => {
+                        answer(false, "", &format!("Unit {unit} not loaded."))
+                    }
+                    _ => self.change(arguments, root),
+                };
+                if served && self.serving().is_empty() {
+                    self.gaps.push(arguments.join(" "));
+                }
+                output
+            }
+        }
+    }
+
+    /// A unit of a run is known by its file, or while it lives; the others are taken to be there.
+    fn knows(&self, unit: &str, root: &Path) -> bool {
+        let file = root.join("etc/systemd/system").join(unit);
+        !unit.starts_with("flipless-app@") || file.exists() || self.units.contains_key(unit)
+    }
+
+    pub fn serving(&self) -> Vec<String> {
+        let active = self.units.iter().filter(|(unit, state)| {
+            unit.starts_with("flipless-app@") && state.as_str() == "active"
+        });
+        active.map(|(unit, _)| unit.clone()).collect()
+    }
+
+    fn change(&mut self, arguments: &[&str], root: &Path) -> Output {
+        match arguments {
+            ["start" | "restart", "--no-block", unit] | ["start" | "restart", unit] => {
+                if self.failing.iter().any(|failing| unit.contains(failing)) {
+                    if unit.starts_with("flipless-app@") {
+                        // Restart=always goes on trying.
+                        self.units.insert((*unit).into(), "activating".into());
+                    }
+                    return answer(false, "", "Job failed.");
+                }
+                self.units.insert((*unit).into(), "active".into());
+                if *unit == layout::FRONT {
+                    self.load_front(root);
+                }
+            }
+            // A stop of the front waits for its connections.
+            ["stop", "--no-block", unit] if *unit != layout::FRONT || self.front_lingers => {
+                self.units.insert((*unit).into(), "deactivating".into());
+            }
+            ["stop", .., unit] => {
+                self.units.remove(*unit);
+            }
+            ["kill", _, unit] => {
+                self.units.remove(*unit);
+            }
+            ["enable", "--quiet", units @ ..] => {
+                self.enabled
+                    .extend(units.iter().map(|unit| (*unit).to_owned()));
+            }
+            ["reload", _] => self.load_front(root),
+            _ => {}
+        }
+        answer(true, "", "")
+    }
+
+    /// What the front's own units do around a start and a reload.
+    fn load_front(&mut self, root: &Path) {
+        let system = System::new(root, Box::new(Nothing));
+        crate::front::starting(&system).unwrap();
+    }
+
+    fn refuses(&self, root: &Path, folder: &str) -> bool {
+        let name = self.nginx_refuses_with.as_ref();
+        let file = |name| {
+            root.join(folder.trim_start_matches('/'))
+                .join("conf.d")
+                .join(name)
+        };
+        name.is_some_and(|name| file(name).exists())
+    }
+
+    fn property(&self, unit: &str, name: &str) -> String {
+        let state = self.units.get(unit).map_or("inactive", String::as_str);
+        match (unit, name) {
+            (_, "ActiveState") => state.into(),
+            (_, "UnitFileState") if self.enabled.contains(unit) => "enabled".into(),
+            (_, "Result") if self.failing.iter().any(|failing| unit.contains(failing)) => {
+                match self.start_result.as_str() {
+                    "" => "resources".into(),
+                    other => other.into(),
+                }
+            }
+            (unit, "Job") if self.stopping.contains(unit) => "4711".into(),
+            (unit, "StatusText") if unit.starts_with("flipless-app@") => self.says.clone(),
+            ("nginx.service", "ExecStart") => format!("{{ path={} ; argv[]=x }}", layout::AGENT),
+            ("web.service", "NRestarts") => self.restarts_of_web.to_string(),
+            (layout::FRONT, "MainPID") => "77".into(),
+            _ => String::new(),
+        }
+    }
+
+    fn list(&self, pattern: &str) -> String {
+        let prefix = pattern.split('*').next().unwrap();
+        let living = self.units.keys().filter(|unit| unit.starts_with(prefix));
+        living.fold(String::new(), |text, unit| {
+            text + unit + " loaded active running x\n"
+        })
+    }
+}
+
+pub fn has_drop_in(root: &Path, unit: &str) -> bool {
+    let file = format!("{unit}.d/{}", layout::DROP_IN);
+    let mut places = [crate::paths::RUNTIME_UNITS, crate::paths::DROP_INS].iter();
+    places.any(|place| root.join(&place[1..]).join(&file).exists())
+}
+
+fn answer(success: bool, stdout: &str, stderr: &str) -> Output {
+    let status = ExitStatus::from_raw(if success { 0 } else { 1 << 8 });
+    Output {
+        status,
+        stdout: stdout.into(),
+        stderr: stderr.into(),
+    }
+}
+
+/// For a part of the agent that only touches files.
+struct Nothing;
+
+impl Commands for Nothing {
+    fn run(&self, program: &str, _: &[&str]) -> io::Result<Output> {
+        panic!("{program} was run")
+    }
+    fn signal(&self, _: u32, _: Signal) -> io::Result<()> {
+        panic!("a signal was sent")
+    }
+    fn boot_id(&self) -> io::Result<String> {
+        panic!("the boot was asked for")
+    }
+    fn uptime(&self) -> u64 {
+        0
+    }
+    fn unix_time(&self) -> u64 {
+        0
+    }
+}

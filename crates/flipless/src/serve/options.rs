@@ -1,0 +1,172 @@
+//! The options of a server, each from the first that sets it: the program, the environment, the default.
+//!
+//! On the instance the unit of the run sets the environment, from `flipless.toml`.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{ServeError, Server};
+use crate::defaults::{DRAIN, HEALTH_PATH, LISTENER, PORT, START};
+
+/// How long an idle connection is kept, and how long a request's head may take: longer than the
+/// balancer's idle timeout, 60 s unless changed, so that it is the balancer that closes. Otherwise
+/// it sends into a closing connection, and answers 502:
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html>
+const IDLE: Duration = Duration::from_secs(75);
+
+/// Every option with its value.
+#[derive(Debug)]
+pub(super) struct Options {
+    pub(super) socket: String,
+    pub(super) bind: SocketAddr,
+    pub(super) health_path: String,
+    pub(super) start: Duration,
+    pub(super) drain: Duration,
+    pub(super) idle: Duration,
+    pub(super) health_log: Option<PathBuf>,
+}
+
+impl Server {
+    pub(super) fn resolve(self) -> Result<Options, ServeError> {
+        self.resolve_with(|name| std::env::var(name).ok())
+    }
+
+    fn resolve_with(
+        self,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Options, ServeError> {
+        let set = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let bind = match self.bind {
+            Some(address) => address,
+            None => {
+                let port = number(&set, "PORT", "a port from 0 to 65535")?;
+                (Ipv4Addr::LOCALHOST, port.unwrap_or(PORT)).into()
+            }
+        };
+        let seconds = |limit: Option<Duration>, name, default| match limit {
+            Some(limit) => Ok(limit),
+            None => number::<u32>(&set, name, "a whole number of seconds")
+                .map(|seconds| seconds.map_or(default, |s| Duration::from_secs(s.into()))),
+        };
+        let drain = seconds(self.drain, "FLIPLESS_DRAIN_SECONDS", DRAIN)?;
+        let start = seconds(self.start, "FLIPLESS_START_SECONDS", START)?;
+        let health_path = self.health_path.or_else(|| set("FLIPLESS_HEALTH_PATH"));
+        Ok(Options {
+            socket: self.socket.unwrap_or_else(|| LISTENER.to_owned()),
+            bind,
+            health_path: health_path.unwrap_or_else(|| HEALTH_PATH.to_owned()),
+            start,
+            drain,
+            idle: self.idle.unwrap_or(IDLE),
+            health_log: self
+                .health_log
+                .or_else(|| set("FLIPLESS_HEALTH_LOG").map(PathBuf::from)),
+        })
+    }
+}
+
+fn number<T: std::str::FromStr>(
+    set: &impl Fn(&str) -> Option<String>,
+    name: &'static str,
+    allowed: &'static str,
+) -> Result<Option<T>, ServeError> {
+    let Some(value) = set(name) else {
+        return Ok(None);
+    };
+    match value.parse() {
+        Ok(number) => Ok(Some(number)),
+        Err(_) => Err(ServeError::Setting {
+            name,
+            value,
+            allowed,
+        }),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn environment<'a>(pairs: &'a [(&str, &str)]) -> impl Fn(&str) -> Option<String> + 'a {
+        |name| {
+            pairs
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).to_owned())
+        }
+    }
+
+    #[test]
+    fn the_defaults_hold_when_nothing_is_set() {
+        let options = Server::new()
+            .resolve_with(environment(&[("PORT", "")]))
+            .unwrap();
+        assert_eq!(options.bind, (Ipv4Addr::LOCALHOST, PORT).into());
+        assert_eq!(options.health_path, HEALTH_PATH);
+        assert_eq!((options.drain, options.start), (DRAIN, START));
+        assert_eq!(options.health_log, None);
+    }
+
+    #[test]
+    fn the_environment_goes_before_the_defaults() {
+        let options = Server::new()
+            .resolve_with(environment(&[
+                ("PORT", "8080"),
+                ("FLIPLESS_DRAIN_SECONDS", "7"),
+                ("FLIPLESS_START_SECONDS", "8"),
+                ("FLIPLESS_HEALTH_PATH", "/up"),
+                ("FLIPLESS_HEALTH_LOG", "/var/log/nginx/healthd"),
+            ]))
+            .unwrap();
+        assert_eq!(options.bind.port(), 8080);
+        assert_eq!(options.drain, Duration::from_secs(7));
+        assert_eq!(options.start, Duration::from_secs(8));
+        assert_eq!(options.health_path, "/up");
+        assert_eq!(
+            options.health_log,
+            Some(PathBuf::from("/var/log/nginx/healthd"))
+        );
+    }
+
+    #[test]
+    fn the_program_goes_before_the_environment() {
+        let server = Server::new()
+            .bind(([0, 0, 0, 0], 1).into())
+            .drain(Duration::ZERO)
+            .health_path("/a");
+        let variables = [
+            ("PORT", "x"),
+            ("FLIPLESS_DRAIN_SECONDS", "x"),
+            ("FLIPLESS_HEALTH_PATH", "/b"),
+        ];
+        let options = server.resolve_with(environment(&variables)).unwrap();
+        assert_eq!(options.bind, ([0, 0, 0, 0], 1).into());
+        assert_eq!(options.drain, Duration::ZERO);
+        assert_eq!(options.health_path, "/a");
+    }
+
+    #[test]
+    fn a_wrong_value_is_an_error_that_says_what_is_allowed() {
+        for (name, message) in [
+            (
+                "PORT",
+                r#"PORT="-1" is not allowed: a port from 0 to 65535"#,
+            ),
+            (
+                "FLIPLESS_DRAIN_SECONDS",
+                r#"FLIPLESS_DRAIN_SECONDS="-1" is not allowed: a whole number of seconds"#,
+            ),
+            (
+                "FLIPLESS_START_SECONDS",
+                r#"FLIPLESS_START_SECONDS="-1" is not allowed: a whole number of seconds"#,
+            ),
+        ] {
+            let error = Server::new()
+                .resolve_with(environment(&[(name, "-1")]))
+                .unwrap_err();
+            assert_eq!(error.to_string(), message);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! From the first system call to the exit: listen, check, report ready, accept, drain.
+
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+
+use super::ServeError;
+use super::listener::listeners;
+use super::options::Options;
+use super::request::{HttpService, RequestService};
+
+use super::signals::Signals;
+use crate::drain::{EndOnDrop, Lifecycle, Phase};
+use crate::health_log::HealthLog;
+use crate::{notice, readiness};
+
+/// How long the last lines of the health log may take to be written.
+const LAST_LINES: Duration = Duration::from_secs(2);
+
+pub(super) async fn run(options: Options, service: impl HttpService) -> Result<(), ServeError> {
+    let mut signals = Signals::new().map_err(ServeError::Signals)?;
+    let listeners = listeners(&options.socket, options.bind).await?;
+
+    // The check's own connection and request are not to be counted or logged.
+    let probe = RequestService::new(service.clone(), Lifecycle::new(), None);
+    tokio::select! {
+        checked = readiness::check_health(probe, &options.health_path, options.start) => checked?,
+        () = signals.stop() => return Ok(()),
+    }
+
+    let log = options.health_log.map(HealthLog::start);
+    let log = log.transpose().map_err(ServeError::HealthLog)?;
+    let lifecycle = Lifecycle::new();
+    let _end = EndOnDrop(lifecycle.clone());
+    let service = RequestService::new(service, lifecycle.clone(), log.clone());
+    readiness::ready().map_err(ServeError::Notify)?;
+
+    // Tasks of the runtime's workers, which serve: its `block_on` thread may live while they don't.
+    let mut watchdog = JoinSet::new();
+    watchdog.spawn(readiness::ping_watchdog());
+    let mut accepting = JoinSet::new();
+    for listener in listeners {
+        accepting.spawn(listener.accept_all(service.clone(), lifecycle.clone(), options.idle));
+    }
+
+    signals.stop().await;
+    let began = Instant::now();
+    lifecycle.enter(Phase::Draining);
+    readiness::stopping(lifecycle.connections());
+    // After this, every accepted connection is counted.
+    while accepting.join_next().await.is_some() {}
+    let open = lifecycle.connections();
+    drain(&lifecycle, options.drain, &mut signals).await;
+    readiness::drained(open, lifecycle.connections(), began.elapsed());
+    lifecycle.enter(Phase::Over);
+    if let Some(log) = log {
+        let _ = tokio::time::timeout(LAST_LINES, log.flush()).await;
+    }
+    Ok(())
+}
+
+/// Waits for the connections that are left, at most until the limit.
+async fn drain(lifecycle: &Lifecycle, limit: Duration, signals: &mut Signals) {
+    tokio::select! {
+        () = lifecycle.all_closed() => return,
+        () = tokio::time::sleep(limit) => {}
+        () = signals.interrupt() => {}
+        () = report(lifecycle) => {}
+    }
+    let left = lifecycle.connections();
+    notice::say(format_args!("drain ended, {left} connections cut"));
+}
+
+/// Keeps `systemctl status` up to date, for ever.
+async fn report(lifecycle: &Lifecycle) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        readiness::stopping(lifecycle.connections());
+    }
+}

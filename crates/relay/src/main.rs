@@ -1,0 +1,79 @@
+//! The relay: stands before a server that knows nothing of inherited listeners, readiness or drains.
+//!
+//! It starts the server with a `PORT` of its own, waits until it is healthy there, and passes requests
+//! on: two versions can serve side by side, as each has another port. All else is the library's: the
+//! listener, READY=1, the drain. The server hears SIGTERM when nobody waits for it any more.
+
+mod forward;
+mod health;
+mod port;
+mod server;
+
+use std::env;
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use flipless::defaults;
+
+use forward::Forward;
+use port::Port;
+use server::Server;
+use tokio::signal::unix::{SignalKind, signal};
+
+const USAGE: &str =
+    "usage: flipless-relay PROGRAM [ARGUMENT]…, as the unit of the server's runs does";
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let mut words = env::args_os().skip(1);
+    let Some(program) = words.next() else {
+        eprintln!("error: {USAGE}");
+        return ExitCode::from(2);
+    };
+    match relay(program, words.collect()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn relay(program: OsString, arguments: Vec<OsString>) -> Result<()> {
+    let path = env::var("FLIPLESS_HEALTH_PATH").unwrap_or_else(|_| defaults::HEALTH_PATH.into());
+    let limit = match number("FLIPLESS_START_SECONDS")? {
+        Some(seconds) => Duration::from_secs(seconds),
+        None => defaults::START,
+    };
+    let mut terminate = signal(SignalKind::terminate())?;
+    let port = Port::above(number("PORT")?.unwrap_or(defaults::PORT))?;
+    let mut server = Server::start(&program, &arguments, port.number)?;
+    let forward = Forward::to(port.number);
+    tokio::select! {
+        healthy = health::wait(port.number, &path, limit) => healthy?,
+        ended = server.ended() => bail!("the server ended before it was healthy: {ended}"),
+        // From here on the library waits for it.
+        _ = terminate.recv() => return server.stop().await,
+    }
+    tokio::select! {
+        served = flipless::Server::new().health_path(path).serve(forward) => {
+            served.context("the relay can't serve")?;
+        }
+        ended = server.ended() => bail!("the server ended: {ended}"),
+    }
+    server.stop().await
+}
+
+/// What the unit of the run has set, if it has; the library reads the same variables.
+fn number<T: FromStr>(name: &str) -> Result<Option<T>> {
+    let Some(value) = env::var(name).ok().filter(|value| !value.is_empty()) else {
+        return Ok(None);
+    };
+    match value.parse() {
+        Ok(number) => Ok(Some(number)),
+        Err(_) => bail!("{name}={value:?} is not allowed: a whole number is"),
+    }
+}

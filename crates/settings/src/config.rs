@@ -1,0 +1,331 @@
+//! `flipless.toml`: the one configuration file.
+//!
+//! Every key is optional; an unknown key, a wrong type or a value out of range is an error that
+//! names line, column and what is allowed. The build script (which renders the templates) and
+//! `xtask` share this file, so that what is built and what is assembled can't disagree.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::settings::{self, FrontMode, Handover, Settings};
+
+mod include;
+mod values;
+
+pub use include::{Include, Mode, Symlinks};
+pub use values::{AbsolutePath, BuildPath, Name, Number, Port, RelativePath, UrlPath, Word};
+
+/// All settings, with defaults that deploy.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all(deserialize = "kebab-case"))]
+pub struct Config {
+    /// The application as its owner names it.
+    pub app: App,
+    /// The server that systemd runs.
+    pub server: Server,
+    /// What stands on the instance's public port.
+    pub front: Front,
+    /// What the zip holds beside the server and the agent.
+    pub bundle: Bundle,
+    /// Releases and handovers on the instance.
+    pub deploy: Deploy,
+}
+
+/// The application.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all(deserialize = "kebab-case"))]
+pub struct App {
+    /// Names the zip and the units' descriptions.
+    pub name: Name,
+}
+
+impl Default for App {
+    fn default() -> Self {
+        Self {
+            name: Name::literal("flipless-demo"),
+        }
+    }
+}
+
+/// The server: what is built, and how systemd runs it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all(deserialize = "kebab-case"))]
+pub struct Server {
+    /// The `Cargo.toml` of the server's package or workspace, if it is not of this workspace.
+    pub manifest: Option<BuildPath>,
+    /// The Cargo package that holds the server; unless set `flipless`, with a manifest its own package.
+    pub package: Option<Name>,
+    /// The package's binary.
+    pub bin: Name,
+    /// What the server does by itself when it takes over from the one before.
+    pub handover: Handover,
+    /// Arguments of the server, each one word.
+    pub args: Vec<Word>,
+    /// The loopback port that EB's nginx passes requests to.
+    pub port: Port,
+    /// Asked before a new version takes part; must answer 2xx.
+    pub health_path: UrlPath,
+    /// It looks up hosts by name: then it must not be linked with glibc statically.
+    pub resolves_names: bool,
+    /// Seconds a new version may take until it is ready.
+    pub start_seconds: Number<1, 540>,
+    /// Seconds an old version may take to finish what it has begun; the default fits the front mode.
+    pub drain_seconds: Option<Number<1, 3600>>,
+    /// Seconds without a sign of life until the server is restarted; 0 turns the watchdog off.
+    pub watchdog_seconds: Number<0, 3600>,
+    /// Megabytes (MiB) of memory for the server; no limit by default.
+    pub memory_limit_mib: Option<Number<16, 1_048_576>>,
+    /// How many files and sockets the server may have open.
+    pub open_files: Number<256, 1_048_576>,
+    /// Directories outside the bundle that the server may write to.
+    pub writable_paths: Vec<AbsolutePath>,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            manifest: None,
+            package: None,
+            bin: Name::literal("server"),
+            handover: Handover::default(),
+            args: Vec::new(),
+            port: Number::literal(5000),
+            health_path: UrlPath::literal("/health"),
+            resolves_names: true,
+            start_seconds: Number::literal(60),
+            drain_seconds: None,
+            watchdog_seconds: Number::literal(30),
+            memory_limit_mib: None,
+            open_files: Number::literal(65_536),
+            writable_paths: Vec::new(),
+        }
+    }
+}
+
+/// What stands on the public port.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all(deserialize = "kebab-case"))]
+pub struct Front {
+    /// Who holds the public port.
+    pub mode: FrontMode,
+    /// The public port.
+    pub port: Port,
+    /// Connections that wait while nobody accepts; the kernel's `somaxconn` caps it.
+    pub backlog: Number<1, 65535>,
+    /// How many files and sockets the real nginx may have open.
+    pub open_files: Number<256, 1_048_576>,
+    /// Whether nginx sends a request once more that the server's death cut short.
+    pub retry: bool,
+}
+
+impl Default for Front {
+    fn default() -> Self {
+        Self {
+            mode: FrontMode::default(),
+            port: Number::literal(80),
+            backlog: Number::literal(4096),
+            open_files: Number::literal(65_536),
+            retry: true,
+        }
+    }
+}
+
+/// What else the zip holds.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all(deserialize = "kebab-case"))]
+pub struct Bundle {
+    /// Files and folders to ship, relative to `flipless.toml`.
+    pub include: Vec<Include>,
+}
+
+/// Releases and handovers on the instance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all(deserialize = "kebab-case"))]
+pub struct Deploy {
+    /// How many releases stay on the instance, the current one counted.
+    pub keep_releases: Number<2, 50>,
+    /// Seconds after which a staged release that was never committed is given up.
+    /// EB's whole command has 840 s, so that a later limit never ends a deployment that goes on.
+    pub dead_man_seconds: Number<60, 86_400>,
+    /// Seconds the agent waits for another agent that holds the lock.
+    pub lock_seconds: Number<1, 600>,
+    /// Seconds after its commit in which a release that keeps crashing is taken back; 0: never.
+    pub rollback_seconds: Number<0, 3600>,
+    /// So many crashes within that time are too many.
+    pub rollback_crashes: Number<2, 30>,
+}
+
+impl Default for Deploy {
+    fn default() -> Self {
+        Self {
+            keep_releases: Number::literal(3),
+            dead_man_seconds: Number::literal(900),
+            lock_seconds: Number::literal(60),
+            rollback_seconds: Number::literal(120),
+            rollback_crashes: Number::literal(3),
+        }
+    }
+}
+
+/// Why the settings can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file can't be read.
+    #[error("cannot read {path}: {source}", path = path.display())]
+    Read {
+        /// The configuration file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The content is not valid; the message shows line, column and what is allowed.
+    #[error("{path}:{line}:{column}: {message}", path = path.display())]
+    Invalid {
+        /// The configuration file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Column in characters, from 1.
+        column: usize,
+        /// What is wrong, and what is allowed.
+        message: String,
+    },
+}
+
+impl Config {
+    /// Reads `path`; a file that does not exist means all defaults.
+    ///
+    /// # Errors
+    /// When the file can't be read or its content is not valid.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::parse(&text, path),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(source) => Err(ConfigError::Read {
+                path: path.to_owned(),
+                source,
+            }),
+        }
+    }
+
+    /// Parses the configuration's text; `path` is only for messages.
+    ///
+    /// # Errors
+    /// On an unknown key, a wrong type, or a value out of range.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let settings: Self = toml::from_str(text)
+            .map_err(|error| invalid(text, path, error.span(), error.message()))?;
+        match settings.contradiction() {
+            None => Ok(settings),
+            Some((key, message)) => Err(invalid(text, path, find_key(text, key), &message)),
+        }
+    }
+
+    /// The same settings for another front mode; `None` changes nothing.
+    ///
+    /// # Errors
+    /// When there is no such mode.
+    pub fn with_front_mode(mut self, mode: Option<&str>) -> Result<Self, String> {
+        let Some(name) = mode else { return Ok(self) };
+        self.front.mode = FrontMode::from_name(name)
+            .ok_or_else(|| format!("front mode {name:?}: expected `nginx`, `direct` or `stock`"))?;
+        Ok(self)
+    }
+
+    /// The part that goes to the instance, every value resolved.
+    pub fn resolve(&self) -> Settings {
+        Settings {
+            app: settings::App {
+                name: self.app.name.to_string(),
+            },
+            server: settings::Server {
+                bin: self.server.bin.to_string(),
+                port: self.server.port.number(),
+                resolves_names: self.server.resolves_names,
+            },
+            front: settings::Front {
+                mode: self.front.mode,
+                port: self.front.port.number(),
+            },
+            deploy: settings::Deploy {
+                keep_releases: self.deploy.keep_releases.get() as usize,
+                dead_man_seconds: self.deploy.dead_man_seconds.get().into(),
+                lock_seconds: self.deploy.lock_seconds.get().into(),
+                rollback_seconds: self.deploy.rollback_seconds.get().into(),
+                rollback_crashes: self.deploy.rollback_crashes.get() as usize,
+            },
+        }
+    }
+
+    /// Seconds an old version may take to finish: what is set, else what fits the front mode.
+    ///
+    /// Behind nginx the server has no idle connections. In direct mode the deadline lies above the
+    /// load balancer's idle timeout (60 s by default on an Application Load Balancer), so that the
+    /// balancer closes idle connections first.
+    pub fn drain_seconds(&self) -> u32 {
+        let by_mode = if self.front.mode == FrontMode::Direct {
+            65
+        } else {
+            30
+        };
+        self.server.drain_seconds.map_or(by_mode, Number::get)
+    }
+
+    /// Two settings that can't both hold: the key to point at, and why.
+    fn contradiction(&self) -> Option<(&'static str, String)> {
+        let taken = [("flipless", "agent"), (crate::layout::RELAY, "relay")];
+        if let Some((name, part)) = taken
+            .iter()
+            .find(|(name, _)| self.server.bin.as_str() == *name)
+        {
+            return Some((
+                "bin",
+                format!("the {part} is named `{name}`: name the server's binary otherwise"),
+            ));
+        }
+        let same_port = self.server.port.get() == self.front.port.get();
+        if self.front.mode != FrontMode::Direct && same_port {
+            return Some(("port", "[server] port and [front] port must differ".into()));
+        }
+        None
+    }
+}
+
+fn invalid(
+    text: &str,
+    path: &Path,
+    span: Option<std::ops::Range<usize>>,
+    message: &str,
+) -> ConfigError {
+    let start = span.map_or(0, |span| span.start).min(text.len());
+    let before = text.get(..start).unwrap_or_default();
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    ConfigError::Invalid {
+        path: path.to_owned(),
+        line: before.matches('\n').count() + 1,
+        column: before[line_start..].chars().count() + 1,
+        message: message.replace('\n', " "),
+    }
+}
+
+/// Where `key` is set in the text; good enough to point a reader at it.
+fn find_key(text: &str, key: &str) -> Option<std::ops::Range<usize>> {
+    let mut offset = 0;
+    for line in text.split_inclusive('\n') {
+        let indent = line.len() - line.trim_start().len();
+        let name = line
+            .trim_start()
+            .split(['=', ' '])
+            .next()
+            .unwrap_or_default();
+        if name == key {
+            return Some(offset + indent..offset + indent + key.len());
+        }
+        offset += line.len();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,146 @@
+//! Values that check themselves while they are read, so that an error carries its place in the file.
+
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
+
+/// A whole number from `MIN` to `MAX`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Number<const MIN: u32, const MAX: u32>(u32);
+
+impl<const MIN: u32, const MAX: u32> Number<MIN, MAX> {
+    /// A number known when this is compiled; out of range it doesn't compile in a constant and
+    /// panics elsewhere.
+    pub(super) const fn literal(value: u32) -> Self {
+        assert!(value >= MIN && value <= MAX);
+        Self(value)
+    }
+
+    /// The number.
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+}
+
+/// A TCP port.
+pub type Port = Number<1, 65535>;
+
+impl Port {
+    /// The port as the system's calls take it.
+    pub const fn number(self) -> u16 {
+        // It is at most 65535.
+        self.0 as u16
+    }
+}
+
+impl<'de, const MIN: u32, const MAX: u32> Deserialize<'de> for Number<MIN, MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = i64::deserialize(deserializer)?;
+        match u32::try_from(value) {
+            Ok(number) if (MIN..=MAX).contains(&number) => Ok(Self(number)),
+            _ => Err(D::Error::custom(format!(
+                "{value} is out of range: a whole number from {MIN} to {MAX} is allowed"
+            ))),
+        }
+    }
+}
+
+/// Defines a checked string: its doc, name, test, and what is allowed.
+macro_rules! checked_string {
+    ($(#[$doc:meta])* $name:ident, $check:expr, $allowed:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+
+            /// A value known when this is compiled.
+            #[allow(dead_code, reason = "only values with a default need it")]
+            pub(super) fn literal(text: &str) -> Self {
+                debug_assert!($check(text));
+                Self(text.to_owned())
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                if $check(&text) {
+                    return Ok(Self(text));
+                }
+                Err(D::Error::custom(format!(concat!("{:?} is not allowed: ", $allowed), text)))
+            }
+        }
+    };
+}
+
+checked_string! {
+    /// A name of an app, package or binary.
+    Name, is_name, "a name has 1 to 64 letters, digits, `-` and `_`, and begins with a letter or digit"
+}
+checked_string! {
+    /// The path of a URL.
+    UrlPath, is_url_path, "a URL path begins with `/` and has no spaces, quotes, backslashes or `%`"
+}
+checked_string! {
+    /// An absolute path on the instance.
+    AbsolutePath, is_absolute, "an absolute path on the instance is needed, of letters, digits and `/._-`, without `..`"
+}
+checked_string! {
+    /// A path inside the bundle or the project.
+    RelativePath, is_relative, "a path relative to flipless.toml is needed, without `..`, `\\` or a leading `/`"
+}
+
+checked_string! {
+    /// A path on the building machine.
+    BuildPath, is_build_path, "a path is needed, absolute or relative to flipless.toml"
+}
+
+checked_string! {
+    /// One word of a command line.
+    Word, is_word, "a word of a command line has no NUL (execve(2))"
+}
+
+fn is_build_path(text: &str) -> bool {
+    !text.is_empty() && !text.chars().any(char::is_control)
+}
+
+fn is_word(text: &str) -> bool {
+    !text.contains('\0')
+}
+
+fn is_name(text: &str) -> bool {
+    let first = text
+        .chars()
+        .next()
+        .is_some_and(|first| first.is_ascii_alphanumeric());
+    let rest = text
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+    first && rest && text.len() <= 64
+}
+
+fn is_url_path(text: &str) -> bool {
+    text.starts_with('/')
+        && text
+            .chars()
+            .all(|c| c.is_ascii_graphic() && !r#""'\%"#.contains(c))
+}
+
+fn is_absolute(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    text.starts_with('/') && text.chars().all(plain) && !text.split('/').any(|part| part == "..")
+}
+
+fn is_relative(text: &str) -> bool {
+    let parts_fine = text.split('/').all(|part| !part.is_empty() && part != "..");
+    parts_fine && !text.contains('\\') && !text.chars().any(char::is_control)
+}

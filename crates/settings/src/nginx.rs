@@ -1,0 +1,47 @@
+//! What the bundle adds to EB's nginx configuration, and which version of nginx knows it.
+
+/// Major, minor, patch.
+pub type Version = (u32, u32, u32);
+
+/// EB's nginx on Amazon Linux 2023.
+pub const PLATFORM: Version = (1, 28, 0);
+
+/// The file that keeps idle connections open over a reload, in the bundle's `nginx/` and in `conf.d/`.
+pub const KEEPALIVE: &str = "zz-flipless-keepalive.conf";
+/// The first version that knows its directive, `keepalive_min_timeout` (nginx's CHANGES, 1.27.4).
+pub const KEEPALIVE_SINCE: Version = (1, 27, 4);
+
+/// The file that sends a request a second time, in the bundle's `nginx/` and in `conf.d/`.
+pub const UPSTREAM: &str = "zz-flipless-upstream.conf";
+/// The line of it that only some versions know.
+const NO_KEEPALIVE: &str = "keepalive 0;";
+/// The first version that keeps connections to an upstream unless it is told otherwise, and the first
+/// that can be told so (nginx's CHANGES, 1.29.7).
+const NO_KEEPALIVE_SINCE: Version = (1, 29, 7);
+
+/// The upstream's file without the lines that `version` does not know.
+///
+/// ```
+/// let file = "upstream a {\n    keepalive 0;\n}\n";
+/// assert_eq!(flipless_settings::nginx::upstream_for(file, (1, 28, 0)), "upstream a {\n}\n");
+/// assert_eq!(flipless_settings::nginx::upstream_for(file, (1, 29, 7)), file);
+/// ```
+pub fn upstream_for(file: &str, version: Version) -> String {
+    let known = |line: &&str| line.trim() != NO_KEEPALIVE || version >= NO_KEEPALIVE_SINCE;
+    file.split_inclusive('\n').filter(known).collect()
+}
+
+/// The version in what `nginx -v` says; `None` if it is not nginx that answers.
+///
+/// ```
+/// let said = "nginx version: nginx/1.28.0 (Ubuntu)";
+/// assert_eq!(flipless_settings::nginx::parse_version(said), Some((1, 28, 0)));
+/// assert_eq!(flipless_settings::nginx::parse_version("openresty"), None);
+/// ```
+pub fn parse_version(said: &str) -> Option<Version> {
+    let version = said.split("nginx/").nth(1)?;
+    let mut numbers = version
+        .split(|c: char| !c.is_ascii_digit())
+        .map(|part| part.parse().ok());
+    Some((numbers.next()??, numbers.next()??, numbers.next()??))
+}

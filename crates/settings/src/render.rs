@@ -1,0 +1,132 @@
+//! Templates and settings in, files out; touches no disk.
+
+use std::collections::BTreeMap;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
+use serde::Serialize;
+
+use crate::{config::Config, layout};
+
+/// Files by their `/`-separated path, in sorted order.
+pub type Files = BTreeMap<String, String>;
+
+/// What a template can name.
+#[derive(Serialize)]
+pub struct Context<'a> {
+    #[serde(flatten)]
+    config: &'a Config,
+    layout: BTreeMap<&'static str, &'static str>,
+    /// [`Config::drain_seconds`]: the deadline in force.
+    drain_seconds: u32,
+}
+
+impl<'a> Context<'a> {
+    /// The context that `config` gives.
+    pub fn new(config: &'a Config) -> Self {
+        let layout = layout::ALL.iter().copied().collect();
+        Self {
+            config,
+            layout,
+            drain_seconds: config.drain_seconds(),
+        }
+    }
+}
+
+/// Pieces that several templates include; none of them is a file of the platform tree.
+const PARTIALS: &str = "partials/";
+/// EB runs these in an application deployment …
+const HOOKS: &str = ".platform/hooks/";
+/// … and these in their place in a configuration deployment, which flips all the same.
+const CONFIG_HOOKS: &str = ".platform/confighooks/";
+
+/// The platform tree of `config`: every file by its path in the bundle.
+///
+/// A template that renders to nothing but white space is left out: that is how it says that it does not
+/// belong to this front mode. Each hook is there twice, as EB's two kinds of deployment run it. The resolved
+/// settings are a file of the tree, too.
+///
+/// # Errors
+/// On the first template, in sorted order, that is wrong: `platform-templates/FILE:LINE: why`.
+pub fn platform_tree(templates: &Files, config: &Config) -> Result<Files, String> {
+    let mut files = render_all(templates, &Context::new(config))?;
+    let hooks = files.iter().filter_map(|(name, text)| {
+        let name = name.strip_prefix(HOOKS)?;
+        Some((format!("{CONFIG_HOOKS}{name}"), text.clone()))
+    });
+    let hooks: Vec<_> = hooks.collect();
+    files.extend(hooks);
+    let settings = config.resolve().to_json();
+    let settings = settings.map_err(|error| error.to_string())?;
+    files.insert(layout::SETTINGS_FILE.to_owned(), settings);
+    Ok(files)
+}
+
+/// Renders every template but the partials.
+fn render_all(templates: &Files, context: &Context) -> Result<Files, String> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(|_| AutoEscape::None);
+    environment.set_syntax(block_lines_vanish());
+    environment.add_filter("unit_word", |word: String| unit_word(&word));
+    for (name, source) in templates {
+        environment
+            .add_template(name, source)
+            .map_err(|error| describe(name, &error))?;
+    }
+    let context = Value::from(Serde(context));
+    let mut files = Files::new();
+    for name in templates.keys().filter(|name| !name.starts_with(PARTIALS)) {
+        let text = environment
+            .get_template(name)
+            .and_then(|template| template.render(context.clone()))
+            .map_err(|error| describe(name, &error))?;
+        if !text.trim().is_empty() {
+            files.insert(name.clone(), text);
+        }
+    }
+    Ok(files)
+}
+
+/// A line that holds only a `{% block tag %}` leaves no trace in the file.
+fn block_lines_vanish() -> SyntaxConfig {
+    SyntaxConfig::builder()
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .keep_trailing_newline(true)
+        .build()
+        .expect("the default delimiters are valid")
+}
+
+/// The place is the partial's own where the fault is in one.
+fn describe(name: &str, error: &minijinja::Error) -> String {
+    use std::error::Error;
+    let within = error.source().and_then(|source| source.downcast_ref());
+    let error = within.unwrap_or(error);
+    let name = error.name().unwrap_or(name);
+    let line = error.line().unwrap_or(1);
+    let detail = error
+        .detail()
+        .map(|detail| format!(": {detail}"))
+        .unwrap_or_default();
+    format!("platform-templates/{name}:{line}: {}{detail}", error.kind())
+}
+
+/// One word of a unit's command line: quoted, with systemd's specifiers and variables escaped
+/// (systemd.service(5), "Command lines").
+pub fn unit_word(word: &str) -> String {
+    let mut quoted = String::from("\"");
+    for character in word.chars() {
+        match character {
+            '"' | '\\' => quoted.extend(['\\', character]),
+            '%' | '$' => quoted.extend([character, character]),
+            control if control.is_ascii_control() => {
+                quoted += &format!("\\x{:02x}", u32::from(control));
+            }
+            other => quoted.push(other),
+        }
+    }
+    quoted.push('"');
+    quoted
+}

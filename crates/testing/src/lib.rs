@@ -1,0 +1,35 @@
+//! What tests share: programs of the workspace as processes, clients that never retry, random inputs.
+#![allow(clippy::unwrap_used, missing_docs, reason = "for tests")]
+
+pub mod client;
+pub mod notify;
+pub mod process;
+pub mod programs;
+
+use std::time::{Duration, Instant};
+
+/// How long anything may take before a test gives up on it.
+pub const LIMIT: Duration = Duration::from_secs(20);
+
+/// Waits until `condition` gives a value.
+#[track_caller]
+pub fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        if let Some(value) = condition() {
+            return value;
+        }
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Random inputs, the same ones in every run: a failure is one for everybody.
+pub fn any_input(cases: u32) -> proptest::test_runner::Config {
+    proptest::test_runner::Config {
+        cases,
+        failure_persistence: None,
+        rng_seed: proptest::test_runner::RngSeed::Fixed(4),
+        ..Default::default()
+    }
+}
