@@ -30,16 +30,16 @@ const LOCK_LIMIT: Duration = Duration::from_secs(45);
 
 /// Tests EB's staged proxy configuration as it will be in force after the flip: EB copies it over
 /// /etc/nginx, deletes nothing there, and tests it only after it has stopped nginx.
-pub fn test_staged(system: &System, bundle: &Path) -> Result<()> {
+pub fn test_staged(system: &System, bundle: &Path, port: u16) -> Result<()> {
     if !system.exists(PROXY_STAGING) {
         return Ok(());
     }
     add_keepalive(system, bundle)?;
-    let leads = retry::stage(system, bundle)?;
+    let leads = retry::stage(system, bundle, port)?;
     let mut tested = test_copy(system);
     if let (true, Err(error)) = (leads, &tested) {
         let why = nginx::first_line(error);
-        retry::restore(system, PROXY_STAGING)?;
+        retry::restore(system, PROXY_STAGING, port)?;
         tested = test_copy(system);
         if tested.is_ok() {
             eprintln!(

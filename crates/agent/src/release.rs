@@ -22,8 +22,8 @@ const IDENTITY_DIGITS: usize = 12;
 /// Copies the bundle in `source` to a directory of its own, with its environment, and gives its
 /// identity: the content's and the environment's. Nothing long-lived may run from EB's application
 /// directory, which the flip deletes.
-pub fn install(system: &System, source: &Path, environment: &str) -> Result<String> {
-    let server = source.join("bin").join(system.settings()?.server.bin);
+pub fn install(system: &System, source: &Path, server: &str, environment: &str) -> Result<String> {
+    let server = source.join("bin").join(server);
     if !system.exists(&server) {
         bail!(
             "there is no {}: `flipless stage` runs in an unpacked bundle",

@@ -15,6 +15,7 @@ mod settings;
 pub mod stock;
 #[cfg(feature = "generator")]
 pub mod templates;
+pub mod unit_file;
 
 #[cfg(feature = "generator")]
 pub use config::{Config, ConfigError};

@@ -28,10 +28,13 @@ pub fn stage_locked(system: &System, state: &mut State, bundle: &Path) -> Result
     user::check(system)?;
     settle_leftover(system, state)?;
     run::stop_strays(system, state)?;
+    front::test_staged(system, bundle, settings.server.port)?;
+    let environment = environment::gather(system)?;
+    let environment = environment::to_file(&environment, settings.server.port)?;
+    let identity = release::install(system, bundle, &settings.server.bin, &environment)?;
     let mut replaced = Replaced::default();
-    let begun = replaced
-        .write(system, layout::SETTINGS, &content, 0o644)
-        .and_then(|()| begin(system, bundle, state, &mut replaced));
+    let begun = install_settings(system, &content, &mut replaced)
+        .and_then(|()| begin(system, bundle, state, &identity, &mut replaced));
     let adopts = begun.map_err(|error| undo(system, state, &replaced, error))?;
     let run = state.staged.as_ref().map_or("", |staged| &staged.run.run);
     say(&match adopts {
@@ -41,7 +44,7 @@ pub fn stage_locked(system: &System, state: &mut State, bundle: &Path) -> Result
     Ok(())
 }
 
-/// The bundle's settings. They are the instance's from here on, unless the deployment fails.
+/// The bundle's settings.
 fn read_settings(system: &System, bundle: &Path) -> Result<(Settings, Vec<u8>)> {
     let file = layout::SETTINGS_FILE;
     let content = system.read_in(bundle, file)?.with_context(|| {
@@ -87,14 +90,9 @@ fn begin(
     system: &System,
     bundle: &Path,
     state: &mut State,
+    identity: &str,
     replaced: &mut Replaced,
 ) -> Result<bool> {
-    front::test_staged(system, bundle)?;
-    let environment = environment::to_file(
-        &environment::gather(system)?,
-        system.settings()?.server.port,
-    )?;
-    let identity = release::install(system, bundle, &environment)?;
     install_agent(system, replaced)?;
     let place = match state.current {
         Some(_) => Place::Lasting,
@@ -104,7 +102,7 @@ fn begin(
     units::verify_stand_in(system)?;
     prepare_health_log(system)?;
     let adopts = !open_listener(system, state)?;
-    start(system, state, &identity, adopts)?;
+    start(system, state, identity, adopts)?;
     Ok(adopts)
 }
 
@@ -121,6 +119,14 @@ fn undo(
         Ok(()) => error,
         Err(why) => error.context(format!("the old units could not be put back: {why:#}")),
     }
+}
+
+/// The bundle's settings are the instance's from here on, unless the deployment fails.
+fn install_settings(system: &System, content: &[u8], replaced: &mut Replaced) -> Result<()> {
+    if system.read(layout::SETTINGS)?.as_deref() == Some(content) {
+        return Ok(());
+    }
+    replaced.write(system, layout::SETTINGS, content, 0o644)
 }
 
 /// The agent that units run; a rename, so that running ones keep theirs.

@@ -27,15 +27,15 @@ const THROUGH_UPSTREAM: &str = "http://flipless_app; proxy_next_upstream error;"
 
 /// Leads EB's staged configuration through the bundle's upstream. One that is not EB's own stays as it
 /// is, and so does every one if the bundle has no upstream. Says whether it does.
-pub fn stage(system: &System, bundle: &Path) -> Result<bool> {
-    restore(system, PROXY_STAGING)?;
+pub fn stage(system: &System, bundle: &Path, port: u16) -> Result<bool> {
+    restore(system, PROXY_STAGING, port)?;
     let upstream = system.read_in(bundle, format!("nginx/{UPSTREAM}"))?;
     let Some(upstream) = upstream.and_then(|content| String::from_utf8(content).ok()) else {
         return Ok(false);
     };
     let application = format!("{PROXY_STAGING}/{APPLICATION}");
     let decided = user_decides(system)?;
-    let direct = direct(system.settings()?.server.port);
+    let direct = direct(port);
     let own = read(system, &application)?.filter(|text| is_ebs_own(text, &direct));
     let Some(own) = own.filter(|_| !decided) else {
         eprintln!(
@@ -78,16 +78,16 @@ pub fn tidy(system: &System, configuration: &str) -> Result<()> {
 
 /// Makes the configuration in force EB's own again.
 pub fn remove(system: &System) -> Result<()> {
-    restore(system, NGINX)
+    restore(system, NGINX, system.settings()?.server.port)
 }
 
 /// Takes back what [`stage`] did, the name of the upstream first: it never names what isn't there.
-pub fn restore(system: &System, configuration: &str) -> Result<()> {
+pub fn restore(system: &System, configuration: &str, port: u16) -> Result<()> {
     let application = format!("{configuration}/{APPLICATION}");
     if let Some(text) = read(system, &application)?
         && text.contains(THROUGH_UPSTREAM)
     {
-        let own = text.replace(THROUGH_UPSTREAM, &direct(system.settings()?.server.port));
+        let own = text.replace(THROUGH_UPSTREAM, &direct(port));
         system.write(application, own.as_bytes(), 0o644)?;
     }
     system.remove(format!("{configuration}/conf.d/{UPSTREAM}"))

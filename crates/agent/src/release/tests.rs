@@ -17,19 +17,19 @@ fn bundle() -> Instance {
 fn the_identity_is_of_content_and_environment() {
     let instance = bundle();
     let system = &instance.system;
-    let first = install(system, Path::new("/b"), "A=\"1\"\n").unwrap();
+    let first = install(system, Path::new("/b"), SERVER_BIN, "A=\"1\"\n").unwrap();
     assert_eq!(first.len(), IDENTITY_DIGITS);
     assert_eq!(
-        install(system, Path::new("/b"), "A=\"1\"\n").unwrap(),
+        install(system, Path::new("/b"), SERVER_BIN, "A=\"1\"\n").unwrap(),
         first
     );
     assert_ne!(
-        install(system, Path::new("/b"), "A=\"2\"\n").unwrap(),
+        install(system, Path::new("/b"), SERVER_BIN, "A=\"2\"\n").unwrap(),
         first
     );
     system.write("/b/Procfile", b"web: y", 0o644).unwrap();
     assert_ne!(
-        install(system, Path::new("/b"), "A=\"1\"\n").unwrap(),
+        install(system, Path::new("/b"), SERVER_BIN, "A=\"1\"\n").unwrap(),
         first
     );
 }
@@ -38,7 +38,7 @@ fn the_identity_is_of_content_and_environment() {
 fn an_installed_release_has_the_bundle_and_a_private_environment() {
     let instance = bundle();
     let system = &instance.system;
-    let identity = install(system, Path::new("/b"), "A=\"1\"\n").unwrap();
+    let identity = install(system, Path::new("/b"), SERVER_BIN, "A=\"1\"\n").unwrap();
     let release = format!("{}/{identity}", layout::RELEASES);
     assert_eq!(
         system
@@ -60,7 +60,7 @@ fn a_folder_without_the_server_is_refused_before_anything_is_written() {
     let instance = bundle();
     let system = &instance.system;
     system.remove("/b/bin").unwrap();
-    let error = install(system, Path::new("/b"), "").unwrap_err();
+    let error = install(system, Path::new("/b"), SERVER_BIN, "").unwrap_err();
     assert!(error.to_string().contains("unpacked bundle"), "{error}");
     assert!(!system.exists(layout::RELEASES));
 }
@@ -92,12 +92,12 @@ fn the_oldest_unused_releases_and_leftovers_go() {
 fn a_release_that_somebody_changed_is_not_taken_for_the_bundles() {
     let instance = bundle();
     let system = &instance.system;
-    let first = install(system, Path::new("/b"), "A=\"1\"\n").unwrap();
+    let first = install(system, Path::new("/b"), SERVER_BIN, "A=\"1\"\n").unwrap();
     let changed = format!("{}/{first}/app/Procfile", layout::RELEASES);
     system.write(&changed, b"web: changed", 0o644).unwrap();
-    let second = install(system, Path::new("/b"), "A=\"1\"\n").unwrap();
+    let second = install(system, Path::new("/b"), SERVER_BIN, "A=\"1\"\n").unwrap();
     assert_ne!(second, first);
-    let again = install(system, Path::new("/b"), "A=\"1\"\n").unwrap();
+    let again = install(system, Path::new("/b"), SERVER_BIN, "A=\"1\"\n").unwrap();
     assert_eq!(again, second, "that one is whole");
     let content = system.read(&changed).unwrap().unwrap();
     assert_eq!(content, b"web: changed", "it may be running");
@@ -107,9 +107,12 @@ fn a_release_that_somebody_changed_is_not_taken_for_the_bundles() {
 fn a_link_in_the_place_of_a_release_is_not_followed() {
     let instance = bundle();
     let system = &instance.system;
-    let first = install(system, Path::new("/b"), "").unwrap();
+    let first = install(system, Path::new("/b"), SERVER_BIN, "").unwrap();
     let place = format!("{}/{first}", layout::RELEASES);
     system.rename(&place, "/elsewhere").unwrap();
     system.link(&system.locate("/elsewhere"), &place).unwrap();
-    assert_ne!(install(system, Path::new("/b"), "").unwrap(), first);
+    assert_ne!(
+        install(system, Path::new("/b"), SERVER_BIN, "").unwrap(),
+        first
+    );
 }

@@ -52,7 +52,7 @@ fn result(instance: &Instance) -> (String, bool) {
 }
 
 fn stage_it(instance: &Instance) {
-    stage(&instance.system, instance.bundle()).unwrap();
+    stage(&instance.system, instance.bundle(), 5000).unwrap();
 }
 
 #[test]
@@ -208,12 +208,12 @@ fn a_configuration_that_is_bad_only_with_the_upstream_goes_without() {
     let instance = staged(EBS);
     let upstream = format!("{PROXY_STAGING}/conf.d/{UPSTREAM}");
     instance.model.borrow_mut().nginx_refuses_with = Some(UPSTREAM.into());
-    crate::front::test_staged(&instance.system, instance.bundle()).unwrap();
+    crate::front::test_staged(&instance.system, instance.bundle(), 5000).unwrap();
     assert_eq!(result(&instance), (EBS.into(), false));
     assert!(!instance.system.exists(upstream));
     // One that is bad in itself is an error still.
     instance.model.borrow_mut().nginx_refuses = true;
-    crate::front::test_staged(&instance.system, instance.bundle()).unwrap_err();
+    crate::front::test_staged(&instance.system, instance.bundle(), 5000).unwrap_err();
 }
 
 #[test]
@@ -253,7 +253,7 @@ fn the_test_before_the_flip_is_without_an_upstream_that_goes_in_it() {
     put(&instance, &format!("{NGINX}/conf.d/{UPSTREAM}"), "refused");
     // As if only that file were bad.
     instance.model.borrow_mut().nginx_refuses_with = Some(UPSTREAM.into());
-    crate::front::test_staged(&instance.system, instance.bundle()).unwrap();
+    crate::front::test_staged(&instance.system, instance.bundle(), 5000).unwrap();
 }
 
 #[test]
