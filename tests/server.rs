@@ -1,15 +1,13 @@
 //! The demonstration server as a process: sockets, readiness, endpoints.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-mod support;
-
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 
-use support::client::Client;
-use support::notify::Notifications;
-use support::process::Launch;
-use support::wait_for;
+use flipless_testing::client::Client;
+use flipless_testing::notify::Notifications;
+use flipless_testing::process::Launch;
+use flipless_testing::wait_for;
 
 const O_NONBLOCK: u32 = 0o4000;
 
@@ -120,7 +118,9 @@ fn a_unix_socket_is_accepted_on() {
     let path = directory.path().join("app");
     let _server = Launch::activated(vec![UnixListener::bind(&path).unwrap()], "app").spawn();
     let mut stream = std::os::unix::net::UnixStream::connect(&path).unwrap();
-    stream.set_read_timeout(Some(support::LIMIT)).unwrap();
+    stream
+        .set_read_timeout(Some(flipless_testing::LIMIT))
+        .unwrap();
     std::io::Write::write_all(&mut stream, b"GET /health HTTP/1.0\r\n\r\n").unwrap();
     let answer = std::io::read_to_string(stream).unwrap();
     assert!(

@@ -1,17 +1,15 @@
 //! What clients see while a server stops.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-mod support;
-
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use support::client::Client;
-use support::notify::Notifications;
-use support::process::{Launch, Server};
-use support::{LIMIT, wait_for};
+use flipless_testing::client::Client;
+use flipless_testing::notify::Notifications;
+use flipless_testing::process::{Launch, Server};
+use flipless_testing::{LIMIT, wait_for};
 
 /// A server that is told of, and its listening socket, which outlives it as under systemd.
 fn start(drain_seconds: u32) -> (Server, Notifications, TcpListener) {
@@ -238,7 +236,7 @@ impl Load {
 
     fn repeat(
         &self,
-        mut request: impl FnMut() -> std::io::Result<support::client::Answer>,
+        mut request: impl FnMut() -> std::io::Result<flipless_testing::client::Answer>,
     ) -> Result<(), String> {
         while !self.stop.load(Ordering::Relaxed) {
             let answer = request().map_err(|error| error.to_string())?;

@@ -5,23 +5,13 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::{env, fs};
 
+use flipless_settings::render::{Files, platform_tree, unit_word};
+use flipless_settings::{Config, layout, templates};
+
 #[path = "templates/settings.rs"]
 mod any_settings;
-#[allow(dead_code, missing_docs)]
-#[path = "../src/layout.rs"]
-mod layout;
-#[path = "../build/render.rs"]
-mod render;
-#[allow(dead_code)]
-#[path = "../src/settings/mod.rs"]
-mod settings;
-#[path = "../build/templates.rs"]
-mod templates;
 #[path = "templates/units.rs"]
 mod units;
-
-use render::{Context, Files, render_all, unit_word};
-use settings::Settings;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const MODES: [&str; 3] = ["nginx", "direct", "stock"];
@@ -33,17 +23,17 @@ fn files(list: &[(&str, &str)]) -> Files {
 }
 
 fn render(list: &[(&str, &str)]) -> Result<Files, String> {
-    render_all(&files(list), &Context::new(&Settings::default()))
+    platform_tree(&files(list), &Config::default())
 }
 
 fn real(mode: &str) -> Files {
-    real_with(&Settings::default().with_front_mode(Some(mode)).unwrap())
+    real_with(&Config::default().with_front_mode(Some(mode)).unwrap())
 }
 
-fn real_with(settings: &Settings) -> Files {
+fn real_with(config: &Config) -> Files {
     static TEMPLATES: std::sync::OnceLock<Files> = std::sync::OnceLock::new();
     let read = || templates::read_all(&Path::new(ROOT).join("platform-templates")).unwrap();
-    render_all(TEMPLATES.get_or_init(read), &Context::new(settings)).unwrap()
+    platform_tree(TEMPLATES.get_or_init(read), config).unwrap()
 }
 
 #[test]
@@ -83,7 +73,8 @@ fn the_first_broken_template_in_sorted_order_is_named() {
 fn a_template_that_renders_to_nothing_is_left_out() {
     let stock = "{% if front.mode == \"stock\" %}\nx\n{% endif %}\n";
     let rendered = render(&[("empty", stock), ("kept", "x\n")]).unwrap();
-    assert_eq!(rendered.into_keys().collect::<Vec<_>>(), ["kept"]);
+    let names: Vec<_> = rendered.into_keys().collect();
+    assert_eq!(names, [layout::SETTINGS_FILE, "kept"]);
 }
 
 #[test]
@@ -151,10 +142,8 @@ fn the_second_try_is_nginx_mode_s_and_can_be_turned_off() {
     for mode in ["direct", "stock"] {
         assert!(!real(mode).contains_key(upstream), "{mode}");
     }
-    let templates = templates::read_all(&Path::new(ROOT).join("platform-templates")).unwrap();
-    let settings = Settings::parse("[front]\nretry = false", Path::new("x")).unwrap();
-    let rendered = render_all(&templates, &Context::new(&settings)).unwrap();
-    assert!(!rendered.contains_key(upstream));
+    let config = Config::parse("[front]\nretry = false", Path::new("x")).unwrap();
+    assert!(!real_with(&config).contains_key(upstream));
 }
 
 #[test]
@@ -263,8 +252,10 @@ impl Copy {
                 "check",
                 "--offline",
                 "-p",
-                "flipless",
+                "flipless-demo",
                 "--no-default-features",
+                "--features",
+                "platform",
                 "--lib",
             ])
             .current_dir(self.0.path())

@@ -1,7 +1,7 @@
 //! Any bytes as an executable.
 #![no_main]
 
-use flipless_fuzz::check::elf::Elf;
+use flipless_fuzz::bundle::elf::Elf;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

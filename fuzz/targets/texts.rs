@@ -1,7 +1,7 @@
 //! Any bytes as the texts of a bundle: the first lines are the Procfile, then a hook, then units.
 #![no_main]
 
-use flipless_fuzz::check::bundle::{Bundle, Content, Entry};
+use flipless_fuzz::bundle::{Bundle, Content, Entry};
 use libfuzzer_sys::fuzz_target;
 
 const NAMES: [&str; 5] = [

@@ -3,7 +3,7 @@
 
 use std::io::Cursor;
 
-use flipless_fuzz::check::bundle::Bundle;
+use flipless_fuzz::bundle::Bundle;
 use libfuzzer_sys::fuzz_target;
 use zip::ZipArchive;
 

@@ -5,10 +5,10 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use crate::real_with;
-use crate::settings::Settings;
+use flipless_settings::Config;
 
-fn parse(text: &str) -> Result<Settings, String> {
-    Settings::parse(text, Path::new("flipless.toml")).map_err(|error| error.to_string())
+fn parse(text: &str) -> Result<Config, String> {
+    Config::parse(text, Path::new("flipless.toml")).map_err(|error| error.to_string())
 }
 
 /// An error begins with the place, which is one of the text, and is one line.
@@ -74,7 +74,7 @@ proptest! {
 }
 
 /// The keys of a run's unit, in their order.
-fn keys(settings: &Settings) -> Vec<String> {
+fn keys(settings: &Config) -> Vec<String> {
     let unit = &real_with(settings)["systemd/flipless-app@.service"];
     let key = |line: &str| line.split('=').next().unwrap_or_default().to_owned();
     unit.lines().map(key).collect()

@@ -4,6 +4,8 @@
 use std::fs;
 use std::process::Command;
 
+use flipless_settings::Config;
+
 use super::{MODES, real};
 
 /// Exposure by `systemd-analyze security`, in tenths: lower is safer.
@@ -188,13 +190,10 @@ fn the_nginx_stand_in_resets_all_that_names_the_real_one() {
 /// The app's unit as these lines of `[server]` make it.
 fn app_unit(server: &str) -> String {
     let path = std::path::Path::new("flipless.toml");
-    let settings = crate::settings::Settings::parse(&format!("[server]\n{server}\n"), path);
-    let settings = settings.unwrap();
-    let folder = std::path::Path::new(super::ROOT).join("platform-templates");
-    let templates = crate::templates::read_all(&folder).unwrap();
-    let context = crate::render::Context::new(&settings);
-    let mut files = crate::render::render_all(&templates, &context).unwrap();
-    files.remove("systemd/flipless-app@.service").unwrap()
+    let config = Config::parse(&format!("[server]\n{server}\n"), path);
+    super::real_with(&config.unwrap())
+        .remove("systemd/flipless-app@.service")
+        .unwrap()
 }
 
 fn start_line(unit: &str) -> &str {

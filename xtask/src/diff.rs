@@ -7,7 +7,7 @@ use anstream::{print, println};
 use anyhow::{Result, bail};
 use serde::Serialize;
 
-use crate::check::{self, bundle::Bundle};
+use crate::bundle::{Bundle, manifest};
 use crate::ui;
 
 mod entries;
@@ -18,10 +18,10 @@ mod manifests;
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
     /// The older bundle
-    #[arg(value_name = "A.ZIP", value_parser = crate::existing_file)]
+    #[arg(value_name = "A.ZIP", value_parser = crate::arguments::existing_file)]
     old: PathBuf,
     /// The newer bundle
-    #[arg(value_name = "B.ZIP", value_parser = crate::existing_file)]
+    #[arg(value_name = "B.ZIP", value_parser = crate::arguments::existing_file)]
     new: PathBuf,
     /// Exit with 1 when anything differs, as `git diff` does
     #[arg(long)]
@@ -62,8 +62,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 
 fn compare(args: &Args) -> Result<Differences> {
     let (old, new) = (open(&args.old)?, open(&args.new)?);
-    let old_manifest = check::manifest::whole(&args.old, old.zip_bytes)?;
-    let new_manifest = check::manifest::whole(&args.new, new.zip_bytes)?;
+    let old_manifest = manifest::whole(&args.old, old.zip_bytes)?;
+    let new_manifest = manifest::whole(&args.new, new.zip_bytes)?;
     for (zip, manifest) in [(&args.old, &old_manifest), (&args.new, &new_manifest)] {
         if manifest.is_none() {
             let path = zip.with_extension("json");
@@ -79,7 +79,7 @@ fn compare(args: &Args) -> Result<Differences> {
 
 /// What can't be read whole is not compared: a difference would be missing in silence.
 fn open(path: &Path) -> Result<Bundle> {
-    let bundle = check::open(path)?;
+    let bundle = Bundle::open(path)?;
     match &bundle.fault {
         Some(fault) => bail!("{}: {fault}", path.display()),
         None => Ok(bundle),

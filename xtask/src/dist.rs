@@ -7,17 +7,19 @@ use std::time::Instant;
 use anstream::println;
 use anyhow::{Context, Result};
 
-use crate::check::Expected;
-use crate::check::elf::Arch;
+use flipless_settings::{Handover, layout};
+
+use crate::arch::Arch;
+use crate::bundle::Bundle;
 use crate::project::Project;
-use crate::settings::Handover;
-use crate::{check, layout, ui};
+use crate::{check, ui};
 
 mod archive;
 mod build;
 mod cargo_config;
 mod dependencies;
 mod exclude;
+mod files;
 mod flags;
 mod include;
 mod link;
@@ -28,16 +30,15 @@ mod output;
 mod provenance;
 mod sbom;
 mod source;
-mod stage;
 mod target;
 mod timestamp;
 mod upload;
 
+use files::{Files, Programs};
 use manifest::Manifest;
 use output::Output;
 use provenance::Provenance;
 use sbom::{Executable, Subject};
-use stage::{Built, Stage};
 use target::Target;
 
 /// `cargo xtask dist`
@@ -50,10 +51,10 @@ pub struct Args {
     #[arg(long, value_name = "TRIPLE", value_enum)]
     target: Option<Target>,
     /// Build what this flipless.toml says instead of the project's own: for a server elsewhere
-    #[arg(long, value_name = "FILE", value_parser = crate::existing_file)]
+    #[arg(long, value_name = "FILE", value_parser = crate::arguments::existing_file)]
     config: Option<PathBuf>,
     /// Ship this executable as the server instead of building one
-    #[arg(long, value_name = "PATH", value_parser = crate::executable_file)]
+    #[arg(long, value_name = "PATH", value_parser = crate::arguments::executable_file)]
     server: Option<PathBuf>,
     /// Where the zip goes [default: target/dist]
     #[arg(long, value_name = "DIR")]
@@ -76,7 +77,8 @@ impl Args {
 pub fn run(args: &Args) -> Result<ExitCode> {
     let started = Instant::now();
     let project = Project::load(args.config.as_deref())?;
-    let planned = stage::plan(&project, args.server.as_deref())?;
+    let platform = build::platform(&project)?;
+    let planned = files::plan(&project, &platform, args.server.as_deref())?;
     if args.plan {
         print_plan(&planned, args.json)?;
         return Ok(ExitCode::SUCCESS);
@@ -86,16 +88,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     // Said before the long build, not after it; a build that is interrupted leaves nothing there.
     drop(Output::create(&folder)?);
     let name = bundle_name(&project, args)?;
-    let (staged, executables) = build_and_stage(&project, args, planned)?;
+    let (files, executables) = build_programs(&project, args, planned)?;
 
     let mut output = Output::create(&folder)?;
-    ui::status("Packing", format!("{} files", staged.len()));
-    archive::write(output.zip(), &staged, timestamp::from_environment()?)?;
-    let expected = Expected {
-        arch: Some(args.target().arch()),
-        resolves_names: project.settings.server.resolves_names,
-    };
-    let manifest = checked(&project, &output, args.target(), expected, &name)?;
+    ui::status("Packing", format!("{} files", files.len()));
+    archive::write(output.zip(), &files, timestamp::from_environment()?)?;
+    let manifest = checked(&project, &output, args.target(), &name)?;
     let sbom = describe(&project, &manifest, &executables)?;
     let zip = output.publish(&manifest, &sbom)?;
 
@@ -115,7 +113,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 fn bundle_name(project: &Project, args: &Args) -> Result<String> {
     let version = version(project)?;
     let arch = args.target().arch().name();
-    Ok(format!("{}-{version}-{arch}", project.settings.app.name))
+    Ok(format!("{}-{version}-{arch}", project.config.app.name))
 }
 
 /// The server package's version.
@@ -123,45 +121,43 @@ fn version(project: &Project) -> Result<String> {
     Ok(project.server_package()?.version.to_string())
 }
 
-/// The files, and what the executables among them are made of.
-fn build_and_stage(
+/// The files, and the crates that the executables among them are made of.
+fn build_programs(
     project: &Project,
     args: &Args,
-    planned: Stage,
-) -> Result<(Stage, Vec<Executable>)> {
+    planned: Files,
+) -> Result<(Files, Vec<Executable>)> {
     let target = args.target();
     let server = match &args.server {
-        Some(path) => build::Built::before(path),
+        Some(path) => build::Program::prebuilt(path),
         None => build::server(project, target)?,
     };
-    let relay = match project.settings.server.handover {
+    let relay = match project.config.server.handover {
         Handover::Socket => None,
         Handover::Port => Some(build::relay(project, target)?),
     };
     let agent = build::agent(project, target)?;
-    ui::status("Staging", agent.platform.display());
-    let staged = planned.complete(&Built {
+    let files = planned.with(&Programs {
         server: server.path,
         relay: relay.as_ref().map(|relay| relay.path.clone()),
-        agent: agent.executable.path,
-        platform: agent.platform,
-    })?;
+        agent: agent.path,
+    });
     let executables = [
-        (project.settings.server.bin.as_str(), Some(server.tree)),
+        (project.config.server.bin.as_str(), Some(server.tree)),
         (layout::RELAY, relay.map(|relay| relay.tree)),
-        (stage::AGENT, Some(agent.executable.tree)),
+        (layout::AGENT_BIN, Some(agent.tree)),
     ];
     let executables = executables.into_iter().filter_map(|(name, tree)| {
         let place = in_bin(name);
         tree.map(|tree| Executable { place, tree })
     });
-    Ok((staged, executables.collect()))
+    Ok((files, executables.collect()))
 }
 
 /// The SBOM.
 fn describe(project: &Project, manifest: &Manifest, executables: &[Executable]) -> Result<String> {
     let subject = Subject {
-        name: project.settings.app.name.as_str(),
+        name: project.config.app.name.as_str(),
         version: &version(project)?,
         zip: &manifest.zip,
         sha256: &manifest.sha256,
@@ -172,16 +168,10 @@ fn describe(project: &Project, manifest: &Manifest, executables: &[Executable]) 
 }
 
 /// Re-opens the finished zip and checks it.
-fn checked(
-    project: &Project,
-    output: &Output,
-    target: Target,
-    expected: Expected,
-    name: &str,
-) -> Result<Manifest> {
+fn checked(project: &Project, output: &Output, target: Target, name: &str) -> Result<Manifest> {
     ui::status("Checking", "the finished zip");
-    let bundle = check::open(output.zip_path())?;
-    let checks = check::all(&bundle, expected);
+    let bundle = Bundle::open(output.zip_path())?;
+    let checks = check::all(&bundle, Some(target.arch()));
     let failed: Vec<_> = checks.iter().filter(|check| check.failed()).collect();
     if !failed.is_empty() {
         let lines = failed
@@ -205,12 +195,12 @@ fn checked(
     )
 }
 
-fn print_plan(stage: &Stage, json: bool) -> Result<()> {
+fn print_plan(files: &Files, json: bool) -> Result<()> {
     if json {
-        println!("{}", serde_json::to_string_pretty(&stage.to_json())?);
+        println!("{}", serde_json::to_string_pretty(&files.to_json())?);
         return Ok(());
     }
-    for (path, file) in stage.iter() {
+    for (path, file) in files.iter() {
         let size = file.bytes.map(|bytes| format!(", {}", ui::size(bytes)));
         let (mode, origin) = (file.mode, &file.origin);
         println!("{mode:04o} {path}  ({origin}{})", size.unwrap_or_default());

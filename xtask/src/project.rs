@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use cargo_metadata::{Metadata, MetadataCommand, Package, Target};
+use flipless_settings::Config;
 
-use crate::settings::Settings;
 use crate::{tools, ui};
 
 /// The workspace and its settings.
@@ -14,11 +14,11 @@ pub struct Project {
     /// The workspace's folder.
     pub root: PathBuf,
     /// The configuration file, absolute.
-    pub config: PathBuf,
-    /// Its folder: what it names is relative to it.
-    pub settings_folder: PathBuf,
+    pub config_file: PathBuf,
+    /// Its folder: paths in it are relative to this one.
+    pub config_folder: PathBuf,
     /// `flipless.toml`, with the environment's overrides.
-    pub settings: Settings,
+    pub config: Config,
     own: Workspace,
     /// The server's, if it is another one.
     elsewhere: Option<Workspace>,
@@ -42,18 +42,18 @@ impl Project {
     /// When the settings are not valid, or cargo can't read a workspace.
     pub fn load(config: Option<&Path>) -> Result<Self> {
         let root = root();
-        let (config, settings) = settings(config, &root)?;
-        let folder = config.parent().unwrap_or(&root).to_owned();
-        let elsewhere = match &settings.server.manifest {
+        let (file, config) = read_config(config, &root)?;
+        let folder = file.parent().unwrap_or(&root).to_owned();
+        let elsewhere = match &config.server.manifest {
             Some(manifest) => Some(Workspace::elsewhere(&folder.join(manifest.as_str()))?),
             None => None,
         };
         Ok(Self {
             own: Workspace::load(root.join("Cargo.toml"), None)?,
-            settings_folder: folder,
+            config_folder: folder,
             root,
+            config_file: file,
             config,
-            settings,
             elsewhere,
         })
     }
@@ -88,11 +88,19 @@ impl Project {
     /// # Errors
     /// When there is none of the name that the settings give; the hint lists those there are.
     pub fn server_package(&self) -> Result<&Package> {
-        match (&self.settings.server.package, &self.elsewhere) {
+        match (&self.config.server.package, &self.elsewhere) {
             (Some(name), _) => self.server().package(name.as_str()),
             (None, Some(workspace)) => workspace.only_package(),
-            (None, None) => self.own.package("flipless"),
+            (None, None) => self.generator(),
         }
+    }
+
+    /// The root package, whose build script renders the platform tree; it has the demonstration server, too.
+    ///
+    /// # Errors
+    /// When the workspace lacks it.
+    pub fn generator(&self) -> Result<&Package> {
+        self.own.package("flipless-demo")
     }
 
     /// The integration tests of all packages.
@@ -215,13 +223,13 @@ fn config_path(config: Option<&Path>, root: &Path) -> Result<PathBuf> {
 ///
 /// # Errors
 /// When it is not there though it was named, or not valid.
-pub fn settings(config: Option<&Path>, root: &Path) -> Result<(PathBuf, Settings)> {
+fn read_config(config: Option<&Path>, root: &Path) -> Result<(PathBuf, Config)> {
     let path = config_path(config, root)?;
     let front = env::var("FLIPLESS_FRONT").ok();
-    let settings = Settings::load(&path)?
+    let config = Config::load(&path)?
         .with_front_mode(front.as_deref())
         .map_err(anyhow::Error::msg)?;
-    Ok((path, settings))
+    Ok((path, config))
 }
 
 /// The workspace's folder: as `cargo run` says, else as when this was compiled.

@@ -13,6 +13,9 @@ const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 const HINT: Style = AnsiColor::Cyan.on_default().bold();
 
+/// Characters that are shown of one finding.
+const MOST_OF_ONE: usize = 500;
+
 /// An error that knows the way out.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
@@ -93,4 +96,17 @@ pub fn size(bytes: u64) -> String {
         1024..1_048_576 => format!("{:.1} KiB", bytes as f64 / 1024.0),
         _ => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
     }
+}
+
+/// A zip's names reach the terminal: what would steer it is written out.
+pub fn printable(text: &str) -> String {
+    let steers = |c: char| c.is_control() || ('\u{200e}'..='\u{202e}').contains(&c);
+    let shown = |c: char| match steers(c) {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    let mut chars = text.chars();
+    let mut shown: String = chars.by_ref().take(MOST_OF_ONE).map(shown).collect();
+    shown.extend(chars.next().map(|_| '…'));
+    shown
 }

@@ -1,7 +1,6 @@
 //! The bundle for Graviton: built here for aarch64, run by an emulator.
 #![allow(clippy::unwrap_used)]
 
-mod support;
 #[path = "arm/toolchain.rs"]
 mod toolchain;
 
@@ -11,9 +10,11 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::{env, fs};
 
+use flipless_testing::programs::workspace;
+
+use flipless_testing::notify::Notifications;
+use flipless_testing::process::Launch;
 use serde_json::Value;
-use support::notify::Notifications;
-use support::process::Launch;
 
 /// The emulator, with Debian's C library for aarch64 (libc6-arm64-cross).
 const QEMU: [&str; 3] = ["qemu-aarch64-static", "-L", "/usr/aarch64-linux-gnu"];
@@ -64,7 +65,7 @@ fn dist(rustc: &Path, target: &Path, out: &Path) -> Value {
         .args(["xtask", "dist", "--arch", "aarch64", "--json", "--out"])
         .arg(out)
         .envs(QUICK)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .current_dir(workspace())
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);

@@ -7,6 +7,8 @@ use std::process::{Command, Output};
 use std::sync::OnceLock;
 use std::{env, fs};
 
+use flipless_testing::programs::workspace;
+
 use serde_json::Value;
 
 #[path = "bundle/readers.rs"]
@@ -59,7 +61,7 @@ fn xtask(arguments: &[&str], out: &Path, prelude: &str) -> Output {
         .args(arguments)
         .arg("--out")
         .arg(out)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .current_dir(workspace())
         .output()
         .unwrap()
 }
@@ -208,7 +210,7 @@ fn the_checksum_file_is_for_sha256sum() {
 
 #[test]
 fn the_commit_is_the_project_s_also_in_a_hook_of_another_repository() {
-    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let project = workspace();
     // None: the sources were unpacked from an archive.
     let commit = git(project, &["rev-parse", "--verify", "HEAD"]);
     let named = &bundle().manifest()["git"]["commit"];
@@ -277,7 +279,7 @@ fn no_path_of_the_building_machine_is_in_the_executables() {
     let home = env::var("HOME").unwrap() + "/";
     for name in ["bin/server", "bin/flipless"] {
         let content = fs::read(bundle().file(name)).unwrap();
-        for path in [env!("CARGO_MANIFEST_DIR"), home.as_str()] {
+        for path in [workspace().to_str().unwrap(), home.as_str()] {
             let found = content
                 .windows(path.len())
                 .any(|window| window == path.as_bytes());
@@ -415,10 +417,7 @@ fn misuse_exits_with_2() {
         &["--server", "/no/such"],
         &["--server", "/"],
         // Not executable.
-        &[
-            "--server",
-            concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"),
-        ],
+        &["--server", workspace().join("Cargo.toml").to_str().unwrap()],
         &["--config", "/no/such"],
     ] {
         assert_eq!(
@@ -510,10 +509,7 @@ fn check_passes_the_bundle_and_fails_a_broken_one() {
     let check = |zip: &Path| {
         let mut command = Command::new(&cargo);
         command.args(["xtask", "check", "--json"]).arg(zip);
-        command
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .output()
-            .unwrap()
+        command.current_dir(workspace()).output().unwrap()
     };
     let good = check(&bundle().zip);
     assert!(good.status.success(), "{}", said(&good));

@@ -9,9 +9,9 @@ use std::process::{Command, Output};
 use std::sync::OnceLock;
 use std::{env, str};
 
-use serde_json::Value;
+use flipless_testing::programs::workspace;
 
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+use serde_json::Value;
 
 fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
@@ -22,7 +22,7 @@ fn dist(config: &Path, out: &Path, more: &[&str]) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap());
     command
         .args(["run", "--quiet", "--package", "xtask", "--manifest-path"])
-        .arg(Path::new(ROOT).join("Cargo.toml"))
+        .arg(workspace().join("Cargo.toml"))
         .args(["--", "dist", "--config"])
         .arg(config)
         .arg("--out")
@@ -62,7 +62,7 @@ fn example(name: &str) -> Bundle {
 /// Builds an example into this workspace's target directory, which has the dependencies.
 fn built_example(name: &str) -> (PathBuf, tempfile::TempDir) {
     let out = tempfile::tempdir().unwrap();
-    let config = Path::new(ROOT)
+    let config = workspace()
         .join("examples")
         .join(name)
         .join("flipless.toml");
@@ -86,7 +86,7 @@ fn the_sbom_of_a_server_elsewhere_is_made_from_its_own_lock_file() {
     let (zip, _out) = built_example("axum");
     let sbom = fs::read(zip.with_extension("cdx.json")).unwrap();
     let sbom: Value = serde_json::from_slice(&sbom).unwrap();
-    let lock = fs::read_to_string(Path::new(ROOT).join("examples/axum/Cargo.lock")).unwrap();
+    let lock = fs::read_to_string(workspace().join("examples/axum/Cargo.lock")).unwrap();
     let lock: toml::Table = lock.parse().unwrap();
     let packages = lock["package"].as_array().unwrap();
     let axum = packages
@@ -117,7 +117,7 @@ impl Elsewhere {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("src")).unwrap();
         for name in ["Cargo.toml", "Cargo.lock", "flipless.toml", "src/main.rs"] {
-            let from = Path::new(ROOT).join("examples/own-port").join(name);
+            let from = workspace().join("examples/own-port").join(name);
             fs::copy(from, folder.path().join(name)).unwrap();
         }
         Self(folder)
@@ -182,7 +182,7 @@ fn a_server_elsewhere_is_built_where_it_is_and_stands_behind_the_relay() {
     assert_eq!(bundle.command(), "bin/flipless-relay bin/own-port");
     let built = "target/x86_64-unknown-linux-gnu/release/own-port";
     assert!(elsewhere.path(built).exists());
-    let original = Path::new(ROOT).join("examples/own-port/Cargo.lock");
+    let original = workspace().join("examples/own-port/Cargo.lock");
     let lock = fs::read(elsewhere.path("Cargo.lock")).unwrap();
     assert_eq!(lock, fs::read(original).unwrap(), "nobody has changed it");
     assert!(zip.ends_with("own-port-0.1.0-x86_64.zip"), "{zip:?}");
@@ -286,7 +286,7 @@ fn a_configuration_that_is_not_there_is_an_error() {
     let mut by_variable = Command::new(env::var_os("CARGO").unwrap());
     by_variable
         .args(["xtask", "dist", "--plan"])
-        .current_dir(ROOT);
+        .current_dir(workspace());
     let by_variable = by_variable.env("FLIPLESS_CONFIG", "no-such.toml").output();
     let by_variable = by_variable.unwrap();
     assert_eq!(by_variable.status.code(), Some(1), "{}", said(&by_variable));

@@ -6,6 +6,8 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::{env, fs};
 
+use flipless_testing::programs::workspace;
+
 /// A project's folder with some files to include.
 struct Project(tempfile::TempDir);
 
@@ -40,7 +42,7 @@ impl Project {
         Command::new(env::var_os("CARGO").unwrap())
             .args(["xtask", "dist", "--plan", "--config"])
             .arg(config)
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .current_dir(workspace())
             .output()
             .unwrap()
     }

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{env, fs};
 
+use flipless_testing::programs::workspace;
+
 /// A machine's peculiarities: the environment that a build runs in.
 struct Machine {
     umask: &'static str,
@@ -22,7 +24,7 @@ fn xtask() -> PathBuf {
     let mut child = Command::new(env::var_os("CARGO").unwrap())
         .args(["build", "--quiet", "--package", "xtask"])
         .arg("--message-format=json-render-diagnostics")
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .current_dir(workspace())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -38,7 +40,7 @@ fn xtask() -> PathBuf {
 
 /// What a checkout has, sorted: everything but what is built and git's own folder.
 fn sources() -> Vec<String> {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let here = workspace();
     let built =
         |entry: &walkdir::DirEntry| entry.file_name() != "target" && entry.file_name() != ".git";
     let entries = walkdir::WalkDir::new(here).sort_by_file_name();
@@ -67,7 +69,7 @@ fn check_out(folder: &Path, machine: &Machine) {
     for name in names {
         let target = folder.join(&name);
         fs::create_dir_all(target.parent().unwrap()).unwrap();
-        fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join(&name), &target).unwrap();
+        fs::copy(workspace().join(&name), &target).unwrap();
         let file = fs::File::options().write(true).open(&target).unwrap();
         file.set_modified(time).unwrap();
     }

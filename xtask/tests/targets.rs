@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
+use flipless_testing::programs::workspace;
+
 /// A machine with a rustc that says its libraries are in `lib`, and a PATH of our own.
 struct Machine(tempfile::TempDir);
 
@@ -65,7 +67,7 @@ impl Machine {
             .args(arguments)
             .arg("--out")
             .arg(self.path("out"))
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .current_dir(workspace())
             .output()
             .unwrap();
         let said = String::from_utf8(output.stderr).unwrap();

@@ -2,8 +2,6 @@
 //! which is not told of the listener here.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-mod support;
-
 use std::fs;
 use std::net::TcpListener;
 use std::ops::{Deref, DerefMut};
@@ -11,19 +9,19 @@ use std::path::Path;
 use std::process::Command;
 use std::thread;
 
-use support::notify::Notifications;
-use support::process::{Launch, Server};
-use support::wait_for;
+use flipless_testing::notify::Notifications;
+use flipless_testing::process::{Launch, Server};
+use flipless_testing::programs::demonstration_server;
+use flipless_testing::wait_for;
 
 const RELAY: &str = env!("CARGO_BIN_EXE_flipless-relay");
-const SERVER: &str = env!("CARGO_BIN_EXE_server");
 
 fn listener() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").unwrap()
 }
 
 fn launch(listener: &TcpListener) -> Launch {
-    Launch::program_on(&[RELAY, SERVER], listener)
+    Launch::program_on(&[RELAY, demonstration_server()], listener)
 }
 
 /// A relay that is ended politely, so that it ends its server.

@@ -9,7 +9,8 @@ use serde_json::Value;
 
 /// The workspace's folder.
 pub fn workspace() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
+    crates.and_then(Path::parent).unwrap()
 }
 
 /// The cargo that runs the tests.

@@ -1,10 +1,10 @@
 //! Every ELF file: does the platform's processor, dynamic linker and glibc run it?
 
-use super::Expected;
-use super::bundle::elf::{Arch, Elf};
-use super::bundle::glibc::{FLOOR, GlibcVersion};
-use super::bundle::{Bundle, Content, Entry};
 use super::outcome::Check;
+use crate::arch::Arch;
+use crate::bundle::elf::Elf;
+use crate::bundle::glibc::{FLOOR, GlibcVersion};
+use crate::bundle::{Bundle, Content, Entry};
 
 /// The agent resolves no name, so it may be linked with glibc statically.
 const AGENT: &str = "bin/flipless";
@@ -18,14 +18,16 @@ pub fn arch_of_agent(bundle: &Bundle) -> Option<Arch> {
 }
 
 /// Reads all ELF files.
-pub fn check(bundle: &Bundle, expected: Expected) -> Vec<Check> {
+pub fn check(bundle: &Bundle, arch: Option<Arch>) -> Vec<Check> {
     let elfs: Vec<(&Entry, &Elf)> = bundle.entries.iter().filter_map(elf_of).collect();
+    // Settings that can't be read are a finding of their own.
+    let resolves_names = bundle.settings().map_or(true, |s| s.server.resolves_names);
     vec![
         present(bundle),
-        machine(&elfs, expected.arch),
+        machine(&elfs, arch),
         interpreter(&elfs),
         glibc(&elfs),
-        static_glibc(&elfs, expected.resolves_names),
+        static_glibc(&elfs, resolves_names),
     ]
 }
 

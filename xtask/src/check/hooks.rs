@@ -1,7 +1,7 @@
 //! Hooks: older platforms neither repair a lost exec bit nor CR LF.
 
-use super::bundle::{Bundle, Content, Entry};
 use super::outcome::Check;
+use crate::bundle::{Bundle, Content, Entry};
 
 const FOLDERS: [&str; 2] = [".platform/hooks/", ".platform/confighooks/"];
 const STAGES: [&str; 3] = ["prebuild", "predeploy", "postdeploy"];

@@ -1,7 +1,7 @@
 //! Symbolic links: they must stay inside the bundle, wherever EB unpacks it.
 
-use super::bundle::{Bundle, Content, Entry};
 use super::outcome::Check;
+use crate::bundle::{Bundle, Content, Entry};
 
 /// Where every link leads.
 pub fn check(bundle: &Bundle) -> Check {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::bundle::{Bundle, Content, Entry};
 use super::outcome::Check;
+use crate::bundle::{Bundle, Content, Entry};
 
 /// Folders that a file may lie in, one in the other.
 const MAX_DEPTH: usize = 64;

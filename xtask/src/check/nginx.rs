@@ -3,29 +3,20 @@
 use std::io;
 use std::path::Path;
 
-use super::bundle::Bundle;
+use flipless_settings::nginx::{
+    KEEPALIVE, KEEPALIVE_SINCE, PLATFORM, Version, parse_version, upstream_for,
+};
+use flipless_settings::stock::NGINX_FILES;
+
 use super::outcome::Check;
 use super::programs::{self, Scratch};
-
-#[path = "../../../rehearse/model/nginx.rs"]
-mod own;
+use crate::bundle::Bundle;
 
 const NAME: &str = "nginx";
 /// What EB lays over its own configuration.
 const PIECES: &str = ".platform/nginx/";
 /// What the agent adds to it.
 const OURS: &str = "nginx/";
-/// The part of it that is added where nginx knows the directive.
-const KEEPALIVE: &str = "nginx/zz-flipless-keepalive.conf";
-const KEEPALIVE_SINCE: Version = (1, 27, 4);
-/// A line that the agent adds where nginx knows it (nginx's CHANGES, 1.29.7).
-const NO_KEEPALIVE: &str = "keepalive 0;";
-const NO_KEEPALIVE_SINCE: Version = (1, 29, 7);
-/// EB's.
-const PLATFORM: Version = (1, 28, 0);
-
-type Version = (u32, u32, u32);
-
 /// What EB's nginx.conf includes of the distribution's.
 const TYPES: (&str, &str) = ("mime.types", "types { text/html html; }\n");
 
@@ -51,7 +42,7 @@ pub fn check_by(program: Option<&Path>, bundle: &Bundle) -> Check {
     let texts = || bundle.entries.iter().filter(|entry| entry.text().is_some());
     let read = |name: &str| [PIECES, OURS].iter().any(|folder| name.starts_with(folder));
     let pieces = texts().filter(|entry| read(&entry.name)).count();
-    let keepalive = texts().any(|entry| entry.name == KEEPALIVE);
+    let keepalive = texts().any(|entry| entry.name.strip_prefix(OURS) == Some(KEEPALIVE));
     if pieces == 0 {
         return Check::of(NAME, Vec::new(), "no piece in the bundle");
     }
@@ -63,7 +54,7 @@ pub fn check_by(program: Option<&Path>, bundle: &Bundle) -> Check {
         Ok((version, said)) => match judge(&said, version, pieces) {
             check if keepalive && version < KEEPALIVE_SINCE && check.ok == Some(true) => {
                 let [since, here] = [KEEPALIVE_SINCE, version].map(dotted);
-                let why = format!("{KEEPALIVE} needs nginx {since}, {here} is here");
+                let why = format!("{OURS}{KEEPALIVE} needs nginx {since}, {here} is here");
                 Check::skipped(NAME, format!("{why}; what else there is is fine"))
             }
             check => check,
@@ -77,7 +68,7 @@ fn test(program: &Path, bundle: &Bundle) -> io::Result<(Version, String)> {
     let root = folder.path().display().to_string();
     let said = folder.run(program, &["-v"])?.text;
     let version = parse_version(&said).ok_or(io::Error::other(format!("version {said:?}?")))?;
-    for (path, text) in own::OWN.iter().chain([&TYPES]) {
+    for (path, text) in NGINX_FILES.iter().chain([&TYPES]) {
         folder.write(path, &moved(text.as_bytes(), &root))?;
     }
     for entry in &bundle.entries {
@@ -85,22 +76,15 @@ fn test(program: &Path, bundle: &Bundle) -> io::Result<(Version, String)> {
         if let Some(path) = entry.name.strip_prefix(PIECES) {
             folder.write(path, &moved(text, &root))?;
         } else if let Some(name) = entry.name.strip_prefix(OURS)
-            && (entry.name != KEEPALIVE || version >= KEEPALIVE_SINCE)
+            && (name != KEEPALIVE || version >= KEEPALIVE_SINCE)
         {
-            folder.write(&format!("conf.d/{name}"), &fitting(text, version))?;
+            let text = upstream_for(&String::from_utf8_lossy(text), version);
+            folder.write(&format!("conf.d/{name}"), text.as_bytes())?;
         }
     }
     let file = format!("{root}/nginx.conf");
     let said = folder.run(program, &["-t", "-p", &root, "-c", &file, "-e", "stderr"])?;
     Ok((version, said.text.replace(&format!("{root}/"), "")))
-}
-
-/// As the agent does.
-fn fitting(text: &[u8], version: Version) -> Vec<u8> {
-    let known = |line: &&str| line.trim() != NO_KEEPALIVE || version >= NO_KEEPALIVE_SINCE;
-    let text = String::from_utf8_lossy(text);
-    let kept: String = text.split_inclusive('\n').filter(known).collect();
-    kept.into_bytes()
 }
 
 /// Absolute paths too mean the files in the temporary folder.
@@ -150,14 +134,6 @@ fn dotted((major, minor, patch): Version) -> String {
     format!("{major}.{minor}.{patch}")
 }
 
-/// In `nginx version: nginx/1.22.1 (Ubuntu)`.
-fn parse_version(said: &str) -> Option<Version> {
-    let numbers = said.split_once("nginx/")?.1.split_whitespace().next()?;
-    let mut numbers = numbers.split('.').map(str::parse);
-    let mut next = || numbers.next()?.ok();
-    Some((next()?, next()?, next()?))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,18 +173,5 @@ mod tests {
             let said = format!("nginx: [emerg] {message} in conf.d/a.conf:1\n");
             assert_eq!(judge(&said, PLATFORM, 1).ok, None, "{said}");
         }
-    }
-
-    #[test]
-    fn versions_are_read() {
-        assert_eq!(
-            parse_version("nginx version: nginx/1.22.1\n"),
-            Some((1, 22, 1))
-        );
-        assert_eq!(
-            parse_version("nginx version: nginx/1.28.0 (Ubuntu)"),
-            Some(PLATFORM)
-        );
-        assert_eq!(parse_version("sh: not found"), None);
     }
 }

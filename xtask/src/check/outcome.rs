@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
+use crate::ui::printable;
+
 /// Findings that are shown of one check: a hostile zip has as many as it likes.
 const MOST: usize = 20;
-/// Characters that are shown of one finding.
-const MOST_OF_ONE: usize = 500;
 
 /// One question about a bundle, answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -64,19 +64,6 @@ impl Check {
     pub fn failed(&self) -> bool {
         self.ok == Some(false)
     }
-}
-
-/// A zip's names reach the terminal: what would steer it is written out.
-pub fn printable(text: &str) -> String {
-    let steers = |c: char| c.is_control() || ('\u{200e}'..='\u{202e}').contains(&c);
-    let shown = |c: char| match steers(c) {
-        true => c.escape_default().to_string(),
-        false => c.to_string(),
-    };
-    let mut chars = text.chars();
-    let mut shown: String = chars.by_ref().take(MOST_OF_ONE).map(shown).collect();
-    shown.extend(chars.next().map(|_| '…'));
-    shown
 }
 
 /// A line a check, and below it one for each further finding.

@@ -1,7 +1,7 @@
 //! The Procfile, as EB's engine reads it.
 
-use super::bundle::Bundle;
 use super::outcome::Check;
+use crate::bundle::Bundle;
 
 /// Its grammar, `web` first, and that the programs are in the bundle.
 pub fn check(bundle: &Bundle) -> Check {

@@ -1,7 +1,7 @@
 //! EB's limit on a bundle.
 
-use super::bundle::Bundle;
 use super::outcome::Check;
+use crate::bundle::Bundle;
 use crate::ui;
 
 /// 512 MB, as EB counts them.

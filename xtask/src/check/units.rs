@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::bundle::Bundle;
 use super::outcome::Check;
 use super::programs;
+use crate::bundle::Bundle;
 
 mod rules;
 mod syntax;

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use similar::TextDiff;
 
-use crate::check::bundle::{Bundle, Entry};
-use crate::check::printable;
+use crate::bundle::{Bundle, Entry};
 use crate::ui;
+use crate::ui::printable;
 
 /// One entry that is not the same in both.
 #[derive(Debug, PartialEq, Eq, Serialize)]

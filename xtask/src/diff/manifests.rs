@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::check::printable;
+use crate::ui::printable;
 
 /// These follow from the content, which is compared by itself; checks also depend on the machine.
 const LEFT_OUT: [&str; 6] = ["bytes", "checks", "entries", "label", "sbom", "sha256"];

@@ -12,8 +12,8 @@ use tempfile::SpooledTempFile;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, System, ZipArchive, ZipWriter};
 
+use super::files::{self, Files};
 use super::source;
-use super::stage::{self, Stage};
 use crate::ui;
 
 /// Compressed bytes of one file that are held in memory; what is above waits in a temporary file.
@@ -26,13 +26,13 @@ type Packed = ZipArchive<SpooledTempFile>;
 ///
 /// # Errors
 /// When a file can't be read, or changes while it is.
-pub fn write(zip: &mut File, stage: &Stage, time: DateTime) -> Result<()> {
+pub fn write(zip: &mut File, files: &Files, time: DateTime) -> Result<()> {
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
-    let sizes = stage
+    let sizes = files
         .iter()
         .map(|(_, file)| file.source.metadata().map_or(0, |data| data.len()));
     let bar = ui::bytes_bar("Packing", sizes.sum());
-    let result = write_with(threads, zip, stage, time, &bar);
+    let result = write_with(threads, zip, files, time, &bar);
     bar.finish_and_clear();
     result
 }
@@ -42,11 +42,11 @@ pub fn write(zip: &mut File, stage: &Stage, time: DateTime) -> Result<()> {
 fn write_with(
     threads: usize,
     zip: &mut File,
-    stage: &Stage,
+    files: &Files,
     time: DateTime,
     bar: &ProgressBar,
 ) -> Result<()> {
-    let files: Vec<_> = stage.iter().collect();
+    let files: Vec<_> = files.iter().collect();
     let mut writer = ZipWriter::new(BufWriter::new(zip));
     thread::scope(|scope| {
         let lanes: Vec<_> = (0..threads)
@@ -69,7 +69,7 @@ fn write_with(
 /// A thread that deflates these files, one after the other; it ends when nobody wants more.
 fn deflate_all<'scope, 'env>(
     scope: &'scope Scope<'scope, 'env>,
-    files: impl Iterator<Item = (&'env String, &'env stage::File)> + Send + 'scope,
+    files: impl Iterator<Item = (&'env String, &'env files::File)> + Send + 'scope,
     time: DateTime,
     bar: &'env ProgressBar,
 ) -> Receiver<Result<Packed>> {
@@ -84,7 +84,7 @@ fn deflate_all<'scope, 'env>(
     lane
 }
 
-fn deflate(name: &str, file: &stage::File, time: DateTime, bar: &ProgressBar) -> Result<Packed> {
+fn deflate(name: &str, file: &files::File, time: DateTime, bar: &ProgressBar) -> Result<Packed> {
     let mut writer = ZipWriter::new(SpooledTempFile::new(IN_MEMORY));
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
@@ -109,16 +109,16 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     use super::*;
-    use crate::dist::stage::{EXECUTABLE, LINK, Origin, PLAIN};
+    use crate::dist::files::{EXECUTABLE, LINK, Origin, PLAIN};
 
-    fn staged(name: &str, content: &str, mode: u32, folder: &Path) -> stage::File {
+    fn file(name: &str, content: &str, mode: u32, folder: &Path) -> files::File {
         let source = folder.join(name.replace('/', "-"));
         fs::write(&source, content).unwrap();
-        stage::File::new(mode, Origin::Include(source.clone()), source)
+        files::File::new(mode, Origin::Include(source.clone()), source)
     }
 
-    fn stage(folder: &Path) -> Stage {
-        let mut stage = Stage::default();
+    fn some_files(folder: &Path) -> Files {
+        let mut files = Files::default();
         for number in 0..40 {
             // One is above what is held in memory, and hard to compress.
             let bytes = if number == 7 {
@@ -131,34 +131,34 @@ mod tests {
                 .collect();
             let name = format!("public/{number:02}");
             let mode = if number % 2 == 0 { PLAIN } else { EXECUTABLE };
-            let file = staged(&name, &content, mode, folder);
-            stage.add(name, file).unwrap();
+            let file = file(&name, &content, mode, folder);
+            files.add(name, file).unwrap();
         }
-        let mut link = stage::File::new(LINK, Origin::Agent, PathBuf::new());
+        let mut link = files::File::new(LINK, Origin::Agent, PathBuf::new());
         link.link = Some("07".into());
-        stage.add("public/latest".into(), link).unwrap();
-        stage
+        files.add("public/latest".into(), link).unwrap();
+        files
     }
 
-    fn zipped(threads: usize, stage: &Stage) -> Result<Vec<u8>> {
+    fn zipped(threads: usize, files: &Files) -> Result<Vec<u8>> {
         let file = tempfile::NamedTempFile::new().unwrap();
         let mut zip = file.reopen().unwrap();
         let bar = ProgressBar::hidden();
-        write_with(threads, &mut zip, stage, DateTime::default(), &bar)?;
+        write_with(threads, &mut zip, files, DateTime::default(), &bar)?;
         Ok(fs::read(file.path()).unwrap())
     }
 
     #[test]
     fn the_number_of_threads_does_not_show() {
         let folder = tempfile::tempdir().unwrap();
-        let stage = stage(folder.path());
-        let alone = zipped(1, &stage).unwrap();
+        let files = some_files(folder.path());
+        let alone = zipped(1, &files).unwrap();
         for threads in [2, 64] {
-            assert!(zipped(threads, &stage).unwrap() == alone, "{threads}");
+            assert!(zipped(threads, &files).unwrap() == alone, "{threads}");
         }
         let mut archive = ZipArchive::new(std::io::Cursor::new(alone)).unwrap();
         assert_eq!(archive.len(), 41);
-        for (index, (name, file)) in stage.iter().enumerate() {
+        for (index, (name, file)) in files.iter().enumerate() {
             let entry = archive.by_index(index).unwrap();
             assert_eq!(entry.name().unwrap(), name.as_str());
             let (mode, expected) = match &file.link {
@@ -176,10 +176,10 @@ mod tests {
     #[test]
     fn a_file_that_is_gone_ends_all_threads_with_its_name() {
         let folder = tempfile::tempdir().unwrap();
-        let stage = stage(folder.path());
+        let files = some_files(folder.path());
         fs::remove_file(folder.path().join("public-20")).unwrap();
         for threads in [1, 3] {
-            let error = zipped(threads, &stage).unwrap_err().to_string();
+            let error = zipped(threads, &files).unwrap_err().to_string();
             assert!(error.contains("public-20"), "{error}");
         }
     }

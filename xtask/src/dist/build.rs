@@ -3,10 +3,11 @@
 use std::ffi::OsString;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, bail};
-use cargo_metadata::{Message, Package, PackageId};
+use cargo_metadata::{Message, Package};
+use flipless_settings::layout;
 
 use super::cargo_config::Config;
 use super::dependencies::{self, Tree};
@@ -14,19 +15,19 @@ use super::flags;
 use super::linkage;
 use super::target::{self, Builder, Linker, Target};
 use crate::project::{Project, Workspace};
-use crate::{layout, tools, ui};
+use crate::{tools, ui};
 
 /// An executable.
-pub struct Built {
+pub struct Program {
     /// Where it is.
     pub path: PathBuf,
-    /// What it is made of; none for one that was built before, by somebody else.
+    /// The crates that it is made of; `None` for one that something else has built.
     pub tree: Option<Tree>,
 }
 
-impl Built {
-    /// One that was built before.
-    pub fn before(path: &Path) -> Self {
+impl Program {
+    /// One that something else has built.
+    pub fn prebuilt(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
             tree: None,
@@ -34,20 +35,12 @@ impl Built {
     }
 }
 
-/// The agent, and what its package's build script rendered.
-pub struct Agent {
-    /// The executable.
-    pub executable: Built,
-    /// The rendered templates.
-    pub platform: PathBuf,
-}
-
 /// One run of cargo.
 struct Job<'a> {
     workspace: &'a Workspace,
     package: &'a Package,
     bin: &'a str,
-    features: &'a [&'a str],
+    features: Vec<String>,
     options: &'a [&'a str],
     target: Target,
     builder: Builder,
@@ -59,8 +52,8 @@ struct Job<'a> {
 ///
 /// # Errors
 /// When it can't be built; cargo has said why.
-pub fn server(project: &Project, target: Target) -> Result<Built> {
-    let server = &project.settings.server;
+pub fn server(project: &Project, target: Target) -> Result<Program> {
+    let server = &project.config.server;
     ui::status(
         "Building",
         format!("{} for {}", server.bin, target.triple()),
@@ -75,43 +68,43 @@ pub fn server(project: &Project, target: Target) -> Result<Built> {
         workspace: project.server(),
         package: project.server_package()?,
         bin: server.bin.as_str(),
-        features: &[],
+        features: features_of_server(project.server_package()?),
         options,
         target,
         builder: target::builder(target, &config)?,
         config,
         flags: flags::remap(project)?,
     };
-    Ok(run(project, &job)?.0)
+    run(&job)
 }
 
 /// Builds the relay, for a server that listens on a port of its own.
 ///
 /// # Errors
 /// When it can't be built; cargo has said why.
-pub fn relay(project: &Project, target: Target) -> Result<Built> {
+pub fn relay(project: &Project, target: Target) -> Result<Program> {
     let what = format!("{}, the relay, for {}", layout::RELAY, target.triple());
     ui::status("Building", what);
     let config = Config::load(&project.own().config_folder()?)?;
     let job = Job {
         workspace: project.own(),
-        package: project.own().package("flipless")?,
+        package: project.own().package("flipless-relay")?,
         bin: layout::RELAY,
-        features: &["--no-default-features", "--features", "relay"],
+        features: Vec::new(),
         options: &["--release"],
         target,
         builder: target::builder(target, &config)?,
         config,
         flags: flags::remap(project)?,
     };
-    Ok(run(project, &job)?.0)
+    run(&job)
 }
 
 /// Builds the agent: static if it can be. It resolves no name, so glibc may be static, too.
 ///
 /// # Errors
 /// When it can't be built; cargo has said why.
-pub fn agent(project: &Project, server: Target) -> Result<Agent> {
+pub fn agent(project: &Project, server: Target) -> Result<Program> {
     let config = Config::load(&project.own().config_folder()?)?;
     let (target, linkage) = linkage::of_agent(server, &config)?;
     let how = if linkage.is_static {
@@ -135,42 +128,110 @@ pub fn agent(project: &Project, server: Target) -> Result<Agent> {
     let builder = linkage.builder;
     let job = Job {
         workspace: project.own(),
-        package: project.own().package("flipless")?,
-        bin: "flipless",
-        features: &["--no-default-features", "--features", "agent"],
+        package: project.own().package("flipless-agent")?,
+        bin: layout::AGENT_BIN,
+        features: Vec::new(),
         options: &["--profile", "agent"],
         target,
         builder,
         config,
         flags,
     };
-    let (executable, out) = run(project, &job)?;
-    let out = out.context("cargo did not say where the build script's output is")?;
-    Ok(Agent {
-        executable,
-        platform: out.join("platform"),
-    })
+    run(&job)
 }
 
-/// The executable, and the output folder of the `flipless` package's build script.
-fn run(project: &Project, job: &Job) -> Result<(Built, Option<PathBuf>)> {
-    let package = job.package;
-    if !package
-        .targets
-        .iter()
-        .any(|target| target.is_bin() && target.name == job.bin)
-    {
-        let bins = package.targets.iter().filter(|target| target.is_bin());
-        let names: Vec<_> = bins.map(|target| target.name.as_str()).collect();
-        return Err(ui::advised(
-            format!("the package `{}` has no binary `{}`", package.name, job.bin),
-            [format!(
-                "`[server] bin` in flipless.toml names one of: {}",
-                names.join(", ")
-            )],
-        ));
+/// The feature of the root package that renders the platform tree.
+const PLATFORM: &str = "platform";
+
+/// Renders the platform tree, and returns its folder. This compiles no program: a changed setting or template
+/// changes this tree alone.
+///
+/// # Errors
+/// When a setting or a template is wrong; the build script has said where.
+pub fn platform(project: &Project) -> Result<PathBuf> {
+    let package = project.generator()?;
+    let mut cargo = tools::cargo();
+    cargo
+        .args(["build", "--quiet", "--lib", "--no-default-features"])
+        .args(["--features", PLATFORM, "--package", package.name.as_str()])
+        .arg("--manifest-path")
+        .arg(&project.own().manifest)
+        .arg("--message-format=json-render-diagnostics");
+    if project.config_file.exists() {
+        cargo.env("FLIPLESS_CONFIG", &project.config_file);
     }
-    let mut child = command(project, job)?
+    let mut folder = None;
+    let status = messages(&mut cargo, |message| match message {
+        Message::BuildScriptExecuted(script) if script.package_id == package.id => {
+            folder = Some(script.out_dir.join(PLATFORM).into());
+        }
+        _ => {}
+    })?;
+    if !status.success() {
+        bail!("the platform tree could not be rendered ({status})");
+    }
+    folder.context("cargo did not say where the build script's output is")
+}
+
+/// Every default feature but the one that would compile the server anew for each changed setting.
+fn features_of_server(package: &Package) -> Vec<String> {
+    let defaults = package.features.get("default");
+    match defaults.filter(|names| names.iter().any(|name| name == PLATFORM)) {
+        None => Vec::new(),
+        Some(names) => {
+            let others = names.iter().filter(|name| *name != PLATFORM).cloned();
+            let others: Vec<_> = others.collect();
+            [
+                "--no-default-features".into(),
+                "--features".into(),
+                others.join(","),
+            ]
+            .into()
+        }
+    }
+}
+
+fn run(job: &Job) -> Result<Program> {
+    let package = job.package;
+    check_binary(package, job.bin)?;
+    let mut executable = None;
+    let status = messages(&mut command(job)?, |message| match message {
+        Message::CompilerArtifact(artifact)
+            if artifact.package_id == package.id
+                && artifact.target.is_bin()
+                && artifact.target.name == job.bin =>
+        {
+            executable = artifact.executable.map(Into::into);
+        }
+        _ => {}
+    })?;
+    if !status.success() {
+        bail!("cargo could not build `{}` ({status})", job.bin);
+    }
+    let path = executable.with_context(|| format!("cargo names no executable `{}`", job.bin))?;
+    let tree = Some(tree(job)?);
+    Ok(Program { path, tree })
+}
+
+fn check_binary(package: &Package, bin: &str) -> Result<()> {
+    let bins = package.targets.iter().filter(|target| target.is_bin());
+    let names: Vec<_> = bins.map(|target| target.name.as_str()).collect();
+    if names.contains(&bin) {
+        return Ok(());
+    }
+    Err(ui::advised(
+        format!("the package `{}` has no binary `{bin}`", package.name),
+        [format!(
+            "`[server] bin` in flipless.toml names one of: {}",
+            names.join(", ")
+        )],
+    ))
+}
+
+/// Runs cargo, and passes each of its messages on.
+fn messages(cargo: &mut Command, mut each: impl FnMut(Message)) -> Result<ExitStatus> {
+    let mut child = cargo
+        .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
         .context("cannot run cargo")?;
@@ -178,23 +239,13 @@ fn run(project: &Project, job: &Job) -> Result<(Built, Option<PathBuf>)> {
         .stdout
         .take()
         .context("cargo has no standard output")?;
-    let found = read(
-        BufReader::new(stdout),
-        job,
-        &package.id,
-        &project.own().package("flipless")?.id,
-    );
-    let status = child.wait()?;
-    if !status.success() {
-        bail!("cargo could not build `{}` ({status})", job.bin);
+    for message in Message::parse_stream(BufReader::new(stdout)) {
+        each(message.context("cannot read cargo's messages")?);
     }
-    let (executable, out) = found?;
-    let path = executable.with_context(|| format!("cargo names no executable `{}`", job.bin))?;
-    let tree = Some(tree(job)?);
-    Ok((Built { path, tree }, out))
+    Ok(child.wait()?)
 }
 
-fn command(project: &Project, job: &Job) -> Result<Command> {
+fn command(job: &Job) -> Result<Command> {
     let mut cargo = tools::cargo();
     let triple = job.target.triple();
     match &job.builder {
@@ -213,13 +264,8 @@ fn command(project: &Project, job: &Job) -> Result<Command> {
     cargo
         .args(["--bin", job.bin])
         .args(job.options)
-        .arg("--message-format=json-render-diagnostics")
-        .stdin(Stdio::null());
+        .arg("--message-format=json-render-diagnostics");
     choose(&mut cargo, job)?;
-    if project.config.exists() {
-        // The library's build script must read the same settings, also as a dependency.
-        cargo.env("FLIPLESS_CONFIG", &project.config);
-    }
     Ok(cargo)
 }
 
@@ -227,7 +273,7 @@ fn command(project: &Project, job: &Job) -> Result<Command> {
 fn choose(cargo: &mut Command, job: &Job) -> Result<()> {
     cargo
         .args(["--package", job.package.name.as_str()])
-        .args(job.features)
+        .args(&job.features)
         .arg("--manifest-path")
         .arg(&job.workspace.manifest);
     if let Some(folder) = &job.workspace.folder {
@@ -241,29 +287,4 @@ fn tree(job: &Job) -> Result<Tree> {
     cargo.args(["tree", "--target", job.target.triple()]);
     choose(&mut cargo, job)?;
     dependencies::of(&mut cargo, &job.workspace.root().join("Cargo.lock"))
-}
-
-fn read(
-    stdout: impl std::io::BufRead,
-    job: &Job,
-    package: &PackageId,
-    flipless: &PackageId,
-) -> Result<(Option<PathBuf>, Option<PathBuf>)> {
-    let (mut executable, mut out) = (None, None);
-    for message in Message::parse_stream(stdout) {
-        match message.context("cannot read cargo's messages")? {
-            Message::CompilerArtifact(artifact)
-                if artifact.package_id == *package
-                    && artifact.target.is_bin()
-                    && artifact.target.name == job.bin =>
-            {
-                executable = artifact.executable.map(Into::into);
-            }
-            Message::BuildScriptExecuted(script) if script.package_id == *flipless => {
-                out = Some(script.out_dir.into());
-            }
-            _ => {}
-        }
-    }
-    Ok((executable, out))
 }

@@ -6,8 +6,8 @@ use std::path::Path;
 use anyhow::{Result, anyhow};
 use globset::{GlobBuilder, GlobMatcher};
 
-use crate::settings::Include;
 use crate::ui;
+use flipless_settings::config::Include;
 
 /// The globs of one include.
 pub struct Exclude(Vec<Pattern>);
@@ -80,11 +80,11 @@ impl Exclude {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::settings::Settings;
+    use flipless_settings::Config;
 
     fn exclude(globs: &str) -> Result<(Include, Exclude), String> {
         let text = format!("[bundle]\ninclude = [{{ from = \"web\", exclude = {globs} }}]");
-        let mut settings = Settings::parse(&text, Path::new("flipless.toml")).unwrap();
+        let mut settings = Config::parse(&text, Path::new("flipless.toml")).unwrap();
         let include = settings.bundle.include.remove(0);
         match Exclude::new(&include) {
             Ok(exclude) => Ok((include, exclude)),

@@ -7,9 +7,9 @@ use anyhow::{Context, Result, anyhow};
 use walkdir::{DirEntry, WalkDir};
 
 use super::exclude::Exclude;
-use super::stage::{EXECUTABLE, LINK, PLAIN};
-use crate::settings::{Include, Mode, Symlinks};
+use super::files::{EXECUTABLE, LINK, PLAIN};
 use crate::ui;
+use flipless_settings::config::{Include, Mode, Symlinks};
 
 /// A file to ship.
 #[derive(Debug)]

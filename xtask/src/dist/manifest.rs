@@ -8,8 +8,8 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::provenance::Provenance;
+use crate::bundle::{Bundle, Meter};
 use crate::check::Check;
-use crate::check::bundle::{Bundle, Meter};
 
 /// `cargo xtask dist --json`, and the `.json` beside the zip.
 #[derive(Debug, Clone, Serialize)]

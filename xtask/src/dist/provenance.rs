@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::check::bundle::{Bundle, Content};
+use crate::bundle::{Bundle, Content};
 use crate::{tools, ui};
 
 /// What the manifest says of a bundle's making. Nothing of it is in the zip: a commit that changes

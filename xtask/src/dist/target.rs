@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::cargo_config::Config;
-use crate::check::elf::Arch;
+use crate::arch::Arch;
 use crate::{tools, ui};
 
 /// What a server can be built for.

@@ -1,6 +1,7 @@
 //! The one time that all entries carry; never the clock's.
 
 use anyhow::{Context, Result};
+use time::{OffsetDateTime, PrimitiveDateTime};
 use zip::DateTime;
 
 use crate::tools;
@@ -35,45 +36,16 @@ fn asked_for() -> Result<Option<DateTime>> {
         .map(Some)
 }
 
-/// UTC; what lies before 1980 becomes 1980-01-01.
-fn from_epoch(seconds: u64) -> Result<DateTime> {
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    let (year, month, day) = civil(days);
-    if year < 1980 {
-        return Ok(DateTime::default());
+/// UTC; a time before 1980 becomes 1980-01-01.
+fn from_epoch(seconds: i64) -> Result<DateTime> {
+    let time = OffsetDateTime::from_unix_timestamp(seconds)?;
+    match time.year() < 1980 {
+        true => Ok(DateTime::default()),
+        false => Ok(DateTime::try_from(PrimitiveDateTime::new(
+            time.date(),
+            time.time(),
+        ))?),
     }
-    let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
-    let year = u16::try_from(year)?;
-    Ok(DateTime::from_date_and_time(
-        year,
-        month,
-        day,
-        hour as u8,
-        minute as u8,
-        second as u8,
-    )?)
-}
-
-/// Year, month and day of a day since 1970-01-01, by counting.
-fn civil(mut days: u64) -> (u64, u8, u8) {
-    let leap = |year: u64| {
-        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
-    };
-    let mut year = 1970;
-    while year < 3000 && days >= 365 + u64::from(leap(year)) {
-        days -= 365 + u64::from(leap(year));
-        year += 1;
-    }
-    let february = 28 + u64::from(leap(year));
-    let mut month = 1;
-    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
-        if days < length {
-            break;
-        }
-        days -= length;
-        month += 1;
-    }
-    (year, month, days as u8 + 1)
 }
 
 #[cfg(test)]
@@ -102,7 +74,7 @@ mod tests {
             );
             assert_eq!(found, expected, "{seconds}");
         }
-        assert!(from_epoch(u64::MAX).is_err());
+        assert!(from_epoch(i64::MAX).is_err());
         assert!(from_epoch(4_400_000_000).is_err());
     }
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::{env, fs};
 
+use flipless_testing::programs::workspace;
+
 use cyclonedx_bom::prelude::{Bom, Component, SpecVersion, Validate};
 
 use super::{bundle, dist, run, said};
@@ -37,19 +39,30 @@ fn below<'a>(bom: &'a Bom, reference: &str) -> &'a [String] {
     &edge.unwrap().dependencies
 }
 
+/// The package of each executable, and the features that `dist` builds it with.
+const AGENT: (&str, &str) = ("flipless-agent", "");
+const SERVER: (&str, &str) = ("flipless-demo", "server");
+
 /// NAME@VERSION of all that cargo links into a binary, down to a depth, without the package itself.
-fn tree(features: &str, depth: &str) -> BTreeSet<String> {
-    let words = "tree --locked --package flipless --edges normal --prefix none --no-default-features \
-                 --target x86_64-unknown-linux-gnu --format {p} --features";
-    let words = words.split(' ').chain([features, "--depth", depth]);
-    let words: Vec<&str> = words.collect();
+fn tree((package, features): (&str, &str), depth: &str) -> BTreeSet<String> {
+    let words = "tree --locked --edges normal --prefix none --no-default-features \
+                 --target x86_64-unknown-linux-gnu --format {p}";
+    let more = [
+        "--package",
+        package,
+        "--features",
+        features,
+        "--depth",
+        depth,
+    ];
+    let words: Vec<&str> = words.split(' ').chain(more).collect();
     let cargo = env::var("CARGO").unwrap();
-    let listed = run(&cargo, &words, Path::new(env!("CARGO_MANIFEST_DIR")));
+    let listed = run(&cargo, &words, workspace());
     let names = listed.lines().filter_map(|line| {
         let (name, version) = line.split_once(" v")?;
         Some(format!("{name}@{}", version.split(' ').next()?))
     });
-    let root = format!("flipless@{}", env!("CARGO_PKG_VERSION"));
+    let root = format!("{package}@{}", env!("CARGO_PKG_VERSION"));
     names.filter(|name| *name != root).collect()
 }
 
@@ -70,24 +83,26 @@ fn reached(bom: &Bom, place: &str) -> BTreeSet<String> {
 #[test]
 fn it_names_exactly_what_cargo_links_into_the_executables() {
     let bom = read(&bundle().zip);
-    let (agent, server) = (tree("agent", "99"), tree("default", "99"));
+    let (agent, server) = (tree(AGENT, "99"), tree(SERVER, "99"));
     let libraries = components(&bom).iter().map(|component| {
         let version = component.version.as_ref().unwrap();
         format!("{}@{version}", component.name)
     });
-    let root = format!("flipless@{}", env!("CARGO_PKG_VERSION"));
-    let libraries: BTreeSet<_> = libraries.filter(|name| *name != root).collect();
-    assert_eq!(libraries, &agent | &server);
-    for (place, features, all) in [
-        ("bin/server", "default", server),
-        ("bin/flipless", "agent", agent),
+    let libraries: BTreeSet<_> = libraries.collect();
+    // The packages of the executables themselves are named, too.
+    let roots =
+        [AGENT, SERVER].map(|(package, _)| format!("{package}@{}", env!("CARGO_PKG_VERSION")));
+    assert_eq!(libraries, &(&agent | &server) | &BTreeSet::from(roots));
+    for (place, package, all) in [
+        ("bin/server", SERVER, server),
+        ("bin/flipless", AGENT, agent),
     ] {
         let direct: BTreeSet<_> = below(&bom, place).iter().cloned().collect();
-        assert_eq!(direct, tree(features, "1"), "{place}");
+        assert_eq!(direct, tree(package, "1"), "{place}");
         // Further down a package has the dependencies that it has in either.
         assert!(reached(&bom, place).is_superset(&all), "{place}");
     }
-    // Dev- and build-dependencies of this package.
+    // Dev- and build-dependencies.
     for name in ["proptest", "zip", "minijinja", "tempfile"] {
         let found = libraries.iter().any(|library| library.starts_with(name));
         assert!(!found, "{name}");
@@ -108,7 +123,7 @@ fn each_executable_has_its_hash_and_each_crate_its_origin() {
             assert_eq!(hash(find(&bom, name)), entry["sha256"].as_str().unwrap());
         }
     }
-    let lock = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.lock");
+    let lock = workspace().join("Cargo.lock");
     let lock: toml::Table = toml::from_str(&fs::read_to_string(lock).unwrap()).unwrap();
     let packages = lock["package"].as_array().unwrap();
     let lexopt = packages
@@ -131,7 +146,7 @@ fn the_manifest_names_it_and_it_names_no_path_of_this_machine() {
     assert_eq!(bundle().manifest()["sbom"], name);
     let text = fs::read_to_string(&path).unwrap();
     for place in [
-        env!("CARGO_MANIFEST_DIR"),
+        workspace().to_str().unwrap(),
         &env::var("HOME").unwrap(),
         "file:",
     ] {

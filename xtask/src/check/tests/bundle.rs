@@ -1,22 +1,21 @@
 //! A good bundle in memory, to break one thing in.
 
 use std::io::{Cursor, Write};
-use std::path::Path;
 
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use super::elf_files::{X86_64, program};
-use crate::check::elf::Arch;
-use crate::check::{Check, Expected, bundle::Bundle, without_programs};
-use crate::{project, render, settings::Settings, templates};
+use crate::arch::Arch;
+use flipless_settings::{Config, render, templates};
+
+use crate::bundle::Bundle;
+use crate::check::{Check, without_programs};
+use crate::project;
 
 pub const STAGE: &str = ".platform/hooks/predeploy/90-flipless-stage.sh";
 pub const COMMIT: &str = ".platform/confighooks/postdeploy/10-flipless-commit.sh";
-pub const EXPECTED: Expected = Expected {
-    arch: Some(Arch::X86_64),
-    resolves_names: true,
-};
+pub const EXPECTED: Option<Arch> = Some(Arch::X86_64);
 
 /// A zip's entries: name, mode, content.
 #[derive(Clone)]
@@ -26,8 +25,7 @@ impl Zip {
     /// What the templates render to, and two programs.
     pub fn good() -> Self {
         let templates = templates::read_all(&project::root().join("platform-templates")).unwrap();
-        let settings = Settings::parse("", Path::new("")).unwrap();
-        let rendered = render::render_all(&templates, &render::Context::new(&settings)).unwrap();
+        let rendered = render::platform_tree(&templates, &Config::default()).unwrap();
         let mut zip = Self(Vec::new())
             .with("bin/flipless", 0o755, &program(X86_64))
             .with("bin/server", 0o755, &program(X86_64));

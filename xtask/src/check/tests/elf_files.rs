@@ -1,6 +1,6 @@
 //! ELF files as small as they can be (elf(5)).
 
-use crate::check::elf::Elf;
+use crate::bundle::elf::Elf;
 
 pub const X86_64: u16 = 62;
 pub const AARCH64: u16 = 183;

@@ -1,9 +1,11 @@
 //! Mistakes that people make: each fails its own check, and no other.
 
+use flipless_settings::layout;
+
 use super::bundle::{COMMIT, EXPECTED, STAGE, Zip, assert_fails, failed, open};
 use super::elf_files::{AARCH64, X86_64, program, static_glibc, with_interpreter};
-use crate::check::elf::Elf;
-use crate::check::{Check, Expected, without_programs};
+use crate::bundle::elf::Elf;
+use crate::check::{Check, without_programs};
 
 #[test]
 fn a_good_bundle_passes() {
@@ -130,25 +132,28 @@ fn executables() {
 
 #[test]
 fn a_bundle_for_another_processor_than_its_manifest_says() {
-    let arch = crate::check::elf::Arch::from_name("aarch64");
-    let checks = without_programs(&open(&Zip::good().bytes()), Expected { arch, ..EXPECTED });
+    let arch = crate::arch::Arch::from_name("aarch64");
+    let checks = without_programs(&open(&Zip::good().bytes()), arch);
     let failed: Vec<_> = checks.iter().filter(|check| check.failed()).collect();
     assert_eq!((failed.len(), failed[0].name), (1, "machine"));
 }
 
 #[test]
+fn settings_that_the_agent_could_not_read() {
+    let file = layout::SETTINGS_FILE;
+    assert_fails(&Zip::good().without(file).bytes(), "settings", "is missing");
+    let zip = Zip::good().with(file, 0o644, b"{\"front\": 1}");
+    assert_fails(&zip.bytes(), "settings", file);
+}
+
+#[test]
 fn static_glibc_is_fine_where_nothing_resolves_names() {
+    let yes = "\"resolves_names\": true";
     let zip = Zip::good()
         .with("bin/server", 0o755, &static_glibc())
+        .edit(layout::SETTINGS_FILE, yes, "\"resolves_names\": false")
         .bytes();
-    let resolves_names = false;
-    let checks = without_programs(
-        &open(&zip),
-        Expected {
-            resolves_names,
-            ..EXPECTED
-        },
-    );
+    let checks = without_programs(&open(&zip), EXPECTED);
     assert!(!checks.iter().any(Check::failed));
 }
 

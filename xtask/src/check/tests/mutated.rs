@@ -11,7 +11,7 @@ use zip::ZipArchive;
 
 use super::bundle::{EXPECTED, Zip, open};
 use super::elf_files::{static_glibc, with_interpreter};
-use crate::check::elf::Elf;
+use crate::bundle::elf::Elf;
 use crate::check::{Check, without_programs};
 
 #[derive(Debug, Clone)]

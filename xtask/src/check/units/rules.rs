@@ -58,11 +58,11 @@ pub fn moving_paths(units: &[Unit]) -> Vec<String> {
     let mut findings = Vec::new();
     for unit in units {
         let moving = unit
-            .settings
+            .directives
             .iter()
-            .filter(|setting| setting.value.contains("/var/app"));
-        let shown = moving.map(|setting| format!("{}={}", setting.key, setting.value));
-        findings.extend(shown.map(|setting| format!("{} has {setting}", unit.name)));
+            .filter(|directive| directive.value.contains("/var/app"));
+        let shown = moving.map(|directive| format!("{}={}", directive.key, directive.value));
+        findings.extend(shown.map(|directive| format!("{} has {directive}", unit.name)));
     }
     findings
 }
@@ -115,17 +115,17 @@ pub fn references(units: &[Unit]) -> Vec<String> {
     let mut findings = Vec::new();
     for unit in units {
         let naming = unit
-            .settings
+            .directives
             .iter()
-            .filter(|setting| keys.contains(&setting.key.as_str()));
-        for setting in naming {
-            let ours = setting.value.split_whitespace();
+            .filter(|directive| keys.contains(&directive.key.as_str()));
+        for directive in naming {
+            let ours = directive.value.split_whitespace();
             let missing =
                 ours.filter(|name| name.starts_with("flipless-") && !names.contains(name));
             findings.extend(missing.map(|name| {
                 format!(
                     "{} has {}={name}, which is not there",
-                    unit.name, setting.key
+                    unit.name, directive.key
                 )
             }));
         }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::syntax::{FOLDER, Unit};
-use crate::check::bundle::Bundle;
+use crate::bundle::Bundle;
 use crate::check::outcome::Check;
 use crate::check::programs::{self, Scratch};
 
@@ -173,9 +173,9 @@ fn tree(bundle: &Bundle, units: &[Unit]) -> io::Result<Scratch> {
             tree.write(&format!("{UNITS}{name}"), text)?;
         }
     }
-    let named = units.iter().flat_map(|unit| &unit.settings);
-    let named = named.filter(|setting| setting.key.starts_with("Exec"));
-    let named = named.filter_map(|setting| program(&setting.value));
+    let named = units.iter().flat_map(|unit| &unit.directives);
+    let named = named.filter(|directive| directive.key.starts_with("Exec"));
+    let named = named.filter_map(|directive| program(&directive.value));
     let own = ["/bin/sh", "/usr/bin/rm", "/usr/sbin/nginx"];
     for program in own.into_iter().chain(named.take(MAX_PROGRAMS)) {
         let program = program.replace("%i", INSTANCE);

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::check::bundle::{Content, Entry};
+use crate::bundle::{Content, Entry};
 
 const SOCKET: &str = "[Socket]\nListenStream=127.0.0.1:5000\nService=flipless-gate.service\n\
                       TriggerLimitIntervalSec=0\n";

@@ -8,9 +8,10 @@ use anyhow::{Result, anyhow};
 use serde_json::{Value, json};
 
 use super::{in_bin, include, link};
+use flipless_settings::{Handover, layout, templates};
+
 use crate::project::Project;
-use crate::settings::Handover;
-use crate::{layout, render, templates, ui};
+use crate::ui;
 
 /// Readable by everyone: the release's files are read by `webapp`.
 pub const PLAIN: u32 = 0o644;
@@ -18,8 +19,6 @@ pub const PLAIN: u32 = 0o644;
 pub const EXECUTABLE: u32 = 0o755;
 /// A symbolic link's: no system looks at it.
 pub const LINK: u32 = 0o777;
-/// The agent's name in `bin/`.
-pub const AGENT: &str = "flipless";
 
 /// Where a file comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,8 +29,8 @@ pub enum Origin {
     Agent,
     /// Built by cargo, for a server that listens on a port of its own.
     Relay,
-    /// A template that the build script rendered.
-    Template(String),
+    /// Rendered by the build script, from a template or from the settings.
+    Rendered,
     /// `[bundle] include`.
     Include(PathBuf),
 }
@@ -42,7 +41,7 @@ impl Display for Origin {
             Self::Server => write!(formatter, "the server"),
             Self::Agent => write!(formatter, "the agent"),
             Self::Relay => write!(formatter, "the relay"),
-            Self::Template(name) => write!(formatter, "platform-templates/{name}"),
+            Self::Rendered => write!(formatter, "rendered from platform-templates"),
             Self::Include(path) => write!(formatter, "{}", path.display()),
         }
     }
@@ -63,62 +62,57 @@ pub struct File {
     pub bytes: Option<u64>,
 }
 
-/// What cargo has built.
-pub struct Built {
+/// Where cargo has built the programs.
+pub struct Programs {
     /// The server.
     pub server: PathBuf,
     /// The relay, if the bundle has one.
     pub relay: Option<PathBuf>,
     /// The agent.
     pub agent: PathBuf,
-    /// The folder of the rendered templates.
-    pub platform: PathBuf,
 }
 
 /// The bundle's files by their `/`-separated name, sorted.
 #[derive(Debug, Default)]
-pub struct Stage(BTreeMap<String, File>);
+pub struct Files(BTreeMap<String, File>);
 
-/// Everything, before anything is built: what is missing or collides is found at once.
+/// Every file of the bundle, before any program is built, so that a missing or colliding file is found at
+/// once. `platform` is the folder of the platform tree.
 ///
 /// # Errors
-/// On a broken template, a missing include, a link, or two files of one name.
-pub fn plan(project: &Project, server: Option<&Path>) -> Result<Stage> {
-    let settings = &project.settings;
-    let templates = templates::read_all(&project.root.join("platform-templates"))
-        .map_err(anyhow::Error::msg)?;
-    let rendered = render::render_all(&templates, &render::Context::new(settings))
-        .map_err(anyhow::Error::msg)?;
-
-    let mut stage = Stage::default();
+/// On a missing include, a link that leads out, or two files of one name.
+pub fn plan(project: &Project, platform: &Path, server: Option<&Path>) -> Result<Files> {
+    let config = &project.config;
+    let rendered = templates::read_all(platform).map_err(anyhow::Error::msg)?;
+    let mut files = Files::default();
     let server = server.map(Path::to_owned).unwrap_or_default();
     let mut program = |name: &str, origin, source| {
         let file = File::new(EXECUTABLE, origin, source);
-        stage.add(in_bin(name), file)
+        files.add(in_bin(name), file)
     };
-    program(settings.server.bin.as_str(), Origin::Server, server)?;
-    program(AGENT, Origin::Agent, PathBuf::new())?;
-    if settings.server.handover == Handover::Port {
+    program(config.server.bin.as_str(), Origin::Server, server)?;
+    program(layout::AGENT_BIN, Origin::Agent, PathBuf::new())?;
+    if config.server.handover == Handover::Port {
         program(layout::RELAY, Origin::Relay, PathBuf::new())?;
     }
     for (name, content) in rendered {
-        let origin = Origin::Template(name.clone());
-        let mut file = File::new(template_mode(&name), origin, PathBuf::new());
+        let (mode, source) = (template_mode(&name), platform.join(&name));
+        let mut file = File::new(mode, Origin::Rendered, source);
         file.bytes = u64::try_from(content.len()).ok();
-        stage.add(name, file)?;
+        files.add(name, file)?;
     }
-    for entry in include::find(&settings.bundle.include, &project.settings_folder)? {
+    for entry in include::find(&config.bundle.include, &project.config_folder)? {
         let mut file = File::new(entry.mode, Origin::Include(entry.path.clone()), entry.path);
         file.bytes = match &entry.link {
             Some(target) => u64::try_from(target.len()).ok(),
             None => file.source.metadata().map(|data| data.len()).ok(),
         };
         file.link = entry.link;
-        stage.add(entry.name, file)?;
+        files.add(entry.name, file)?;
     }
-    stage.refuse_files_as_folders()?;
-    stage.refuse_links_that_lead_out()?;
-    Ok(stage)
+    files.refuse_files_as_folders()?;
+    files.refuse_links_that_lead_out()?;
+    Ok(files)
 }
 
 /// Hooks are run; all else that is rendered is read.
@@ -139,7 +133,7 @@ impl File {
     }
 }
 
-impl Stage {
+impl Files {
     /// The files, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&String, &File)> {
         self.0.iter()
@@ -150,32 +144,17 @@ impl Stage {
         self.0.len()
     }
 
-    /// Fills in what was built.
-    ///
-    /// # Errors
-    /// When the build script rendered other files than were planned: a template or the settings
-    /// changed meanwhile.
-    pub fn complete(mut self, built: &Built) -> Result<Self> {
-        let rendered = templates::read_all(&built.platform).map_err(anyhow::Error::msg)?;
+    /// The same files, with the programs that were built.
+    pub fn with(mut self, programs: &Programs) -> Self {
         for file in self.0.values_mut() {
-            file.source = match &file.origin {
-                Origin::Server => built.server.clone(),
-                Origin::Agent => built.agent.clone(),
-                Origin::Relay => built.relay.clone().unwrap_or_default(),
-                Origin::Template(name) => built.platform.join(name),
-                Origin::Include(path) => path.clone(),
-            };
+            match &file.origin {
+                Origin::Server => file.source.clone_from(&programs.server),
+                Origin::Agent => file.source.clone_from(&programs.agent),
+                Origin::Relay => file.source = programs.relay.clone().unwrap_or_default(),
+                Origin::Rendered | Origin::Include(_) => {}
+            }
         }
-        let planned = self.0.values().filter_map(|file| match &file.origin {
-            Origin::Template(name) => Some(name),
-            _ => None,
-        });
-        if !planned.eq(rendered.keys()) {
-            return Err(anyhow!(
-                "a template or the settings changed during the build"
-            ));
-        }
-        Ok(self)
+        self
     }
 
     /// For `--plan --json`.

@@ -4,13 +4,15 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek};
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use flipless_settings::{Settings, layout};
 use zip::ZipArchive;
 
 mod content;
 pub mod elf;
 mod fields;
 pub mod glibc;
+pub mod manifest;
 mod structure;
 
 use content::{Budget, read_content};
@@ -104,13 +106,14 @@ fn unusual(record: &Record) -> Option<String> {
 }
 
 impl Bundle {
-    /// Reads a zip. What is wrong with it is kept, for the checks.
+    /// Reads a zip; memory and time are bounded, whatever it holds. Faults inside are kept for the checks.
     ///
     /// # Errors
     /// When the file can't be read.
     pub fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path)?;
-        let zip_bytes = file.metadata()?.len();
+        let context = || format!("cannot read {}", path.display());
+        let file = File::open(path).with_context(context)?;
+        let zip_bytes = file.metadata().with_context(context)?.len();
         Ok(Self::read(BufReader::new(file), zip_bytes))
     }
 
@@ -126,6 +129,17 @@ impl Bundle {
             fault,
             entries,
         }
+    }
+
+    /// The resolved settings that the bundle was built with.
+    ///
+    /// # Errors
+    /// With the reason, when it has none that can be read.
+    pub fn settings(&self) -> std::result::Result<Settings, String> {
+        let file = layout::SETTINGS_FILE;
+        let entry = self.get(file).ok_or(format!("{file} is missing"))?;
+        let text = entry.text().ok_or(format!("{file} is no text"))?;
+        Settings::from_json(text).map_err(|error| format!("{file}: {error}"))
     }
 
     /// The entry of this name.

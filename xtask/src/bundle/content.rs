@@ -2,6 +2,7 @@
 
 use std::io::{self, Read};
 
+use flipless_settings::layout;
 use sha2::{Digest, Sha256};
 
 use super::Entry;
@@ -131,7 +132,8 @@ fn is_read_by_the_platform(name: &str) -> bool {
         "systemd/",
     ];
     let of_agent = name.starts_with("nginx/") && name.ends_with(".conf");
-    name == "Procfile" || of_agent || folders.iter().any(|folder| name.starts_with(folder))
+    let single = ["Procfile", layout::SETTINGS_FILE];
+    single.contains(&name) || of_agent || folders.iter().any(|folder| name.starts_with(folder))
 }
 
 /// Counts and hashes what is read through it.

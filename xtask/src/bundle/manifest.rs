@@ -1,0 +1,76 @@
+//! The manifest that `dist` writes beside a zip.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::Meter;
+use crate::ui;
+
+/// Bytes of a manifest that are read.
+const MOST: u64 = 64 << 20;
+/// How to mend a manifest that does not belong to its zip.
+pub const HINT: &str = "build both again with `cargo xtask dist`, or remove the manifest";
+
+/// As much of it as tells what the zip is for.
+#[derive(Debug, Deserialize)]
+pub struct Purpose {
+    sha256: String,
+    bytes: u64,
+    /// The server's target triple.
+    pub target: String,
+}
+
+impl Purpose {
+    /// Reads it from beside `zip`; `None` where no manifest is.
+    ///
+    /// # Errors
+    /// When the file is no manifest.
+    pub fn beside(zip: &Path) -> io::Result<Option<Self>> {
+        match File::open(zip.with_extension("json")) {
+            Ok(file) => Ok(Some(parse(file)?)),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// The finding, if the manifest describes another zip than this one of so many bytes.
+    pub fn is_of_another(&self, zip: &Path, zip_bytes: u64) -> Option<String> {
+        let same = self.bytes == zip_bytes && sha256(zip).is_ok_and(|sum| sum == self.sha256);
+        let path = zip.with_extension("json");
+        (!same).then(|| format!("{} describes another zip than this one", path.display()))
+    }
+}
+
+/// The whole manifest beside `zip`; `None` where no manifest is.
+///
+/// # Errors
+/// When it can't be read, is no manifest, or describes another zip.
+pub fn whole(zip: &Path, zip_bytes: u64) -> Result<Option<Value>> {
+    let path = zip.with_extension("json");
+    let context = || format!("cannot read {}", path.display());
+    let file = match File::open(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file.with_context(context)?,
+    };
+    let value: Value = parse(file).with_context(context)?;
+    let purpose = Purpose::deserialize(&value).with_context(context)?;
+    match purpose.is_of_another(zip, zip_bytes) {
+        Some(finding) => Err(ui::advised(finding, [HINT])),
+        None => Ok(Some(value)),
+    }
+}
+
+fn parse<T: DeserializeOwned>(file: File) -> serde_json::Result<T> {
+    serde_json::from_reader(io::BufReader::new(file.take(MOST)))
+}
+
+fn sha256(zip: &Path) -> io::Result<String> {
+    let mut meter = Meter::new(File::open(zip)?);
+    io::copy(&mut meter, &mut io::sink())?;
+    Ok(meter.sha256())
+}
