@@ -77,6 +77,7 @@ impl Args {
 pub fn run(args: &Args) -> Result<ExitCode> {
     let started = Instant::now();
     let project = Project::load(args.config.as_deref())?;
+    let _lock = lock::take(project.target_folder())?;
     let platform = build::platform(&project)?;
     let planned = files::plan(&project, &platform, args.server.as_deref())?;
     if args.plan {
@@ -84,7 +85,6 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let folder = args.out.clone().unwrap_or_else(|| project.dist_folder());
-    let _lock = lock::take(project.target_folder())?;
     // Said before the long build, not after it; a build that is interrupted leaves nothing there.
     drop(Output::create(&folder)?);
     let name = bundle_name(&project, args)?;

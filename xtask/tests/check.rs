@@ -159,9 +159,9 @@ fn what_is_no_file_is_misuse() {
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
 }
 
-/// A server with glibc linked in, which only a setting allows.
+/// A server with glibc linked in, which only a setting allows: the one that the bundle was built with.
 #[test]
-fn the_settings_are_those_of_the_configuration_that_is_named() {
+fn the_verdict_follows_the_settings_in_the_bundle_and_no_file_of_this_machine() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("main.c"), "int main(void) { return 0; }").unwrap();
     let mut compiler = Command::new("cc");
@@ -169,38 +169,28 @@ fn the_settings_are_those_of_the_configuration_that_is_named() {
     let status = compiler.current_dir(folder.path()).status();
     assert!(status.unwrap().success());
     let server = fs::read(folder.path().join("server")).unwrap();
-    let entries = [
-        ("Procfile".into(), Vec::new()),
-        ("bin/server".into(), server),
-    ];
-    let (_folder, zip) = written(&zip(entries));
-    let config = folder.path().join("shop.toml");
-    let judged = |arguments: &[&str]| {
-        let output = check(&zip, WITH_ELF, &[&["--json"], arguments].concat());
+    let judged = |settings: &str| {
+        let entries = [
+            ("Procfile".into(), Vec::new()),
+            ("bin/server".into(), server.clone()),
+            ("flipless.json".into(), settings.into()),
+        ];
+        let (_folder, zip) = written(&zip(entries));
+        let output = check(&zip, WITH_ELF, &["--json"]);
         let checks: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
-        let found = checks.iter().find(|check| check["name"] == "static glibc");
-        found.unwrap()["ok"].as_bool()
+        let verdict = |name| {
+            let found = checks.iter().find(|check| check["name"] == name);
+            found.unwrap()["ok"].as_bool()
+        };
+        (verdict("settings"), verdict("static glibc"))
     };
-    let named = ["--config", config.to_str().unwrap()];
-    fs::write(&config, "[server]\nresolves-names = false\n").unwrap();
-    assert_eq!(judged(&[]), Some(false), "the project's own");
-    assert_eq!(judged(&named), Some(true));
-    fs::write(&config, "[server]\nresolves-names = true\n").unwrap();
-    assert_eq!(judged(&named), Some(false));
-
-    fs::write(&config, "[server]\nresolve-names = false\n").unwrap();
-    let output = check(&zip, WITH_ELF, &named);
-    assert_eq!(output.status.code(), Some(1));
-    let said = said(&output);
-    assert!(
-        said.contains("shop.toml") && said.contains("resolve-names"),
-        "{said}"
-    );
-    fs::remove_file(&config).unwrap();
-    let output = check(&zip, WITH_ELF, &named);
+    let [allowed, refused] = [false, true]
+        .map(|names| judged(&format!(r#"{{"server": {{"resolves_names": {names}}}}}"#)));
+    assert_eq!(allowed, (Some(true), Some(true)));
+    assert_eq!(refused, (Some(true), Some(false)));
     assert_eq!(
-        output.status.code(),
-        Some(2),
-        "a file that is not there is misuse"
+        judged("{"),
+        (Some(false), Some(false)),
+        "the default is the careful one"
     );
 }

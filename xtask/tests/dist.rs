@@ -12,14 +12,15 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(60);
+const RENDERING: &str = "   Rendering the platform tree";
 const BLOCKING: &str = "    Blocking waiting for another `cargo xtask dist`";
 
-/// A cargo whose builds wait until they are told to fail; it goes on if the folder goes.
+/// A cargo whose builds of programs wait until they are told to fail; it goes on if the folder goes.
 fn patient_cargo(folder: &Path) {
     let real = std::env::var_os("CARGO").unwrap_or(OsString::from("cargo"));
     let (real, shown) = (real.display(), folder.display());
     let script = format!(
-        "#!/bin/sh\ncase \"$1\" in *build)\n\
+        "#!/bin/sh\ncase \"$*\" in *build*--bin*)\n\
          while [ -d '{shown}' ] && [ ! -e '{shown}/go' ]; do sleep 0.02; done; exit 1;;\n\
          esac\nexec '{real}' \"$@\"\n"
     );
@@ -71,6 +72,7 @@ fn the_second_says_that_it_waits_and_builds_when_the_first_has_ended() {
     let folder = tempfile::tempdir().unwrap();
     patient_cargo(folder.path());
     let mut first = Dist::start(folder.path());
+    assert_eq!(first.says(), RENDERING);
     let building = first.says();
     assert!(building.starts_with("    Building "), "{building}");
     let second = Dist::start(folder.path());
@@ -80,6 +82,7 @@ fn the_second_says_that_it_waits_and_builds_when_the_first_has_ended() {
         "the first still builds"
     );
     fs::write(folder.path().join("go"), "").unwrap();
+    assert_eq!(second.says(), RENDERING);
     assert_eq!(second.says(), building);
     assert_eq!(first.0.wait().unwrap().code(), Some(1));
     let last = first.says();

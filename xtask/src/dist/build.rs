@@ -149,6 +149,7 @@ const PLATFORM: &str = "platform";
 /// # Errors
 /// When a setting or a template is wrong; the build script has said where.
 pub fn platform(project: &Project) -> Result<PathBuf> {
+    ui::status("Rendering", "the platform tree");
     let package = project.generator()?;
     let mut cargo = tools::cargo();
     cargo
