@@ -17,7 +17,7 @@ mod readers;
 mod sbom;
 
 /// What the default configuration ships, with `unzip -Z`'s permissions.
-const ENTRIES: [(&str, &str); 20] = [
+const ENTRIES: [(&str, &str); 21] = [
     (".ebextensions/flipless.config", "-rw-r--r--"),
     (
         ".platform/confighooks/postdeploy/10-flipless-commit.sh",
@@ -38,6 +38,7 @@ const ENTRIES: [(&str, &str); 20] = [
     ("Procfile", "-rw-r--r--"),
     ("bin/flipless", "-rwxr-xr-x"),
     ("bin/server", "-rwxr-xr-x"),
+    ("flipless.json", "-rw-r--r--"),
     ("nginx/zz-flipless-keepalive.conf", "-rw-r--r--"),
     ("nginx/zz-flipless-upstream.conf", "-rw-r--r--"),
     ("systemd/flipless-app.socket", "-rw-r--r--"),
