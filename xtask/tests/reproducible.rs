@@ -14,10 +14,10 @@ struct Machine {
     umask: &'static str,
     zone: &'static str,
     language: &'static str,
-    /// Seconds since 1970, as the files' times show it: no clock is asked.
-    checked_out: u64,
-    reversed: bool,
 }
+
+/// The time that all files of the zip get: 2020-09-13 12:26:40 UTC.
+const EPOCH: &str = "1600000000";
 
 /// `cargo xtask`, as this test's cargo builds it: which one assembles is not what is compared.
 fn xtask() -> PathBuf {
@@ -60,13 +60,9 @@ fn sources() -> Vec<String> {
 }
 
 /// Copies the sources, in another order and with other times.
-fn check_out(folder: &Path, machine: &Machine) {
-    let mut names = sources();
-    if machine.reversed {
-        names.reverse();
-    }
-    let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(machine.checked_out);
-    for name in names {
+fn check_out(folder: &Path) {
+    let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_234_567_890);
+    for name in sources().into_iter().rev() {
         let target = folder.join(&name);
         fs::create_dir_all(target.parent().unwrap()).unwrap();
         fs::copy(workspace().join(&name), &target).unwrap();
@@ -75,19 +71,18 @@ fn check_out(folder: &Path, machine: &Machine) {
     }
 }
 
-/// Builds in `folder` with a clean target directory, and gives the zip.
-fn build(xtask: &Path, folder: &Path, machine: &Machine, epoch: &str) -> PathBuf {
-    check_out(folder, machine);
+/// Builds the checkout in `folder` into its own target directory, and gives the zip.
+fn build(xtask: &Path, folder: &Path, out: &Path, machine: &Machine) -> PathBuf {
     let script = format!("umask {}; exec \"$0\" \"$@\"", machine.umask);
     let output = Command::new("sh")
         .args(["-c", &script])
         .arg(xtask)
         .args(["dist", "--out"])
-        .arg(folder.join("out"))
+        .arg(out)
         // `cargo xtask` tells the checkout in this way.
         .env("CARGO_MANIFEST_DIR", folder.join("xtask"))
         .env_remove("CARGO_TARGET_DIR")
-        .env("SOURCE_DATE_EPOCH", epoch)
+        .env("SOURCE_DATE_EPOCH", EPOCH)
         .env("TZ", machine.zone)
         .env("LC_ALL", machine.language)
         .current_dir(folder)
@@ -119,27 +114,24 @@ fn two_checkouts_on_two_machines_give_the_same_zip() {
         umask: "022",
         zone: "UTC",
         language: "C",
-        checked_out: 1_700_000_000,
-        reversed: false,
     };
     let other = Machine {
         umask: "077",
         zone: "Asia/Kathmandu",
         language: "tr_TR.UTF-8",
-        checked_out: 1_234_567_890,
-        reversed: true,
     };
-    let epoch = "1600000000";
-    let first = build(&xtask, &folder.path().join("a"), &one, epoch);
+    // This checkout, as it is, and a fresh one elsewhere.
+    let first = build(&xtask, workspace(), &folder.path().join("a"), &one);
     let longer = folder.path().join("another folder/with a longer path");
-    let second = build(&xtask, &longer, &other, epoch);
+    check_out(&longer);
+    let second = build(&xtask, &longer, &folder.path().join("b"), &other);
     let same = fs::read(&first).unwrap() == fs::read(&second).unwrap();
     assert!(same, "{}", difference(&first, &second));
     let sbom = |zip: &Path| fs::read_to_string(zip.with_extension("cdx.json")).unwrap();
     assert_eq!(sbom(&first), sbom(&second));
     assert!(sbom(&first).contains("\"2020-09-13T12:26:40Z\""));
 
-    // The time in it is the one that was asked for: 2020-09-13 12:26:40 UTC.
+    // The time in it is the one that was asked for.
     let mut zip = zip::ZipArchive::new(fs::File::open(&first).unwrap()).unwrap();
     for index in 0..zip.len() {
         let time = zip.by_index(index).unwrap().last_modified().unwrap();

@@ -7,7 +7,9 @@ use anyhow::{Result, bail};
 use crate::{tools, ui};
 
 /// A program that tests call, and the Debian package that has it.
-const NEEDED: [(&str, &str); 10] = [
+const NEEDED: [(&str, &str); 11] = [
+    // libFuzzer is C++.
+    ("c++", "g++"),
     ("cc", "gcc"),
     ("chromium", "chromium"),
     // The manifest names the commit; advisories are a repository.

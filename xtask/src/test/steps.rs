@@ -1,28 +1,20 @@
 //! The steps, in order: the quick ones first.
+//!
+//! Every step of cargo builds the whole workspace and filters the tests: a step of one package would compile
+//! its dependencies a second time, with other features.
 
-use cargo_metadata::Target;
+use std::collections::BTreeSet;
 
 use super::{Step, cargo, dependencies, machine};
 use crate::project::Project;
 use crate::tools;
 
-/// Build real bundles, and take them apart.
-const BUNDLE: [&str; 2] = ["bundle", "stand_in"];
-/// Builds a bundle for the other processor, and runs what is in it.
+/// Build a bundle for the other processor, and run what is in it.
 const ARM: &str = "arm";
-/// Boot real instances, and judge latencies.
+/// Boot real instances, and judge latencies: one at a time.
 const SYSTEM: [&str; 2] = ["instance", "scenarios"];
-/// Boots real instances, and waits a lot: two at once. It judges no latency.
+/// Boots real instances, and mostly waits; it judges no latency, so that several run side by side.
 const RECOVERY: &str = "recovery";
-/// Ask programs that a machine may lack.
-const BY_PROGRAMS: &str = "check::tests::programs";
-const AGENT: [&str; 5] = [
-    "-p",
-    "flipless",
-    "--no-default-features",
-    "--features",
-    "agent",
-];
 
 /// Checks CI's workflows: keys, expressions and the actions' inputs (jactionlint, a fork of actionlint
 /// that pip has whole), then rights, pinned actions and what a stranger could slip in (zizmor). In folders
@@ -38,52 +30,41 @@ const WORKFLOWS: &str = r#"
 
 /// All steps; `missing` are the Debian packages that this machine lacks.
 pub fn all(project: &Project, missing: &[&str]) -> Vec<Step> {
-    let linux = cfg!(target_os = "linux");
-    let not_linux = (!linux).then(|| "needs Linux".to_owned());
+    let not_linux = (!cfg!(target_os = "linux")).then(|| "needs Linux".to_owned());
     let lacking = (!missing.is_empty()).then(|| format!("not installed: {}", missing.join(" ")));
     let unprivileged = (!machine::is_root()).then(|| "needs root".to_owned());
-    let mut steps = checks();
+    let programs = not_linux.clone().or(lacking);
+    let mut steps = checks(project);
     steps.extend(dependencies::steps(project));
     steps.push(workflows(project, missing));
-    let lacking_analyze = missing
-        .contains(&"systemd")
-        .then(|| "not installed: systemd".to_owned());
-    steps.extend(tests(project, not_linux.clone().or(lacking_analyze)));
     steps.push(Step {
-        skip: not_linux.clone().or(lacking.clone()),
-        ..step(
-            "checks by systemd and nginx",
-            &["test", "-p", "xtask", "--bins", BY_PROGRAMS],
-        )
+        skip: programs.clone(),
+        ..step("unit tests", &["test", "--workspace", "--lib", "--bins"])
     });
+    steps.push(step("doc tests", &["test", "--workspace", "--doc"]));
     steps.push(Step {
-        skip: not_linux.clone().or(lacking.clone()),
-        ..step(
-            "bundle tests",
-            &[
-                "test", "-p", "flipless", "--test", BUNDLE[0], "--test", BUNDLE[1],
-            ],
-        )
+        skip: programs.clone(),
+        ..integration_tests(project)
     });
     let foreign = (!machine::can_cross()).then(|| "needs Linux on x86_64".to_owned());
     // mmdebstrap unpacks Debian's packages with their owners.
+    let booted = programs.clone().or(unprivileged.clone());
     steps.push(Step {
-        skip: foreign.or(unprivileged.clone()).or(lacking.clone()),
-        ..step("aarch64 bundle", &["test", "-p", "flipless", "--test", ARM])
+        skip: foreign.or(booted.clone()),
+        ..step("aarch64 bundle", &["test", "--workspace", "--test", ARM])
     });
-    let skip = not_linux.or(unprivileged).or(lacking);
     for (name, tests, threads) in [
         ("system test", &SYSTEM[..], "--test-threads=1"),
-        ("recovery test", &[RECOVERY], "--test-threads=2"),
+        ("recovery test", &[RECOVERY], "--test-threads=3"),
     ] {
-        // cargo itself fails if there is no such test.
-        let mut booted = step(name, &["test", "-p", "rehearse"]);
+        // cargo itself fails if no package has such a test.
+        let mut step = step(name, &["test", "--workspace"]);
         for test in tests {
-            booted.command.args(["--test", test]);
+            step.command.args(["--test", test]);
         }
-        booted.command.args(["--", threads]);
-        booted.skip.clone_from(&skip);
-        steps.push(booted);
+        step.command.args(["--", threads]);
+        step.skip.clone_from(&booted);
+        steps.push(step);
     }
     steps
 }
@@ -96,15 +77,19 @@ fn step(name: &'static str, words: &[&str]) -> Step {
     }
 }
 
-fn checks() -> Vec<Step> {
-    let deny = ["--all-targets", "--", "-D", "warnings"];
+fn checks(project: &Project) -> Vec<Step> {
+    let clippy = "clippy --workspace --all-targets -- -D warnings";
+    let clippy: Vec<_> = clippy.split(' ').collect();
+    let mut fuzz = step("fuzz targets", &["check", "--locked", "--manifest-path"]);
+    // The same target directory: its dependencies are the workspace's.
+    fuzz.command
+        .arg(project.root.join("fuzz/Cargo.toml"))
+        .arg("--target-dir")
+        .arg(project.target_folder());
     vec![
         step("format", &["fmt", "--all", "--check"]),
-        step("clippy", &[&["clippy", "--workspace"], &deny[..]].concat()),
-        step(
-            "clippy of the agent",
-            &[&["clippy"], &AGENT[..], &deny[..]].concat(),
-        ),
+        step("clippy", &clippy),
+        fuzz,
     ]
 }
 
@@ -121,51 +106,17 @@ fn workflows(project: &Project, missing: &[&str]) -> Step {
     }
 }
 
-fn tests(project: &Project, cannot: Option<String>) -> Vec<Step> {
-    let agent = [&["test"], &AGENT[..], &["--lib", "--bins"]].concat();
-    let mut steps = vec![
-        step(
-            "unit tests",
-            &[
-                "test",
-                "--workspace",
-                "--lib",
-                "--bins",
-                "--",
-                "--skip",
-                BY_PROGRAMS,
-            ],
-        ),
-        step("doc tests", &["test", "--workspace", "--doc"]),
-    ];
-    let mut agent = step("agent tests", &agent);
-    let mut others = Step {
-        skip: cannot,
-        ..step(
-            "integration tests",
-            &["test", "--workspace", "--no-fail-fast"],
-        )
-    };
-    let mut any = false;
-    for target in project
-        .test_targets()
-        .filter(|target| !has_own_step(target))
-    {
-        // Tests of the agent need its features, which leave the server out.
-        let of_agent = target
-            .required_features
-            .iter()
-            .any(|feature| feature == "agent");
-        any |= !of_agent;
-        let step = if of_agent { &mut agent } else { &mut others };
-        step.command.args(["--test", &target.name]);
+/// Every integration test without a step of its own.
+fn integration_tests(project: &Project) -> Step {
+    let own: BTreeSet<&str> = SYSTEM.into_iter().chain([ARM, RECOVERY]).collect();
+    let names = project.test_targets().map(|target| target.name.as_str());
+    let names: BTreeSet<&str> = names.filter(|name| !own.contains(name)).collect();
+    let mut step = step(
+        "integration tests",
+        &["test", "--workspace", "--no-fail-fast"],
+    );
+    for name in names {
+        step.command.args(["--test", name]);
     }
-    steps.push(agent);
-    steps.extend(any.then_some(others));
-    steps
-}
-
-fn has_own_step(target: &Target) -> bool {
-    let name = target.name.as_str();
-    SYSTEM.contains(&name) || name == RECOVERY || BUNDLE.contains(&name) || name == ARM
+    step
 }
