@@ -70,6 +70,38 @@ fn the_first_broken_template_in_sorted_order_is_named() {
 }
 
 #[test]
+fn an_error_in_a_partial_names_the_partial_and_its_line() {
+    let unit = ("a.service", "[Unit]\n{% include \"partials/outer\" %}\n");
+    let outer = ("partials/outer", "x\n{% include \"partials/inner\" %}\n");
+    for wrong in ["{{ server.prot }}", "{% if %}", "{{ 1 | no_such_filter }}"] {
+        let inner = format!("one\ntwo\n{wrong}\n");
+        let error = render(&[unit, outer, ("partials/inner", &inner)]).unwrap_err();
+        assert!(
+            error.starts_with("platform-templates/partials/inner:3: "),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_missing_partial_is_an_error_of_the_template_that_includes_it() {
+    let error = render(&[("a", "x\n{% include \"partials/no\" %}\n")]).unwrap_err();
+    assert!(error.starts_with("platform-templates/a:2: "), "{error}");
+    assert!(error.contains("partials/no"), "{error}");
+}
+
+#[test]
+fn a_partial_is_no_file_of_the_tree() {
+    let rendered = render(&[
+        ("a", "{% include \"partials/b\" %}\n"),
+        ("partials/b", "b\n"),
+    ]);
+    let rendered = rendered.unwrap();
+    assert_eq!(rendered["a"], "b\n");
+    assert!(!rendered.keys().any(|name| name.starts_with("partials/")));
+}
+
+#[test]
 fn a_template_that_renders_to_nothing_is_left_out() {
     let stock = "{% if front.mode == \"stock\" %}\nx\n{% endif %}\n";
     let rendered = render(&[("empty", stock), ("kept", "x\n")]).unwrap();

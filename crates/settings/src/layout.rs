@@ -23,6 +23,8 @@ layout! {
     RUNS "runs" = "/opt/flipless/runs";
     /// The settings of the newest bundle: what belongs to the instance is read from here.
     SETTINGS "settings" = "/opt/flipless/settings.json";
+    /// The folder of the agent's state.
+    STATE_FOLDER "state_folder" = "/var/lib/flipless";
     /// The agent's state file.
     STATE "state" = "/var/lib/flipless/state.json";
     /// What is true only until the next boot: the lock, what the front has loaded.

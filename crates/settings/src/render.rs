@@ -1,6 +1,7 @@
 //! Templates and settings in, files out; touches no disk.
 
 use std::collections::BTreeMap;
+use std::error::Error as _;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
@@ -99,11 +100,13 @@ fn block_lines_vanish() -> SyntaxConfig {
         .expect("the default delimiters are valid")
 }
 
-/// The place is the partial's own where the fault is in one.
+/// Where the error is and why. An error in a partial arrives as the cause of the including template's
+/// error, so the innermost one has the place.
 fn describe(name: &str, error: &minijinja::Error) -> String {
-    use std::error::Error;
-    let within = error.source().and_then(|source| source.downcast_ref());
-    let error = within.unwrap_or(error);
+    let mut error = error;
+    while let Some(cause) = error.source().and_then(|cause| cause.downcast_ref()) {
+        error = cause;
+    }
     let name = error.name().unwrap_or(name);
     let line = error.line().unwrap_or(1);
     let detail = error
