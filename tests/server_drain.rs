@@ -11,11 +11,13 @@ use flipless_testing::notify::Notifications;
 use flipless_testing::process::{Launch, Server};
 use flipless_testing::{LIMIT, wait_for};
 
+const SERVER: &str = env!("CARGO_BIN_EXE_server");
+
 /// A server that is told of, and its listening socket, which outlives it as under systemd.
 fn start(drain_seconds: u32) -> (Server, Notifications, TcpListener) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let notifications = Notifications::new();
-    let launch = Launch::on(&listener).notifying(&notifications);
+    let launch = Launch::program_on(&[SERVER], &listener).notifying(&notifications);
     let server = launch
         .set("FLIPLESS_DRAIN_SECONDS", &drain_seconds.to_string())
         .serving();
@@ -282,7 +284,9 @@ fn a_handover_under_load_loses_nothing() {
         for round in 0..5 {
             load.advance(200);
             let notifications = Notifications::new();
-            let new = Launch::on(&listener).notifying(&notifications).spawn();
+            let new = Launch::program_on(&[SERVER], &listener)
+                .notifying(&notifications)
+                .spawn();
             notifications.wait_for("READY=1");
             old.signal("TERM");
             let began = Instant::now();
