@@ -10,6 +10,8 @@ use flipless_settings::{Config, layout, templates};
 
 #[path = "templates/settings.rs"]
 mod any_settings;
+#[path = "templates/belongs.rs"]
+mod belongs;
 #[path = "templates/units.rs"]
 mod units;
 

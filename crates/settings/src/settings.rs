@@ -1,4 +1,48 @@
-//! The resolved settings: the file that carries them from the bundle to the agent.
+//! The resolved settings, and what each setting belongs to.
+//!
+//! `dist` resolves `flipless.toml` once. The server's side of it is rendered into the unit of the run
+//! (`systemd/flipless-app@.service`) and the instance's side into the other units; the agent reads
+//! [`Settings`] from the file `flipless.json`.
+//!
+//! - A setting of the **release** goes back with a rollback: each release keeps its own copy of
+//!   `flipless-app@.service`.
+//! - A setting of the **instance** is the newest bundle's: `stage` installs the other units and the
+//!   settings file, and a rollback leaves them.
+//! - A setting of **both** is rendered into the unit of the run and into files of the instance. The column
+//!   "why both" says why the two can't contradict each other, or what happens.
+//! - A setting of the **build** decides what `dist` puts into the bundle. No file on the instance has it,
+//!   except where the table says so.
+//!
+//! | key | belongs to | rendered into | why both, and exceptions |
+//! |---|---|---|---|
+//! | `app.name` | both | all units | only the units' descriptions |
+//! | `server.manifest` | build | – | |
+//! | `server.package` | build | – | |
+//! | `server.bin` | release | unit of the run; settings file | `stage` and `check` find the bundle's own server by the settings file |
+//! | `server.handover` | release | unit of the run | |
+//! | `server.args` | release | unit of the run | |
+//! | `server.port` | both | unit of the run; listener; nginx's upstream; settings file | `stage` refuses another address while the listener serves |
+//! | `server.health-path` | release | unit of the run | |
+//! | `server.resolves-names` | build | settings file | only `check` reads it |
+//! | `server.start-seconds` | both | unit of the run; limits of `flipless-recover.service` and of the stand-in of `web` | these two wait for the start of a run |
+//! | `server.drain-seconds` | both | the same files | these two also wait for a run that ends |
+//! | `server.watchdog-seconds` | release | unit of the run | |
+//! | `server.memory-limit-mib` | release | unit of the run | |
+//! | `server.open-files` | release | unit of the run | |
+//! | `server.writable-paths` | release | unit of the run | |
+//! | `front.mode` | both | nearly all files | fixed for the life of an instance: `stage` refuses another one |
+//! | `front.port` | instance | listener of the public port; in direct mode the server's listener and the decoy nginx; settings file | |
+//! | `front.backlog` | instance | both listeners | |
+//! | `front.open-files` | instance | `flipless-front.service` | |
+//! | `front.retry` | instance | nginx's upstream | |
+//! | `bundle.include` | build | – | |
+//! | `deploy.keep-releases` | instance | settings file | |
+//! | `deploy.dead-man-seconds` | instance | `flipless-deadman.timer`; settings file | |
+//! | `deploy.lock-seconds` | instance | the two limits above; settings file | |
+//! | `deploy.rollback-seconds` | instance | settings file | |
+//! | `deploy.rollback-crashes` | instance | settings file | |
+//!
+//! `tests/templates/belongs.rs` in the root package changes each key and compares the rendered files.
 
 use serde::{Deserialize, Serialize};
 
