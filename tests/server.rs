@@ -187,7 +187,7 @@ fn an_unhealthy_server_is_never_ready() {
     let launch = Launch::program_on(&[SERVER], &listener).set("FLIPLESS_TEST_START", "unhealthy");
     let (status, stderr) = launch.notifying(&notifications).spawn().exit();
     assert_eq!(status.code(), Some(1));
-    assert!(stderr.contains("GET /health was answered 503"), "{stderr}");
+    assert!(stderr.contains("GET /health returned 503"), "{stderr}");
     assert_eq!(notifications.so_far(), [""; 0]);
 }
 
@@ -198,7 +198,7 @@ fn the_health_path_is_the_environments() {
         .spawn()
         .exit();
     assert_eq!(status.code(), Some(1));
-    assert!(stderr.contains("GET /missing was answered 404"), "{stderr}");
+    assert!(stderr.contains("GET /missing returned 404"), "{stderr}");
 }
 
 #[test]

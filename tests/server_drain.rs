@@ -96,7 +96,7 @@ fn a_second_sigint_ends_the_drain() {
     server.signal("INT");
     let (status, stderr) = server.exit();
     assert_eq!(status.code(), Some(0));
-    assert!(stderr.contains("1 connections cut"), "{stderr}");
+    assert!(stderr.contains("1 connection cut"), "{stderr}");
     assert!(client.is_closed());
 }
 
