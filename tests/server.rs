@@ -71,7 +71,7 @@ fn accepts_on_every_socket_of_the_name() {
 #[test]
 fn sockets_without_a_pid_are_accepted_on() {
     let listener = listener();
-    // As `systemfd --no-pid` does; an empty variable is as good as none.
+    // `systemfd --no-pid` sets no LISTEN_PID. The server treats an empty variable like a missing one.
     let server = Launch::program_on(&[SERVER], &listener)
         .set("LISTEN_PID", "")
         .serving();
@@ -150,7 +150,7 @@ fn a_blocking_inherited_socket_becomes_non_blocking() {
 }
 
 #[test]
-fn running_out_of_descriptors_ends_when_some_are_free_again() {
+fn a_server_without_free_descriptors_accepts_again_when_some_are_free() {
     let listener = listener();
     let mut server = Launch::program_on(&[SERVER], &listener)
         .open_files(32)
@@ -176,7 +176,7 @@ fn connections_made_before_readiness_wait_and_are_answered() {
         Launch::program_on(&[SERVER], &listener).set("FLIPLESS_TEST_START_DELAY_MS", "300");
     let _server = launch.notifying(&notifications).spawn();
     assert_eq!(early.answer().unwrap().status, 200);
-    // Accepted only after READY=1: it is there by now, as the first message.
+    // The server accepts only after READY=1, so the message has arrived.
     let first = notifications.so_far().remove(0);
     assert_eq!(first, "READY=1\nSTATUS=serving\n");
 }
@@ -192,7 +192,7 @@ fn an_unhealthy_server_is_never_ready() {
 }
 
 #[test]
-fn the_health_path_is_the_environments() {
+fn the_environment_sets_the_health_path() {
     let (status, stderr) = Launch::plain(SERVER)
         .set("FLIPLESS_HEALTH_PATH", "/missing")
         .spawn()

@@ -1,4 +1,4 @@
-//! The templates render, and what is wrong with one is said with file and line.
+//! The templates render, and an error in one names the file and the line.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
@@ -169,7 +169,7 @@ fn the_real_templates_render_in_every_front_mode() {
 }
 
 #[test]
-fn the_second_try_is_nginx_mode_s_and_can_be_turned_off() {
+fn only_nginx_mode_retries_and_a_setting_turns_it_off() {
     let upstream = "nginx/zz-flipless-upstream.conf";
     let text = &real("nginx")[upstream];
     assert!(text.contains("    server 127.0.0.1:5000 max_fails=0 backup;\n"));
@@ -198,7 +198,7 @@ fn both_hook_trees_stage_before_and_commit_after_the_flip() {
     }
 }
 
-/// systemd's reading of one quoted word: systemd.service(5) "Command lines", systemd.syntax(7).
+/// Reads one quoted word as systemd does: systemd.service(5) "Command lines", systemd.syntax(7).
 fn as_systemd_reads(word: &str) -> String {
     let inner = word
         .strip_prefix('"')
@@ -250,8 +250,8 @@ fn any_word_reaches_the_server_as_it_was_written() {
     }
 }
 
-/// A copy of the project, so that breaking it breaks nothing else; built into the same target
-/// directory, so that the dependencies are there.
+/// A copy of the project that a test may break. It builds into the project's own target directory, whose
+/// dependencies are compiled.
 struct Copy(tempfile::TempDir);
 
 impl Copy {

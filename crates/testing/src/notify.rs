@@ -1,4 +1,4 @@
-//! systemd's end of sd_notify(3).
+//! The socket of sd_notify(3), as systemd would hold it.
 
 use std::io::ErrorKind;
 use std::os::unix::net::UnixDatagram;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::LIMIT;
 
-/// Receives what a server tells its manager.
+/// Receives a server's messages to systemd.
 pub struct Notifications {
     socket: UnixDatagram,
     directory: tempfile::TempDir,
@@ -23,7 +23,7 @@ impl Notifications {
         self.directory.path().join("notify")
     }
 
-    /// The next message that has this line.
+    /// Waits for the next message with this line.
     #[track_caller]
     pub fn wait_for(&self, wanted: &str) -> String {
         self.socket.set_read_timeout(Some(LIMIT)).unwrap();
@@ -38,7 +38,7 @@ impl Notifications {
         }
     }
 
-    /// What has come so far.
+    /// All messages that have arrived and were not read.
     pub fn so_far(&self) -> Vec<String> {
         self.socket.set_nonblocking(true).unwrap();
         let mut messages = Vec::new();
