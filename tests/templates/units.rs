@@ -4,7 +4,7 @@
 use std::fs;
 use std::process::Command;
 
-use flipless_settings::Config;
+use flipless_settings::{Config, layout};
 
 use super::{MODES, real};
 
@@ -30,11 +30,12 @@ fn units(mode: &str) -> Vec<(String, String)> {
 fn install(mode: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in units(mode) {
-        let text = text.replace("/opt/flipless/bin/flipless", "/bin/true");
-        let text = text.replace("/opt/flipless/runs/%i/app/bin/server", "/bin/true");
+        let text = text.replace(layout::AGENT, "/bin/true");
+        let server = format!("{}/%i/app/bin/server", layout::RUNS);
+        let text = text.replace(&server, "/bin/true");
         let text = text
             .replace("/usr/sbin/nginx", "/bin/true")
-            .replace("=webapp", "=daemon");
+            .replace(&format!("={}", layout::USER), "=daemon");
         // EB's own web.service sets the user.
         let user = if name.starts_with("web.service.d/") {
             "User=daemon\n"

@@ -12,7 +12,14 @@ pub struct Notifications {
     directory: tempfile::TempDir,
 }
 
+impl Default for Notifications {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Notifications {
+    /// Binds a socket in a folder of its own.
     pub fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let socket = UnixDatagram::bind(directory.path().join("notify")).unwrap();

@@ -48,7 +48,7 @@ fn build_server() -> PathBuf {
     assert!(output.status.success(), "cargo failed to build the server");
     let messages = output.stdout.split(|byte| *byte == b'\n');
     let messages = messages.filter_map(|line| serde_json::from_slice::<Value>(line).ok());
-    let executables =
+    let mut executables =
         messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
-    executables.last().expect("cargo names the executable")
+    executables.next_back().expect("cargo names the executable")
 }
