@@ -5,7 +5,7 @@
 //! belong to the instance. The agent reads [`Settings`] from the settings file (`flipless.json`), which also
 //! belongs to the instance.
 //!
-//! - **release**: a rollback restores the setting, together with the release's unit.
+//! - **release**: the setting goes back with a rollback, because the release's own unit has it.
 //! - **instance**: the setting is that of the newest bundle. `stage` installs it, and a rollback keeps it.
 //! - **both**: files of both kinds have the setting. The last column says why they don't contradict each other.
 //! - **build**: the setting decides which files `dist` puts into the bundle.

@@ -4,6 +4,7 @@ use std::fmt::{self, Display, Formatter, Write};
 use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
+use percent_encoding::percent_decode_str;
 
 /// A finished request.
 #[derive(Debug)]
@@ -35,7 +36,9 @@ impl Display for Line {
             .unwrap_or_default();
         write_seconds(out, at)?;
         out.write_char('"')?;
-        write_escaped(out, &decoded(&self.path))?;
+        // nginx's `$uri` is the decoded path.
+        let decoded: Vec<u8> = percent_decode_str(&self.path).collect();
+        write_escaped(out, &decoded)?;
         write!(out, "\"{}\"", self.status.as_u16())?;
         // Without nginx there is no upstream, so both fields get the request's time.
         write_seconds(out, self.took)?;
@@ -65,30 +68,6 @@ fn write_escaped(out: &mut impl Write, text: &[u8]) -> fmt::Result {
         }
     }
     Ok(())
-}
-
-/// Decodes percent-encoding: nginx's `$uri` is the decoded path.
-fn decoded(path: &str) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(path.len());
-    let mut rest = path.as_bytes();
-    while let [first, tail @ ..] = rest {
-        if let (b'%', [high, low, after @ ..]) = (first, tail)
-            && let (Some(high), Some(low)) = (hex_digit(*high), hex_digit(*low))
-        {
-            bytes.push(high * 16 + low);
-            rest = after;
-            continue;
-        }
-        bytes.push(*first);
-        rest = tail;
-    }
-    bytes
-}
-
-fn hex_digit(byte: u8) -> Option<u8> {
-    char::from(byte)
-        .to_digit(16)
-        .and_then(|digit| u8::try_from(digit).ok())
 }
 
 #[cfg(test)]
