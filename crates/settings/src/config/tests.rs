@@ -13,6 +13,12 @@ fn an_empty_file_means_the_defaults() {
 }
 
 #[test]
+fn a_settings_file_without_a_field_has_the_default_of_flipless_toml() {
+    let empty = Settings::from_json(b"{}").unwrap();
+    assert_eq!(empty, Config::default().resolve());
+}
+
+#[test]
 fn a_missing_file_means_the_defaults() {
     let settings = Config::load(Path::new("no-such-folder/flipless.toml")).unwrap();
     assert_eq!(settings, Config::default());
