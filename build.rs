@@ -3,7 +3,7 @@
 //! `cargo xtask dist` builds the server without that feature, so that a changed setting compiles no server.
 
 fn main() {
-    // Without this line any changed file of the package would run the script again.
+    // Without this line, cargo would run the script after a change of any file in the package.
     println!("cargo::rerun-if-changed=build.rs");
     #[cfg(feature = "platform")]
     if let Err(error) = platform::generate() {
@@ -36,27 +36,27 @@ mod platform {
         write(&out.join("platform"), &tree)
     }
 
-    /// `FLIPLESS_CONFIG` names another configuration file, relative to the project; it has to be there.
+    /// The configuration file. `FLIPLESS_CONFIG` names another one, relative to this folder, which has to exist.
     fn config_path(root: &Path) -> BuildResult<PathBuf> {
         println!("cargo::rerun-if-env-changed=FLIPLESS_CONFIG");
         let named = env::var_os("FLIPLESS_CONFIG").filter(|name| !name.is_empty());
         let path = root.join(named.as_deref().unwrap_or("flipless.toml".as_ref()));
-        // A path that does not exist would make cargo run this in every build.
+        // If cargo watched a path that does not exist, it would run this script in every build.
         let watched = if path.exists() { path.as_path() } else { root };
         println!("cargo::rerun-if-changed={}", watched.display());
         if named.is_some() && watched == root {
-            return Err(format!("FLIPLESS_CONFIG: there is no {}", path.display()).into());
+            return Err(format!("FLIPLESS_CONFIG: {} does not exist", path.display()).into());
         }
         Ok(path)
     }
 
-    /// `FLIPLESS_FRONT` builds for another front mode: this is how `rehearse --front` compares them.
+    /// Another front mode. `rehearse --front` compares the modes with it.
     fn front_mode() -> Option<String> {
         println!("cargo::rerun-if-env-changed=FLIPLESS_FRONT");
         env::var("FLIPLESS_FRONT").ok()
     }
 
-    /// Replaces the whole folder, so that a removed template leaves nothing behind.
+    /// Replaces the whole folder, so that no file of a removed template is left.
     fn write(folder: &Path, files: &render::Files) -> BuildResult<()> {
         if folder.exists() {
             fs::remove_dir_all(folder)?;

@@ -1,13 +1,13 @@
-//! Which server answers.
+//! The identity of this server process.
 
 use std::time::{Instant, SystemTime};
 
-/// What doesn't change while the process lives.
+/// The facts that stay the same while the process lives.
 #[derive(Debug, Clone)]
 pub struct Identity {
     /// The run of the release, or `none` outside an instance.
     pub run: String,
-    /// The release: what stands before the run's counter.
+    /// The release: the part of the run's name before the counter.
     pub release: String,
     /// When the process started, in UTC: `2026-01-31T09:00:00Z`.
     pub started: String,
@@ -29,7 +29,7 @@ impl Identity {
         }
     }
 
-    /// Whole seconds since the start.
+    /// The whole seconds since the start.
     pub fn uptime_seconds(&self) -> u64 {
         self.began.elapsed().as_secs()
     }
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_release_stands_before_the_last_dash() {
+    fn the_release_is_the_part_before_the_last_dash() {
         assert_eq!(release_of("3fa9c1d2e0b4-7"), "3fa9c1d2e0b4");
         assert_eq!(release_of("a-b-12"), "a-b");
         assert_eq!(release_of("none"), "none");

@@ -1,5 +1,5 @@
-//! The platform tree: everything of the bundle that is rendered from `flipless.toml` and
-//! `platform-templates/`. The demonstration server is the program beside it (`main.rs`).
+//! The platform tree: the files of the bundle that the build script renders from `flipless.toml` and
+//! `platform-templates/`. The demonstration server is this package's program (`main.rs`).
 
 /// The folder into which the build script has rendered the tree.
 #[cfg(feature = "platform")]

@@ -1,4 +1,4 @@
-//! The demonstration server: something to deploy, and to watch while it is deployed.
+//! The demonstration server: a server to deploy, with a page to watch during the deployment.
 
 mod identity;
 mod routes;

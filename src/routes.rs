@@ -1,4 +1,4 @@
-//! What can be asked of the demonstration server.
+//! The endpoints of the demonstration server.
 
 use std::time::Duration;
 
@@ -20,10 +20,10 @@ use tokio_stream::wrappers::ReceiverStream;
 use crate::identity::Identity;
 use crate::status::Status;
 
-/// How long a client may take to answer a WebSocket's close.
+/// How long a client may take to answer the close of a WebSocket.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 
-/// All endpoints; every response names the run that gave it.
+/// All endpoints. Every response has a header with the name of the run.
 pub fn app(identity: Identity, unhealthy: bool) -> Router {
     let run = HeaderValue::from_str(&identity.run).unwrap_or(HeaderValue::from_static("none"));
     let health = move || async move {
@@ -100,7 +100,7 @@ fn ten() -> u64 {
     10
 }
 
-/// Numbered events; the last one, `end`, says whether all were sent or the server is to stop.
+/// Numbered events. The last one, `end`, says whether the stream is complete or the server drains.
 async fn stream(
     Query(asked): Query<Stream>,
     Extension(draining): Extension<Draining>,
@@ -126,7 +126,7 @@ async fn stream(
         } else {
             "complete"
         };
-        // A client that is gone needs no end.
+        // This fails only if the client has hung up.
         let _ = send(Event::default().event("end").data(reason)).await;
     });
     Sse::new(ReceiverStream::new(receiver))
@@ -146,7 +146,7 @@ async fn echo_messages(mut socket: WebSocket, draining: Draining) {
             Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => {
                 socket.send(message).await
             }
-            // The library answers pings and closes by itself.
+            // axum answers pings and closes by itself.
             Some(Ok(_)) => Ok(()),
             Some(Err(_)) | None => return,
         };
@@ -156,7 +156,7 @@ async fn echo_messages(mut socket: WebSocket, draining: Draining) {
     }
 }
 
-/// Closes with 1001, "going away" (RFC 6455, 7.4.1), and waits for the client's answer.
+/// Closes with the code 1001, "going away" (RFC 6455, 7.4.1), and waits for the client's close.
 async fn say_goodbye(mut socket: WebSocket) {
     let close = CloseFrame {
         code: close_code::AWAY,
@@ -183,7 +183,7 @@ struct Variable {
     name: String,
 }
 
-/// Only what is meant for tests can be read: the environment has secrets.
+/// Shows only variables for tests: the environment has secrets.
 async fn env(Query(Variable { name }): Query<Variable>) -> Result<String, StatusCode> {
     if !name.starts_with("FLIPLESS_TEST_") || name.contains(['=', '\0']) {
         return Err(StatusCode::NOT_FOUND);

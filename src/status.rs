@@ -1,4 +1,4 @@
-//! The status page, and the same as JSON.
+//! The status as a page and as JSON.
 
 use axum::response::Html;
 use flipless::Activity;
@@ -8,7 +8,7 @@ use crate::identity::Identity;
 
 const TEMPLATE: &str = include_str!("status.html");
 
-/// What the server is and does at this moment.
+/// The server's identity and counters at one moment.
 #[derive(Debug, Serialize)]
 pub struct Status {
     release: String,
@@ -17,14 +17,14 @@ pub struct Status {
     /// When the process started, in UTC.
     started: String,
     uptime_seconds: u64,
-    /// Requests answered before this one.
+    /// The requests that the server has answered before this one.
     requests: u64,
-    /// Open connections, this one's included.
+    /// The open connections, including this request's.
     connections: usize,
 }
 
 impl Status {
-    /// Looks now.
+    /// The status at this moment.
     pub fn now(identity: &Identity, activity: &Activity) -> Self {
         Self {
             release: identity.release.clone(),
@@ -37,7 +37,7 @@ impl Status {
         }
     }
 
-    /// The page that shows it.
+    /// The page that shows the status.
     pub fn into_page(self) -> Html<String> {
         Html(fill(
             TEMPLATE,
@@ -58,7 +58,7 @@ impl Status {
     }
 }
 
-/// Puts every value, escaped, in place of its `{{name}}`.
+/// Replaces every `{{name}}` by its value, escaped for HTML.
 fn fill(template: &str, values: &[(&str, String)]) -> String {
     let mut page = String::with_capacity(template.len() + 256);
     let mut rest = template;
@@ -88,7 +88,7 @@ fn escaped(text: &str) -> String {
     safe
 }
 
-/// The two largest units: `3 d 4 h`, `5 min 6 s`. The page's script does the same.
+/// A duration in its two largest units: `3 d 4 h`, `5 min 6 s`. The page's script does the same.
 fn in_words(seconds: u64) -> String {
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
     match (days, hours, minutes) {
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_not_filled_in_again() {
+    fn a_placeholder_inside_a_value_stays() {
         let values = [("a", "{{b}}".to_owned()), ("b", "secret".to_owned())];
         assert_eq!(fill("{{a}} {{ b }} {{c}} {{", &values), "{{b}} secret  {{");
     }

@@ -1,11 +1,11 @@
-//! Bad versions, for rehearsals: `FLIPLESS_TEST_START` and `FLIPLESS_TEST_START_DELAY_MS`.
+//! Faults for rehearsals. `FLIPLESS_TEST_START` and `FLIPLESS_TEST_START_DELAY_MS` select them.
 
 use std::env;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-/// How this version is bad.
+/// The fault of this version.
 #[derive(Debug, Default)]
 pub struct Trouble {
     delay: Duration,
@@ -22,12 +22,12 @@ enum Start {
 }
 
 impl Trouble {
-    /// Reads the variables; none is no trouble.
+    /// Reads the variables. Without them, the version has no fault.
     pub fn from_env() -> anyhow::Result<Self> {
         let set = |name| env::var(name).ok().filter(|value| !value.is_empty());
         let delay = match set("FLIPLESS_TEST_START_DELAY_MS") {
             Some(text) => text.parse().with_context(|| {
-                format!("FLIPLESS_TEST_START_DELAY_MS={text:?}: milliseconds are needed")
+                format!("FLIPLESS_TEST_START_DELAY_MS={text:?} is not allowed: a whole number of milliseconds")
             })?,
             None => 0,
         };
@@ -37,7 +37,7 @@ impl Trouble {
             Some("hang") => Start::Hang,
             Some("unhealthy") => Start::Unhealthy,
             Some(other) => {
-                bail!("FLIPLESS_TEST_START={other:?}: crash, hang or unhealthy is allowed")
+                bail!("FLIPLESS_TEST_START={other:?} is not allowed: crash, hang or unhealthy")
             }
         };
         Ok(Self {
@@ -46,7 +46,7 @@ impl Trouble {
         })
     }
 
-    /// Is slow, ends or never does, before the server listens.
+    /// Delays, fails or hangs before the server listens, as the fault demands.
     pub async fn before_start(&self) -> anyhow::Result<()> {
         tokio::time::sleep(self.delay).await;
         match self.start {
@@ -56,7 +56,7 @@ impl Trouble {
         }
     }
 
-    /// Whether the health check is to fail.
+    /// Whether the health check has to fail.
     pub fn is_unhealthy(&self) -> bool {
         self.start == Start::Unhealthy
     }

@@ -9,6 +9,7 @@ use flipless_testing::notify::Notifications;
 use flipless_testing::process::Launch;
 use flipless_testing::wait_for;
 
+const SERVER: &str = env!("CARGO_BIN_EXE_server");
 const O_NONBLOCK: u32 = 0o4000;
 
 fn listener() -> TcpListener {
@@ -17,7 +18,7 @@ fn listener() -> TcpListener {
 
 #[test]
 fn binds_a_port_when_not_activated() {
-    let server = Launch::plain()
+    let server = Launch::plain(SERVER)
         .set("FLIPLESS_RUN", "3fa9c1d2e0b4-7")
         .serving();
     assert!(server.address().ip().is_loopback());
@@ -30,7 +31,7 @@ fn binds_a_port_when_not_activated() {
 fn a_port_in_use_is_an_error_that_names_it() {
     let taken = listener();
     let port = taken.local_addr().unwrap().port().to_string();
-    let (status, stderr) = Launch::plain().set("PORT", &port).spawn().exit();
+    let (status, stderr) = Launch::plain(SERVER).set("PORT", &port).spawn().exit();
     assert_eq!(status.code(), Some(1));
     assert!(
         stderr.contains(&format!("can't listen on 127.0.0.1:{port}")),
@@ -41,7 +42,7 @@ fn a_port_in_use_is_an_error_that_names_it() {
 #[test]
 fn accepts_on_the_inherited_socket() {
     let listener = listener();
-    let server = Launch::on(&listener).serving();
+    let server = Launch::program_on(&[SERVER], &listener).serving();
     assert_eq!(server.connect().get("/").status, 200);
 }
 
@@ -56,7 +57,7 @@ fn accepts_on_every_socket_of_the_name() {
             .iter()
             .map(|socket| socket.try_clone().unwrap())
             .collect();
-        let _server = Launch::activated(copies, names).spawn();
+        let _server = Launch::program(&[SERVER], copies, names).spawn();
         for address in addresses {
             assert_eq!(
                 Client::connect(address).get("/health").status,
@@ -70,15 +71,19 @@ fn accepts_on_every_socket_of_the_name() {
 #[test]
 fn sockets_without_a_pid_are_accepted_on() {
     let listener = listener();
-    // As `systemfd --no-pid` does; an empty variable is as good as none.
-    let server = Launch::on(&listener).set("LISTEN_PID", "").serving();
+    // `systemfd --no-pid` sets no LISTEN_PID. The server treats an empty variable like a missing one.
+    let server = Launch::program_on(&[SERVER], &listener)
+        .set("LISTEN_PID", "")
+        .serving();
     assert_eq!(server.connect().get("/health").status, 200);
 }
 
 #[test]
 fn sockets_of_another_process_are_ignored() {
     let listener = listener();
-    let mut server = Launch::on(&listener).set("LISTEN_PID", "1").spawn();
+    let mut server = Launch::program_on(&[SERVER], &listener)
+        .set("LISTEN_PID", "1")
+        .spawn();
     let own = server.listening_address();
     assert_ne!(own, listener.local_addr().unwrap());
     assert_eq!(Client::connect(own).get("/health").status, 200);
@@ -87,7 +92,9 @@ fn sockets_of_another_process_are_ignored() {
 #[test]
 fn a_socket_of_another_name_is_refused() {
     let sockets = vec![listener()];
-    let (status, stderr) = Launch::activated(sockets, "metrics").spawn().exit();
+    let (status, stderr) = Launch::program(&[SERVER], sockets, "metrics")
+        .spawn()
+        .exit();
     assert_eq!(status.code(), Some(1));
     assert!(
         stderr.contains("no passed socket is named \"app\""),
@@ -99,7 +106,9 @@ fn a_socket_of_another_name_is_refused() {
 fn a_descriptor_that_does_not_listen_is_refused() {
     let listener = listener();
     let connected = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let (status, stderr) = Launch::activated(vec![connected], "app").spawn().exit();
+    let (status, stderr) = Launch::program(&[SERVER], vec![connected], "app")
+        .spawn()
+        .exit();
     assert_eq!(status.code(), Some(1));
     assert!(
         stderr.contains("descriptor 3 (app)") && stderr.contains("not listening"),
@@ -107,7 +116,7 @@ fn a_descriptor_that_does_not_listen_is_refused() {
     );
 
     let file = std::fs::File::open("/dev/null").unwrap();
-    let (status, stderr) = Launch::activated(vec![file], "app").spawn().exit();
+    let (status, stderr) = Launch::program(&[SERVER], vec![file], "app").spawn().exit();
     assert_eq!(status.code(), Some(1));
     assert!(stderr.contains("descriptor 3 (app)"), "{stderr}");
 }
@@ -116,7 +125,8 @@ fn a_descriptor_that_does_not_listen_is_refused() {
 fn a_unix_socket_is_accepted_on() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("app");
-    let _server = Launch::activated(vec![UnixListener::bind(&path).unwrap()], "app").spawn();
+    let _server =
+        Launch::program(&[SERVER], vec![UnixListener::bind(&path).unwrap()], "app").spawn();
     let mut stream = std::os::unix::net::UnixStream::connect(&path).unwrap();
     stream
         .set_read_timeout(Some(flipless_testing::LIMIT))
@@ -133,16 +143,18 @@ fn a_unix_socket_is_accepted_on() {
 fn a_blocking_inherited_socket_becomes_non_blocking() {
     const CLOEXEC: u32 = 0o2000000;
     let listener = listener();
-    let server = Launch::on(&listener).serving();
+    let server = Launch::program_on(&[SERVER], &listener).serving();
     let flags = server.fd_flags(3);
     assert_eq!(flags & O_NONBLOCK, O_NONBLOCK, "{flags:o}");
     assert_eq!(flags & CLOEXEC, CLOEXEC, "{flags:o}");
 }
 
 #[test]
-fn running_out_of_descriptors_ends_when_some_are_free_again() {
+fn a_server_without_free_descriptors_accepts_again_when_some_are_free() {
     let listener = listener();
-    let mut server = Launch::on(&listener).open_files(32).serving();
+    let mut server = Launch::program_on(&[SERVER], &listener)
+        .open_files(32)
+        .serving();
     let clients: Vec<Client> = (0..40).map(|_| server.connect()).collect();
     let line = server.stderr_line();
     assert!(
@@ -160,10 +172,11 @@ fn connections_made_before_readiness_wait_and_are_answered() {
     early
         .send("GET /health HTTP/1.1\r\nhost: test\r\n\r\n")
         .unwrap();
-    let launch = Launch::on(&listener).set("FLIPLESS_TEST_START_DELAY_MS", "300");
+    let launch =
+        Launch::program_on(&[SERVER], &listener).set("FLIPLESS_TEST_START_DELAY_MS", "300");
     let _server = launch.notifying(&notifications).spawn();
     assert_eq!(early.answer().unwrap().status, 200);
-    // Accepted only after READY=1: it is there by now, as the first message.
+    // The server accepts only after READY=1, so the message has arrived.
     let first = notifications.so_far().remove(0);
     assert_eq!(first, "READY=1\nSTATUS=serving\n");
 }
@@ -171,26 +184,26 @@ fn connections_made_before_readiness_wait_and_are_answered() {
 #[test]
 fn an_unhealthy_server_is_never_ready() {
     let (listener, notifications) = (listener(), Notifications::new());
-    let launch = Launch::on(&listener).set("FLIPLESS_TEST_START", "unhealthy");
+    let launch = Launch::program_on(&[SERVER], &listener).set("FLIPLESS_TEST_START", "unhealthy");
     let (status, stderr) = launch.notifying(&notifications).spawn().exit();
     assert_eq!(status.code(), Some(1));
-    assert!(stderr.contains("GET /health was answered 503"), "{stderr}");
+    assert!(stderr.contains("GET /health returned 503"), "{stderr}");
     assert_eq!(notifications.so_far(), [""; 0]);
 }
 
 #[test]
-fn the_health_path_is_the_environments() {
-    let (status, stderr) = Launch::plain()
+fn the_environment_sets_the_health_path() {
+    let (status, stderr) = Launch::plain(SERVER)
         .set("FLIPLESS_HEALTH_PATH", "/missing")
         .spawn()
         .exit();
     assert_eq!(status.code(), Some(1));
-    assert!(stderr.contains("GET /missing was answered 404"), "{stderr}");
+    assert!(stderr.contains("GET /missing returned 404"), "{stderr}");
 }
 
 #[test]
 fn a_crash_at_the_start_is_an_error() {
-    let (status, stderr) = Launch::plain()
+    let (status, stderr) = Launch::plain(SERVER)
         .set("FLIPLESS_TEST_START", "crash")
         .spawn()
         .exit();
@@ -201,7 +214,7 @@ fn a_crash_at_the_start_is_an_error() {
 #[test]
 fn the_watchdog_is_pinged_again_and_again() {
     let notifications = Notifications::new();
-    let launch = Launch::plain()
+    let launch = Launch::plain(SERVER)
         .notifying(&notifications)
         .set("WATCHDOG_USEC", "60000");
     let _server = launch.serving();
@@ -214,7 +227,7 @@ fn the_watchdog_is_pinged_again_and_again() {
 #[test]
 fn a_watchdog_of_another_process_is_not_pinged() {
     let notifications = Notifications::new();
-    let launch = Launch::plain()
+    let launch = Launch::plain(SERVER)
         .notifying(&notifications)
         .set("WATCHDOG_USEC", "1000");
     let server = launch.set("WATCHDOG_PID", "1").serving();
@@ -225,7 +238,9 @@ fn a_watchdog_of_another_process_is_not_pinged() {
 
 #[test]
 fn the_status_counts_requests_and_connections() {
-    let server = Launch::plain().set("FLIPLESS_RUN", "abc-12").serving();
+    let server = Launch::plain(SERVER)
+        .set("FLIPLESS_RUN", "abc-12")
+        .serving();
     let idle = server.connect();
     let mut client = server.connect();
     client.get("/health");
@@ -249,7 +264,7 @@ fn the_status_counts_requests_and_connections() {
 
 #[test]
 fn uploads_are_counted() {
-    let server = Launch::plain().serving();
+    let server = Launch::plain(SERVER).serving();
     let mut client = server.connect();
     // Above axum's default limit of 2 MiB.
     let size = 3 << 20;
@@ -261,7 +276,7 @@ fn uploads_are_counted() {
 
 #[test]
 fn events_are_numbered_and_have_an_end() {
-    let server = Launch::plain().serving();
+    let server = Launch::plain(SERVER).serving();
     let answer = server.connect().get("/stream?count=2&ms=1");
     assert_eq!(answer.header("content-type"), Some("text/event-stream"));
     assert_eq!(
@@ -272,7 +287,7 @@ fn events_are_numbered_and_have_an_end() {
 
 #[test]
 fn a_websocket_echoes() {
-    let server = Launch::plain().serving();
+    let server = Launch::plain(SERVER).serving();
     let mut client = server.connect();
     assert_eq!(client.upgrade("/echo").status, 101);
     client.send_frame(1, b"hello");
@@ -281,7 +296,7 @@ fn a_websocket_echoes() {
 
 #[test]
 fn only_test_variables_can_be_read() {
-    let launch = Launch::plain()
+    let launch = Launch::plain(SERVER)
         .set("FLIPLESS_TEST_VALUE", "a \"b\" $c")
         .set("SECRET", "x");
     let server = launch.serving();
@@ -297,7 +312,8 @@ fn only_test_variables_can_be_read() {
 #[test]
 fn the_health_log_has_a_line_for_each_request() {
     let directory = tempfile::tempdir().unwrap();
-    let launch = Launch::plain().set("FLIPLESS_HEALTH_LOG", directory.path().to_str().unwrap());
+    let launch =
+        Launch::plain(SERVER).set("FLIPLESS_HEALTH_LOG", directory.path().to_str().unwrap());
     let server = launch.serving();
     let request = "GET /a%22b?c=d HTTP/1.1\r\nhost: test\r\nx-forwarded-for: 203.0.113.9\r\n\r\n";
     let mut client = server.connect();

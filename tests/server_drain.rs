@@ -1,4 +1,4 @@
-//! What clients see while a server stops.
+//! The clients' view of a server that drains.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::net::TcpListener;
@@ -11,11 +11,13 @@ use flipless_testing::notify::Notifications;
 use flipless_testing::process::{Launch, Server};
 use flipless_testing::{LIMIT, wait_for};
 
-/// A server that is told of, and its listening socket, which outlives it as under systemd.
+const SERVER: &str = env!("CARGO_BIN_EXE_server");
+
+/// A server with its messages to systemd, and its listening socket, which outlives it as under systemd.
 fn start(drain_seconds: u32) -> (Server, Notifications, TcpListener) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let notifications = Notifications::new();
-    let launch = Launch::on(&listener).notifying(&notifications);
+    let launch = Launch::program_on(&[SERVER], &listener).notifying(&notifications);
     let server = launch
         .set("FLIPLESS_DRAIN_SECONDS", &drain_seconds.to_string())
         .serving();
@@ -23,7 +25,7 @@ fn start(drain_seconds: u32) -> (Server, Notifications, TcpListener) {
     (server, notifications, listener)
 }
 
-/// Sends SIGTERM, and waits until the server has taken notice.
+/// Sends SIGTERM, and waits until the server drains.
 fn begin_drain(server: &Server, notifications: &Notifications) {
     server.signal("TERM");
     notifications.wait_for("STOPPING=1");
@@ -79,7 +81,7 @@ fn a_second_sigterm_changes_nothing() {
     client.get("/health");
     begin_drain(&server, &notifications);
     server.signal("TERM");
-    // A request takes a while longer than a signal.
+    // The signal arrives before the end of this request.
     assert_eq!(client.get("/slow?ms=100").status, 200);
     assert_eq!(server.exit().0.code(), Some(0));
 }
@@ -94,7 +96,7 @@ fn a_second_sigint_ends_the_drain() {
     server.signal("INT");
     let (status, stderr) = server.exit();
     assert_eq!(status.code(), Some(0));
-    assert!(stderr.contains("1 connections cut"), "{stderr}");
+    assert!(stderr.contains("1 connection cut"), "{stderr}");
     assert!(client.is_closed());
 }
 
@@ -155,7 +157,7 @@ fn an_event_stream_ends_with_an_event() {
         "event: end\ndata: draining\n\n"
     );
     assert_eq!(client.chunk().unwrap(), None);
-    // Its head was sent before the drain: the next answer says that it closes.
+    // The stream's head was sent before the drain, so only the next answer announces the close.
     assert!(client.get("/health").closes());
     assert_eq!(server.exit().0.code(), Some(0));
 }
@@ -171,7 +173,7 @@ fn a_websocket_is_closed_as_going_away() {
     let (opcode, payload) = client.frame();
     assert_eq!(opcode, 8);
     assert_eq!(payload[..2], 1001_u16.to_be_bytes());
-    // Upgraded connections count: the server waits for this one.
+    // An upgraded connection counts as open: the server waits for it.
     assert!(server.is_running());
     client.send_frame(8, &payload[..2]);
     assert!(client.is_closed());
@@ -179,13 +181,13 @@ fn a_websocket_is_closed_as_going_away() {
 }
 
 #[test]
-fn the_status_tells_how_many_are_left() {
+fn the_status_has_the_number_of_open_connections() {
     let (server, notifications, _listener) = start(60);
     let mut clients = [server.connect(), server.connect()];
     clients
         .iter_mut()
         .for_each(|client| assert_eq!(client.get("/health").status, 200));
-    // The connection that waited for the start may be gone only a moment later.
+    // The server may see the end of the connection that waited for its start a moment later.
     wait_for("two connections", || {
         clients[0]
             .get("/status.json")
@@ -198,13 +200,13 @@ fn the_status_tells_how_many_are_left() {
     assert_eq!(message, "STOPPING=1\nSTATUS=draining, 2 connections left\n");
 }
 
-/// A load of new and of kept connections; none of them retries.
+/// A load of new and of kept connections, which never retry.
 struct Load {
     stop: AtomicBool,
     answered: AtomicUsize,
 }
 
-/// Ends the load, also when an assertion has failed: else its threads would be joined for ever.
+/// Ends the load even if an assertion fails. Otherwise the test would join its threads forever.
 struct StopOnDrop<'a>(&'a Load);
 
 impl Drop for StopOnDrop<'_> {
@@ -248,7 +250,7 @@ impl Load {
         Ok(())
     }
 
-    /// Waits for this many answers more.
+    /// Waits for this many further answers.
     fn advance(&self, answers: usize) {
         let goal = self.answered.load(Ordering::Relaxed) + answers;
         wait_for("answers", || {
@@ -282,7 +284,9 @@ fn a_handover_under_load_loses_nothing() {
         for round in 0..5 {
             load.advance(200);
             let notifications = Notifications::new();
-            let new = Launch::on(&listener).notifying(&notifications).spawn();
+            let new = Launch::program_on(&[SERVER], &listener)
+                .notifying(&notifications)
+                .spawn();
             notifications.wait_for("READY=1");
             old.signal("TERM");
             let began = Instant::now();

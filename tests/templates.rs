@@ -1,4 +1,4 @@
-//! The templates render, and what is wrong with one is said with file and line.
+//! The templates render, and an error in one names the file and the line.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
@@ -10,6 +10,8 @@ use flipless_settings::{Config, layout, templates};
 
 #[path = "templates/settings.rs"]
 mod any_settings;
+#[path = "templates/belongs.rs"]
+mod belongs;
 #[path = "templates/units.rs"]
 mod units;
 
@@ -67,6 +69,38 @@ fn a_syntax_error_names_file_and_line() {
 fn the_first_broken_template_in_sorted_order_is_named() {
     let error = render(&[("b", "{{ no }}"), ("a/z", "{{ no }}")]).unwrap_err();
     assert!(error.starts_with("platform-templates/a/z:1: "), "{error}");
+}
+
+#[test]
+fn an_error_in_a_partial_names_the_partial_and_its_line() {
+    let unit = ("a.service", "[Unit]\n{% include \"partials/outer\" %}\n");
+    let outer = ("partials/outer", "x\n{% include \"partials/inner\" %}\n");
+    for wrong in ["{{ server.prot }}", "{% if %}", "{{ 1 | no_such_filter }}"] {
+        let inner = format!("one\ntwo\n{wrong}\n");
+        let error = render(&[unit, outer, ("partials/inner", &inner)]).unwrap_err();
+        assert!(
+            error.starts_with("platform-templates/partials/inner:3: "),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_missing_partial_is_an_error_of_the_template_that_includes_it() {
+    let error = render(&[("a", "x\n{% include \"partials/no\" %}\n")]).unwrap_err();
+    assert!(error.starts_with("platform-templates/a:2: "), "{error}");
+    assert!(error.contains("partials/no"), "{error}");
+}
+
+#[test]
+fn a_partial_is_no_file_of_the_tree() {
+    let rendered = render(&[
+        ("a", "{% include \"partials/b\" %}\n"),
+        ("partials/b", "b\n"),
+    ]);
+    let rendered = rendered.unwrap();
+    assert_eq!(rendered["a"], "b\n");
+    assert!(!rendered.keys().any(|name| name.starts_with("partials/")));
 }
 
 #[test]
@@ -135,7 +169,7 @@ fn the_real_templates_render_in_every_front_mode() {
 }
 
 #[test]
-fn the_second_try_is_nginx_mode_s_and_can_be_turned_off() {
+fn only_nginx_mode_retries_and_a_setting_turns_it_off() {
     let upstream = "nginx/zz-flipless-upstream.conf";
     let text = &real("nginx")[upstream];
     assert!(text.contains("    server 127.0.0.1:5000 max_fails=0 backup;\n"));
@@ -164,7 +198,7 @@ fn both_hook_trees_stage_before_and_commit_after_the_flip() {
     }
 }
 
-/// systemd's reading of one quoted word: systemd.service(5) "Command lines", systemd.syntax(7).
+/// Reads one quoted word as systemd does: systemd.service(5) "Command lines", systemd.syntax(7).
 fn as_systemd_reads(word: &str) -> String {
     let inner = word
         .strip_prefix('"')
@@ -216,8 +250,8 @@ fn any_word_reaches_the_server_as_it_was_written() {
     }
 }
 
-/// A copy of the project, so that breaking it breaks nothing else; built into the same target
-/// directory, so that the dependencies are there.
+/// A copy of the project that a test may break. It builds into the project's own target directory, whose
+/// dependencies are compiled.
 struct Copy(tempfile::TempDir);
 
 impl Copy {

@@ -1,4 +1,4 @@
-//! Any text is a configuration, or an error with its place.
+//! Every text is a valid configuration, or gives an error with its place.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ fn parse(text: &str) -> Result<Config, String> {
     Config::parse(text, Path::new("flipless.toml")).map_err(|error| error.to_string())
 }
 
-/// An error begins with the place, which is one of the text, and is one line.
+/// An error is one line and begins with a place that exists in the text.
 fn assert_placed(text: &str, error: &str) -> Result<(), TestCaseError> {
     let mut parts = error.splitn(4, ':');
     prop_assert_eq!(parts.next(), Some("flipless.toml"));
@@ -25,7 +25,7 @@ fn assert_placed(text: &str, error: &str) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Tables, keys and values as they may be, mixed up.
+/// Random mixtures of tables, keys and values, valid and invalid.
 fn nearly() -> impl Strategy<Value = String> {
     let line = prop_oneof![
         "\\[(app|server|front|bundle|deploy|x)\\]",
@@ -51,7 +51,7 @@ proptest! {
         }
     }
 
-    /// Whatever is accepted stays in its line: a unit has the same keys in the same order.
+    /// An accepted value stays in its line: the unit has the same keys in the same order.
     #[test]
     fn no_setting_adds_a_line_to_a_unit(
         args in prop::collection::vec("[^\\x00]{0,12}", 0..4),

@@ -1,14 +1,14 @@
-//! The rendered units, as systemd sees them: valid, in their sandbox, and true to what the
-//! experiments settled.
+//! The rendered units: systemd accepts them, their sandbox scores as it should, and they keep the rules that
+//! ARCHITECTURE.md lists.
 
 use std::fs;
 use std::process::Command;
 
-use flipless_settings::Config;
+use flipless_settings::{Config, layout};
 
 use super::{MODES, real};
 
-/// Exposure by `systemd-analyze security`, in tenths: lower is safer.
+/// The highest allowed exposure by `systemd-analyze security`, in tenths. Lower is safer.
 const LIMITS: [(&str, u32); 7] = [
     ("flipless-app@.service", 15),
     ("flipless-front.service", 25),
@@ -16,7 +16,7 @@ const LIMITS: [(&str, u32); 7] = [
     ("flipless-deadman.service", 23),
     ("flipless-recover.service", 23),
     ("nginx.service.d/zz-flipless.conf", 5),
-    // Without IPAddressDeny=, which would reach the stock process before the first flip.
+    // It has no IPAddressDeny=, which would also apply to EB's own process before the first flip.
     ("web.service.d/zz-flipless.conf", 7),
 ];
 
@@ -25,17 +25,18 @@ fn units(mode: &str) -> Vec<(String, String)> {
     real(mode).into_iter().filter_map(unit).collect()
 }
 
-/// A folder of unit files in which a drop-in stands as a unit of its own, with what EB's unit adds,
-/// and programs that exist here, so that only what is ours can be wrong.
+/// Writes the units into a folder. A drop-in becomes a unit of its own, together with the lines of EB's unit.
+/// Programs and users that exist only on an instance are replaced, so that systemd finds only our own faults.
 fn install(mode: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in units(mode) {
-        let text = text.replace("/opt/flipless/bin/flipless", "/bin/true");
-        let text = text.replace("/opt/flipless/runs/%i/app/bin/server", "/bin/true");
+        let text = text.replace(layout::AGENT, "/bin/true");
+        let server = format!("{}/%i/app/bin/server", layout::RUNS);
+        let text = text.replace(&server, "/bin/true");
         let text = text
             .replace("/usr/sbin/nginx", "/bin/true")
-            .replace("=webapp", "=daemon");
-        // EB's own web.service sets this.
+            .replace(&format!("={}", layout::USER), "=daemon");
+        // EB's own web.service sets the user.
         let user = if name.starts_with("web.service.d/") {
             "User=daemon\n"
         } else {
@@ -80,7 +81,8 @@ fn systemd_finds_nothing_wrong_with_any_unit() {
                 continue;
             }
             let (fine, said) = systemd_analyze(&["verify", "--man=no", path.to_str().unwrap()]);
-            // An unknown key is only a line on standard error: any line about our files counts.
+            // systemd reports an unknown key only as a line on standard error. Any line about these files is a
+            // fault.
             let ours = said
                 .lines()
                 .filter(|line| line.contains(folder.path().to_str().unwrap()));
@@ -164,7 +166,7 @@ fn no_unit_is_eb_s_own_or_runs_from_its_directory() {
 }
 
 #[test]
-fn the_nginx_stand_in_resets_all_that_names_the_real_one() {
+fn the_nginx_stand_in_resets_every_line_that_names_the_real_nginx() {
     let units = units("nginx");
     let (_, text) = units
         .iter()
@@ -187,7 +189,7 @@ fn the_nginx_stand_in_resets_all_that_names_the_real_one() {
     assert!(text.contains("\nType=notify\n") && text.contains("\nKillSignal=SIGQUIT\n"));
 }
 
-/// The app's unit as these lines of `[server]` make it.
+/// The unit of the run with these lines in `[server]`.
 fn app_unit(server: &str) -> String {
     let path = std::path::Path::new("flipless.toml");
     let config = Config::parse(&format!("[server]\n{server}\n"), path);
@@ -211,7 +213,7 @@ fn a_relay_stands_before_a_server_with_a_port_of_its_own() {
     assert_eq!(start_line(&unit), expected);
     let plain = app_unit("bin = \"shop\"\nargs = [\"-v\"]");
     assert_eq!(start_line(&plain), format!("{bin}/shop \"-v\""));
-    // All else is the same: the relay is what systemd watches.
+    // All other lines are the same: to systemd, the relay is the server.
     let others = |unit: &str| -> Vec<String> {
         let lines = unit.lines().filter(|line| !line.is_empty());
         let lines =

@@ -1,4 +1,4 @@
-//! The listening sockets that were opened for this process: sd_listen_fds(3).
+//! The listening sockets that systemd passes to this process: sd_listen_fds(3).
 
 use std::env::{self, VarError};
 use std::num::ParseIntError;
@@ -9,54 +9,54 @@ use socket2::Socket;
 
 use crate::inherited_fd;
 
-/// The first passed descriptor: SD_LISTEN_FDS_START of sd_listen_fds(3).
+/// The number of the first passed descriptor: SD_LISTEN_FDS_START of sd_listen_fds(3).
 const FIRST: RawFd = 3;
 
-/// Why the sockets that were passed can't be used.
+/// Why the server can't use the passed sockets.
 #[derive(Debug, thiserror::Error)]
 pub enum ActivationError {
-    /// A variable is no number.
+    /// The value of a variable is not a number.
     #[error("{variable}={value:?} is not a number")]
     NotANumber {
         /// `LISTEN_PID` or `LISTEN_FDS`.
         variable: &'static str,
-        /// What it is set to.
+        /// Its value.
         value: String,
-        /// What is wrong with it.
+        /// Why it is not a number.
         source: ParseIntError,
     },
-    /// `LISTEN_FDNAMES` has another count than `LISTEN_FDS`.
-    #[error("LISTEN_FDS passes {sockets} sockets, but LISTEN_FDNAMES names {names}")]
+    /// `LISTEN_FDNAMES` does not have as many names as `LISTEN_FDS` says.
+    #[error("LISTEN_FDS announces {sockets} sockets, but LISTEN_FDNAMES names {names}")]
     Names {
         /// How many sockets there are.
         sockets: usize,
         /// How many names there are.
         names: usize,
     },
-    /// Sockets were passed, but none with the name that is asked for.
-    #[error("no passed socket is named {wanted:?}, there is only {passed:?}")]
+    /// No passed socket has the wanted name.
+    #[error("no passed socket is named {wanted:?}; the names are {passed:?}")]
     NoneNamed {
-        /// The name that is asked for.
+        /// The name that [`Server::socket`](crate::Server::socket) asks for.
         wanted: String,
-        /// The names that were passed.
+        /// The names of the passed sockets.
         passed: Vec<String>,
     },
-    /// A passed descriptor can't be accepted on.
-    #[error("the passed descriptor {fd} ({name}) can't be served")]
+    /// The server can't accept connections on a passed descriptor.
+    #[error("can't accept connections on the passed descriptor {fd} ({name})")]
     Unusable {
         /// Its number.
         fd: RawFd,
         /// Its name.
         name: String,
-        /// What is wrong with it.
+        /// Why not.
         source: std::io::Error,
     },
-    /// The sockets belong to an earlier call in this process.
+    /// An earlier call in this process has taken the sockets.
     #[error("the passed sockets are already taken")]
     AlreadyTaken,
 }
 
-/// The three variables, as they are set.
+/// The three variables of sd_listen_fds(3).
 #[derive(Default)]
 struct Variables {
     pid: Option<String>,
@@ -65,7 +65,8 @@ struct Variables {
 }
 
 impl Variables {
-    /// Only reads: removing variables is unsound as soon as there is a second thread.
+    /// Reads the variables and leaves them: to remove one is unsound while a second thread runs
+    /// ([`env::remove_var`]).
     fn read() -> Self {
         let read = |name| match env::var(name) {
             Ok(value) if !value.is_empty() => Some(value),
@@ -80,8 +81,8 @@ impl Variables {
     }
 }
 
-/// Takes every socket of this name, non-blocking and closed on exec; none if this process was not
-/// activated.
+/// Takes every passed socket of this name, and makes it non-blocking and close-on-exec. Without passed
+/// sockets the list is empty.
 pub(crate) fn listeners(name: &str) -> Result<Vec<Socket>, ActivationError> {
     static TAKEN: AtomicBool = AtomicBool::new(false);
     let descriptors = passed(&Variables::read(), std::process::id())?;
@@ -95,7 +96,7 @@ pub(crate) fn listeners(name: &str) -> Result<Vec<Socket>, ActivationError> {
     wanted.into_iter().map(take).collect()
 }
 
-/// systemd passes sockets blocking unless the unit says `NonBlocking=true`; tokio needs them otherwise.
+/// tokio needs non-blocking sockets; systemd passes them blocking unless the unit has `NonBlocking=true`.
 fn take((fd, name): (RawFd, String)) -> Result<Socket, ActivationError> {
     let prepare = || {
         let socket = inherited_fd::take_listener(fd)?;
@@ -106,10 +107,9 @@ fn take((fd, name): (RawFd, String)) -> Result<Socket, ActivationError> {
     prepare().map_err(|source| ActivationError::Unusable { fd, name, source })
 }
 
-/// The descriptors that are passed to the process `own_pid`, with their names.
+/// The descriptors that the variables pass to the process `own_pid`, with their names.
 ///
-/// `LISTEN_PID` may be missing, though systemd always sets it: `systemfd --no-pid`, for use with
-/// `cargo watch`, doesn't know it.
+/// systemd always sets `LISTEN_PID`. `systemfd --no-pid`, for use with `cargo watch`, does not.
 fn passed(variables: &Variables, own_pid: u32) -> Result<Vec<(RawFd, String)>, ActivationError> {
     let Some(fds) = &variables.fds else {
         return Ok(Vec::new());
@@ -133,12 +133,12 @@ fn passed(variables: &Variables, own_pid: u32) -> Result<Vec<(RawFd, String)>, A
     Ok((FIRST..).zip(names).collect())
 }
 
-/// Those with this name; all of them when nobody named any.
+/// The descriptors with this name, or all if none has a name.
 fn named(
     descriptors: Vec<(RawFd, String)>,
     wanted: &str,
 ) -> Result<Vec<(RawFd, String)>, ActivationError> {
-    // `unknown` stands for a missing name: sd_listen_fds(3).
+    // systemd passes `unknown` for a socket without a name (sd_listen_fds(3)).
     let nameless = |name: &str| name.is_empty() || name == "unknown";
     if descriptors.iter().all(|(_, name)| nameless(name)) {
         return Ok(descriptors);
@@ -222,7 +222,7 @@ mod tests {
         let error = named(all, "app").unwrap_err().to_string();
         assert_eq!(
             error,
-            r#"no passed socket is named "app", there is only ["web.socket"]"#
+            r#"no passed socket is named "app"; the names are ["web.socket"]"#
         );
     }
 
@@ -235,7 +235,7 @@ mod tests {
                 "7",
                 "2",
                 "app",
-                "LISTEN_FDS passes 2 sockets, but LISTEN_FDNAMES names 1",
+                "LISTEN_FDS announces 2 sockets, but LISTEN_FDNAMES names 1",
             ),
         ] {
             let error = passed(&variables(pid, fds, names), 7)

@@ -1,16 +1,16 @@
-//! The options of a server where neither the program nor the environment sets them.
+//! The values of the options that neither the program nor the environment sets.
 //!
-//! On the instance the unit of the run sets the environment, from `flipless.toml`.
+//! On the instance, the unit of the run sets the environment as `flipless.toml` says.
 
 use std::time::Duration;
 
-/// The name under which systemd passes the server's listener (`FileDescriptorName=`, systemd.socket(5)).
+/// The name with which systemd passes the server's listener (`FileDescriptorName=`, systemd.socket(5)).
 pub const LISTENER: &str = "app";
-/// The port without systemd and without `PORT`: the one that EB gives applications.
+/// The port to bind without a passed listener and without `PORT`: EB's own default for applications.
 pub const PORT: u16 = 5000;
-/// The path that is asked before the server is ready.
+/// The path of the health check.
 pub const HEALTH_PATH: &str = "/health";
-/// How long the server may take until it is healthy.
+/// The limit of the health check.
 pub const START: Duration = Duration::from_secs(60);
-/// How long the server may take to finish what it has begun.
+/// The limit of a drain.
 pub const DRAIN: Duration = Duration::from_secs(30);

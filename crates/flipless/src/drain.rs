@@ -1,22 +1,22 @@
-//! The server's phases, and who is still connected.
+//! The phases of a server and the count of its open connections.
 //!
-//! hyper's graceful shutdown closes idle keep-alive connections at once, and a request that is just
-//! under way on one is lost. So draining is done here: idle connections stay open, and the next
-//! answer on each carries `Connection: close` (RFC 9112, 9.6), which tells the client in time.
+//! hyper's graceful shutdown closes idle keep-alive connections at once, and loses a request that is on
+//! its way on one of them. This drain keeps idle connections open. The next answer on each carries
+//! `Connection: close` (RFC 9112, 9.6), so that the client opens a new connection in time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::watch;
 
-/// What the server is at.
+/// The phase of a server; each follows the one above it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
-    /// Accepting.
+    /// The server accepts connections.
     Serving,
-    /// Finishing what has begun.
+    /// The server accepts none, and finishes the open ones.
     Draining,
-    /// Connections that are left are dropped.
+    /// The server drops the connections that are left.
     Over,
 }
 
@@ -24,7 +24,7 @@ pub(crate) enum Phase {
 #[derive(Debug)]
 pub(crate) struct Lifecycle {
     phase: watch::Sender<Phase>,
-    /// Carries no value: each open connection holds a receiver, and the sender counts them.
+    /// A counter: each open connection holds a receiver, and the sender knows how many there are.
     open: watch::Sender<()>,
     requests: AtomicU64,
 }
@@ -46,7 +46,7 @@ impl Lifecycle {
         *self.phase.borrow() >= phase
     }
 
-    /// Waits for the phase, or a later one.
+    /// Waits until the server is in this phase or a later one.
     pub(crate) async fn reached(&self, phase: Phase) {
         // Can't fail: `self` holds the sender.
         let _ = self.phase.subscribe().wait_for(|now| *now >= phase).await;
@@ -71,7 +71,7 @@ impl Lifecycle {
     }
 }
 
-/// Ends what is left of a server that is no longer awaited.
+/// Drops the connections of a server whose future is dropped.
 pub(crate) struct EndOnDrop(pub(crate) Arc<Lifecycle>);
 
 impl Drop for EndOnDrop {
@@ -80,16 +80,16 @@ impl Drop for EndOnDrop {
     }
 }
 
-/// Lives as long as its connection.
+/// Counts as one open connection while it lives.
 #[derive(Debug)]
 pub(crate) struct OpenConnection(
     #[allow(dead_code, reason = "counted, not read")] watch::Receiver<()>,
 );
 
-/// Tells a handler that the server is to stop: an extension of every request.
+/// Tells a handler that the server drains. Every request carries it as an extension.
 ///
-/// Only handlers that go on for long need it: an event stream, a WebSocket. At the drain deadline
-/// what is left of them is cut; one that knows can end politely before.
+/// Only long-running handlers need it, such as an event stream or a WebSocket. The server cuts them at
+/// the drain's deadline; with this, a handler can end its answer properly before.
 ///
 /// ```
 /// use axum::Extension;
@@ -107,21 +107,21 @@ pub(crate) struct OpenConnection(
 pub struct Draining(pub(crate) Arc<Lifecycle>);
 
 impl Draining {
-    /// Whether the server is to stop: it no longer accepts, and this request's answer is the last
-    /// on its connection.
+    /// Whether the server drains. It then accepts no connection, and this request's answer is the last on
+    /// its connection.
     pub fn is_draining(&self) -> bool {
         self.0.is_in(Phase::Draining)
     }
 
-    /// Waits until the server is to stop; returns at once if it already is.
+    /// Waits until the server drains; returns at once if it already does.
     ///
-    /// Cancel safe: may be used in `tokio::select!`.
+    /// This is cancel safe: it may be used in `tokio::select!`.
     pub async fn started(&self) {
         self.0.reached(Phase::Draining).await;
     }
 }
 
-/// What the server is doing: an extension of every request.
+/// The server's counters. Every request carries them as an extension.
 ///
 /// ```
 /// use axum::Extension;
@@ -136,12 +136,12 @@ impl Draining {
 pub struct Activity(pub(crate) Arc<Lifecycle>);
 
 impl Activity {
-    /// Connections that are open now, idle and upgraded ones (WebSockets) included.
+    /// The open connections, including idle and upgraded ones (WebSockets).
     pub fn connections(&self) -> usize {
         self.0.connections()
     }
 
-    /// Requests answered since the server's start; the health check before it is not among them.
+    /// The requests that the server has answered since its start, without the initial health check.
     pub fn requests(&self) -> u64 {
         self.0.requests.load(Ordering::Relaxed)
     }
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_drain_is_seen_by_those_who_come_late() {
+    fn a_drain_is_seen_by_a_handler_that_asks_later() {
         let lifecycle = Lifecycle::new();
         let draining = Draining(lifecycle.clone());
         assert!(!draining.is_draining());
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_is_dropped_ends() {
+    fn a_dropped_server_drops_its_connections() {
         let lifecycle = Lifecycle::new();
         drop(EndOnDrop(lifecycle.clone()));
         assert!(lifecycle.is_in(Phase::Over));

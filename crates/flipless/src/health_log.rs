@@ -1,6 +1,7 @@
-//! EB's enhanced health log, for when no nginx writes it: in direct mode.
+//! The log of EB's enhanced health. In direct mode no nginx writes it, so the server does.
 //!
-//! EB's health daemon reads `application.log.YYYY-MM-DD-HH` (UTC) and expects what EB's nginx writes.
+//! EB's health daemon reads `application.log.YYYY-MM-DD-HH` (UTC) and expects the format of EB's nginx:
+//! <https://docs.aws.amazon.com/elasticbeanstalk/latest/dg/health-enhanced-serverlogs.html>
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,15 +13,15 @@ use http::HeaderMap;
 use tokio::sync::oneshot;
 
 mod line;
-mod record;
+mod request;
 
 pub(crate) use line::Line;
-pub(crate) use record::Record;
+pub(crate) use request::LoggedRequest;
 
-/// How many lines may wait for the disk; further ones are dropped, and counted.
+/// How many lines may wait for the disk. The log drops further lines, and counts them.
 const WAITING_LINES: usize = 8192;
 
-/// Takes lines from requests, and has a thread write them.
+/// Queues the requests' lines for a thread that writes them.
 #[derive(Debug, Clone)]
 pub(crate) struct HealthLog {
     queue: SyncSender<Message>,
@@ -33,7 +34,7 @@ enum Message {
 }
 
 impl HealthLog {
-    /// Writes into this directory from now on.
+    /// Starts the thread that writes into this directory.
     pub(crate) fn start(directory: PathBuf) -> io::Result<Self> {
         let (queue, messages) = sync_channel(WAITING_LINES);
         let dropped = Arc::new(AtomicU64::new(0));
@@ -49,9 +50,9 @@ impl HealthLog {
         Ok(Self { queue, dropped })
     }
 
-    /// Begins a request's line.
-    pub(crate) fn record(&self, path: &str, headers: &HeaderMap) -> Record {
-        Record::new(self.clone(), path, headers)
+    /// Begins to log a request.
+    pub(crate) fn begin(&self, path: &str, headers: &HeaderMap) -> LoggedRequest {
+        LoggedRequest::new(self.clone(), path, headers)
     }
 
     fn send(&self, line: Line) {
@@ -60,7 +61,7 @@ impl HealthLog {
         }
     }
 
-    /// Waits until what was sent before is written.
+    /// Waits until the thread has written all queued lines.
     pub(crate) async fn flush(&self) {
         let (done, written) = oneshot::channel();
         if self.queue.try_send(Message::Flush(done)).is_ok() {
@@ -71,7 +72,7 @@ impl HealthLog {
 
 struct Writer {
     directory: PathBuf,
-    /// The hour of `file`, as its name has it.
+    /// The hour in the name of `file`.
     hour: String,
     file: Option<fs::File>,
     dropped: Arc<AtomicU64>,
@@ -96,19 +97,23 @@ impl Writer {
             self.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         };
-        // One write a line: with O_APPEND lines of an old and a new server don't mix.
+        // One write per line: with O_APPEND, the lines of an old and a new server don't mix (write(2)).
         if io::Write::write_all(file, line.to_string().as_bytes()).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Goes on with another hour's file. A failure is told once an hour: serving matters more.
+    /// Opens the file of another hour. If that fails, the server serves without a log and says so once per
+    /// hour.
     fn open(&mut self, hour: String) {
         let path = self.directory.join(format!("application.log.{hour}"));
         let opened = fs::OpenOptions::new().create(true).append(true).open(&path);
         self.file = opened
             .inspect_err(|error| {
-                crate::notice::say(format_args!("no health log: {}: {error}", path.display()));
+                crate::notice::say(format_args!(
+                    "cannot open the health log {}: {error}",
+                    path.display()
+                ));
             })
             .ok();
         let dropped = self.dropped.swap(0, Ordering::Relaxed);
@@ -148,7 +153,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_hour_has_its_file_and_is_appended_to() {
+    async fn each_hour_has_a_file_and_lines_are_appended() {
         let directory = tempfile::tempdir().unwrap();
         for _ in 0..2 {
             let log = HealthLog::start(directory.path().to_owned()).unwrap();
@@ -166,7 +171,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_directory_that_is_missing_stops_nobody() {
+    async fn a_missing_directory_only_drops_the_lines() {
         let log = HealthLog::start(PathBuf::from("/nonexistent/healthd")).unwrap();
         log.send(line_at(0));
         log.flush().await;
@@ -179,10 +184,10 @@ mod tests {
         let log = HealthLog::start(directory.path().to_owned()).unwrap();
         let mut headers = HeaderMap::new();
         headers.insert("x-forwarded-for", "203.0.113.9".parse().unwrap());
-        let mut answered = log.record("/a", &headers);
+        let mut answered = log.begin("/a", &headers);
         answered.answered(StatusCode::NOT_FOUND);
         drop(answered);
-        drop(log.record("/hung-up", &HeaderMap::new()));
+        drop(log.begin("/hung-up", &HeaderMap::new()));
         log.flush().await;
         let file = directory.path().join(&names(directory.path())[0]);
         let text = fs::read_to_string(file).unwrap();

@@ -1,4 +1,4 @@
-//! The only unsafe code: taking ownership of a descriptor that was passed by number.
+//! The library's only unsafe code: it takes ownership of a descriptor that has only a number.
 #![allow(unsafe_code)]
 
 use std::io;
@@ -6,16 +6,16 @@ use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use socket2::{SockRef, Socket, Type};
 
-/// Takes a descriptor, if it is a listening stream socket.
+/// Takes ownership of a descriptor if it is a listening stream socket.
 ///
-/// The caller takes each number at most once in the life of the process.
+/// A caller may take each number only once in the life of the process.
 pub(crate) fn take_listener(fd: RawFd) -> io::Result<Socket> {
-    // SAFETY: the borrow ends in this function, and on a number that is not open the system calls
-    // of `check` answer EBADF.
+    // SAFETY: the borrow ends in this function. If the number is not open, the system calls in `check`
+    // fail with EBADF.
     let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
     check(SockRef::from(&borrowed))?;
-    // SAFETY: it is open, as `check` has found, and sd_listen_fds(3) hands it to this process; that
-    // nobody takes it twice is the caller's part.
+    // SAFETY: `check` has found it open, and sd_listen_fds(3) gives it to this process. The caller takes it
+    // only once.
     let owned = unsafe { OwnedFd::from_raw_fd(fd) };
     Ok(owned.into())
 }

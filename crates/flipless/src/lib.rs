@@ -1,8 +1,8 @@
-//! Deployments to AWS Elastic Beanstalk that lose nothing.
+//! Deployments to AWS Elastic Beanstalk (EB) that lose no request.
 //!
-//! This library is what a server needs for that: it takes over the listening sockets that systemd
-//! holds, reports ready only after its own health check has passed, and when it is told to stop it
-//! finishes what it has begun. Any axum router or tower service can be served with one call:
+//! A server that uses this library takes over the listening sockets that systemd holds. It reports that it
+//! is ready only after its own health check has passed. On SIGTERM it finishes the requests that it has
+//! begun. One call serves an axum router or any other tower service:
 //!
 //! ```no_run
 //! # #[tokio::main(flavor = "current_thread")]
@@ -16,7 +16,7 @@
 //! # }
 //! ```
 //!
-//! [`Server`] has the options, [`Draining`] and [`Activity`] are what handlers can ask.
+//! [`Server`] has the options. [`Draining`] and [`Activity`] tell a handler about its server.
 
 mod activation;
 pub mod defaults;

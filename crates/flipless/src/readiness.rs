@@ -1,4 +1,4 @@
-//! Telling systemd how the server is: sd_notify(3).
+//! The health check and the messages to systemd: sd_notify(3).
 
 use std::io;
 use std::time::Duration;
@@ -12,45 +12,45 @@ use sd_notify::NotifyState;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why a server is not ready.
+/// Why the health check failed.
 #[derive(Debug, thiserror::Error)]
 pub enum HealthError {
-    /// The path can't be asked for.
-    #[error("{path:?} is no path to ask for the server's health")]
+    /// The health path is not valid.
+    #[error("the health path {path:?} is not valid")]
     Path {
         /// The health path.
         path: String,
-        /// What is wrong with it.
+        /// Why not.
         source: http::Error,
     },
-    /// The service has answered, but not well.
-    #[error("the health check GET {path} was answered {status}, not with a status from 200 to 299")]
+    /// The service answered with another status than 200 to 299.
+    #[error("the health check GET {path} returned {status}; a status from 200 to 299 is needed")]
     Status {
         /// The health path.
         path: String,
         /// The answer's status.
         status: StatusCode,
     },
-    /// The service has failed.
+    /// The service failed.
     #[error("the health check GET {path} got no answer")]
     NoAnswer {
         /// The health path.
         path: String,
-        /// How it failed.
+        /// Its error.
         source: BoxError,
     },
-    /// The service has not answered in time.
+    /// The service did not answer in time.
     #[error("the health check GET {path} got no answer in {} s", limit.as_secs_f32())]
     Timeout {
         /// The health path.
         path: String,
-        /// How long it was waited for.
+        /// How long the check waited.
         limit: Duration,
     },
 }
 
-/// Asks the service for its health before anybody else does, over a connection in memory, so that
-/// it sees a request like any other.
+/// Sends the health check to the service, over a connection in memory. The service sees an ordinary request,
+/// and no client has to wait.
 pub(crate) async fn check_health<S, B>(
     service: S,
     path: &str,
@@ -113,34 +113,40 @@ where
     }
 }
 
-/// The server accepts from now on.
+/// Tells systemd that the server accepts from now on.
 pub(crate) fn ready() -> io::Result<()> {
     sd_notify::notify(&[NotifyState::Ready, NotifyState::Status("serving")])
 }
 
-/// The server finishes. Nobody can be told if this fails, and it changes nothing.
+/// Tells systemd that the server drains. If that fails, the server drains all the same.
 pub(crate) fn stopping(connections: usize) {
-    let status = format!("draining, {connections} connections left");
+    let status = format!("draining, {} left", counted(connections));
     let _ = sd_notify::notify(&[NotifyState::Stopping, NotifyState::Status(&status)]);
 }
 
-/// The server is about to end: `flipless status` shows this of the last handover.
+/// Tells systemd how the drain ended. `flipless status` shows it for the last handover.
 pub(crate) fn drained(open: usize, cut: usize, time: Duration) {
-    let mut status = format!("drained {open} connections in {:.1} s", time.as_secs_f32());
+    let mut status = format!("drained {} in {:.1} s", counted(open), time.as_secs_f32());
     if cut > 0 {
         status += &format!(", {cut} cut at the deadline");
     }
     let _ = sd_notify::notify(&[NotifyState::Status(&status)]);
 }
 
-/// Pings systemd's watchdog, if there is one, until it is dropped.
+/// `1 connection`, `2 connections`.
+pub(crate) fn counted(connections: usize) -> String {
+    let plural = if connections == 1 { "" } else { "s" };
+    format!("{connections} connection{plural}")
+}
+
+/// Pings systemd's watchdog until this future is dropped; returns at once without a watchdog.
 ///
-/// Run it as a task of the runtime that serves: when that is stuck, the pings stop.
+/// It has to run as a task of the runtime that serves, so that the pings stop when the runtime is stuck.
 pub(crate) async fn ping_watchdog() {
     let Some(limit) = sd_notify::watchdog_enabled().filter(|limit| !limit.is_zero()) else {
         return;
     };
-    // sd_watchdog_enabled(3) recommends half the limit; a third leaves room for a late one.
+    // sd_watchdog_enabled(3) recommends half the limit. A third leaves room for a late ping.
     let mut interval = tokio::time::interval(limit / 3);
     loop {
         interval.tick().await;
@@ -182,7 +188,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_service_that_never_answers_is_given_up() {
+    async fn a_service_that_never_answers_fails_at_the_limit() {
         let service =
             service_fn(|_| std::future::pending::<Result<http::Response<String>, Infallible>>());
         let error = check_health(service, "/", Duration::from_millis(10))
@@ -205,13 +211,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_path_that_is_none_is_refused() {
+    async fn an_invalid_path_is_refused() {
         let service = service_fn(async |_| Err::<http::Response<String>, _>("asked"));
         let error = check_health(service, "/a b", LIMIT).await.unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "\"/a b\" is no path to ask for the server's health"
-        );
+        assert_eq!(error.to_string(), "the health path \"/a b\" is not valid");
     }
 
     #[tokio::test]

@@ -1,4 +1,4 @@
-//! The library's face: one call, or the options and then one call.
+//! The library's public interface: [`serve`], and [`Server`] with its options.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -24,11 +24,11 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// Serves an axum `Router` or any tower service until SIGTERM or SIGINT, with the options of
 /// [`Server::new`].
 ///
-/// Returns when the drain is over. Any error comes before the first request is accepted.
+/// Returns when the drain is over. An error can only occur before the server accepts the first connection.
 ///
 /// # Errors
 ///
-/// See [`ServeError`]; a failed health check is one.
+/// See [`ServeError`]. A failed health check is an error, for example.
 ///
 /// ```no_run
 /// # #[tokio::main(flavor = "current_thread")]
@@ -50,8 +50,8 @@ where
 
 /// A server's options.
 ///
-/// An option set here overrides the environment's, which overrides the [default](crate::defaults). On the
-/// instance the unit of the run sets the environment, from `flipless.toml`.
+/// An option that is set here overrides the environment, which overrides the [default](crate::defaults). On
+/// the instance, the unit of the run sets the environment as `flipless.toml` says.
 ///
 /// ```no_run
 /// # #[tokio::main(flavor = "current_thread")]
@@ -84,64 +84,64 @@ impl Server {
     }
 
     /// The name of the inherited sockets to accept on: `FileDescriptorName=` of the socket unit.
-    /// `app` unless set. Sockets that nobody has named are all accepted on.
+    /// The default is `app`. If no inherited socket has a name, the server accepts on all.
     pub fn socket(mut self, name: impl Into<String>) -> Self {
         self.socket = Some(name.into());
         self
     }
 
-    /// Where to listen if no socket is inherited: 127.0.0.1 and the port `PORT` of the
-    /// environment unless set.
+    /// The address to listen on if the server inherits no socket. The default is 127.0.0.1 and the port in
+    /// the environment's `PORT`.
     pub fn bind(mut self, address: SocketAddr) -> Self {
         self.bind = Some(address);
         self
     }
 
-    /// The path that has to answer 200 to 299 before the server is ready.
-    /// `FLIPLESS_HEALTH_PATH` unless set.
+    /// The path of the health check. The service has to answer it with 200 to 299 before the server is
+    /// ready. The default is the environment's `FLIPLESS_HEALTH_PATH`.
     pub fn health_path(mut self, path: impl Into<String>) -> Self {
         self.health_path = Some(path.into());
         self
     }
 
-    /// How long the health check may take: `FLIPLESS_START_SECONDS` unless set.
+    /// How long the health check may take. The default is the environment's `FLIPLESS_START_SECONDS`.
     pub fn start(mut self, limit: Duration) -> Self {
         self.start = Some(limit);
         self
     }
 
-    /// How long the requests and connections that are left at SIGTERM may take; then they are cut.
-    /// `FLIPLESS_DRAIN_SECONDS` unless set. Keep it below the unit's `TimeoutStopSec=`, and where
-    /// clients or a balancer connect directly, above their idle timeout.
+    /// How long the open connections may take to finish after SIGTERM; then the server cuts them. The
+    /// default is the environment's `FLIPLESS_DRAIN_SECONDS`. Keep it below the unit's `TimeoutStopSec=`. If
+    /// clients or a load balancer connect directly, keep it above their idle timeout.
     pub fn drain(mut self, limit: Duration) -> Self {
         self.drain = Some(limit);
         self
     }
 
-    /// How long a connection may be idle, and a request's head may take to arrive: 75 s unless
-    /// set, which is above the 60 s after which a balancer closes an idle connection.
+    /// How long a connection may be idle, and how long a request's head may take to arrive. The default of
+    /// 75 s is above the 60 s after which a load balancer closes an idle connection.
     pub fn idle(mut self, limit: Duration) -> Self {
         self.idle = Some(limit);
         self
     }
 
-    /// The directory of EB's enhanced health log, `/var/log/nginx/healthd`, for a server that has
-    /// no nginx before it. `FLIPLESS_HEALTH_LOG` unless set; no log without either.
+    /// The directory of EB's enhanced health log, `/var/log/nginx/healthd`, for a server without nginx in
+    /// front of it. The default is the environment's `FLIPLESS_HEALTH_LOG`; without both there is no log.
     pub fn health_log(mut self, directory: impl Into<PathBuf>) -> Self {
         self.health_log = Some(directory.into());
         self
     }
 
-    /// Serves until SIGTERM or SIGINT, then drains: no connection is accepted, requests in flight
-    /// are finished, the next answer on each connection closes it. A second SIGINT ends the drain.
+    /// Serves until SIGTERM or SIGINT, then drains. While it drains, the server accepts no connection and
+    /// finishes the requests in flight, and the next answer on each connection closes it. A second SIGINT
+    /// ends the drain.
     ///
     /// Every request carries the extensions [`Draining`](crate::Draining) and
     /// [`Activity`](crate::Activity).
     ///
     /// # Errors
     ///
-    /// See [`ServeError`]. All come before the first request is accepted; readiness is not
-    /// reported then.
+    /// See [`ServeError`]. An error can only occur before the server reports that it is ready.
     pub async fn serve<S, B>(self, service: S) -> Result<(), ServeError>
     where
         S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,

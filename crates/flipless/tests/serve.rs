@@ -1,20 +1,21 @@
 //! The library with services that the demonstration server does not have.
 //!
-//! One test only: it sends SIGTERM to its own process.
+//! The only test here sends SIGTERM to its own process, so that no other test can run beside it.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
 use flipless::{ServeError, Server};
+use flipless_testing::client::{Answer, Client};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-/// An address of this process only: all of 127.0.0.0/8 is loopback.
+/// An address that no other process uses: all of 127.0.0.0/8 is loopback.
 fn own_address() -> SocketAddr {
     let [_, high, middle, low] = std::process::id().to_be_bytes();
     ([127, high, middle, low.max(2)], 18_080).into()
@@ -31,37 +32,24 @@ fn terminate_this_process() {
     );
 }
 
-/// Waits until the server closes a connection that says nothing, or only half a request.
-fn is_idle_closed(sent: &[u8]) -> bool {
-    let mut stream = TcpStream::connect(own_address()).unwrap();
-    stream
-        .set_read_timeout(Some(Duration::from_secs(20)))
-        .unwrap();
-    stream.write_all(sent).unwrap();
-    matches!(stream.read(&mut [0]), Ok(0))
+/// Whether the server closes a connection on which the client sends only this.
+fn is_idle_closed(sent: &str) -> bool {
+    let mut client = Client::connect(own_address());
+    client.send(sent).unwrap();
+    client.is_closed()
 }
 
-/// The whole connection's answer; empty if the server closes without one.
-fn get_once(path: &str) -> String {
-    let mut stream = TcpStream::connect(own_address()).unwrap();
-    stream
-        .set_read_timeout(Some(Duration::from_secs(20)))
-        .unwrap();
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n"
-    )
-    .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
+/// Two requests: the handler of the first panics.
+fn panic_then_fine() -> (io::Result<Answer>, Answer) {
+    let get = |path| Client::connect(own_address()).try_get(path);
+    (get("/panic"), get("/").unwrap())
 }
 
 async fn panicking() -> &'static str {
     panic!("on purpose")
 }
 
-/// Starts a server whose health check reports that it was asked.
+/// Starts a server whose health check sends a message when it runs.
 fn start(health: bool) -> (JoinHandle<Result<(), ServeError>>, mpsc::Receiver<()>) {
     let (asked, was_asked) = mpsc::channel(1);
     let check = async move || {
@@ -84,25 +72,22 @@ fn start(health: bool) -> (JoinHandle<Result<(), ServeError>>, mpsc::Receiver<()
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_outlives_panics_and_idlers_and_stops_at_any_time() {
-    // Before it is ready: the handler of SIGTERM is in place once the check is asked.
+    // SIGTERM before the server is ready: its handler is in place when the health check runs.
     let (server, mut asked) = start(false);
     asked.recv().await.unwrap();
     terminate_this_process();
     server.await.unwrap().unwrap();
 
-    // A handler's panic ends its own connection.
+    // A handler's panic ends only its own connection.
     let (server, mut asked) = start(true);
     asked.recv().await.unwrap();
-    let answers = tokio::task::spawn_blocking(|| [get_once("/panic"), get_once("/")]);
-    let [panicked, fine] = answers.await.unwrap();
-    assert_eq!(panicked, "");
-    assert!(
-        fine.starts_with("HTTP/1.1 200") && fine.ends_with("fine"),
-        "{fine}"
-    );
+    let answers = tokio::task::spawn_blocking(panic_then_fine).await;
+    let (panicked, fine) = answers.unwrap();
+    assert_eq!(panicked.unwrap_err().kind(), ErrorKind::UnexpectedEof);
+    assert_eq!((fine.status, fine.body.as_str()), (200, "fine"));
 
-    // A connection that is idle for long, or slow, is closed.
-    for sent in [&b""[..], b"GET / HTTP/1.1\r\nhos"] {
+    // The server closes an idle connection, and one whose request arrives too slowly.
+    for sent in ["", "GET / HTTP/1.1\r\nhos"] {
         assert!(
             tokio::task::spawn_blocking(|| is_idle_closed(sent))
                 .await

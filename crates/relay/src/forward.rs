@@ -1,4 +1,4 @@
-//! Passes a request on, and the answer back.
+//! Passes a request on to the server, and the answer back.
 
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
@@ -21,15 +21,15 @@ use tower_service::Service;
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Answer = Response<UnsyncBoxBody<Bytes, hyper::Error>>;
 
-/// Why there is no answer.
+/// Why the server gave no answer.
 pub enum Fault {
-    /// Nobody takes the connection.
+    /// The server accepts no connection.
     Connect(std::io::Error),
-    /// It ended without an answer.
+    /// The connection failed before the answer.
     Exchange(String),
 }
 
-/// The service that the library serves: all requests go to one port.
+/// The service that the library serves: it passes all requests to one port.
 #[derive(Clone)]
 pub struct Forward {
     port: u16,
@@ -69,13 +69,13 @@ async fn forward(port: u16, mut request: Request<Incoming>) -> Answer {
                 tokio::spawn(tunnel(client, hyper::upgrade::on(&mut answer)));
             }
             drop_hop_by_hop(answer.headers_mut(), accepted);
-            // An HTTP/1.0 server's answer: the client's connection is another one.
+            // The server may speak HTTP/1.0; the client's own connection is HTTP/1.1.
             *answer.version_mut() = Version::HTTP_11;
             answer.map(BodyExt::boxed_unsync)
         }
         Err(fault) => {
             let why = match fault {
-                Fault::Connect(error) => format!("the server takes no connection: {error}"),
+                Fault::Connect(error) => format!("the server accepts no connection: {error}"),
                 Fault::Exchange(error) => format!("the server gave no answer: {error}"),
             };
             eprintln!("flipless-relay: {why}");
@@ -84,7 +84,8 @@ async fn forward(port: u16, mut request: Request<Incoming>) -> Answer {
     }
 }
 
-/// One request on a connection of its own, as EB's nginx does it: there are no idle ones to lose.
+/// Sends one request on a connection of its own, as EB's nginx does. A request on an idle connection could be
+/// lost when the server closes it.
 pub async fn exchange<B>(port: u16, request: Request<B>) -> Result<Response<Incoming>, Fault>
 where
     B: Body + Send + 'static,
@@ -93,18 +94,19 @@ where
 {
     let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await;
     let stream = stream.map_err(Fault::Connect)?;
-    // Answers are passed on as they come.
+    // Nagle's algorithm would delay the parts of a streamed request.
     let _ = stream.set_nodelay(true);
     let failed = |error: hyper::Error| Fault::Exchange(error.to_string());
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
         .await
         .map_err(failed)?;
-    // Its end is seen by whoever reads the answer.
+    // The reader of the answer sees the connection's errors.
     tokio::spawn(connection.with_upgrades());
     sender.send_request(request).await.map_err(failed)
 }
 
-/// What belongs to one connection and not to the message (RFC 9110, 7.6.1), but for an upgrade.
+/// Removes the headers that belong to one connection and not to the message (RFC 9110, 7.6.1), except those
+/// of an upgrade.
 fn drop_hop_by_hop(headers: &mut HeaderMap, upgrade: Option<HeaderValue>) {
     let values = headers.get_all(CONNECTION).iter();
     let named = values.filter_map(|value| value.to_str().ok());
@@ -124,11 +126,11 @@ fn drop_hop_by_hop(headers: &mut HeaderMap, upgrade: Option<HeaderValue>) {
     }
 }
 
-/// Bytes both ways until one side ends, for WebSockets.
+/// Copies bytes both ways until one side ends: for WebSockets.
 async fn tunnel(client: OnUpgrade, server: OnUpgrade) {
     if let (Ok(client), Ok(server)) = tokio::join!(client, server) {
         let (mut client, mut server) = (TokioIo::new(client), TokioIo::new(server));
-        // An end that is no error, or one that both sides see.
+        // Both sides see an error by themselves.
         let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
     }
 }
@@ -157,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_belongs_to_one_connection_stays_there() {
+    fn headers_of_one_connection_are_not_passed_on() {
         let mut all = headers(&[
             ("connection", "keep-alive, X-Own"),
             ("keep-alive", "timeout=5"),

@@ -1,4 +1,4 @@
-//! Waits until the server is healthy, on its own port, where nobody else asks.
+//! Waits until the server is healthy on its own port, which no client knows.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::forward::{self, Fault};
 
-/// Between two questions; a start takes longer.
+/// The pause between two health checks.
 const BETWEEN: Duration = Duration::from_millis(50);
 
-/// Asks until the answer is a status from 200 to 299.
+/// Repeats the health check until its status is 200 to 299.
 ///
 /// # Errors
-/// When there is none within `limit`: says what there was instead.
+/// If that does not happen within `limit`; the error describes the last check.
 pub async fn wait(port: u16, path: &str, limit: Duration) -> Result<()> {
     let deadline = Instant::now() + limit;
     let seconds = limit.as_secs_f32();
@@ -25,7 +25,7 @@ pub async fn wait(port: u16, path: &str, limit: Duration) -> Result<()> {
     while Instant::now() < deadline {
         last = match timeout_at(deadline, ask(port, path)).await {
             Ok(Ok(status)) if status.is_success() => return Ok(()),
-            Ok(Ok(status)) => format!("GET {path} was answered {status}"),
+            Ok(Ok(status)) => format!("GET {path} returned {status}"),
             Ok(Err(Fault::Connect(_))) => no_listener(port),
             Ok(Err(Fault::Exchange(error))) => format!("GET {path} got no answer: {error}"),
             Err(_) => format!("GET {path} got no answer"),
@@ -37,8 +37,8 @@ pub async fn wait(port: u16, path: &str, limit: Duration) -> Result<()> {
 
 fn no_listener(port: u16) -> String {
     format!(
-        "nobody listens on 127.0.0.1:{port}, the PORT it was given. A server with a fixed port can't \
-         run beside its successor: have it read PORT"
+        "it does not listen on 127.0.0.1:{port}\nhint: the server has to listen on the port in the \
+         variable PORT; two versions with one fixed port can't run side by side"
     )
 }
 
@@ -59,7 +59,7 @@ mod tests {
     use std::io::{Read, Write};
     use std::net::TcpListener;
 
-    /// Answers one connection after the other with these statuses.
+    /// A server that answers its first connections with these statuses.
     fn server(statuses: &'static [&str]) -> u16 {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_that_warms_up_is_waited_for() {
+    async fn the_relay_waits_while_the_server_warms_up() {
         let port = server(&["503 Service Unavailable", "404 Not Found", "204 No Content"]);
         wait(port, "/up", Duration::from_secs(20)).await.unwrap();
     }
@@ -87,21 +87,21 @@ mod tests {
     async fn a_server_that_stays_unhealthy_is_described() {
         let port = server(&["500 Internal Server Error"; 1000]);
         let said = said(port, Duration::from_millis(200)).await;
-        assert!(said.contains("GET /up was answered 500"), "{said}");
+        assert!(said.contains("GET /up returned 500"), "{said}");
     }
 
     #[tokio::test]
-    async fn a_server_that_listens_elsewhere_is_told_to_read_port() {
+    async fn a_server_that_listens_elsewhere_is_an_error_that_names_port() {
         let unused = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = unused.local_addr().unwrap().port();
         drop(unused);
         let said = said(port, Duration::from_millis(200)).await;
-        let expected = format!("nobody listens on 127.0.0.1:{port}, the PORT");
-        assert!(said.contains(&expected), "{said}");
+        let expected = format!("it does not listen on 127.0.0.1:{port}\nhint: ");
+        assert!(said.contains(&expected) && said.contains("PORT"), "{said}");
     }
 
     #[tokio::test]
-    async fn a_server_that_never_answers_is_given_up() {
+    async fn a_server_that_never_answers_is_an_error() {
         let silent = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = silent.local_addr().unwrap().port();
         let said = said(port, Duration::from_millis(200)).await;

@@ -1,8 +1,8 @@
-//! The relay: stands before a server that knows nothing of inherited listeners, readiness or drains.
+//! The relay: stands in front of a server that knows neither inherited listeners nor readiness nor drains.
 //!
-//! It starts the server with a `PORT` of its own, waits until it is healthy there, and passes requests
-//! on: two versions can serve side by side, as each has another port. All else is the library's: the
-//! listener, READY=1, the drain. The server hears SIGTERM when nobody waits for it any more.
+//! The relay starts the server with a `PORT` of its own, waits until the server is healthy on that port, and
+//! passes requests on. Two versions can serve side by side because each has another port. The library does
+//! the rest: the listener, READY=1, the drain. The relay sends SIGTERM to the server after the drain.
 
 mod forward;
 mod health;
@@ -19,12 +19,11 @@ use anyhow::{Context, Result, bail};
 use flipless::defaults;
 
 use forward::Forward;
-use port::Port;
-use server::Server;
+use port::ClaimedPort;
+use server::ServerProcess;
 use tokio::signal::unix::{SignalKind, signal};
 
-const USAGE: &str =
-    "usage: flipless-relay PROGRAM [ARGUMENT]…, as the unit of the server's runs does";
+const USAGE: &str = "usage: flipless-relay PROGRAM [ARGUMENT]…; the unit of a run calls it so";
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -49,13 +48,13 @@ async fn relay(program: OsString, arguments: Vec<OsString>) -> Result<()> {
         None => defaults::START,
     };
     let mut terminate = signal(SignalKind::terminate())?;
-    let port = Port::above(number("PORT")?.unwrap_or(defaults::PORT))?;
-    let mut server = Server::start(&program, &arguments, port.number)?;
+    let port = ClaimedPort::above(number("PORT")?.unwrap_or(defaults::PORT))?;
+    let mut server = ServerProcess::start(&program, &arguments, port.number)?;
     let forward = Forward::to(port.number);
     tokio::select! {
         healthy = health::wait(port.number, &path, limit) => healthy?,
         ended = server.ended() => bail!("the server ended before it was healthy: {ended}"),
-        // From here on the library waits for it.
+        // After this `select!`, the library waits for SIGTERM.
         _ = terminate.recv() => return server.stop().await,
     }
     tokio::select! {
@@ -67,13 +66,13 @@ async fn relay(program: OsString, arguments: Vec<OsString>) -> Result<()> {
     server.stop().await
 }
 
-/// What the unit of the run has set, if it has; the library reads the same variables.
+/// A number that the unit of the run has set. The library reads the same variables.
 fn number<T: FromStr>(name: &str) -> Result<Option<T>> {
     let Some(value) = env::var(name).ok().filter(|value| !value.is_empty()) else {
         return Ok(None);
     };
     match value.parse() {
         Ok(number) => Ok(Some(number)),
-        Err(_) => bail!("{name}={value:?} is not allowed: a whole number is"),
+        Err(_) => bail!("{name}={value:?} is not allowed: a whole number"),
     }
 }

@@ -1,4 +1,4 @@
-//! The server: a child process with a port of its own.
+//! The server: a child process of the relay, with a port of its own.
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -9,20 +9,22 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-/// How long a server may take to end when nobody waits for it: below what the unit's TimeoutStopSec=
-/// adds to the drain.
+/// How long the server may take to end after SIGTERM. It is shorter than the time that the unit's
+/// TimeoutStopSec= adds to the drain.
 const END: Duration = Duration::from_secs(5);
-/// A running server. Dropped, it is killed.
-pub struct Server(Child);
 
-impl Server {
-    /// Starts it.
+/// The running server; dropping this value kills it.
+pub struct ServerProcess(Child);
+
+impl ServerProcess {
+    /// Starts the server with this `PORT`.
     pub fn start(program: &OsString, arguments: &[OsString], port: u16) -> Result<Self> {
-        // Marks the listener to be closed in the child.
+        // Sets close-on-exec on the listener, so that the child does not inherit it.
         let _ = sd_notify::listen_fds().context("the inherited listener")?;
         let mut command = Command::new(program);
         command.args(arguments).kill_on_drop(true);
-        // The relay's own: a server that saw it would take the shared listener, or answer systemd.
+        // These variables are for the relay. A server that saw them could take the shared listener or send
+        // messages to systemd.
         layout::OF_SYSTEMD.iter().for_each(|name| {
             command.env_remove(name);
         });
@@ -31,7 +33,7 @@ impl Server {
         Ok(Self(child))
     }
 
-    /// Waits until it ends by itself, and says how.
+    /// Waits until the server ends by itself, and describes how.
     pub async fn ended(&mut self) -> String {
         match self.0.wait().await {
             Ok(status) => status.to_string(),
@@ -39,11 +41,11 @@ impl Server {
         }
     }
 
-    /// Ends it: politely, for as long as that takes sense.
+    /// Sends SIGTERM, and kills the server if it does not end in time.
     pub async fn stop(mut self) -> Result<()> {
         let pid = self.0.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         if let Some(pid) = pid {
-            // One that has just ended is what is wanted.
+            // This fails only if the server has just ended.
             let _ = kill_process(pid, Signal::TERM);
         }
         if timeout(END, self.0.wait()).await.is_err() {

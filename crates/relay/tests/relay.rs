@@ -1,5 +1,5 @@
-//! The relay as a process, before a server that binds a port by itself: the demonstration server,
-//! which is not told of the listener here.
+//! The relay as a process, in front of the demonstration server, which here binds a port of its own because
+//! the relay hides the listener from it.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::fs;
@@ -15,16 +15,24 @@ use flipless_testing::programs::demonstration_server;
 use flipless_testing::wait_for;
 
 const RELAY: &str = env!("CARGO_BIN_EXE_flipless-relay");
+/// The relay gives the server a port above this one.
+const PORT: &str = "5000";
 
 fn listener() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").unwrap()
 }
 
-fn launch(listener: &TcpListener) -> Launch {
-    Launch::program_on(&[RELAY, demonstration_server()], listener)
+/// The relay in front of this server. Its unit sets `PORT` to `[server] port`.
+fn relay(server: &[&str], listener: &TcpListener) -> Launch {
+    let words = [&[RELAY], server].concat();
+    Launch::program_on(&words, listener).set("PORT", PORT)
 }
 
-/// A relay that is ended politely, so that it ends its server.
+fn launch(listener: &TcpListener) -> Launch {
+    relay(&[demonstration_server()], listener)
+}
+
+/// A relay that the test ends with SIGTERM, so that the relay stops its server.
 struct Relay(Server);
 
 impl Relay {
@@ -43,7 +51,7 @@ impl Drop for Relay {
             return;
         }
         if thread::panicking() {
-            // A polite end may be what has failed.
+            // The relay's reaction to SIGTERM may be the failure.
             let server = find_child(&self.0).map(|pid| pid.to_string());
             let _ = Command::new("kill").arg("-9").args(server).status();
         } else {
@@ -81,16 +89,15 @@ fn find_child(relay: &Server) -> Option<u32> {
     children.next()
 }
 
-/// The port that the server says it listens on, on the standard error it shares with the relay.
+/// The port that the server prints; it shares its standard error with the relay.
 fn port_of(relay: &mut Server) -> u16 {
     relay.listening_address().port()
 }
 
-/// How a relay ends that never serves.
+/// Runs a relay that can't serve, and returns its standard error.
 fn refused(words: &[&str]) -> String {
     let listener = listener();
-    let launch = Launch::program_on(&[&[RELAY], words].concat(), &listener);
-    let (status, stderr) = launch.spawn().exit();
+    let (status, stderr) = relay(words, &listener).spawn().exit();
     assert_eq!(status.code(), Some(1), "{stderr}");
     stderr
 }
@@ -142,8 +149,7 @@ fn the_server_sees_neither_the_listener_nor_systemd() {
     }
     let inode = |path: &str| fs::read_link(path).unwrap();
     let held = inode(&format!("/proc/{}/fd/3", relay.pid()));
-    // The server is at work: one of its connections may be closed between the listing and the
-    // look, and is no descriptor of it any more.
+    // The server may close a connection after the listing; its link is gone then.
     let descriptors: Vec<_> = fs::read_dir(format!("{child}/fd"))
         .unwrap()
         .filter_map(|descriptor| fs::read_link(descriptor.unwrap().path()).ok())
@@ -228,7 +234,7 @@ fn a_server_that_does_not_start_is_refused_with_the_reason() {
 #[test]
 fn a_relay_without_a_server_is_misuse() {
     let listener = listener();
-    let (status, stderr) = Launch::program_on(&[RELAY], &listener).spawn().exit();
+    let (status, stderr) = relay(&[], &listener).spawn().exit();
     assert_eq!(status.code(), Some(2));
     assert!(stderr.contains("usage: flipless-relay PROGRAM"), "{stderr}");
 }

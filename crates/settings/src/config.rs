@@ -1,32 +1,35 @@
 //! `flipless.toml`: the one configuration file.
 //!
-//! Every key is optional; an unknown key, a wrong type or a value out of range is an error that
-//! names line, column and what is allowed. The build script (which renders the templates) and
-//! `xtask` share this file, so that what is built and what is assembled can't disagree.
+//! Every key is optional. An unknown key, a wrong type or a value out of range is an error that names the
+//! line, the column and the allowed values. The build script, which renders the templates, and `xtask`,
+//! which assembles the zip, both read the file with this code.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::settings::{self, FrontMode, Handover, Settings};
+use error::{find_key, invalid};
 
+mod error;
 mod include;
 mod values;
 
+pub use error::ConfigError;
 pub use include::{Include, Mode, Symlinks};
 pub use values::{AbsolutePath, BuildPath, Name, Number, Port, RelativePath, UrlPath, Word};
 
-/// All settings, with defaults that deploy.
+/// All settings. With the defaults alone, a deployment works.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all(deserialize = "kebab-case"))]
 pub struct Config {
-    /// The application as its owner names it.
+    /// The application's name.
     pub app: App,
     /// The server that systemd runs.
     pub server: Server,
-    /// What stands on the instance's public port.
+    /// The instance's public port.
     pub front: Front,
-    /// What the zip holds beside the server and the agent.
+    /// The contents of the zip besides the server and the agent.
     pub bundle: Bundle,
     /// Releases and handovers on the instance.
     pub deploy: Deploy,
@@ -36,7 +39,7 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all(deserialize = "kebab-case"))]
 pub struct App {
-    /// Names the zip and the units' descriptions.
+    /// The name in the zip's file name and in the units' descriptions.
     pub name: Name,
 }
 
@@ -48,33 +51,33 @@ impl Default for App {
     }
 }
 
-/// The server: what is built, and how systemd runs it.
+/// The server: which program `dist` builds, and how systemd runs it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all(deserialize = "kebab-case"))]
 pub struct Server {
     /// The `Cargo.toml` of the server's package or workspace, if it is not of this workspace.
     pub manifest: Option<BuildPath>,
-    /// The Cargo package that holds the server; unless set `flipless`, with a manifest its own package.
+    /// The Cargo package of the server. The default is `flipless-demo`, or with a manifest the manifest's own.
     pub package: Option<Name>,
     /// The package's binary.
     pub bin: Name,
-    /// What the server does by itself when it takes over from the one before.
+    /// How a new version takes over from the old one.
     pub handover: Handover,
-    /// Arguments of the server, each one word.
+    /// The server's arguments, one word each.
     pub args: Vec<Word>,
     /// The loopback port that EB's nginx passes requests to.
     pub port: Port,
-    /// Asked before a new version takes part; must answer 2xx.
+    /// The path of the health check: a new version has to answer it with 200 to 299.
     pub health_path: UrlPath,
-    /// It looks up hosts by name: then it must not be linked with glibc statically.
+    /// Whether it looks up hosts by name. If so, it must not be linked with glibc statically.
     pub resolves_names: bool,
     /// Seconds a new version may take until it is ready.
     pub start_seconds: Number<1, 540>,
-    /// Seconds an old version may take to finish what it has begun; the default fits the front mode.
+    /// Seconds an old version may take to finish its requests. The default depends on the front mode.
     pub drain_seconds: Option<Number<1, 3600>>,
-    /// Seconds without a sign of life until the server is restarted; 0 turns the watchdog off.
+    /// Seconds without a ping after which systemd restarts the server; 0 turns the watchdog off.
     pub watchdog_seconds: Number<0, 3600>,
-    /// Megabytes (MiB) of memory for the server; no limit by default.
+    /// The server's memory limit in MiB; no limit by default.
     pub memory_limit_mib: Option<Number<16, 1_048_576>>,
     /// How many files and sockets the server may have open.
     pub open_files: Number<256, 1_048_576>,
@@ -103,19 +106,19 @@ impl Default for Server {
     }
 }
 
-/// What stands on the public port.
+/// The public port.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all(deserialize = "kebab-case"))]
 pub struct Front {
-    /// Who holds the public port.
+    /// Which program holds the public port.
     pub mode: FrontMode,
-    /// The public port.
+    /// The port's number.
     pub port: Port,
-    /// Connections that wait while nobody accepts; the kernel's `somaxconn` caps it.
+    /// How many connections may wait to be accepted; the kernel's `somaxconn` caps it.
     pub backlog: Number<1, 65535>,
     /// How many files and sockets the real nginx may have open.
     pub open_files: Number<256, 1_048_576>,
-    /// Whether nginx sends a request once more that the server's death cut short.
+    /// Whether nginx sends a request a second time if the server dies before its answer.
     pub retry: bool,
 }
 
@@ -131,7 +134,7 @@ impl Default for Front {
     }
 }
 
-/// What else the zip holds.
+/// The contents of the zip besides the programs.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all(deserialize = "kebab-case"))]
 pub struct Bundle {
@@ -143,16 +146,16 @@ pub struct Bundle {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all(deserialize = "kebab-case"))]
 pub struct Deploy {
-    /// How many releases stay on the instance, the current one counted.
+    /// How many releases stay on the instance, including the current one.
     pub keep_releases: Number<2, 50>,
-    /// Seconds after which a staged release that was never committed is given up.
-    /// EB's whole command has 840 s, so that a later limit never ends a deployment that goes on.
+    /// Seconds after which the agent discards a staged run without a commit. EB gives a whole deployment 840 s,
+    /// so a larger value never ends one that is under way.
     pub dead_man_seconds: Number<60, 86_400>,
-    /// Seconds the agent waits for another agent that holds the lock.
+    /// Seconds that the agent waits for another agent that holds the lock.
     pub lock_seconds: Number<1, 600>,
-    /// Seconds after its commit in which a release that keeps crashing is taken back; 0: never.
+    /// Seconds after its commit in which a release that keeps crashing is rolled back; 0: never.
     pub rollback_seconds: Number<0, 3600>,
-    /// So many crashes within that time are too many.
+    /// How many crashes within that time cause the rollback.
     pub rollback_crashes: Number<2, 30>,
 }
 
@@ -168,36 +171,11 @@ impl Default for Deploy {
     }
 }
 
-/// Why the settings can't be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file can't be read.
-    #[error("cannot read {path}: {source}", path = path.display())]
-    Read {
-        /// The configuration file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The content is not valid; the message shows line, column and what is allowed.
-    #[error("{path}:{line}:{column}: {message}", path = path.display())]
-    Invalid {
-        /// The configuration file.
-        path: PathBuf,
-        /// Line, from 1.
-        line: usize,
-        /// Column in characters, from 1.
-        column: usize,
-        /// What is wrong, and what is allowed.
-        message: String,
-    },
-}
-
 impl Config {
-    /// Reads `path`; a file that does not exist means all defaults.
+    /// Reads `path`. A missing file means all defaults.
     ///
     /// # Errors
-    /// When the file can't be read or its content is not valid.
+    /// If the file can't be read or its content is not valid.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         match std::fs::read_to_string(path) {
             Ok(text) => Self::parse(&text, path),
@@ -209,10 +187,10 @@ impl Config {
         }
     }
 
-    /// Parses the configuration's text; `path` is only for messages.
+    /// Parses the file's text; `path` is only for messages.
     ///
     /// # Errors
-    /// On an unknown key, a wrong type, or a value out of range.
+    /// If there is an unknown key, a wrong type, or a value out of range.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         let settings: Self = toml::from_str(text)
             .map_err(|error| invalid(text, path, error.span(), error.message()))?;
@@ -222,10 +200,10 @@ impl Config {
         }
     }
 
-    /// The same settings for another front mode; `None` changes nothing.
+    /// The same configuration with another front mode; `None` changes nothing.
     ///
     /// # Errors
-    /// When there is no such mode.
+    /// If there is no such mode.
     pub fn with_front_mode(mut self, mode: Option<&str>) -> Result<Self, String> {
         let Some(name) = mode else { return Ok(self) };
         self.front.mode = FrontMode::from_name(name)
@@ -233,7 +211,7 @@ impl Config {
         Ok(self)
     }
 
-    /// The part that goes to the instance, every value resolved.
+    /// The part that the agent needs, with every value resolved.
     pub fn resolve(&self) -> Settings {
         Settings {
             app: settings::App {
@@ -258,11 +236,11 @@ impl Config {
         }
     }
 
-    /// Seconds an old version may take to finish: what is set, else what fits the front mode.
+    /// Seconds an old version may take to finish its requests: the setting, or the front mode's default.
     ///
-    /// Behind nginx the server has no idle connections. In direct mode the deadline lies above the
-    /// load balancer's idle timeout (60 s by default on an Application Load Balancer), so that the
-    /// balancer closes idle connections first.
+    /// Behind nginx the server has no idle connections. In direct mode the default is above the idle timeout
+    /// of an Application Load Balancer (60 s unless changed), so that the balancer closes idle connections
+    /// first.
     pub fn drain_seconds(&self) -> u32 {
         let by_mode = if self.front.mode == FrontMode::Direct {
             65
@@ -272,7 +250,7 @@ impl Config {
         self.server.drain_seconds.map_or(by_mode, Number::get)
     }
 
-    /// Two settings that can't both hold: the key to point at, and why.
+    /// Finds two settings that contradict each other: the key to point at, and why.
     fn contradiction(&self) -> Option<(&'static str, String)> {
         let taken = [("flipless", "agent"), (crate::layout::RELAY, "relay")];
         if let Some((name, part)) = taken
@@ -281,7 +259,7 @@ impl Config {
         {
             return Some((
                 "bin",
-                format!("the {part} is named `{name}`: name the server's binary otherwise"),
+                format!("`{name}` is the {part}'s name: the server's binary needs another one"),
             ));
         }
         let same_port = self.server.port.get() == self.front.port.get();
@@ -290,41 +268,6 @@ impl Config {
         }
         None
     }
-}
-
-fn invalid(
-    text: &str,
-    path: &Path,
-    span: Option<std::ops::Range<usize>>,
-    message: &str,
-) -> ConfigError {
-    let start = span.map_or(0, |span| span.start).min(text.len());
-    let before = text.get(..start).unwrap_or_default();
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    ConfigError::Invalid {
-        path: path.to_owned(),
-        line: before.matches('\n').count() + 1,
-        column: before[line_start..].chars().count() + 1,
-        message: message.replace('\n', " "),
-    }
-}
-
-/// Where `key` is set in the text; good enough to point a reader at it.
-fn find_key(text: &str, key: &str) -> Option<std::ops::Range<usize>> {
-    let mut offset = 0;
-    for line in text.split_inclusive('\n') {
-        let indent = line.len() - line.trim_start().len();
-        let name = line
-            .trim_start()
-            .split(['=', ' '])
-            .next()
-            .unwrap_or_default();
-        if name == key {
-            return Some(offset + indent..offset + indent + key.len());
-        }
-        offset += line.len();
-    }
-    None
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! Where things are on the instance, and what the units are called.
+//! The paths and the unit names on the instance.
 //!
-//! The templates get these as `layout`, and the agent uses them, so that units and code can't disagree.
+//! The templates get them as `layout` and the agent uses them as constants, so that units and code agree.
 
 macro_rules! layout {
     ($($(#[$doc:meta])* $name:ident $key:literal = $value:literal;)*) => {
@@ -12,63 +12,64 @@ macro_rules! layout {
 }
 
 layout! {
-    /// The root of everything that is ours; nothing here is touched by EB.
+    /// The folder of flipless on the instance. EB touches nothing in it.
     ROOT "root" = "/opt/flipless";
-    /// The installed agent: units run this one, never the one in the app directory,
-    /// which EB removes in every flip.
+    /// The installed agent. Units run this file; EB removes the one in the app directory in every flip.
     AGENT "agent" = "/opt/flipless/bin/flipless";
-    /// One directory a release: `app/` (the bundle's content) and `environment`.
+    /// One folder per release: `app/` (the bundle's content) and `environment`.
     RELEASES "releases" = "/opt/flipless/releases";
-    /// One link a run, to its release's directory.
+    /// One link per run, to its release's folder.
     RUNS "runs" = "/opt/flipless/runs";
-    /// The settings of the newest bundle: what belongs to the instance is read from here.
+    /// The settings of the newest bundle. The agent reads the settings of the instance from here.
     SETTINGS "settings" = "/opt/flipless/settings.json";
+    /// The folder of the agent's state.
+    STATE_FOLDER "state_folder" = "/var/lib/flipless";
     /// The agent's state file.
     STATE "state" = "/var/lib/flipless/state.json";
-    /// What is true only until the next boot: the lock, what the front has loaded.
+    /// State that ends with the next boot: the lock, the digest of the loaded proxy configuration, …
     RUNTIME "runtime" = "/run/flipless";
 
     /// The listener that the server's runs share.
     APP_SOCKET "app_socket" = "flipless-app.socket";
-    /// The unit of a run, in a release's `systemd/`; each run has a copy under its own name, so that
-    /// an old release runs as it was built to.
+    /// The unit of a run, in a release's `systemd/`. Each run has a copy under its own name, so that an old
+    /// release runs with the unit that it was built with.
     APP_TEMPLATE "app_template" = "flipless-app@.service";
-    /// What the listener starts when no run is active.
+    /// The unit that the listener starts when no run is active.
     GATE "gate" = "flipless-gate.service";
     /// The listener of the public port, in nginx mode.
     FRONT_SOCKET "front_socket" = "flipless-front.socket";
     /// The real nginx, in nginx mode.
     FRONT "front" = "flipless-front.service";
-    /// Gives up a staged release that nobody committed.
+    /// Limits the time between `stage` and `commit`.
     DEADMAN_TIMER "deadman_timer" = "flipless-deadman.timer";
-    /// What the timer starts.
+    /// Discards a staged run that no deployment committed; the timer starts it.
     DEADMAN "deadman" = "flipless-deadman.service";
-    /// Goes back to the previous release when the current one crashes again and again.
+    /// Rolls back to the previous release if the current one crashes too often.
     RECOVER "recover" = "flipless-recover.service";
-    /// Our drop-in's file name: sorts after EB's, so that its settings win.
+    /// The file name of the drop-ins. It sorts after EB's own, so that its values win.
     DROP_IN "drop_in" = "zz-flipless.conf";
-    /// EB's unit of the Procfile's `web`, a stand-in by our drop-in.
+    /// EB's unit for the Procfile's `web`. The drop-in makes it a stand-in.
     WEB "web" = "web.service";
-    /// EB's unit of nginx, in nginx mode a stand-in by our drop-in.
+    /// EB's unit for nginx. In nginx mode, the drop-in makes it a stand-in.
     NGINX "nginx" = "nginx.service";
-    /// The user that the platform brings for applications, and that the server runs as.
+    /// EB's user for applications. The server runs as this user.
     USER "user" = "webapp";
-    /// The status that the stand-in of `web` ends with while there is an alarm to show: EX_TEMPFAIL of
-    /// sysexits.h. A status of the drop-in's `RestartPreventExitStatus=`, it leaves a failed unit.
+    /// The status with which the stand-in of `web` exits while the agent has an alarm to show: EX_TEMPFAIL of
+    /// sysexits.h. `RestartPreventExitStatus=` names it in the drop-in, so that the unit stays failed.
     ALARM_STATUS "alarm_status" = "75";
 
-    /// The resolved settings, in the bundle.
+    /// The file of the resolved settings in the bundle.
     SETTINGS_FILE "settings_file" = "flipless.json";
     /// The agent's name in the bundle's `bin/`.
     AGENT_BIN "agent_bin" = "flipless";
     /// The relay's name in the bundle's `bin/`.
     RELAY "relay" = "flipless-relay";
-    /// The name under which the server finds its listener (`FileDescriptorName=`).
+    /// The name by which the server finds its listener (`FileDescriptorName=`, systemd.socket(5)).
     LISTENER "listener" = "app";
 }
 
-/// What systemd tells a service in its environment (sd_listen_fds(3), sd_notify(3), sd_watchdog_enabled(3)):
-/// no property may replace it, and no child of the server's may act on it.
+/// The variables by which systemd talks to a service (sd_listen_fds(3), sd_notify(3),
+/// sd_watchdog_enabled(3)). No property may replace them, and the relay hides them from its server.
 pub const OF_SYSTEMD: [&str; 6] = [
     "LISTEN_PID",
     "LISTEN_FDS",

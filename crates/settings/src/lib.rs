@@ -1,9 +1,8 @@
-//! What is decided before anything runs: `flipless.toml`, the names on the instance, and the platform
-//! tree that both give.
+//! `flipless.toml`, the names on the instance, and the rendering of the platform tree.
 //!
-//! [`Config`] is `flipless.toml` as its owner writes it. [`Settings`] is what the agent needs of it,
-//! resolved; it lies in the bundle as one file. [`render`] makes the platform tree of `Config` and
-//! `platform-templates/`: the root package's build script calls it, once.
+//! [`Config`] is `flipless.toml` as its owner writes it. [`Settings`] is the part that the agent needs, with
+//! every value resolved; it lies in the bundle as one file. [`render`] makes the platform tree out of
+//! `Config` and `platform-templates/`. Only the root package's build script calls it, once per build.
 
 #[cfg(feature = "generator")]
 pub mod config;

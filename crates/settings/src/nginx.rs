@@ -1,6 +1,6 @@
-//! What the bundle adds to EB's nginx configuration, and which version of nginx knows it.
+//! The files that the bundle adds to EB's nginx configuration, and the versions of nginx that know them.
 
-/// Major, minor, patch.
+/// The major, minor and patch number.
 pub type Version = (u32, u32, u32);
 
 /// EB's nginx on Amazon Linux 2023.
@@ -13,13 +13,13 @@ pub const KEEPALIVE_SINCE: Version = (1, 27, 4);
 
 /// The file that sends a request a second time, in the bundle's `nginx/` and in `conf.d/`.
 pub const UPSTREAM: &str = "zz-flipless-upstream.conf";
-/// The line of it that only some versions know.
+/// The line in it that only newer versions accept.
 const NO_KEEPALIVE: &str = "keepalive 0;";
-/// The first version that keeps connections to an upstream unless it is told otherwise, and the first
-/// that can be told so (nginx's CHANGES, 1.29.7).
+/// The first version that keeps connections to an upstream by default. It is also the first that accepts 0
+/// here (nginx's CHANGES, 1.29.7).
 const NO_KEEPALIVE_SINCE: Version = (1, 29, 7);
 
-/// The upstream's file without the lines that `version` does not know.
+/// The upstream's file without the line that `version` does not accept.
 ///
 /// ```
 /// let file = "upstream a {\n    keepalive 0;\n}\n";
@@ -31,7 +31,7 @@ pub fn upstream_for(file: &str, version: Version) -> String {
     file.split_inclusive('\n').filter(known).collect()
 }
 
-/// The version in what `nginx -v` says; `None` if it is not nginx that answers.
+/// The version in the output of `nginx -v`; `None` if the program is not nginx.
 ///
 /// ```
 /// let said = "nginx version: nginx/1.28.0 (Ubuntu)";

@@ -1,6 +1,7 @@
-//! Templates and settings in, files out; touches no disk.
+//! Renders the platform tree; touches no disk.
 
 use std::collections::BTreeMap;
+use std::error::Error as _;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
@@ -12,18 +13,18 @@ use crate::{config::Config, layout};
 /// Files by their `/`-separated path, in sorted order.
 pub type Files = BTreeMap<String, String>;
 
-/// What a template can name.
+/// The names that a template can use.
 #[derive(Serialize)]
 pub struct Context<'a> {
     #[serde(flatten)]
     config: &'a Config,
     layout: BTreeMap<&'static str, &'static str>,
-    /// [`Config::drain_seconds`]: the deadline in force.
+    /// [`Config::drain_seconds`]: the setting, or the front mode's default.
     drain_seconds: u32,
 }
 
 impl<'a> Context<'a> {
-    /// The context that `config` gives.
+    /// The names with the values of `config`.
     pub fn new(config: &'a Config) -> Self {
         let layout = layout::ALL.iter().copied().collect();
         Self {
@@ -34,21 +35,22 @@ impl<'a> Context<'a> {
     }
 }
 
-/// Pieces that several templates include; none of them is a file of the platform tree.
+/// The folder of the pieces that several templates include. They are no files of the platform tree.
 const PARTIALS: &str = "partials/";
-/// EB runs these in an application deployment …
+/// EB runs the hooks in this folder in an application deployment …
 const HOOKS: &str = ".platform/hooks/";
-/// … and these in their place in a configuration deployment, which flips all the same.
+/// … and the hooks in this folder in a configuration deployment, which flips, too:
+/// <https://docs.aws.amazon.com/elasticbeanstalk/latest/dg/platforms-linux-extend.hooks.html>
 const CONFIG_HOOKS: &str = ".platform/confighooks/";
 
 /// The platform tree of `config`: every file by its path in the bundle.
 ///
-/// A template that renders to nothing but white space is left out: that is how it says that it does not
-/// belong to this front mode. Each hook is there twice, as EB's two kinds of deployment run it. The resolved
-/// settings are a file of the tree, too.
+/// A template that renders to white space only does not belong to this front mode, and is left out. The tree
+/// has each hook twice, for EB's two kinds of deployment. It also has the file of the resolved settings.
 ///
 /// # Errors
-/// On the first template, in sorted order, that is wrong: `platform-templates/FILE:LINE: why`.
+/// If a template is wrong. The message names the first one in sorted order:
+/// `platform-templates/FILE:LINE: why`.
 pub fn platform_tree(templates: &Files, config: &Config) -> Result<Files, String> {
     let mut files = render_all(templates, &Context::new(config))?;
     let hooks = files.iter().filter_map(|(name, text)| {
@@ -63,7 +65,7 @@ pub fn platform_tree(templates: &Files, config: &Config) -> Result<Files, String
     Ok(files)
 }
 
-/// Renders every template but the partials.
+/// Renders every template except the partials.
 fn render_all(templates: &Files, context: &Context) -> Result<Files, String> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -99,11 +101,13 @@ fn block_lines_vanish() -> SyntaxConfig {
         .expect("the default delimiters are valid")
 }
 
-/// The place is the partial's own where the fault is in one.
+/// Where the error is and why. An error in a partial arrives as the cause of the including template's
+/// error, so the innermost one has the place.
 fn describe(name: &str, error: &minijinja::Error) -> String {
-    use std::error::Error;
-    let within = error.source().and_then(|source| source.downcast_ref());
-    let error = within.unwrap_or(error);
+    let mut error = error;
+    while let Some(cause) = error.source().and_then(|cause| cause.downcast_ref()) {
+        error = cause;
+    }
     let name = error.name().unwrap_or(name);
     let line = error.line().unwrap_or(1);
     let detail = error
@@ -113,7 +117,7 @@ fn describe(name: &str, error: &minijinja::Error) -> String {
     format!("platform-templates/{name}:{line}: {}{detail}", error.kind())
 }
 
-/// One word of a unit's command line: quoted, with systemd's specifiers and variables escaped
+/// Quotes one word of a unit's command line, and escapes systemd's specifiers and variables
 /// (systemd.service(5), "Command lines").
 pub fn unit_word(word: &str) -> String {
     let mut quoted = String::from("\"");

@@ -1,11 +1,53 @@
-//! The resolved settings: the file that carries them from the bundle to the agent.
+//! The resolved settings, and the owner of each setting.
+//!
+//! The build script renders `flipless.toml` into two kinds of units. The unit of a run
+//! (`systemd/flipless-app@.service`) belongs to its release: each release keeps its own copy. The other units
+//! belong to the instance. The agent reads [`Settings`] from the settings file (`flipless.json`), which also
+//! belongs to the instance.
+//!
+//! - **release**: the setting goes back with a rollback, because the release's own unit has it.
+//! - **instance**: the setting is that of the newest bundle. `stage` installs it, and a rollback keeps it.
+//! - **both**: files of both kinds have the setting. The last column says why they don't contradict each other.
+//! - **build**: the setting decides which files `dist` puts into the bundle.
+//!
+//! | key | belongs to | rendered into | notes |
+//! |---|---|---|---|
+//! | `app.name` | both | the descriptions of all units; settings file | a name for readers only |
+//! | `server.manifest` | build | – | |
+//! | `server.package` | build | – | |
+//! | `server.bin` | release | unit of the run; settings file | `stage` and `check` read it from the settings file of the bundle at hand |
+//! | `server.handover` | release | unit of the run | |
+//! | `server.args` | release | unit of the run | |
+//! | `server.port` | both | unit of the run; listener; nginx's upstream; settings file | `stage` refuses another address, so all releases have the same port |
+//! | `server.health-path` | release | unit of the run | |
+//! | `server.resolves-names` | build | settings file | only `check` reads it, in the bundle |
+//! | `server.start-seconds` | both | unit of the run; `TimeoutStartSec=` of `flipless-recover.service` and of the stand-in of `web` | the two wait for a run that starts: after a rollback, their limit is the newest bundle's |
+//! | `server.drain-seconds` | both | the same files | the two also wait for the end of a run that does not start |
+//! | `server.watchdog-seconds` | release | unit of the run | |
+//! | `server.memory-limit-mib` | release | unit of the run | |
+//! | `server.open-files` | release | unit of the run | |
+//! | `server.writable-paths` | release | unit of the run | |
+//! | `front.mode` | both | most files | `stage` refuses another mode, so all releases have the same one |
+//! | `front.port` | instance | listener of the public port (in direct mode the server's listener and the decoy nginx); settings file | `stage` refuses another address |
+//! | `front.backlog` | instance | both listeners | |
+//! | `front.open-files` | instance | `flipless-front.service` | |
+//! | `front.retry` | instance | nginx's upstream | |
+//! | `bundle.include` | build | – | |
+//! | `deploy.keep-releases` | instance | settings file | |
+//! | `deploy.dead-man-seconds` | instance | `flipless-deadman.timer`; settings file | |
+//! | `deploy.lock-seconds` | instance | the two `TimeoutStartSec=` above; settings file | |
+//! | `deploy.rollback-seconds` | instance | settings file | |
+//! | `deploy.rollback-crashes` | instance | settings file | |
+//!
+//! `tests/templates/belongs.rs` in the root package changes each key, compares the rendered files, and compares
+//! this table.
 
 use serde::{Deserialize, Serialize};
 
-/// What the agent and `check` need of `flipless.toml`, every value resolved.
+/// The part of `flipless.toml` that the agent and `check` need, with every value resolved.
 ///
-/// The build script writes it into the bundle ([`crate::layout::SETTINGS_FILE`]). The agent is compiled once
-/// for all settings and reads them from there. A field that an older file lacks has its default.
+/// The build script writes it into the bundle as [`crate::layout::SETTINGS_FILE`]. One compiled agent fits all
+/// settings, because it reads them from that file. A field that an older file lacks gets its default.
 ///
 /// ```
 /// use flipless_settings::{FrontMode, Settings};
@@ -43,7 +85,7 @@ pub struct Server {
     pub bin: String,
     /// The loopback port that nginx passes requests to.
     pub port: u16,
-    /// It looks up hosts by name.
+    /// Whether it looks up hosts by name.
     pub resolves_names: bool,
 }
 
@@ -63,7 +105,7 @@ pub struct Front {
 pub struct Deploy {
     /// How many releases stay on the instance, the current one included.
     pub keep_releases: usize,
-    /// Seconds after which a staged run that was not committed is discarded.
+    /// Seconds after which the agent discards a staged run without a commit.
     pub dead_man_seconds: u64,
     /// Seconds that the agent waits for another agent that holds the lock.
     pub lock_seconds: u64,
@@ -80,9 +122,9 @@ pub enum FrontMode {
     /// systemd holds it for the real nginx; EB flips a stand-in.
     #[default]
     Nginx,
-    /// systemd holds it for the server itself; EB's nginx is a decoy that listens nowhere.
+    /// systemd holds it for the server itself. EB's nginx is a decoy that listens nowhere.
     Direct,
-    /// EB's nginx, unchanged: the server loses no request, the proxy does.
+    /// EB's own nginx holds it, unchanged. The server loses no request, but the proxy does.
     Stock,
 }
 
@@ -125,10 +167,10 @@ impl std::fmt::Display for FrontMode {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Handover {
-    /// It takes the inherited listener, sends READY=1 when it is healthy, and drains on SIGTERM.
+    /// The server takes the inherited listener, sends READY=1 when it is healthy, and drains on SIGTERM.
     #[default]
     Socket,
-    /// It listens on `$PORT`; the relay in front of it does the rest.
+    /// The server listens on `$PORT`; the relay in front of it does the rest.
     Port,
 }
 
@@ -175,7 +217,7 @@ impl Settings {
     /// Reads the file's content.
     ///
     /// # Errors
-    /// When it is not a JSON object of this form.
+    /// If it is not a JSON object of this form.
     pub fn from_json(content: &[u8]) -> serde_json::Result<Self> {
         serde_json::from_slice(content)
     }
@@ -183,7 +225,7 @@ impl Settings {
     /// The file's content.
     ///
     /// # Errors
-    /// None that is known: serde_json can't know that every value has a text.
+    /// None in practice; serde_json's signature has one for types that JSON can't express.
     pub fn to_json(&self) -> serde_json::Result<String> {
         Ok(serde_json::to_string_pretty(self)? + "\n")
     }

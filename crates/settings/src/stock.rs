@@ -1,6 +1,7 @@
-//! What EB's platform brings by itself: `rehearse` models it, `check` judges a bundle by it.
+//! The files that EB's platform brings. `rehearse` models an instance with them, and `check` tests a bundle
+//! against them.
 
-/// EB's own proxy files, by their path below nginx's folder.
+/// EB's own files for nginx, by their path below `/etc/nginx`.
 pub const NGINX_FILES: &[(&str, &str)] = &[
     ("nginx.conf", include_str!("../stock/nginx/nginx.conf")),
     (
@@ -20,5 +21,5 @@ pub const NGINX_FILES: &[(&str, &str)] = &[
 /// EB's file that passes requests to the application.
 pub const APPLICATION_CONF: &str = include_str!("../stock/nginx/00_application.conf");
 
-/// The distribution's unit of nginx, as EB's platform has it.
+/// The distribution's unit for nginx, as on EB's platform.
 pub const NGINX_SERVICE: &str = include_str!("../stock/nginx.service");

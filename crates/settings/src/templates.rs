@@ -1,14 +1,14 @@
-//! Reads the templates from disk.
+//! Reads the templates from the disk.
 
 use std::fs;
 use std::path::Path;
 
 use crate::render::Files;
 
-/// Every template of `folder` by its path, `/`-separated, dot-folders included.
+/// Every template in `folder` and its subfolders, by its `/`-separated path.
 ///
 /// # Errors
-/// When something can't be read or is not UTF-8; the message begins with its path.
+/// If a file can't be read or is not UTF-8; the message begins with its path.
 pub fn read_all(folder: &Path) -> Result<Files, String> {
     let mut templates = Files::new();
     for entry in walkdir::WalkDir::new(folder).sort_by_file_name() {

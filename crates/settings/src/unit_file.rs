@@ -1,13 +1,13 @@
 //! Unit files as systemd reads them (systemd.syntax(7)).
 
-/// One `Key=Value`, with its section.
+/// One line `Key=Value`, with its section.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Directive {
-    /// Without brackets.
+    /// The section's name, without brackets.
     pub section: String,
-    /// Left of the `=`.
+    /// The text left of the `=`.
     pub key: String,
-    /// Right of it.
+    /// The text right of the `=`.
     pub value: String,
 }
 
@@ -19,7 +19,7 @@ pub struct Directive {
 /// assert_eq!(unit[0].value, "0.0.0.0:80");
 /// ```
 pub fn parse(text: &str) -> Vec<Directive> {
-    // Comments are dropped first: one inside a continued line does not end it.
+    // A comment inside a continued line does not end the line, so comments go first.
     let comment = |line: &&str| line.trim_start().starts_with(['#', ';']);
     let mut joined = String::new();
     for line in text.lines().filter(|line| !comment(line)) {
@@ -46,7 +46,8 @@ pub fn parse(text: &str) -> Vec<Directive> {
     directives
 }
 
-/// Every value of a key, in order. systemd takes the last one, or of a list all after the last empty one.
+/// Every value of a key, in order. systemd uses the last value; of a list it uses all values after the last
+/// empty one.
 pub fn values<'a>(
     directives: &'a [Directive],
     section: &'a str,

@@ -1,4 +1,4 @@
-//! What tests share: programs of the workspace as processes, clients that never retry, random inputs.
+//! Code that tests share: programs of the workspace as processes, clients that never retry, random inputs.
 #![allow(clippy::unwrap_used, missing_docs, reason = "for tests")]
 
 pub mod client;
@@ -8,10 +8,10 @@ pub mod programs;
 
 use std::time::{Duration, Instant};
 
-/// How long anything may take before a test gives up on it.
+/// How long a test waits for anything before it fails.
 pub const LIMIT: Duration = Duration::from_secs(20);
 
-/// Waits until `condition` gives a value.
+/// Waits until `condition` returns a value.
 #[track_caller]
 pub fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + LIMIT;
@@ -24,7 +24,7 @@ pub fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// Random inputs, the same ones in every run: a failure is one for everybody.
+/// Random inputs from a fixed seed, so that a failure is the same on every machine.
 pub fn any_input(cases: u32) -> proptest::test_runner::Config {
     proptest::test_runner::Config {
         cases,

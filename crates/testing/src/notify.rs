@@ -1,4 +1,4 @@
-//! systemd's end of sd_notify(3).
+//! The socket of sd_notify(3), as systemd would hold it.
 
 use std::io::ErrorKind;
 use std::os::unix::net::UnixDatagram;
@@ -6,13 +6,20 @@ use std::path::PathBuf;
 
 use super::LIMIT;
 
-/// Receives what a server tells its manager.
+/// Receives a server's messages to systemd.
 pub struct Notifications {
     socket: UnixDatagram,
     directory: tempfile::TempDir,
 }
 
+impl Default for Notifications {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Notifications {
+    /// Binds a socket in a folder of its own.
     pub fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let socket = UnixDatagram::bind(directory.path().join("notify")).unwrap();
@@ -23,7 +30,7 @@ impl Notifications {
         self.directory.path().join("notify")
     }
 
-    /// The next message that has this line.
+    /// Waits for the next message with this line.
     #[track_caller]
     pub fn wait_for(&self, wanted: &str) -> String {
         self.socket.set_read_timeout(Some(LIMIT)).unwrap();
@@ -38,7 +45,7 @@ impl Notifications {
         }
     }
 
-    /// What has come so far.
+    /// All messages that have arrived and were not read.
     pub fn so_far(&self) -> Vec<String> {
         self.socket.set_nonblocking(true).unwrap();
         let mut messages = Vec::new();

@@ -1,4 +1,4 @@
-//! Starts the server as systemd would, and stops it whatever happens.
+//! Starts a server as systemd would, and stops it in any case.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -9,10 +9,10 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
 use super::notify::Notifications;
-use super::{LIMIT, client::Client, programs::demonstration_server, wait_for};
+use super::{LIMIT, client::Client, wait_for};
 
-/// Passes standard input and output as descriptors 3 and 4: a test has no other way to hand
-/// sockets to a child without unsafe code.
+/// Passes standard input and output on as descriptors 3 and 4. Without unsafe code, a test can hand sockets
+/// to a child only as standard streams.
 const ACTIVATE: &str = r#"
 exec 3<&0 4<&1 </dev/null >/dev/null
 LISTEN_PID=${LISTEN_PID-$$}; export LISTEN_PID
@@ -20,7 +20,7 @@ LISTEN_PID=${LISTEN_PID-$$}; export LISTEN_PID
 exec "$0" "$@"
 "#;
 
-/// Variables of this process that must not reach the server.
+/// Variables of the test's own process that must not reach the server.
 const OURS: [&str; 7] = [
     "PORT",
     "LISTEN_PID",
@@ -38,22 +38,17 @@ pub struct Launch {
 }
 
 impl Launch {
-    /// Not activated, on a free port.
-    pub fn plain() -> Self {
+    /// This program, which inherits no socket and binds a free port.
+    pub fn plain(program: &str) -> Self {
         let mut launch = Self {
-            command: Command::new(demonstration_server()),
+            command: Command::new(program),
             address: None,
         };
         launch.clean();
         launch.set("PORT", "0")
     }
 
-    /// Activated with these listening sockets, at most two.
-    pub fn activated(sockets: Vec<impl Into<OwnedFd>>, names: &str) -> Self {
-        Self::program(&[demonstration_server()], sockets, names)
-    }
-
-    /// Another program, with its arguments, in the server's place.
+    /// A program with its arguments, which inherits these listening sockets: one or two.
     pub fn program(words: &[&str], sockets: Vec<impl Into<OwnedFd>>, names: &str) -> Self {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", ACTIVATE]).args(words);
@@ -78,12 +73,7 @@ impl Launch {
         }
     }
 
-    /// Activated with one socket named `app`, as in production.
-    pub fn on(listener: &TcpListener) -> Self {
-        Self::program_on(&[demonstration_server()], listener)
-    }
-
-    /// The same for another program.
+    /// The same with one socket named `app`, as on an instance.
     pub fn program_on(words: &[&str], listener: &TcpListener) -> Self {
         let address = listener.local_addr().unwrap();
         let mut launch = Self::program(words, vec![listener.try_clone().unwrap()], "app");
@@ -103,7 +93,7 @@ impl Launch {
         self
     }
 
-    /// Allows an activated server this many open descriptors.
+    /// Limits the number of open descriptors of a server that inherits its sockets.
     pub fn open_files(self, limit: u32) -> Self {
         self.set("OPEN_FILES", &limit.to_string())
     }
@@ -115,7 +105,7 @@ impl Launch {
     /// Starts it, and waits for nothing.
     pub fn spawn(mut self) -> Server {
         let mut child = self.command.spawn().unwrap();
-        // The sockets are the child's alone now.
+        // Closes this process's copies of the sockets.
         drop(self.command);
         let stderr = lines(child.stderr.take().unwrap());
         Server {
@@ -156,7 +146,7 @@ impl Server {
         Client::connect(self.address())
     }
 
-    /// From the line that a server prints that was not activated.
+    /// The address in the line that a server without inherited sockets prints.
     pub fn listening_address(&mut self) -> SocketAddr {
         let line = self.stderr_line();
         let address = line.trim().strip_prefix("flipless: listening on http://");
@@ -184,7 +174,7 @@ impl Server {
         self.child.try_wait().unwrap().is_none()
     }
 
-    /// Waits for the end; gives the status and what is left of standard error.
+    /// Waits until the server ends. Returns the status and the unread rest of standard error.
     pub fn exit(&mut self) -> (ExitStatus, String) {
         let status = wait_for("the server's end", || self.child.try_wait().unwrap());
         (status, self.stderr.iter().collect())
@@ -201,7 +191,7 @@ impl Server {
     }
 }
 
-/// The lines of a stream, so that one can be waited for with a limit.
+/// The lines of a stream. With a channel, a test can wait for a line with a limit.
 fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {

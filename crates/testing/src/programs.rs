@@ -20,26 +20,35 @@ pub fn cargo() -> Command {
     cargo
 }
 
-/// The demonstration server.
+/// The demonstration server, for the tests of another package; its own have `CARGO_BIN_EXE_server`.
 pub fn demonstration_server() -> &'static str {
     static SERVER: OnceLock<String> = OnceLock::new();
     SERVER.get_or_init(|| {
-        let path = program("flipless-demo", "server");
+        let path = build_server();
         path.into_os_string().into_string().unwrap()
     })
 }
 
-/// Builds a program of the workspace, and returns where cargo says that it is.
-pub fn program(package: &str, bin: &str) -> PathBuf {
-    let mut cargo = cargo();
-    cargo.args(["build", "--quiet", "--package", package, "--bin", bin]);
-    cargo.arg("--message-format=json-render-diagnostics");
-    let output = cargo.stderr(Stdio::inherit()).output().unwrap();
-    assert!(output.status.success(), "cargo could not build {bin}");
+/// Builds the demonstration server, and returns the path that cargo names.
+///
+/// `--workspace` gives the dependencies the same features as in `cargo test --workspace`, so that cargo
+/// compiles none of them a second time. Without the feature `platform`, the build renders no templates.
+fn build_server() -> PathBuf {
+    let output = cargo()
+        .args(["build", "--quiet", "--workspace", "--bin", "server"])
+        .args([
+            "--no-default-features",
+            "--features",
+            "flipless-demo/server",
+        ])
+        .arg("--message-format=json-render-diagnostics")
+        .stderr(Stdio::inherit())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "cargo failed to build the server");
     let messages = output.stdout.split(|byte| *byte == b'\n');
     let messages = messages.filter_map(|line| serde_json::from_slice::<Value>(line).ok());
-    let of_bin = messages.filter(|message| message["target"]["name"] == bin);
-    let executables =
-        of_bin.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
-    executables.last().expect("cargo names the executable")
+    let mut executables =
+        messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from));
+    executables.next_back().expect("cargo names the executable")
 }

@@ -1,5 +1,5 @@
-//! An existing axum application. For flipless it was changed in three lines: the dependency in
-//! Cargo.toml, the result of `main`, and its last line, which was
+//! An existing axum application. Three lines changed for flipless: the dependency in Cargo.toml, the return
+//! type of `main`, and its last line. That line was
 //!
 //! ```ignore
 //! axum::serve(tokio::net::TcpListener::bind("127.0.0.1:5000").await?, app).await

@@ -1,10 +1,9 @@
-//! An axum application that does by itself what a server has to do: it takes the inherited listener
-//! over, reports ready, and ends politely.
+//! An axum application without the library: it takes the inherited listener, reports ready and drains by
+//! itself.
 //!
-//! It does that a little less well than the library. axum's graceful shutdown closes a connection that
-//! was accepted and whose request has not been read yet, and idle connections: behind nginx, which
-//! opens a connection for each request and sends it at once, that is a matter of microseconds; in
-//! direct mode it loses requests in every deployment.
+//! The library drains better. axum's graceful shutdown closes idle connections, and accepted connections
+//! whose request it has not read yet. Behind nginx this hardly matters, because nginx opens a connection for
+//! each request and sends the request at once. In direct mode it loses requests in every deployment.
 
 use std::io::Result;
 
@@ -20,11 +19,11 @@ async fn main() -> Result<()> {
     let app = Router::new()
         .route("/", get(|| async { "Hello from listenfd\n" }))
         .route("/health", get(|| async { "ok\n" }));
-    // Whoever is told to end before it is ready ends at once.
+    // From here on, SIGTERM no longer ends the process; the server below waits for it.
     let mut terminate = signal(SignalKind::terminate())?;
     let listener = listener()?;
-    // Here belongs what has to work before a version takes part: a connection to the database, say.
-    // After READY=1 the deployment goes on.
+    // Tests that a new version has to pass belong here, such as a connection to the database. After READY=1
+    // the deployment continues.
     sd_notify::notify(&[NotifyState::Ready])?;
     axum::serve(listener, app)
         .with_graceful_shutdown(async move {
@@ -33,7 +32,7 @@ async fn main() -> Result<()> {
         .await
 }
 
-/// systemd's listener (sd_listen_fds(3)), else one of our own, for `cargo run`.
+/// systemd's listener (sd_listen_fds(3)). Without systemd, as in `cargo run`, binds port 5000.
 fn listener() -> Result<TcpListener> {
     let listener = match ListenFd::from_env().take_tcp_listener(0)? {
         Some(inherited) => inherited,

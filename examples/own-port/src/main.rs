@@ -1,8 +1,8 @@
-//! A server that can't take a listener over, knows no readiness, and dies of SIGTERM in the middle of
-//! an answer: all that a deployment without a gap needs is done by the relay in front of it.
+//! A server that can't take over a listener, does not report ready, and dies of SIGTERM in the middle of an
+//! answer. The relay in front of it makes deployments without a gap possible.
 //!
-//! It reads its port from `PORT`, as programs for EB do. One that can't even do that can't run beside
-//! its successor: the relay refuses it, and says why.
+//! The server reads its port from `PORT`, as programs for EB do. With a fixed port it could not run beside its
+//! next version; the relay would refuse it with a message.
 
 use std::env;
 use std::io::{BufRead, BufReader, Result, Write};
@@ -20,7 +20,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// HTTP/1.0 at its simplest: the end of the connection is the end of the answer.
+/// Answers in HTTP/1.0, where the end of the connection is the end of the answer.
 fn answer(mut stream: TcpStream) -> Result<()> {
     let mut lines = BufReader::new(stream.try_clone()?).lines();
     let request = lines.next().transpose()?.unwrap_or_default();
@@ -29,7 +29,7 @@ fn answer(mut stream: TcpStream) -> Result<()> {
         .transpose()?
         .is_some_and(|line| !line.is_empty())
     {}
-    // Long enough to be in the middle of some answers, whenever it is stopped.
+    // A stop at any time then hits some answers in the middle.
     thread::sleep(Duration::from_millis(20));
     let (status, text) = match request.split(' ').nth(1) {
         Some("/") => ("200 OK", "Hello from a port of my own\n"),

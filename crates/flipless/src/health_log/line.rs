@@ -1,14 +1,15 @@
-//! A line of the log, as EB's nginx writes it.
+//! One line of the log, in the format of EB's nginx.
 
 use std::fmt::{self, Display, Formatter, Write};
 use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
+use percent_encoding::percent_decode_str;
 
-/// What is known of a request that is over.
+/// A finished request.
 #[derive(Debug)]
 pub(crate) struct Line {
-    /// When it was over.
+    /// When it finished.
     pub(super) at: SystemTime,
     /// The path as the client sent it, without the query.
     pub(super) path: String,
@@ -19,7 +20,7 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// Its hour in UTC, as the file's name has it: `2026-01-31-09`.
+    /// Its hour in UTC, in the form of the file's name: `2026-01-31-09`.
     pub(super) fn hour(&self) -> String {
         let stamp = humantime::format_rfc3339_seconds(self.at).to_string();
         stamp.get(..13).unwrap_or(&stamp).replace('T', "-")
@@ -35,9 +36,11 @@ impl Display for Line {
             .unwrap_or_default();
         write_seconds(out, at)?;
         out.write_char('"')?;
-        write_escaped(out, &decoded(&self.path))?;
+        // nginx's `$uri` is the decoded path.
+        let decoded: Vec<u8> = percent_decode_str(&self.path).collect();
+        write_escaped(out, &decoded)?;
         write!(out, "\"{}\"", self.status.as_u16())?;
-        // There is no upstream: the request's time stands for both.
+        // Without nginx there is no upstream, so both fields get the request's time.
         write_seconds(out, self.took)?;
         out.write_char('"')?;
         write_seconds(out, self.took)?;
@@ -50,12 +53,13 @@ impl Display for Line {
     }
 }
 
-/// Seconds with three places.
+/// Seconds with three decimal places.
 fn write_seconds(out: &mut impl Write, time: Duration) -> fmt::Result {
     write!(out, "{}.{:03}", time.as_secs(), time.subsec_millis())
 }
 
-/// As nginx's `log_format … escape=default`: `"`, `\` and what is no printable ASCII become `\xXX`.
+/// Escapes like nginx's `log_format … escape=default`: `"`, `\` and all but printable ASCII become `\xXX`.
+/// <https://nginx.org/en/docs/http/ngx_http_log_module.html#log_format>
 fn write_escaped(out: &mut impl Write, text: &[u8]) -> fmt::Result {
     for &byte in text {
         match byte {
@@ -64,30 +68,6 @@ fn write_escaped(out: &mut impl Write, text: &[u8]) -> fmt::Result {
         }
     }
     Ok(())
-}
-
-/// Decodes `%41`: nginx's `$uri` is the decoded path.
-fn decoded(path: &str) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(path.len());
-    let mut rest = path.as_bytes();
-    while let [first, tail @ ..] = rest {
-        if let (b'%', [high, low, after @ ..]) = (first, tail)
-            && let (Some(high), Some(low)) = (hex_digit(*high), hex_digit(*low))
-        {
-            bytes.push(high * 16 + low);
-            rest = after;
-            continue;
-        }
-        bytes.push(*first);
-        rest = tail;
-    }
-    bytes
-}
-
-fn hex_digit(byte: u8) -> Option<u8> {
-    char::from(byte)
-        .to_digit(16)
-        .and_then(|digit| u8::try_from(digit).ok())
 }
 
 #[cfg(test)]
@@ -106,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_what_nginx_writes() {
+    fn a_line_has_the_format_of_nginx() {
         let expected = "1769850000.007\"/health\"200\"0.005\"0.005\"203.0.113.9, 10.0.0.1\n";
         assert_eq!(
             line("/health", Some(b"203.0.113.9, 10.0.0.1")).to_string(),
@@ -142,7 +122,7 @@ mod tests {
         assert_eq!(line("/", None).hour(), "2026-01-31-09");
     }
 
-    /// Whatever a client sends, a line stays one line of six fields.
+    /// Every request gives one line of six fields.
     #[test]
     fn no_input_breaks_the_format() {
         let mut state = 0x2545_F491_4F6C_DD1D_u64;

@@ -1,4 +1,4 @@
-//! Accepting, whatever happens.
+//! The accept loop, which no error ends.
 
 use std::io;
 use std::pin::pin;
@@ -9,10 +9,10 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use crate::drain::{Lifecycle, Phase};
 use crate::notice;
 
-/// How long to wait for a descriptor or memory to become free; connections wait in the backlog.
+/// The pause after an error such as "Too many open files". Meanwhile connections wait in the backlog.
 const BACK_OFF: Duration = Duration::from_millis(100);
 
-/// A listener of one kind or another.
+/// A TCP or Unix listener.
 pub(super) trait Accept {
     type Stream;
     async fn accept(&self) -> io::Result<Self::Stream>;
@@ -23,8 +23,8 @@ impl Accept for TcpListener {
 
     async fn accept(&self) -> io::Result<TcpStream> {
         let (stream, _) = TcpListener::accept(self).await?;
-        // Answers are written whole: waiting for more only delays their last segment. The call
-        // fails only on a connection that is gone already.
+        // hyper writes answers whole, so Nagle's algorithm would only delay their last segment. The call
+        // fails only if the client has already closed the connection.
         let _ = stream.set_nodelay(true);
         Ok(stream)
     }
@@ -38,7 +38,7 @@ impl Accept for UnixListener {
     }
 }
 
-/// Hands every connection to `serve`, until the drain begins.
+/// Passes every connection to `serve` until the drain begins.
 pub(super) async fn accept_all<L: Accept>(
     listener: &L,
     lifecycle: &Lifecycle,
@@ -47,7 +47,7 @@ pub(super) async fn accept_all<L: Accept>(
     let mut draining = pin!(lifecycle.reached(Phase::Draining));
     let mut failing = false;
     loop {
-        // Cancelling loses no connection: tokio's `accept` is cancel safe.
+        // tokio's `accept` is cancel safe: this `select!` loses no connection.
         let accepted = tokio::select! {
             biased;
             () = &mut draining => return,
@@ -70,8 +70,8 @@ pub(super) async fn accept_all<L: Accept>(
     }
 }
 
-/// Whether only that one connection failed: accept(2) passes its errors on, and they are to be
-/// treated like EAGAIN.
+/// Whether only one connection failed. accept(2) passes such errors on, and asks to treat them like
+/// EAGAIN.
 fn is_of_connection(error: &io::Error) -> bool {
     use io::ErrorKind::*;
     matches!(
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
     use std::cell::RefCell;
 
-    /// Answers from a script, then never again.
+    /// Returns the scripted results, then waits forever.
     struct Scripted(RefCell<Vec<io::Result<u8>>>);
 
     impl Accept for Scripted {
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_error_ends_it() {
+    async fn no_error_ends_the_loop() {
         // EMFILE, ENFILE, ENOMEM, ECONNABORTED, EPROTO
         let errors = [24, 23, 12, 103, 71].map(|code| Err(io::Error::from_raw_os_error(code)));
         let mut script: Vec<_> = errors.into_iter().collect();

@@ -1,4 +1,4 @@
-//! One connection, counted until its last owner drops it.
+//! One connection, which counts as open until its last owner drops it.
 
 use std::error::Error;
 use std::io::{self, IoSlice};
@@ -15,7 +15,7 @@ use super::request::{HttpService, RequestService};
 use crate::drain::{Lifecycle, OpenConnection, Phase};
 use crate::notice;
 
-/// Serves a connection in a task of its own, which counts it from now on.
+/// Serves a connection in a task of its own. The connection counts as open from this call on.
 pub(super) fn spawn<IO, S>(
     stream: IO,
     service: RequestService<S>,
@@ -30,7 +30,7 @@ pub(super) fn spawn<IO, S>(
         _open: lifecycle.connected(),
     };
     let lifecycle = lifecycle.clone();
-    // hyper's limit for the head runs from the end of the last answer: it is the idle limit, too.
+    // hyper measures the limit for the head from the end of the last answer, so it limits idle time, too.
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(idle)
@@ -39,7 +39,7 @@ pub(super) fn spawn<IO, S>(
     tokio::spawn(async move {
         tokio::select! {
             served = connection => {
-                // Others are the client's: it hung up, or sent no HTTP.
+                // All other errors are the client's: it hung up, or sent no HTTP.
                 if let Err(error) = served && error.is_user() {
                     notice::say(format_args!("a request failed: {}", with_causes(&error)));
                 }
@@ -57,7 +57,7 @@ fn with_causes(error: &(dyn Error + 'static)) -> String {
         .join(": ")
 }
 
-/// A stream that counts as open until it is dropped, also when a WebSocket has taken it over.
+/// A stream that counts as open until it is dropped, even after a WebSocket has taken it over.
 struct Counted<IO> {
     stream: IO,
     _open: OpenConnection,

@@ -1,18 +1,18 @@
-//! Why a server does not serve.
+//! The errors of a server.
 
 use std::io;
 use std::net::SocketAddr;
 
 use crate::{ActivationError, HealthError};
 
-/// Why a server does not serve.
+/// Why a server could not serve.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
 /// use flipless::{HealthError, ServeError, Server};
 ///
-/// // Nothing answers at the health path.
+/// // The router has no route for the health path.
 /// let result = Server::new().bind(([127, 0, 0, 1], 0).into()).serve(axum::Router::new()).await;
 /// assert!(matches!(result, Err(ServeError::Health(HealthError::Status { .. }))));
 /// # }
@@ -24,35 +24,35 @@ pub enum ServeError {
     Setting {
         /// The variable.
         name: &'static str,
-        /// What it is set to.
+        /// Its value.
         value: String,
-        /// What it may be set to.
+        /// The allowed values.
         allowed: &'static str,
     },
-    /// The inherited sockets can't be used.
+    /// The server can't use the inherited sockets.
     #[error("can't use the inherited sockets")]
     Activation(#[from] ActivationError),
-    /// The address can't be listened on.
+    /// The server can't listen on the address.
     #[error("can't listen on {address}")]
     Bind {
         /// The address.
         address: SocketAddr,
-        /// What is wrong with it.
+        /// Why not.
         source: io::Error,
     },
-    /// An inherited socket can't be handed to the runtime.
+    /// The runtime refused an inherited socket.
     #[error("can't accept on an inherited socket")]
     Listener(#[source] io::Error),
-    /// SIGTERM and SIGINT can't be waited for.
-    #[error("can't wait for signals")]
+    /// The server can't install its handlers of SIGTERM and SIGINT.
+    #[error("can't handle signals")]
     Signals(#[source] io::Error),
-    /// The service is not healthy.
+    /// The health check failed.
     #[error("not ready")]
     Health(#[from] HealthError),
-    /// The health log can't be started.
+    /// The health log could not start.
     #[error("can't start the health log")]
     HealthLog(#[source] io::Error),
-    /// systemd could not be told that the server is ready.
+    /// The server could not tell systemd that it is ready.
     #[error("can't report readiness to NOTIFY_SOCKET")]
     Notify(#[source] io::Error),
 }

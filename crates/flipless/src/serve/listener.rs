@@ -1,4 +1,4 @@
-//! The sockets to accept on: inherited ones, or one of our own.
+//! The sockets to accept on: the inherited ones, or one that the server binds.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,13 +13,13 @@ use super::{ServeError, accept, connection};
 use crate::drain::Lifecycle;
 use crate::{activation, notice};
 
-/// A listening socket of the runtime.
+/// A listening socket that is registered with the runtime.
 pub(super) enum Listener {
     Tcp(TcpListener),
     Unix(UnixListener),
 }
 
-/// The inherited sockets of this name, or one that is bound to the address.
+/// The inherited sockets with this name. Without any, binds the address.
 pub(super) async fn listeners(name: &str, bind: SocketAddr) -> Result<Vec<Listener>, ServeError> {
     let inherited = activation::listeners(name)?;
     if inherited.is_empty() {
@@ -41,7 +41,7 @@ impl Listener {
     async fn bind(address: SocketAddr) -> Result<Self, ServeError> {
         let failed = |source| ServeError::Bind { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
-        // Port 0 has become a real one.
+        // If the port was 0, the kernel has chosen one.
         let address = listener.local_addr().map_err(failed)?;
         notice::say(format_args!("listening on http://{address}"));
         Ok(Self::Tcp(listener))

@@ -1,6 +1,6 @@
-//! The options of a server, each from the first that sets it: the program, the environment, the default.
+//! The options of a server. The program overrides the environment, which overrides the default.
 //!
-//! On the instance the unit of the run sets the environment, from `flipless.toml`.
+//! On the instance, the unit of the run sets the environment as `flipless.toml` says.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -9,13 +9,13 @@ use std::time::Duration;
 use super::{ServeError, Server};
 use crate::defaults::{DRAIN, HEALTH_PATH, LISTENER, PORT, START};
 
-/// How long an idle connection is kept, and how long a request's head may take: longer than the
-/// balancer's idle timeout, 60 s unless changed, so that it is the balancer that closes. Otherwise
-/// it sends into a closing connection, and answers 502:
+/// How long a connection may be idle, and how long a request's head may take. It is longer than the load
+/// balancer's idle timeout, whose default is 60 s, so that the balancer closes a connection first. Otherwise
+/// the balancer could send a request on a connection that the server closes, and answer 502:
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html>
 const IDLE: Duration = Duration::from_secs(75);
 
-/// Every option with its value.
+/// All options, resolved.
 #[derive(Debug)]
 pub(super) struct Options {
     pub(super) socket: String,
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_hold_when_nothing_is_set() {
+    fn without_any_setting_the_defaults_hold() {
         let options = Server::new()
             .resolve_with(environment(&[("PORT", "")]))
             .unwrap();
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_goes_before_the_defaults() {
+    fn the_environment_overrides_the_defaults() {
         let options = Server::new()
             .resolve_with(environment(&[
                 ("PORT", "8080"),
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn the_program_goes_before_the_environment() {
+    fn the_program_overrides_the_environment() {
         let server = Server::new()
             .bind(([0, 0, 0, 0], 1).into())
             .drain(Duration::ZERO)

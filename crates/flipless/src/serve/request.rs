@@ -1,4 +1,4 @@
-//! What is done around each request: extensions, counting, the log, and closing in a drain.
+//! The library's part in each request: extensions, counters, the log, and the close in a drain.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -13,10 +13,10 @@ use tower_service::Service;
 
 use super::BoxError;
 use crate::drain::{Lifecycle, Phase};
-use crate::health_log::{HealthLog, Record};
+use crate::health_log::{HealthLog, LoggedRequest};
 use crate::{Activity, Draining};
 
-/// What can be served; a name for the bounds of [`Server::serve`](super::Server::serve).
+/// A service that the library can serve: one name for the bounds of [`Server::serve`](super::Server::serve).
 pub(super) trait HttpService:
     Service<Request<Incoming>, Response = Response<Self::Body>, Error: Into<BoxError>, Future: Send>
     + Clone
@@ -37,7 +37,7 @@ where
     type Body = B;
 }
 
-/// The user's service, as hyper needs it.
+/// The user's service in the form that hyper needs.
 #[derive(Clone)]
 pub(super) struct RequestService<S> {
     service: S,
@@ -56,7 +56,7 @@ impl<S> RequestService<S> {
 }
 
 impl<S: HttpService> hyper::service::Service<Request<Incoming>> for RequestService<S> {
-    type Response = Response<Recorded<S::Body>>;
+    type Response = Response<LoggedBody<S::Body>>;
     type Error = S::Error;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, S::Error>> + Send>>;
 
@@ -65,20 +65,23 @@ impl<S: HttpService> hyper::service::Service<Request<Incoming>> for RequestServi
         extensions.insert(Draining(self.lifecycle.clone()));
         extensions.insert(Activity(self.lifecycle.clone()));
         let log = self.log.as_ref();
-        let mut record = log.map(|log| log.record(request.uri().path(), request.headers()));
+        let mut logged = log.map(|log| log.begin(request.uri().path(), request.headers()));
         let (mut service, lifecycle) = (self.service.clone(), self.lifecycle.clone());
         Box::pin(async move {
             let answered = answer(&mut service, request).await;
-            if let Some(record) = &mut record {
+            if let Some(logged) = &mut logged {
                 let failed = StatusCode::INTERNAL_SERVER_ERROR;
-                record.answered(answered.as_ref().map_or(failed, Response::status));
+                logged.answered(answered.as_ref().map_or(failed, Response::status));
             }
             let mut response = answered?;
             lifecycle.count_request();
             if lifecycle.is_in(Phase::Draining) {
                 close_after(&mut response);
             }
-            Ok(response.map(|body| Recorded { body, record }))
+            Ok(response.map(|body| LoggedBody {
+                body,
+                _logged: logged,
+            }))
         })
     }
 }
@@ -88,7 +91,7 @@ async fn answer<S: Service<R>, R>(service: &mut S, request: R) -> Result<S::Resp
     service.call(request).await
 }
 
-/// Has hyper close the connection after this answer, and tells the client so. An upgrade is none.
+/// Makes hyper close the connection after this answer, and tells the client. An upgrade stays open.
 fn close_after<B>(response: &mut Response<B>) {
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         response
@@ -98,15 +101,15 @@ fn close_after<B>(response: &mut Response<B>) {
 }
 
 pin_project_lite::pin_project! {
-    /// A body whose request is over when it is dropped.
-    pub(super) struct Recorded<B> {
+    /// An answer's body. Its drop ends the request in the log.
+    pub(super) struct LoggedBody<B> {
         #[pin]
         body: B,
-        record: Option<Record>,
+        _logged: Option<LoggedRequest>,
     }
 }
 
-impl<B: Body> Body for Recorded<B> {
+impl<B: Body> Body for LoggedBody<B> {
     type Data = B::Data;
     type Error = B::Error;
 

@@ -1,4 +1,4 @@
-//! From the first system call to the exit: listen, check, report ready, accept, drain.
+//! The life of a server: listen, check its health, report ready, accept, drain.
 
 use std::time::{Duration, Instant};
 
@@ -8,20 +8,19 @@ use super::ServeError;
 use super::listener::listeners;
 use super::options::Options;
 use super::request::{HttpService, RequestService};
-
 use super::signals::Signals;
 use crate::drain::{EndOnDrop, Lifecycle, Phase};
 use crate::health_log::HealthLog;
 use crate::{notice, readiness};
 
-/// How long the last lines of the health log may take to be written.
+/// How long the server waits for the last lines of the health log.
 const LAST_LINES: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(options: Options, service: impl HttpService) -> Result<(), ServeError> {
     let mut signals = Signals::new().map_err(ServeError::Signals)?;
     let listeners = listeners(&options.socket, options.bind).await?;
 
-    // The check's own connection and request are not to be counted or logged.
+    // A lifecycle of its own and no log: the server must not count or log its health check.
     let probe = RequestService::new(service.clone(), Lifecycle::new(), None);
     tokio::select! {
         checked = readiness::check_health(probe, &options.health_path, options.start) => checked?,
@@ -35,7 +34,8 @@ pub(super) async fn run(options: Options, service: impl HttpService) -> Result<(
     let service = RequestService::new(service, lifecycle.clone(), log.clone());
     readiness::ready().map_err(ServeError::Notify)?;
 
-    // Tasks of the runtime's workers, which serve: its `block_on` thread may live while they don't.
+    // The pings have to run on the workers, which serve. The thread of `block_on` may still run while the
+    // workers are stuck.
     let mut watchdog = JoinSet::new();
     watchdog.spawn(readiness::ping_watchdog());
     let mut accepting = JoinSet::new();
@@ -47,7 +47,7 @@ pub(super) async fn run(options: Options, service: impl HttpService) -> Result<(
     let began = Instant::now();
     lifecycle.enter(Phase::Draining);
     readiness::stopping(lifecycle.connections());
-    // After this, every accepted connection is counted.
+    // After this loop, every accepted connection is counted.
     while accepting.join_next().await.is_some() {}
     let open = lifecycle.connections();
     drain(&lifecycle, options.drain, &mut signals).await;
@@ -59,7 +59,7 @@ pub(super) async fn run(options: Options, service: impl HttpService) -> Result<(
     Ok(())
 }
 
-/// Waits for the connections that are left, at most until the limit.
+/// Waits until no connection is open, the limit is over, or SIGINT arrives.
 async fn drain(lifecycle: &Lifecycle, limit: Duration, signals: &mut Signals) {
     tokio::select! {
         () = lifecycle.all_closed() => return,
@@ -67,11 +67,11 @@ async fn drain(lifecycle: &Lifecycle, limit: Duration, signals: &mut Signals) {
         () = signals.interrupt() => {}
         () = report(lifecycle) => {}
     }
-    let left = lifecycle.connections();
-    notice::say(format_args!("drain ended, {left} connections cut"));
+    let left = readiness::counted(lifecycle.connections());
+    notice::say(format_args!("drain ended, {left} cut"));
 }
 
-/// Keeps `systemctl status` up to date, for ever.
+/// Updates the status that `systemctl status` shows, once per second.
 async fn report(lifecycle: &Lifecycle) {
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;

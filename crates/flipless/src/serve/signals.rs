@@ -1,17 +1,17 @@
-//! The signals that end a server.
+//! The signals that stop a server.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// SIGTERM of systemd, SIGINT of a terminal.
+/// systemd sends SIGTERM, a terminal SIGINT.
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Signals {
-    /// From now on the signals no longer end the process.
+    /// Installs the handlers: the signals no longer end the process.
     pub(super) fn new() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -19,7 +19,7 @@ impl Signals {
         })
     }
 
-    /// Waits until the server is to stop.
+    /// Waits for either signal.
     pub(super) async fn stop(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
@@ -27,7 +27,7 @@ impl Signals {
         }
     }
 
-    /// Waits for a SIGINT: somebody at a terminal is out of patience.
+    /// Waits for SIGINT: the user at the terminal does not want to wait for the drain.
     pub(super) async fn interrupt(&mut self) {
         self.interrupt.recv().await;
     }

@@ -7,15 +7,15 @@ use super::{RelativePath, Word};
 /// A file or folder to ship: `"public"`, or `{ from = "web/dist", to = "public", … }`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Include {
-    /// Where it is, relative to `flipless.toml`.
+    /// The source path, relative to `flipless.toml`.
     pub from: RelativePath,
-    /// Where it goes in the zip.
+    /// The path in the zip.
     pub to: RelativePath,
-    /// The mode of all its files; as on the disk unless set.
+    /// The mode of all its files. By default, a file keeps its executable bit.
     pub mode: Option<Mode>,
-    /// Globs of what stays out: one with a `/` is relative to `from`, others match at any depth.
+    /// Globs of the files to leave out. A glob with a `/` is relative to `from`; others match at any depth.
     pub exclude: Vec<Word>,
-    /// What becomes of symbolic links.
+    /// How to treat symbolic links.
     pub symlinks: Symlinks,
 }
 
@@ -31,27 +31,27 @@ impl Include {
     }
 }
 
-/// Who may do what with a file; `webapp` reads them all.
+/// The permissions of a file. `webapp` may read every file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Mode {
-    /// Only read.
+    /// A file to read.
     #[serde(rename = "0644")]
     Plain,
-    /// Read and run.
+    /// A file to read and to run.
     #[serde(rename = "0755")]
     Executable,
 }
 
-/// What becomes of symbolic links in an include; none is ever left out in silence.
+/// How to treat symbolic links in an include. No link is left out silently.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Symlinks {
-    /// An error.
+    /// A link is an error.
     #[default]
     Refuse,
-    /// What they point to is shipped in their place.
+    /// The zip gets the link's target in its place.
     Follow,
-    /// Shipped as links, if they point to something in the bundle.
+    /// The zip gets the link, which has to point into the bundle.
     Keep,
 }
 
@@ -67,7 +67,7 @@ struct FromTo {
     symlinks: Symlinks,
 }
 
-/// Both spellings; a map is read by [`FromTo`] itself, so that its errors stay exact.
+/// Reads both spellings. A map goes to [`FromTo`], whose errors name the exact place.
 struct Spelling;
 
 impl<'de> serde::de::Visitor<'de> for Spelling {

@@ -13,6 +13,12 @@ fn an_empty_file_means_the_defaults() {
 }
 
 #[test]
+fn a_settings_file_without_a_field_has_the_default_of_flipless_toml() {
+    let empty = Settings::from_json(b"{}").unwrap();
+    assert_eq!(empty, Config::default().resolve());
+}
+
+#[test]
 fn a_missing_file_means_the_defaults() {
     let settings = Config::load(Path::new("no-such-folder/flipless.toml")).unwrap();
     assert_eq!(settings, Config::default());
@@ -168,8 +174,8 @@ fn the_file_that_comes_with_the_project_names_every_key_with_its_default() {
     );
     assert_eq!(
         all.server.package.take().map(|name| name.to_string()),
-        Some("flipless".into()),
-        "unless there is a manifest"
+        Some("flipless-demo".into()),
+        "the default without a manifest"
     );
     assert_eq!(
         all.server.memory_limit_mib.take().map(Number::get),
@@ -179,7 +185,7 @@ fn the_file_that_comes_with_the_project_names_every_key_with_its_default() {
     assert_eq!(
         all.server.drain_seconds.take().map(Number::get),
         Some(30),
-        "by front mode"
+        "the default in nginx mode"
     );
     assert_eq!(all, Config::default());
     let keys = uncommented.iter().filter(|line| is_key(line)).count();
@@ -187,11 +193,11 @@ fn the_file_that_comes_with_the_project_names_every_key_with_its_default() {
     assert_eq!(keys, known, "a key is missing in flipless.toml");
 }
 
-/// How many settings there are.
+/// The number of keys.
 fn serde_count(settings: &Config) -> usize {
     let value = toml::Value::try_from(settings).unwrap();
     let sections = value.as_table().unwrap().values();
-    // The four options without a default are not in the table.
+    // TOML has no null: the four keys without a default are not in the table.
     sections
         .map(|section| section.as_table().unwrap().len())
         .sum::<usize>()

@@ -1,4 +1,4 @@
-//! Values that check themselves while they are read, so that an error carries its place in the file.
+//! Types that check their value while serde reads it, so that an error has its place in the file.
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
@@ -7,8 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error};
 pub struct Number<const MIN: u32, const MAX: u32>(u32);
 
 impl<const MIN: u32, const MAX: u32> Number<MIN, MAX> {
-    /// A number known when this is compiled; out of range it doesn't compile in a constant and
-    /// panics elsewhere.
+    /// A number that the code itself names. It panics if the number is out of range; in a constant that is a
+    /// compile error.
     pub(super) const fn literal(value: u32) -> Self {
         assert!(value >= MIN && value <= MAX);
         Self(value)
@@ -26,7 +26,7 @@ pub type Port = Number<1, 65535>;
 impl Port {
     /// The port as the system's calls take it.
     pub const fn number(self) -> u16 {
-        // It is at most 65535.
+        // The type's maximum is 65535.
         self.0 as u16
     }
 }
@@ -43,7 +43,7 @@ impl<'de, const MIN: u32, const MAX: u32> Deserialize<'de> for Number<MIN, MAX> 
     }
 }
 
-/// Defines a checked string: its doc, name, test, and what is allowed.
+/// Defines a checked string by its doc, name, test, and a text on the allowed values.
 macro_rules! checked_string {
     ($(#[$doc:meta])* $name:ident, $check:expr, $allowed:literal) => {
         $(#[$doc])*
@@ -56,8 +56,8 @@ macro_rules! checked_string {
                 &self.0
             }
 
-            /// A value known when this is compiled.
-            #[allow(dead_code, reason = "only values with a default need it")]
+            /// A value that the code itself names.
+            #[allow(dead_code, reason = "only the types of keys with a default need it")]
             pub(super) fn literal(text: &str) -> Self {
                 debug_assert!($check(text));
                 Self(text.to_owned())
@@ -100,7 +100,7 @@ checked_string! {
 }
 
 checked_string! {
-    /// A path on the building machine.
+    /// A path on the machine that builds.
     BuildPath, is_build_path, "a path is needed, absolute or relative to flipless.toml"
 }
 

@@ -1,3 +1,4 @@
 #!/bin/sh
-# After the flip, in /var/app/current: the new release becomes the current one, the old one drains.
-exec bin/flipless commit
+# EB runs this after the flip, in /var/app/current. The staged run becomes the current one, and the old
+# run drains. (Under confighooks/ the same script serves configuration deployments, which flip, too.)
+exec bin/{{ layout.agent_bin }} commit

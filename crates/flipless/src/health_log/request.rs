@@ -1,4 +1,4 @@
-//! A request that is not over yet.
+//! A request whose answer is not complete yet.
 
 use std::time::{Instant, SystemTime};
 
@@ -6,9 +6,9 @@ use http::{HeaderMap, StatusCode};
 
 use super::{HealthLog, Line};
 
-/// Sends its line when it is dropped: with the answer's body, or before there was an answer.
+/// Logs its line when it is dropped: together with the answer's body, or before that if there is no answer.
 #[derive(Debug)]
-pub(crate) struct Record {
+pub(crate) struct LoggedRequest {
     log: HealthLog,
     path: String,
     forwarded_for: Option<Vec<u8>>,
@@ -16,7 +16,7 @@ pub(crate) struct Record {
     status: Option<StatusCode>,
 }
 
-impl Record {
+impl LoggedRequest {
     pub(super) fn new(log: HealthLog, path: &str, headers: &HeaderMap) -> Self {
         let forwarded_for = headers
             .get("x-forwarded-for")
@@ -30,12 +30,12 @@ impl Record {
         }
     }
 
-    /// The answer has begun.
+    /// Notes the status of the answer that begins.
     pub(crate) fn answered(&mut self, status: StatusCode) {
         self.status = Some(status);
     }
 
-    /// 499 is nginx's status for a client that hung up before the answer.
+    /// nginx logs 499 for a client that hung up before the answer.
     fn final_status(&self) -> StatusCode {
         const HUNG_UP: u16 = 499;
         match self.status {
@@ -46,7 +46,7 @@ impl Record {
     }
 }
 
-impl Drop for Record {
+impl Drop for LoggedRequest {
     fn drop(&mut self) {
         self.log.send(Line {
             at: SystemTime::now(),

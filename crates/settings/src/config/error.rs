@@ -1,0 +1,64 @@
+//! Errors in `flipless.toml`, with their place.
+
+use std::path::{Path, PathBuf};
+
+/// Why the configuration can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file is not readable.
+    #[error("cannot read {path}: {source}", path = path.display())]
+    Read {
+        /// The configuration file.
+        path: PathBuf,
+        /// The system's error.
+        source: std::io::Error,
+    },
+    /// The content is not valid. The message names the line, the column and the allowed values.
+    #[error("{path}:{line}:{column}: {message}", path = path.display())]
+    Invalid {
+        /// The configuration file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// The column in characters, counted from 1.
+        column: usize,
+        /// The fault and the allowed values.
+        message: String,
+    },
+}
+
+/// An error at the place of `span` in the text.
+pub(super) fn invalid(
+    text: &str,
+    path: &Path,
+    span: Option<std::ops::Range<usize>>,
+    message: &str,
+) -> ConfigError {
+    let start = span.map_or(0, |span| span.start).min(text.len());
+    let before = text.get(..start).unwrap_or_default();
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    ConfigError::Invalid {
+        path: path.to_owned(),
+        line: before.matches('\n').count() + 1,
+        column: before[line_start..].chars().count() + 1,
+        message: message.replace('\n', " "),
+    }
+}
+
+/// The first line in the text that sets `key`, in any section: exact enough for a message.
+pub(super) fn find_key(text: &str, key: &str) -> Option<std::ops::Range<usize>> {
+    let mut offset = 0;
+    for line in text.split_inclusive('\n') {
+        let indent = line.len() - line.trim_start().len();
+        let name = line
+            .trim_start()
+            .split(['=', ' '])
+            .next()
+            .unwrap_or_default();
+        if name == key {
+            return Some(offset + indent..offset + indent + key.len());
+        }
+        offset += line.len();
+    }
+    None
+}

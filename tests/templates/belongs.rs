@@ -1,0 +1,184 @@
+//! Each setting belongs to the release, to the instance, to both, or only to the build.
+//!
+//! `crates/settings/src/settings.rs` explains the four.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use flipless_settings::{Config, layout};
+
+use super::{MODES, ROOT, real_with};
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Owner {
+    Release,
+    Instance,
+    Both,
+    Build,
+}
+use Owner::{Both, Build, Instance, Release};
+
+/// One key of `flipless.toml`.
+struct Setting {
+    key: &'static str,
+    /// Another value than the default.
+    value: &'static str,
+    owner: Owner,
+    /// The files that change with it in nginx mode, besides the unit of the run.
+    files: &'static [&'static str],
+}
+
+/// The unit of the run: it belongs to its release.
+const RUN: &str = "systemd/flipless-app@.service";
+const LISTENER: &str = "systemd/flipless-app.socket";
+const PUBLIC_PORT: &str = "systemd/flipless-front.socket";
+const FRONT: &str = "systemd/flipless-front.service";
+const GATE: &str = "systemd/flipless-gate.service";
+const TIMER: &str = "systemd/flipless-deadman.timer";
+const DEADMAN: &str = "systemd/flipless-deadman.service";
+const RECOVER: &str = "systemd/flipless-recover.service";
+const WEB: &str = "systemd/web.service.d/zz-flipless.conf";
+const NGINX: &str = "systemd/nginx.service.d/zz-flipless.conf";
+const UPSTREAM: &str = "nginx/zz-flipless-upstream.conf";
+const KEEPALIVE: &str = "nginx/zz-flipless-keepalive.conf";
+const DECOY: &str = ".platform/nginx/nginx.conf";
+const FILE: &str = layout::SETTINGS_FILE;
+
+#[rustfmt::skip]
+const SETTINGS: &[Setting] = &[
+    setting("app.name", "\"shop\"", Both, &[LISTENER, PUBLIC_PORT, FRONT, GATE, TIMER, DEADMAN, RECOVER, FILE]),
+    setting("server.manifest", "\"../shop/Cargo.toml\"", Build, &[]),
+    setting("server.package", "\"shop\"", Build, &[]),
+    setting("server.bin", "\"shop\"", Release, &[FILE]),
+    setting("server.handover", "\"port\"", Release, &[]),
+    setting("server.args", "[\"-v\"]", Release, &[]),
+    setting("server.port", "5001", Both, &[LISTENER, UPSTREAM, FILE]),
+    setting("server.health-path", "\"/up\"", Release, &[]),
+    setting("server.resolves-names", "false", Build, &[FILE]),
+    setting("server.start-seconds", "7", Both, &[RECOVER, WEB]),
+    setting("server.drain-seconds", "7", Both, &[RECOVER, WEB]),
+    setting("server.watchdog-seconds", "7", Release, &[]),
+    setting("server.memory-limit-mib", "100", Release, &[]),
+    setting("server.open-files", "1000", Release, &[]),
+    setting("server.writable-paths", "[\"/srv\"]", Release, &[]),
+    setting("front.mode", "\"direct\"", Both, &[
+        LISTENER, PUBLIC_PORT, FRONT, NGINX, RECOVER, WEB, UPSTREAM, KEEPALIVE, DECOY, FILE,
+    ]),
+    setting("front.port", "8080", Instance, &[PUBLIC_PORT, FILE]),
+    setting("front.backlog", "7", Instance, &[LISTENER, PUBLIC_PORT]),
+    setting("front.open-files", "1000", Instance, &[FRONT]),
+    setting("front.retry", "false", Instance, &[UPSTREAM]),
+    setting("bundle.include", "[\"public\"]", Build, &[]),
+    setting("deploy.keep-releases", "7", Instance, &[FILE]),
+    setting("deploy.dead-man-seconds", "1000", Instance, &[TIMER, FILE]),
+    setting("deploy.lock-seconds", "7", Instance, &[RECOVER, WEB, FILE]),
+    setting("deploy.rollback-seconds", "7", Instance, &[FILE]),
+    setting("deploy.rollback-crashes", "7", Instance, &[FILE]),
+];
+
+const fn setting(
+    key: &'static str,
+    value: &'static str,
+    owner: Owner,
+    files: &'static [&'static str],
+) -> Setting {
+    Setting {
+        key,
+        value,
+        owner,
+        files,
+    }
+}
+
+/// The keys that the project's `flipless.toml` names, commented out or not. A test of the settings package
+/// makes sure that it names all.
+fn keys_of_the_file() -> Vec<String> {
+    let file = std::fs::read_to_string(Path::new(ROOT).join("flipless.toml")).unwrap();
+    let mut section = "";
+    let mut keys = Vec::new();
+    for line in file.lines() {
+        let line = line.strip_prefix("# ").unwrap_or(line);
+        if let Some(name) = line
+            .strip_prefix('[')
+            .and_then(|line| line.strip_suffix(']'))
+        {
+            section = name;
+        } else if let Some((key, _)) = line.split_once(" = ")
+            && key.chars().all(|c| c.is_ascii_lowercase() || c == '-')
+        {
+            keys.push(format!("{section}.{key}"));
+        }
+    }
+    keys
+}
+
+/// The files that differ between two trees, or exist in only one.
+fn changed_files(setting: &Setting, mode: &str) -> BTreeSet<String> {
+    let (section, key) = setting.key.split_once('.').unwrap();
+    let text = format!("[{section}]\n{key} = {}\n", setting.value);
+    let before = Config::default().with_front_mode(Some(mode)).unwrap();
+    let mut after = Config::parse(&text, Path::new("flipless.toml")).unwrap();
+    if setting.key != "front.mode" {
+        after = after.with_front_mode(Some(mode)).unwrap();
+    }
+    let (before, after) = (real_with(&before), real_with(&after));
+    let names = before.keys().chain(after.keys());
+    let changed = names.filter(|name| before.get(*name) != after.get(*name));
+    changed.cloned().collect()
+}
+
+#[test]
+fn every_key_of_flipless_toml_has_an_owner() {
+    let classified: Vec<&str> = SETTINGS.iter().map(|setting| setting.key).collect();
+    assert_eq!(classified, keys_of_the_file());
+}
+
+#[test]
+fn the_table_in_the_settings_package_names_the_same_owners() {
+    let source = Path::new(ROOT).join("crates/settings/src/settings.rs");
+    let source = std::fs::read_to_string(source).unwrap();
+    for Setting { key, owner, .. } in SETTINGS {
+        let owner = format!("{owner:?}").to_lowercase();
+        let row = format!("//! | `{key}` | {owner} |");
+        assert!(source.contains(&row), "no row {row}");
+    }
+}
+
+#[test]
+fn a_setting_changes_the_files_of_its_owner_alone() {
+    for setting in SETTINGS {
+        let mut expected: BTreeSet<String> = setting.files.iter().map(|&f| f.into()).collect();
+        if matches!(setting.owner, Release | Both) {
+            expected.insert(RUN.into());
+        }
+        assert_eq!(changed_files(setting, "nginx"), expected, "{}", setting.key);
+    }
+}
+
+#[test]
+fn in_every_front_mode_the_unit_of_the_run_follows_the_release_alone() {
+    for mode in MODES {
+        for setting in SETTINGS {
+            let of_release = matches!(setting.owner, Release | Both);
+            let changed = changed_files(setting, mode);
+            let same_mode = setting.key == "front.mode" && setting.value.contains(mode);
+            assert_eq!(
+                changed.contains(RUN),
+                of_release && !same_mode,
+                "{mode}: {}",
+                setting.key
+            );
+        }
+    }
+}
+
+#[test]
+fn a_setting_of_the_release_reaches_no_unit_of_the_instance() {
+    for setting in SETTINGS.iter().filter(|setting| setting.owner == Release) {
+        for mode in MODES {
+            let mut changed = changed_files(setting, mode);
+            changed.retain(|name| name != RUN && name != FILE);
+            assert!(changed.is_empty(), "{mode}: {}: {changed:?}", setting.key);
+        }
+    }
+}
