@@ -4,6 +4,8 @@ use std::ffi::OsString;
 
 use lexopt::{Arg, Parser, ValueExt};
 
+use crate::commands::{Command, StandIn};
+
 pub const HELP: &str = "\
 flipless: deployments to Elastic Beanstalk that lose nothing
 
@@ -29,39 +31,6 @@ front-renew, record-pid NAME PID
 
 Exit status: 0 done, 1 failed, 2 misuse
 ";
-
-/// What the agent is asked to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
-    Stage,
-    Commit,
-    Rollback,
-    Restart,
-    Status { json: bool },
-    Uninstall,
-    StandIn(StandIn),
-    Activate,
-    Expire,
-    Recover,
-    RunEnded { run: String },
-    WebStarting,
-    WebStarted,
-    FrontStarting,
-    FrontStarted { pid: u32 },
-    FrontReload,
-    FrontSync,
-    FrontRenew,
-    RecordPid { name: String, pid: u32 },
-    Help,
-    Version,
-}
-
-/// What a stand-in stands in for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StandIn {
-    Web,
-    Nginx,
-}
 
 /// Reads the words after the program's name.
 ///

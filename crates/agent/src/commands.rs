@@ -1,8 +1,9 @@
-//! A file a command.
+//! One file per command; the front's short ones are in [`front`].
 
 mod activate;
 mod commit;
 mod expire;
+mod front;
 mod recover;
 mod restart;
 mod rollback;
@@ -18,11 +19,43 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::cli::Command;
-use crate::lock::{self, Lock};
-use crate::state::{Failure, State};
-use crate::system::System;
-use crate::{front, write_out};
+use crate::deployment::state::{Failure, State};
+use crate::instance::lock::{self, Lock};
+use crate::instance::output::{self, say};
+use crate::instance::system::System;
+
+/// What the agent is asked to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    Stage,
+    Commit,
+    Rollback,
+    Restart,
+    Status { json: bool },
+    Uninstall,
+    StandIn(StandIn),
+    Activate,
+    Expire,
+    Recover,
+    RunEnded { run: String },
+    WebStarting,
+    WebStarted,
+    FrontStarting,
+    FrontStarted { pid: u32 },
+    FrontReload,
+    FrontSync,
+    FrontRenew,
+    RecordPid { name: String, pid: u32 },
+    Help,
+    Version,
+}
+
+/// What a stand-in stands in for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StandIn {
+    Web,
+    Nginx,
+}
 
 /// Carries out a command that needs the instance.
 pub fn execute(command: &Command, system: &System) -> Result<()> {
@@ -31,7 +64,7 @@ pub fn execute(command: &Command, system: &System) -> Result<()> {
         Command::Commit => commit::commit(system),
         Command::Rollback => rollback::rollback(system),
         Command::Restart => restart::restart(system),
-        Command::Status { json } => write_out(&status::status(system, *json)?),
+        Command::Status { json } => output::result(&status::status(system, *json)?),
         Command::Uninstall => uninstall::uninstall(system),
         Command::Activate => activate::activate(system),
         Command::Expire => expire::expire(system),
@@ -42,17 +75,12 @@ pub fn execute(command: &Command, system: &System) -> Result<()> {
         Command::FrontStarting => front::starting(system),
         Command::FrontStarted { pid } => front::started(system, *pid),
         Command::FrontReload => front::reload(system),
-        Command::FrontSync => front::sync(system).map(|did| say(&format!("nginx {did}"))),
+        Command::FrontSync => front::sync(system),
         Command::FrontRenew => front::renew(system),
         Command::RecordPid { name, pid } => front::record_pid(system, name, *pid),
         // main answers these itself.
         Command::StandIn(_) | Command::Help | Command::Version => Ok(()),
     }
-}
-
-/// Progress, for EB's hook log or the journal.
-fn say(line: &str) {
-    eprintln!("flipless: {line}");
 }
 
 /// The agent's lock, for a command that changes the instance.

@@ -3,36 +3,23 @@
 //! Commands that change the instance run as root, from EB's hooks or from systemd units. The
 //! stand-ins take a short way: they never touch what the other commands need, and stay small.
 
-mod alarm;
 mod cli;
 mod commands;
-mod ends;
-mod environment;
-mod front;
-mod give_back;
+mod deployment;
 mod hint;
-mod leftover;
-mod lock;
-mod memory;
-mod nginx;
-mod paths;
-mod release;
-mod replaced;
-mod run;
-mod state;
-mod system;
-mod systemd;
+mod instance;
+mod proxy;
 #[cfg(test)]
 mod testing;
-mod trial;
-mod units;
-mod user;
 
 use std::process::ExitCode;
 
 use anyhow::Error;
+use flipless_settings::layout;
 
-use cli::Command;
+use commands::{Command, StandIn};
+use deployment::alarm;
+use instance::{output, system};
 
 fn main() -> ExitCode {
     let command = match cli::parse(std::env::args_os().skip(1)) {
@@ -45,17 +32,17 @@ fn main() -> ExitCode {
     let result = match command {
         // First: a stand-in shares nothing with the commands that change the instance.
         Command::StandIn(service) => {
-            if let Some(reason) = alarm::to_show(service) {
+            if let Some(reason) = to_show(service) {
                 eprintln!(
                     "error: {reason}\nhint: `{} status` tells more",
-                    flipless_settings::layout::AGENT
+                    layout::AGENT
                 );
-                return ExitCode::from(alarm::EXIT_STATUS);
+                return ExitCode::from(layout::ALARM_EXIT);
             }
             commands::stand_in::wait(service)
         }
-        Command::Help => write_out(cli::HELP),
-        Command::Version => write_out(concat!("flipless ", env!("CARGO_PKG_VERSION"), "\n")),
+        Command::Help => output::result(cli::HELP),
+        Command::Version => output::result(concat!("flipless ", env!("CARGO_PKG_VERSION"), "\n")),
         other => as_root()
             .map_err(Error::from)
             .and_then(|()| commands::execute(&other, &system::System::real())),
@@ -81,11 +68,12 @@ fn as_root() -> std::io::Result<()> {
     ))
 }
 
-/// The result goes to standard output, alone.
-fn write_out(text: &str) -> anyhow::Result<()> {
-    use std::io::Write;
-    std::io::stdout().write_all(text.as_bytes())?;
-    Ok(())
+/// The alarm, which the stand-in of `web` alone reports.
+fn to_show(service: StandIn) -> Option<String> {
+    match service {
+        StandIn::Web => alarm::to_show(),
+        StandIn::Nginx => None,
+    }
 }
 
 /// One line for what failed, one for each cause.

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use flipless_settings::{Settings, layout};
 
-use crate::system::System;
+use crate::instance::system::System;
 
 mod model;
 
@@ -70,12 +70,14 @@ impl Instance {
         system.write(path, settings.as_bytes(), 0o644).unwrap();
         let users = format!(
             "root:x:0:0::/root:/bin/sh\n{}:x:900:900::/:/bin/false\n",
-            crate::user::NAME
+            crate::instance::user::NAME
         );
         system
             .write("/etc/passwd", users.as_bytes(), 0o644)
             .unwrap();
-        system.write(crate::paths::GET_CONFIG, b"", 0o755).unwrap();
+        system
+            .write(crate::instance::paths::GET_CONFIG, b"", 0o755)
+            .unwrap();
         system
             .write("/etc/nginx/nginx.conf", b"one", 0o644)
             .unwrap();
@@ -99,9 +101,11 @@ impl Instance {
     /// EB's flip, as far as files go. It renames the folder; tests unpack the next version over it.
     pub fn flip(&self) {
         let system = &self.system;
-        system.remove(crate::paths::FLIPPED).unwrap();
-        system.copy_tree(BUNDLE, crate::paths::FLIPPED).unwrap();
-        let agent = crate::paths::FLIPPED_AGENT;
+        system.remove(crate::instance::paths::FLIPPED).unwrap();
+        system
+            .copy_tree(BUNDLE, crate::instance::paths::FLIPPED)
+            .unwrap();
+        let agent = crate::instance::paths::FLIPPED_AGENT;
         system.write(agent, b"the agent", 0o755).unwrap();
     }
 
@@ -162,7 +166,7 @@ impl Instance {
         }
         drop(model);
         if boots.iter().any(|unit| unit == layout::GATE) {
-            crate::commands::execute(&crate::cli::Command::Activate, &self.system).unwrap();
+            crate::commands::execute(&crate::commands::Command::Activate, &self.system).unwrap();
         }
     }
 

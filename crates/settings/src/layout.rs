@@ -87,3 +87,24 @@ pub const OF_SYSTEMD: [&str; 6] = [
 pub fn app_unit(run: &str) -> String {
     format!("flipless-app@{run}.service")
 }
+
+/// The run that a unit belongs to; `None` for the template and for any other unit.
+///
+/// ```
+/// use flipless_settings::layout::run_of_unit;
+/// assert_eq!(run_of_unit("flipless-app@3fa9c1-7.service"), Some("3fa9c1-7"));
+/// assert_eq!(run_of_unit("flipless-app@.service"), None);
+/// assert_eq!(run_of_unit("flipless-app.socket"), None);
+/// ```
+pub fn run_of_unit(unit: &str) -> Option<&str> {
+    let run = unit
+        .strip_prefix("flipless-app@")?
+        .strip_suffix(".service")?;
+    (!run.is_empty()).then_some(run)
+}
+
+/// A pattern that the unit of every run matches, for systemctl(1).
+pub const APP_UNITS: &str = "flipless-app@*.service";
+
+/// [`ALARM_STATUS`] as a number.
+pub const ALARM_EXIT: u8 = 75;

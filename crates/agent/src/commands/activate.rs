@@ -2,9 +2,9 @@
 
 use anyhow::{Context, Result};
 
-use crate::state::State;
-use crate::system::System;
-use crate::systemd::Systemd;
+use crate::deployment::state::State;
+use crate::instance::system::System;
+use crate::instance::systemd::Systemd;
 
 /// Asks for the start of the current run; of the staged one on an instance that has no other. Reads
 /// only: a deployment that holds the lock must not keep clients waiting.

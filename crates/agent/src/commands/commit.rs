@@ -7,10 +7,12 @@ use flipless_settings::layout;
 
 use super::stage::stage_locked;
 use super::{change, say};
-use crate::state::{Run, State};
-use crate::system::System;
-use crate::systemd::Systemd;
-use crate::{alarm, ends, front, leftover, paths, release, run, trial, units};
+use crate::deployment::state::{Run, State};
+use crate::deployment::{alarm, ends, first_version, leftover, prune, run, trial};
+use crate::instance::system::System;
+use crate::instance::systemd::Systemd;
+use crate::instance::{paths, units};
+use crate::proxy::front;
 
 /// Makes the staged run current, also for the next boot; the old one drains while this returns.
 pub fn commit(system: &System) -> Result<()> {
@@ -33,12 +35,12 @@ pub fn commit(system: &System) -> Result<()> {
 /// EB's flip has taken away what was there before, and the first version does not run: it was given up
 /// (the deployment was slow, or the application of before crashed in it), or did not start in the flip.
 fn nobody_serves(system: &System, state: &State) -> Result<bool> {
-    if state.current.is_some() || !leftover::has_flipped(system) {
+    if state.current.is_some() || !first_version::has_flipped(system) {
         return Ok(false);
     }
     match &state.staged {
         Some(staged) => Ok(!Systemd::new(system).is_active(&staged.run.unit())?),
-        None => Ok(state.given_up.is_some()),
+        None => Ok(state.discarded.is_some()),
     }
 }
 
@@ -76,9 +78,9 @@ fn give_up(system: &System, state: &mut State, why: anyhow::Error) -> anyhow::Er
     if state.current.is_none() {
         return why;
     }
-    let given_up = leftover::settle(system, state)
+    let discarded = leftover::settle(system, state)
         .and_then(|_| Systemd::new(system).stop(layout::DEADMAN_TIMER));
-    match given_up {
+    match discarded {
         Ok(()) => why,
         Err(error) => why.context(format!("it could not be stopped: {error:#}")),
     }
@@ -88,7 +90,7 @@ fn give_up(system: &System, state: &mut State, why: anyhow::Error) -> anyhow::Er
 fn conclude(system: &System, state: &State) -> Result<()> {
     Systemd::new(system).stop(layout::DEADMAN_TIMER)?;
     alarm::end(system)?;
-    release::prune_or_say(system, state);
+    prune::prune_or_say(system, state);
     settle_front(system)
 }
 
@@ -107,7 +109,7 @@ fn settle_front(system: &System) -> Result<()> {
 /// and what it left is done now. One without a `stage`, or after its run was given up, is an error:
 /// EB would call the deployment a success.
 fn finish(system: &System, state: &State) -> Result<()> {
-    if let Some(run) = &state.given_up {
+    if let Some(run) = &state.discarded {
         bail!(
             "{} was given up before this commit (`{} status` says why): deploy again",
             run.run,

@@ -5,10 +5,10 @@ use anyhow::Result;
 use flipless_settings::layout;
 
 use super::{change, say};
-use crate::leftover::{self, Outcome};
-use crate::run;
-use crate::system::System;
-use crate::systemd::Systemd;
+use crate::deployment::leftover::{self, Outcome};
+use crate::deployment::{run, withdrawal};
+use crate::instance::system::System;
+use crate::instance::systemd::Systemd;
 
 /// Gives up the staged run when its time is over, or when it was staged before a reboot. The timer may
 /// be late (a daemon-reload starts its count anew), so that the deadline in the state decides.
@@ -17,7 +17,7 @@ pub fn expire(system: &System) -> Result<()> {
         let Some(staged) = &state.staged else {
             run::stop_strays(system, state)?;
             // He may have been killed after he gave a first version up.
-            return leftover::withdraw(system, state);
+            return withdrawal::withdraw(system, state);
         };
         let commands = system.commands();
         if staged.boot == commands.boot_id()? && commands.uptime() < staged.deadline {
@@ -26,8 +26,8 @@ pub fn expire(system: &System) -> Result<()> {
         match leftover::settle(system, state)? {
             Outcome::Nothing => {}
             Outcome::Kept(run) => say(&format!("{} is the only version, and stays", run.run)),
-            Outcome::GivenUp(run) => {
-                leftover::withdraw(system, state)?;
+            Outcome::Discarded(run) => {
+                withdrawal::withdraw(system, state)?;
                 say(&format!("gave up {}: nobody committed it", run.run));
             }
         }

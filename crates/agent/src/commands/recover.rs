@@ -4,9 +4,9 @@ use anyhow::{Context, Result};
 
 use super::restart::start_and_hand_over;
 use super::{change, say};
-use crate::state::Failure;
-use crate::system::System;
-use crate::{alarm, release, trial};
+use crate::deployment::state::Failure;
+use crate::deployment::{alarm, prune, trial};
+use crate::instance::system::System;
 
 /// Starts the previous release beside the current one, hands over to it, and has EB's health show it.
 /// Finds nothing to do where a deployment or a person was faster.
@@ -28,7 +28,7 @@ pub fn recover(system: &System) -> Result<()> {
             state.trial = None;
             state.failure = Some(Failure::of(system, "trial", &reason));
         })?;
-        release::prune_or_say(system, state);
+        prune::prune_or_say(system, state);
         Ok(())
     })
 }

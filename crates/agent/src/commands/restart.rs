@@ -4,10 +4,10 @@ use anyhow::{Context, Result, bail};
 use flipless_settings::layout;
 
 use super::{change, say};
-use crate::state::State;
-use crate::system::System;
-use crate::systemd::Systemd;
-use crate::{alarm, release, run};
+use crate::deployment::state::State;
+use crate::deployment::{alarm, prune, run};
+use crate::instance::system::System;
+use crate::instance::systemd::Systemd;
 
 /// Restarts the server without a gap.
 pub fn restart(system: &System) -> Result<()> {
@@ -33,7 +33,7 @@ pub fn take_over(system: &System, state: &mut State, release: &str) -> Result<()
     }
     start_and_hand_over(system, state, release, |_| ())?;
     alarm::end(system)?;
-    release::prune_or_say(system, state);
+    prune::prune_or_say(system, state);
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 
 use super::change;
 use super::restart::take_over;
-use crate::system::System;
+use crate::instance::system::System;
 
 /// Starts the previous release beside the current one and hands over to it. A second rollback
 /// goes forward again.

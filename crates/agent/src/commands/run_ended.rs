@@ -3,11 +3,11 @@
 use anyhow::Result;
 use flipless_settings::layout;
 
-use crate::ends::{self, End};
-use crate::state::State;
-use crate::system::System;
-use crate::systemd::Systemd;
-use crate::trial;
+use crate::deployment::ends::{self, End};
+use crate::deployment::state::State;
+use crate::deployment::trial;
+use crate::instance::system::System;
+use crate::instance::systemd::Systemd;
 
 /// How systemd says that it ended (systemd.exec(5), `$SERVICE_RESULT` and `$EXIT_STATUS`).
 pub struct How {

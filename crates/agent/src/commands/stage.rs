@@ -7,13 +7,15 @@ use anyhow::{Context, Result, bail};
 use flipless_settings::{FrontMode, Settings, layout};
 
 use super::{change, say};
-use crate::leftover::{self, Outcome};
-use crate::replaced::Replaced;
-use crate::state::{Staged, State};
-use crate::system::System;
-use crate::systemd::Systemd;
-use crate::units::{self, Place};
-use crate::{environment, front, paths, release, run, user};
+use crate::deployment::leftover::{self, Outcome};
+use crate::deployment::state::{Staged, State};
+use crate::deployment::{environment, first_version, release, run, withdrawal};
+use crate::instance::replaced::Replaced;
+use crate::instance::system::System;
+use crate::instance::systemd::Systemd;
+use crate::instance::units::{self, Place};
+use crate::instance::{paths, user};
+use crate::proxy::staged;
 
 /// Starts the bundle unpacked in `bundle`. Until it is ready nothing that serves is touched; a failure
 /// leaves the instance as it was.
@@ -28,18 +30,18 @@ pub fn stage_locked(system: &System, state: &mut State, bundle: &Path) -> Result
     user::check(system)?;
     settle_leftover(system, state)?;
     run::stop_strays(system, state)?;
-    front::test_staged(system, bundle, settings.server.port)?;
+    staged::test(system, bundle, settings.server.port)?;
     let environment = environment::gather(system)?;
     let environment = environment::to_file(&environment, settings.server.port)?;
     let identity = release::install(system, bundle, &settings.server.bin, &environment)?;
     let mut replaced = Replaced::default();
     let begun = install_settings(system, &content, &mut replaced)
         .and_then(|()| begin(system, bundle, state, &identity, &mut replaced));
-    let adopts = begun.map_err(|error| undo(system, state, &replaced, error))?;
+    let listener = begun.map_err(|error| undo(system, state, &replaced, error))?;
     let run = state.staged.as_ref().map_or("", |staged| &staged.run.run);
-    say(&match adopts {
-        true => format!("staged {run}: it starts in the flip, which frees its port"),
-        false => format!("staged {run}: it serves beside the current version"),
+    say(&match listener {
+        Listener::Taken => format!("staged {run}: it starts in the flip, which frees its port"),
+        Listener::Open => format!("staged {run}: it serves beside the current version"),
     });
     Ok(())
 }
@@ -77,7 +79,7 @@ fn settle_leftover(system: &System, state: &mut State) -> Result<()> {
             "{} was never committed, but is the only version: it is current now",
             run.run
         )),
-        Outcome::GivenUp(run) => say(&format!(
+        Outcome::Discarded(run) => say(&format!(
             "gave up {}, staged by a deployment that did not end",
             run.run
         )),
@@ -85,14 +87,14 @@ fn settle_leftover(system: &System, state: &mut State) -> Result<()> {
     Ok(())
 }
 
-/// Everything that is undone if it fails. Says whether the listener has to wait for the flip.
+/// Everything that is undone if it fails. Returns the listener's state.
 fn begin(
     system: &System,
     bundle: &Path,
     state: &mut State,
     identity: &str,
     replaced: &mut Replaced,
-) -> Result<bool> {
+) -> Result<Listener> {
     install_agent(system, replaced)?;
     let place = match state.current {
         Some(_) => Place::Lasting,
@@ -101,9 +103,9 @@ fn begin(
     units::install(system, bundle, place, replaced)?;
     units::verify_stand_in(system)?;
     prepare_health_log(system)?;
-    let adopts = !open_listener(system, state)?;
-    start(system, state, identity, adopts)?;
-    Ok(adopts)
+    let listener = open_listener(system, state)?;
+    start(system, state, identity, listener)?;
+    Ok(listener)
 }
 
 /// Puts units and agent back: the version that serves restarts as it was started.
@@ -115,7 +117,7 @@ fn undo(
 ) -> anyhow::Error {
     // What is put back of a first version's units is withdrawn with them.
     let restored = replaced.restore(system);
-    match restored.and(leftover::withdraw(system, state)) {
+    match restored.and(withdrawal::withdraw(system, state)) {
         Ok(()) => error,
         Err(why) => error.context(format!("the old units could not be put back: {why:#}")),
     }
@@ -162,29 +164,38 @@ fn prepare_health_log(system: &System) -> Result<()> {
     )?)
 }
 
-/// Opens the listener. `false`: on an instance new to flipless, the version before it holds the port.
-fn open_listener(system: &System, state: &State) -> Result<bool> {
+/// The server's listener before the flip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Listener {
+    /// systemd holds it: the run starts now.
+    Open,
+    /// The application that EB is about to stop has the port: the run starts in the flip.
+    Taken,
+}
+
+/// Opens the listener.
+fn open_listener(system: &System, state: &State) -> Result<Listener> {
     let systemd = Systemd::new(system);
     let Err(error) = systemd.start(layout::APP_SOCKET) else {
-        return Ok(true);
+        return Ok(Listener::Open);
     };
     // What systemd calls it when bind(2) fails (socket_open_fds in its socket.c).
     let taken = systemd.property(layout::APP_SOCKET, "Result")? == "resources";
     if taken && state.current.is_none() {
         systemd.forget_failure(layout::APP_SOCKET)?;
-        return Ok(false);
+        return Ok(Listener::Taken);
     }
     let lines = systemd.last_lines(layout::APP_SOCKET, 5);
     Err(error.context(format!("the server's listener can't be opened: {lines}")))
 }
 
 /// Notes the run before it starts, so that whoever comes after an interruption finds it.
-fn start(system: &System, state: &mut State, release: &str, adopts: bool) -> Result<()> {
+fn start(system: &System, state: &mut State, release: &str, listener: Listener) -> Result<()> {
     let settings = system.settings()?;
     let commands = system.commands();
     let systemd = Systemd::new(system);
     let run = state.new_run(release, commands.unix_time());
-    state.given_up = None;
+    state.discarded = None;
     state.staged = Some(Staged {
         run: run.clone(),
         boot: commands
@@ -195,18 +206,18 @@ fn start(system: &System, state: &mut State, release: &str, adopts: bool) -> Res
     state.front = settings.front.mode;
     state.save(system)?;
     systemd.restart(layout::DEADMAN_TIMER)?;
-    if adopts {
+    if listener == Listener::Taken {
         return Ok(());
     }
-    if state.current.is_none() && leftover::has_flipped(system) {
-        leftover::let_boots_start(system, &run)?;
+    if state.current.is_none() && first_version::has_flipped(system) {
+        first_version::let_boots_start(system, &run)?;
     }
     run::start(system, &run).inspect_err(|_| forget_staged(system, state))
 }
 
 /// The start's own failure is what is told; whatever fails here, the dead man does again.
 fn forget_staged(system: &System, state: &mut State) {
-    state.give_up_staged();
+    state.discard_staged();
     if state.save(system).is_ok() {
         let _ = Systemd::new(system).stop(layout::DEADMAN_TIMER);
     }

@@ -5,8 +5,8 @@ use sd_notify::NotifyState;
 use signal_hook::consts::{SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::cli::StandIn;
-use crate::memory;
+use super::StandIn;
+use crate::instance::memory;
 
 /// Waits for a stop signal and returns. SIGQUIT is the one that nginx.service's `KillSignal=` sends;
 /// unhandled it would dump core, and systemd would call that a failure.

@@ -6,10 +6,10 @@ use anyhow::Result;
 use flipless_settings::{FrontMode, layout};
 use serde::Serialize;
 
-use crate::state::{Run, State};
-use crate::system::System;
-use crate::systemd::Systemd;
-use crate::{alarm, ends, release};
+use crate::deployment::state::{Run, State};
+use crate::deployment::{alarm, ends, release};
+use crate::instance::system::System;
+use crate::instance::systemd::Systemd;
 
 /// What `status --json` prints.
 #[derive(Serialize)]
@@ -97,7 +97,7 @@ fn gather(system: &System) -> Result<Status> {
     let front_unit = match settings.front.mode {
         FrontMode::Nginx => layout::FRONT,
         FrontMode::Direct => layout::APP_SOCKET,
-        FrontMode::Stock => "nginx.service",
+        FrontMode::Stock => layout::NGINX,
     };
     let mut sockets = vec![socket_status(&systemd, layout::APP_SOCKET)?];
     if settings.front.mode == FrontMode::Nginx {

@@ -6,8 +6,9 @@ use flipless_settings::{FrontMode, layout};
 use super::{
     activate, commit, expire, restart, rollback, stage, uninstall, web_started, web_starting,
 };
-use crate::paths::{DROP_INS, PROXY_STAGING, UNITS};
-use crate::state::State;
+use crate::deployment::state::State;
+use crate::instance::paths::{DROP_INS, PROXY_STAGING, UNITS};
+use crate::proxy::front::Synced;
 use crate::testing::{BUNDLE, DEAD_MAN_SECONDS, Instance};
 
 mod aborted;
@@ -500,17 +501,20 @@ fn the_front_is_reloaded_only_for_a_changed_configuration() {
     let instance = deployed("v1");
     instance.take_calls();
     assert_eq!(
-        crate::front::sync(&instance.system).unwrap(),
-        "has the configuration already"
+        crate::proxy::front::sync(&instance.system).unwrap(),
+        Synced::Unchanged
     );
     instance
         .system
         .write("/etc/nginx/nginx.conf", b"two", 0o644)
         .unwrap();
-    assert_eq!(crate::front::sync(&instance.system).unwrap(), "reloaded");
+    assert_eq!(
+        crate::proxy::front::sync(&instance.system).unwrap(),
+        Synced::Reloaded
+    );
     assert_eq!(instance.take_calls(), [format!("reload {}", layout::FRONT)]);
     // Whoever asks for a reload of nginx.service gets one.
-    crate::front::renew(&instance.system).unwrap();
+    crate::proxy::front::renew(&instance.system).unwrap();
     assert_eq!(instance.take_calls(), [format!("reload {}", layout::FRONT)]);
 }
 

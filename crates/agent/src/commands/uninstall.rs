@@ -4,10 +4,10 @@ use anyhow::Result;
 use flipless_settings::{FrontMode, layout};
 
 use super::{lock, say};
-use crate::give_back::give_back;
-use crate::state::State;
-use crate::system::System;
-use crate::systemd::Systemd;
+use crate::deployment::give_back::give_back;
+use crate::deployment::state::State;
+use crate::instance::system::System;
+use crate::instance::systemd::Systemd;
 
 /// Stops what is ours, removes it, and starts EB's nginx in its own right. Right before a bundle
 /// without flipless is deployed, or from its predeploy hook: until its flip nobody answers on the

@@ -6,11 +6,11 @@ use flipless_settings::layout;
 
 use super::restart::restart_locked;
 use super::{change, say};
-use crate::alarm::{self, WEB_STARTED};
-use crate::state::{Staged, State};
-use crate::system::System;
-use crate::systemd::Systemd;
-use crate::{leftover, run};
+use crate::deployment::alarm::{self, WEB_STARTED};
+use crate::deployment::state::{Staged, State};
+use crate::deployment::{first_version, run};
+use crate::instance::system::System;
+use crate::instance::systemd::Systemd;
 
 /// Restarts the server, overlapped, if this start of web.service is neither part of a deployment, nor
 /// the first since boot, nor systemd's own after the stand-in died.
@@ -32,10 +32,10 @@ pub fn web_started(system: &System) -> Result<()> {
 /// comes to its postdeploy hooks. If it does not start, systemd starts the stand-in again, which tries
 /// once more, until the dead man gives the version up.
 fn start_first(system: &System, state: &mut State, staged: &Staged) -> Result<()> {
-    leftover::let_boots_start(system, &staged.run)?;
+    first_version::let_boots_start(system, &staged.run)?;
     Systemd::new(system).start(layout::APP_SOCKET)?;
     run::start(system, &staged.run)?;
-    leftover::make_first(system, state, staged.run.clone())?;
+    first_version::make_current(system, state, staged.run.clone())?;
     say(&format!("{} serves", staged.run.run));
     Ok(())
 }

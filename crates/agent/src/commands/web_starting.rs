@@ -3,9 +3,9 @@
 use anyhow::Result;
 
 use super::{change, say};
-use crate::state::State;
-use crate::system::System;
-use crate::{alarm, leftover};
+use crate::deployment::state::State;
+use crate::deployment::{alarm, first_version, withdrawal};
+use crate::instance::system::System;
 
 /// Stands aside where this start is for the application that was there before. Ends the alarm where
 /// somebody asked for this start: a deployment, "restart app server", a person; not where systemd starts
@@ -23,7 +23,7 @@ pub fn web_starting(system: &System) -> Result<()> {
 
 fn is_before_the_first_flip(system: &System) -> bool {
     let is_new = State::load(system).is_ok_and(|state| state.current.is_none());
-    is_new && !leftover::has_flipped(system)
+    is_new && !first_version::has_flipped(system)
 }
 
 /// A first version was staged, and its deployment aborted: the application of before crashed since, or
@@ -34,7 +34,7 @@ fn stand_aside(system: &System, state: &mut State) -> Result<()> {
     if state.current.is_some() {
         return Ok(());
     }
-    leftover::give_up_unflipped(system, state)?;
+    withdrawal::discard_unflipped(system, state)?;
     say("EB has not flipped to what is staged: the application of before starts");
     Ok(())
 }

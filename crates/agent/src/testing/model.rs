@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use flipless_settings::layout;
 
-use crate::system::{Commands, Signal, System};
+use crate::instance::system::{Commands, Signal, System};
 
 /// What the model knows, and what a test sets.
 #[derive(Default)]
@@ -256,7 +256,7 @@ impl Model {
     /// What the front's own units do around a start and a reload.
     fn load_front(&mut self, root: &Path) {
         let system = System::new(root, Box::new(Nothing));
-        crate::front::starting(&system).unwrap();
+        crate::proxy::front::starting(&system).unwrap();
     }
 
     fn refuses(&self, root: &Path, folder: &str) -> bool {
@@ -300,7 +300,11 @@ impl Model {
 
 pub fn has_drop_in(root: &Path, unit: &str) -> bool {
     let file = format!("{unit}.d/{}", layout::DROP_IN);
-    let mut places = [crate::paths::RUNTIME_UNITS, crate::paths::DROP_INS].iter();
+    let mut places = [
+        crate::instance::paths::RUNTIME_UNITS,
+        crate::instance::paths::DROP_INS,
+    ]
+    .iter();
     places.any(|place| root.join(&place[1..]).join(&file).exists())
 }
 

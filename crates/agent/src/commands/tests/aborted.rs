@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::first::units_in;
 use super::*;
-use crate::leftover::GIVES_PORT_BACK;
-use crate::lock;
-use crate::paths::{FLIPPED, RUNTIME_UNITS};
-use crate::system::System;
+use crate::deployment::withdrawal::GIVES_PORT_BACK;
+use crate::instance::lock;
+use crate::instance::paths::{FLIPPED, RUNTIME_UNITS};
+use crate::instance::system::System;
 
 /// A hook behind ours has failed: the deployment is aborted, and the flip never comes. `taken`: the
 /// application of before holds the port.
@@ -225,7 +225,7 @@ fn a_flip_in_the_middle_of_a_withdrawal_is_adopted_by_its_commit() {
                 let instance = aborted(taken);
                 instance.make_active("nginx.service");
                 if front {
-                    crate::front::sync(&instance.system).unwrap();
+                    crate::proxy::front::sync(&instance.system).unwrap();
                 }
                 if instance.kill_at(point, start_of_web).is_none() {
                     assert!(point > 10, "{when}");
@@ -237,7 +237,7 @@ fn a_flip_in_the_middle_of_a_withdrawal_is_adopted_by_its_commit() {
                     web_started::web_started(&instance.system).unwrap();
                 }
                 if instance.has_drop_in("nginx.service") {
-                    crate::front::sync(&instance.system).unwrap();
+                    crate::proxy::front::sync(&instance.system).unwrap();
                 }
                 commit::commit(&instance.system).unwrap();
                 instance.let_drain();
@@ -265,11 +265,11 @@ fn ebs_nginx_that_serves_is_left_alone_whatever_an_interrupted_withdrawal_has_no
 fn a_reload_before_the_flip_is_one_of_ebs_nginx() {
     let instance = aborted(true);
     instance.take_calls();
-    crate::front::renew(&instance.system).unwrap();
+    crate::proxy::front::renew(&instance.system).unwrap();
     assert_eq!(instance.take_calls(), [""; 0], "the front does not run");
     assert_eq!(instance.model.borrow().reloads_of_stock, 1);
     instance.model.borrow_mut().nginx_refuses = true;
-    let error = crate::front::renew(&instance.system).unwrap_err();
+    let error = crate::proxy::front::renew(&instance.system).unwrap_err();
     assert!(error.to_string().contains("unexpected"), "{error}");
 }
 

@@ -2,7 +2,7 @@
 
 use super::crash_points::COMMANDS;
 use super::*;
-use crate::cli::Command;
+use crate::commands::Command;
 use crate::commands::{execute, status};
 
 /// What may be in its place, and a part of what is said of it.

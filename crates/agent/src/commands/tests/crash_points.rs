@@ -4,9 +4,8 @@
 
 use super::*;
 use crate::commands::{recover, run_ended};
-use crate::paths::RUNTIME_UNITS;
-use crate::release;
-use crate::system::System;
+use crate::instance::paths::RUNTIME_UNITS;
+use crate::instance::system::System;
 
 pub type Prepare = fn() -> Instance;
 pub type Act = fn(&System) -> anyhow::Result<()>;
@@ -112,7 +111,7 @@ pub fn assert_settled(instance: &Instance, when: &str) {
     );
     assert_eq!(instance.unit(layout::DEADMAN_TIMER), "inactive", "{when}");
     instance.let_drain();
-    release::prune(&instance.system, &state).unwrap();
+    crate::deployment::prune::prune(&instance.system, &state).unwrap();
     assert_no_leftovers(instance, &current.run, when);
 }
 
@@ -122,7 +121,7 @@ fn assert_no_leftovers(instance: &Instance, current: &str, when: &str) {
     let units = system.names(UNITS).unwrap();
     let runs: Vec<_> = units
         .iter()
-        .filter_map(|unit| release::run_of_unit(unit))
+        .filter_map(|unit| layout::run_of_unit(unit))
         .collect();
     assert_eq!(runs, [current], "{when}");
     let releases = system.names(layout::RELEASES).unwrap();
@@ -224,7 +223,9 @@ fn a_crash_is_counted_wherever_the_count_is_interrupted() {
         let note = |system: &System| run_ended::run_ended(system, &run, &how());
         note(&instance.system).unwrap();
         let ended = instance.kill_at(point, note).is_none();
-        let count = crate::ends::of(&instance.system, &run).unwrap().len();
+        let count = crate::deployment::ends::of(&instance.system, &run)
+            .unwrap()
+            .len();
         assert!((1..=2).contains(&count), "the file is whole: {count}");
         if ended {
             assert_eq!(count, 2);

@@ -1,8 +1,8 @@
 //! The first version of an instance: until the flip has brought it, nothing lasts.
 
 use super::*;
-use crate::leftover::GIVES_PORT_BACK;
-use crate::paths::RUNTIME_UNITS;
+use crate::deployment::withdrawal::GIVES_PORT_BACK;
+use crate::instance::paths::RUNTIME_UNITS;
 
 pub fn units_in(instance: &Instance, folder: &str) -> Vec<String> {
     let names = instance.system.names(folder).unwrap();
@@ -88,7 +88,7 @@ fn failing_in_the_flip() -> Instance {
     let failing = vec!["flipless-app@".to_owned()];
     instance.model.borrow_mut().failing = failing;
     flip(&instance).unwrap_err();
-    crate::front::sync(&instance.system).unwrap();
+    crate::proxy::front::sync(&instance.system).unwrap();
     instance
 }
 

@@ -1,7 +1,7 @@
 //! Something that the platform should have brought is not there: it is named, and nothing is lost.
 
 use super::*;
-use crate::paths::GET_CONFIG;
+use crate::instance::paths::GET_CONFIG;
 
 /// Without `program`, a deployment fails with these parts of a message, and the old version serves on.
 fn assert_named(program: &str, prepare: impl Fn(&Instance), parts: &[&str]) {

@@ -1,8 +1,8 @@
 //! A release that crashes again and again while it is new.
 
 use super::*;
-use crate::alarm;
 use crate::commands::{recover, run_ended, status, web_starting};
+use crate::deployment::alarm;
 
 /// The defaults: this many crashes are too many, within so many seconds.
 const CRASHES: usize = 3;
@@ -98,8 +98,11 @@ fn an_end_is_noted_also_when_systemd_does_not_answer() {
     instance.model.borrow_mut().missing.push("systemctl".into());
     crash(&instance, "signal");
     crash(&instance, "success");
-    let ends = crate::ends::of(&instance.system, &run).unwrap();
-    let crashes: Vec<bool> = ends.iter().map(crate::ends::End::is_crash).collect();
+    let ends = crate::deployment::ends::of(&instance.system, &run).unwrap();
+    let crashes: Vec<bool> = ends
+        .iter()
+        .map(crate::deployment::ends::End::is_crash)
+        .collect();
     assert_eq!(
         crashes,
         [true, false],

@@ -1,0 +1,42 @@
+//! A lost state, made again: without one, the next deployment would take what serves for a stray.
+
+use anyhow::Result;
+use flipless_settings::layout;
+
+use super::{Run, State, parse_run};
+use crate::instance::system::System;
+use crate::instance::systemd::Systemd;
+
+/// The newest run that is active is the current one; numbers go on behind the highest there is. On a
+/// new instance, a new state.
+pub fn from_what_runs(system: &System) -> Result<State> {
+    let mut state = State::new(system.settings()?.front.mode);
+    let systemd = Systemd::new(system);
+    let mut active = Vec::new();
+    for unit in systemd.living_units(layout::APP_UNITS)? {
+        if systemd.is_active(&unit)? {
+            active.extend(layout::run_of_unit(&unit).and_then(numbered));
+        }
+    }
+    let known = system.names(layout::RUNS)?;
+    let highest = known.iter().filter_map(|run| numbered(run)).max();
+    if let Some((number, _)) = highest.max(active.iter().max().cloned()) {
+        state.next_run = number + 1;
+    }
+    state.current = active.into_iter().max().map(|(_, mut run)| {
+        run.since = system.commands().unix_time();
+        run
+    });
+    Ok(state)
+}
+
+/// `RELEASE-N`, with its number first: to be compared by it.
+fn numbered(run: &str) -> Option<(u64, Run)> {
+    let (release, number) = parse_run(run)?;
+    let numbered = Run {
+        release: release.to_owned(),
+        run: run.to_owned(),
+        since: 0,
+    };
+    Some((number, numbered))
+}

@@ -1,0 +1,12 @@
+//! The instance: files, programs, systemd and units. Every effect of the agent goes through [`system`].
+
+pub mod digest;
+pub mod lock;
+pub mod memory;
+pub mod output;
+pub mod paths;
+pub mod replaced;
+pub mod system;
+pub mod systemd;
+pub mod units;
+pub mod user;

@@ -1,0 +1,60 @@
+//! Digests of bytes and of trees, as text.
+
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::{fs, io};
+
+use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
+
+use super::system::{System, open_plain};
+
+/// A digest of everything in a tree: paths, kinds, exec bits, contents.
+pub fn of_tree(system: &System, folder: impl AsRef<Path>) -> Result<String> {
+    let root = system.locate(folder);
+    let mut digest = Sha256::new();
+    for entry in walkdir::WalkDir::new(&root)
+        .min_depth(1)
+        .sort_by_file_name()
+    {
+        let entry = entry.context("cannot read the tree")?;
+        let path = entry.path();
+        digest.update(path.strip_prefix(&root)?.as_os_str().as_bytes());
+        let kind = entry.file_type();
+        if kind.is_symlink() {
+            digest.update(b"\0l");
+            digest.update(fs::read_link(path)?.as_os_str().as_bytes());
+        } else if kind.is_file() {
+            let metadata = entry.metadata()?;
+            let executable = metadata.permissions().mode() & 0o100 != 0;
+            digest.update(if executable { b"\0x" } else { b"\0f" });
+            digest.update(metadata.len().to_le_bytes());
+            open_plain(path)
+                .and_then(|mut file| io::copy(&mut file, &mut Writer(&mut digest)))
+                .with_context(|| format!("cannot read {path:?}"))?;
+        } else {
+            digest.update(if kind.is_dir() { b"\0d" } else { b"\0o" });
+        }
+        digest.update(b"\0");
+    }
+    Ok(hex::encode(digest.finalize()))
+}
+
+/// A digest of some bytes, as text.
+pub fn of_bytes(content: &[u8]) -> String {
+    hex::encode(Sha256::digest(content))
+}
+
+struct Writer<'a>(&'a mut Sha256);
+
+impl io::Write for Writer<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,148 @@
+//! What the agent asks of systemd, through `systemctl` and `journalctl`.
+
+use std::process::Output;
+
+use anyhow::{Context, Result, bail};
+
+use crate::instance::system::System;
+
+/// systemd, as far as the agent needs it.
+pub struct Systemd<'a> {
+    system: &'a System,
+}
+
+impl<'a> Systemd<'a> {
+    pub fn new(system: &'a System) -> Self {
+        Self { system }
+    }
+
+    /// Starts a unit and waits until it is ready.
+    pub fn start(&self, unit: &str) -> Result<()> {
+        self.must(&["start", unit])
+    }
+
+    /// Asks for a start and does not wait.
+    pub fn start_later(&self, unit: &str) -> Result<()> {
+        self.must(&["start", "--no-block", unit])
+    }
+
+    /// Stops a unit and waits until it has ended.
+    pub fn stop(&self, unit: &str) -> Result<()> {
+        self.must(&["stop", unit])
+    }
+
+    /// Asks for a stop and does not wait: the server drains.
+    pub fn stop_later(&self, unit: &str) -> Result<()> {
+        self.must(&["stop", "--no-block", unit])
+    }
+
+    /// Sends SIGTERM to all processes of a unit.
+    pub fn terminate(&self, unit: &str) -> Result<()> {
+        self.must(&["kill", "--signal=TERM", unit])
+    }
+
+    /// Starts a unit, or starts it anew: a timer counts from now on.
+    pub fn restart(&self, unit: &str) -> Result<()> {
+        self.must(&["restart", unit])
+    }
+
+    /// Starts units at every boot.
+    pub fn enable(&self, units: &[&str]) -> Result<()> {
+        self.must(&[&["enable", "--quiet"], units].concat())
+    }
+
+    pub fn disable(&self, unit: &str) -> Result<()> {
+        self.must(&["disable", "--quiet", unit])
+    }
+
+    /// Reads the unit files again.
+    pub fn reload_units(&self) -> Result<()> {
+        self.must(&["daemon-reload"])
+    }
+
+    /// Forgets that a unit failed. A unit that is not loaded is nothing to forget.
+    pub fn forget_failure(&self, unit: &str) -> Result<()> {
+        self.systemctl(&["reset-failed", unit]).map(drop)
+    }
+
+    /// One property; empty when it has no value or the unit does not exist.
+    pub fn property(&self, unit: &str, name: &str) -> Result<String> {
+        let output = self.systemctl(&["show", "--value", "--property", name, unit])?;
+        succeed(&["show", unit], &output)?;
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
+    /// `active`, `activating`, `deactivating`, `failed` or `inactive`.
+    pub fn state(&self, unit: &str) -> Result<String> {
+        self.property(unit, "ActiveState")
+    }
+
+    pub fn is_active(&self, unit: &str) -> Result<bool> {
+        Ok(self.state(unit)? == "active")
+    }
+
+    /// Whether somebody asked for its stop: then a job for it is under way (`Job` of
+    /// org.freedesktop.systemd1(5), which `systemctl show` leaves empty without one).
+    pub fn is_asked_to_stop(&self, unit: &str) -> Result<bool> {
+        Ok(!self.property(unit, "Job")?.is_empty())
+    }
+
+    /// Every unit that systemd holds whose name matches the pattern and that is not dead.
+    pub fn living_units(&self, pattern: &str) -> Result<Vec<String>> {
+        let states = "--state=active,activating,deactivating,reloading";
+        let arguments = [
+            "list-units",
+            "--plain",
+            "--no-legend",
+            "--full",
+            states,
+            pattern,
+        ];
+        let output = self.systemctl(&arguments)?;
+        succeed(&arguments, &output)?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        Ok(text
+            .lines()
+            .filter_map(|line| line.split_whitespace().next())
+            .map(String::from)
+            .collect())
+    }
+
+    /// The last lines that a unit wrote, as they stand in the journal; empty without a journal.
+    pub fn last_lines(&self, unit: &str, lines: u32) -> String {
+        let count = lines.to_string();
+        let arguments = [
+            "--unit",
+            unit,
+            "--lines",
+            &count,
+            "--output",
+            "cat",
+            "--no-pager",
+        ];
+        match self.system.run("journalctl", &arguments) {
+            Ok(output) => String::from_utf8_lossy(&output.stdout)
+                .trim_end()
+                .to_owned(),
+            Err(_) => String::new(),
+        }
+    }
+
+    fn must(&self, arguments: &[&str]) -> Result<()> {
+        succeed(arguments, &self.systemctl(arguments)?)
+    }
+
+    fn systemctl(&self, arguments: &[&str]) -> Result<Output> {
+        self.system
+            .run("systemctl", arguments)
+            .context("cannot run systemctl: the agent needs systemd")
+    }
+}
+
+fn succeed(arguments: &[&str], output: &Output) -> Result<()> {
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    bail!("systemctl {} failed: {}", arguments.join(" "), said.trim())
+}

@@ -1,0 +1,210 @@
+//! The front: the real nginx is started, reloaded only for a changed configuration, and ended.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use flipless_settings::{FrontMode, layout};
+
+use crate::instance::lock::{self, Lock};
+use crate::instance::paths::{NGINX, PIDS};
+use crate::instance::system::{Signal, System};
+use crate::instance::systemd::Systemd;
+use crate::proxy::{loaded, nginx, processes, retry};
+
+/// What EB's nginx.conf names.
+const PID_FILE: &str = "/run/nginx.pid";
+/// How long a reload may take until every worker is a new one.
+const RELOAD_LIMIT: Duration = Duration::from_secs(20);
+/// ESRCH (kill(2)).
+const NO_SUCH_PROCESS: i32 = rustix::io::Errno::SRCH.raw_os_error();
+/// How long nginx may finish requests when it ends for good.
+const END_LIMIT: Duration = Duration::from_secs(5);
+/// How long one agent waits for another's reload.
+const LOCK_LIMIT: Duration = Duration::from_secs(45);
+
+/// Holds others off the front; `who` is told to those who wait.
+pub fn lock(system: &System, who: &str) -> Result<Lock> {
+    lock::take(system, "front.lock", who, LOCK_LIMIT)
+}
+
+/// Where nginx.service runs, and the front does not, EB's own nginx has the public port: the drop-in
+/// came after EB had started it. A restart is what EB's flip does, and the stand-in starts the front.
+pub fn replace_stock(system: &System) -> Result<()> {
+    let systemd = Systemd::new(system);
+    let is_stock = system.settings()?.front.mode == FrontMode::Nginx
+        && !systemd.is_active(layout::FRONT)?
+        && systemd.is_active(layout::NGINX)?;
+    match is_stock {
+        true => systemd.restart(layout::NGINX),
+        false => Ok(()),
+    }
+}
+
+/// What a sync found or did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Synced {
+    /// The front mode has no front.
+    NoFront,
+    /// nginx was not running.
+    Started,
+    /// nginx had another configuration.
+    Reloaded,
+    /// nginx has the configuration on disk.
+    Unchanged,
+}
+
+impl std::fmt::Display for Synced {
+    /// For a sentence that begins with "nginx".
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::NoFront => "is EB's own",
+            Self::Started => "started",
+            Self::Reloaded => "reloaded",
+            Self::Unchanged => "has the configuration already",
+        })
+    }
+}
+
+/// Makes sure that the real nginx serves with the configuration on disk: starts it, reloads it, or
+/// finds nothing to do.
+pub fn sync(system: &System) -> Result<Synced> {
+    if system.settings()?.front.mode != FrontMode::Nginx {
+        return Ok(Synced::NoFront);
+    }
+    let _lock = lock(system, "front-sync")?;
+    retry::tidy(system, NGINX)?;
+    let systemd = Systemd::new(system);
+    if !systemd.is_active(layout::FRONT)? {
+        systemd.start(layout::FRONT_SOCKET)?;
+        systemd.start(layout::FRONT)?;
+        return Ok(Synced::Started);
+    }
+    if loaded::is_current(system)? {
+        return Ok(Synced::Unchanged);
+    }
+    ask_for_reload(system)?;
+    Ok(Synced::Reloaded)
+}
+
+/// Reloads the real nginx because somebody reloads nginx.service: certbot, say, whose new certificate
+/// no digest of ours may know.
+pub fn renew(system: &System) -> Result<()> {
+    let _lock = lock(system, "front-renew")?;
+    if Systemd::new(system).is_active(layout::FRONT)? {
+        return ask_for_reload(system);
+    }
+    // Before the first flip nginx.service runs EB's own nginx; this is its own ExecReload=.
+    nginx::reload_stock(system)
+}
+
+/// Through systemd: the reload then runs in the front's unit, not in that of the caller.
+fn ask_for_reload(system: &System) -> Result<()> {
+    let reload = system.run("systemctl", &["reload", layout::FRONT])?;
+    if !reload.status.success() || !loaded::is_current(system)? {
+        let lines = Systemd::new(system).last_lines(layout::FRONT, 10);
+        bail!("nginx did not take the new configuration, and serves on with the old one:\n{lines}");
+    }
+    Ok(())
+}
+
+/// Before nginx starts: notes the configuration it is about to read. A change in between is seen as
+/// a difference later, and reloaded.
+pub fn starting(system: &System) -> Result<()> {
+    loaded::note(system, &loaded::digest(system)?)
+}
+
+/// After nginx was started: lets the workers of a killed master finish and go.
+pub fn started(system: &System, master: u32) -> Result<()> {
+    for orphan in processes::orphans(master)? {
+        // One that has ended meanwhile is what we want.
+        match system.signal(orphan, Signal::Quit) {
+            Err(error) if error.raw_os_error() != Some(NO_SUCH_PROCESS) => {
+                return Err(error).context("cannot stop an old worker");
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Reloads nginx, and waits until every worker is a new one: SIGHUP by itself reports success also
+/// for a file that nginx then refuses.
+pub fn reload(system: &System) -> Result<()> {
+    let master = master(system)?;
+    let digest = loaded::digest(system)?;
+    nginx::test(system)?;
+    let old = processes::workers(master)?;
+    system
+        .signal(master, Signal::Hangup)
+        .context("cannot signal nginx")?;
+    let deadline = Instant::now() + RELOAD_LIMIT;
+    loop {
+        let now = processes::workers(master)?;
+        if !now.is_empty() && now.iter().all(|worker| !old.contains(worker)) {
+            return loaded::note(system, &digest);
+        }
+        if Instant::now() >= deadline {
+            bail!(
+                "nginx kept its old workers for {} s after the reload",
+                RELOAD_LIMIT.as_secs()
+            );
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Ends the real nginx for good: it finishes what it has begun, as a stock nginx that EB stops, and
+/// within the same time (`TimeoutStopSec=5`); idle connections may not keep the port.
+pub fn end(system: &System) -> Result<()> {
+    let systemd = Systemd::new(system);
+    // The front is stopped with its listener, which then starts it no more.
+    systemd.stop_later(layout::FRONT_SOCKET)?;
+    systemd.stop_later(layout::FRONT)?;
+    let deadline = Instant::now() + END_LIMIT;
+    while !matches!(
+        systemd.state(layout::FRONT)?.as_str(),
+        "inactive" | "failed"
+    ) {
+        if Instant::now() >= deadline {
+            systemd.terminate(layout::FRONT)?;
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    systemd.stop(layout::FRONT)?;
+    systemd.stop(layout::FRONT_SOCKET)
+}
+
+/// The real nginx's pid.
+fn master(system: &System) -> Result<u32> {
+    let pid = Systemd::new(system).property(layout::FRONT, "MainPID")?;
+    match pid.parse() {
+        Ok(pid) if pid > 0 => Ok(pid),
+        _ => bail!("{} is not running", layout::FRONT),
+    }
+}
+
+/// Makes the pid file name the real nginx again: a stock nginx that quits removes it, even when its
+/// successor has written it.
+pub fn repair_pid_file(system: &System) -> Result<()> {
+    if system.settings()?.front.mode != FrontMode::Nginx {
+        return Ok(());
+    }
+    let pid = format!("{}\n", master(system)?);
+    if system.read(PID_FILE)?.as_deref() != Some(pid.as_bytes()) {
+        system.write(PID_FILE, pid.as_bytes(), 0o644)?;
+    }
+    Ok(())
+}
+
+/// Writes the pid file that EB looks for; the drop-in replaced the line of EB's that wrote it.
+pub fn record_pid(system: &System, name: &str, pid: u32) -> Result<()> {
+    if !system.exists(PIDS) {
+        return Ok(());
+    }
+    system.write(
+        format!("{PIDS}/{name}.pid"),
+        format!("{pid}\n").as_bytes(),
+        0o644,
+    )
+}

@@ -1,0 +1,42 @@
+//! The agent's layers: a file names its own layer and those below it, never one above.
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// From the top to the bottom.
+const LAYERS: [&str; 4] = ["commands", "deployment", "proxy", "instance"];
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            // A test may look at everything.
+            true if path.ends_with("tests") => {}
+            true => found.extend(files(&path)),
+            false if path.ends_with("tests.rs") => {}
+            false => found.push(path),
+        }
+    }
+    found
+}
+
+#[test]
+fn no_layer_calls_up() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for (index, layer) in LAYERS.iter().enumerate() {
+        let above = [&LAYERS[..index], &["cli", "hint", "main"]].concat();
+        let files = files(&source.join(layer));
+        assert!(!files.is_empty(), "{layer} is a folder of files");
+        for file in files {
+            let text = fs::read_to_string(&file).unwrap();
+            // Tests inside a file come last.
+            let code = text.split("#[cfg(test)]").next().unwrap();
+            for other in &above {
+                let named = code.contains(&format!("crate::{other}"));
+                assert!(!named, "{} calls up to {other}", file.display());
+            }
+        }
+    }
+}
