@@ -4,7 +4,8 @@ use std::ffi::OsString;
 
 use lexopt::{Arg, Parser, ValueExt};
 
-use crate::commands::{Command, StandIn};
+use crate::commands::Command;
+use crate::commands::stand_in::StandIn;
 
 pub const HELP: &str = "\
 flipless: deployments to Elastic Beanstalk that lose nothing

@@ -1,6 +1,7 @@
 //! One file per command; the front's short ones are in [`front`].
 
 mod activate;
+mod change;
 mod commit;
 mod expire;
 mod front;
@@ -15,13 +16,11 @@ mod uninstall;
 mod web_started;
 mod web_starting;
 
-use std::time::Duration;
-
 use anyhow::Result;
 
-use crate::deployment::state::{Failure, State};
-use crate::instance::lock::{self, Lock};
-use crate::instance::output::{self, say};
+use stand_in::StandIn;
+
+use crate::instance::output;
 use crate::instance::system::System;
 
 /// What the agent is asked to do.
@@ -50,13 +49,6 @@ pub enum Command {
     Version,
 }
 
-/// What a stand-in stands in for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StandIn {
-    Web,
-    Nginx,
-}
-
 /// Carries out a command that needs the instance.
 pub fn execute(command: &Command, system: &System) -> Result<()> {
     match command {
@@ -81,32 +73,6 @@ pub fn execute(command: &Command, system: &System) -> Result<()> {
         // main answers these itself.
         Command::StandIn(_) | Command::Help | Command::Version => Ok(()),
     }
-}
-
-/// The agent's lock, for a command that changes the instance.
-fn lock(system: &System, command: &str) -> Result<Lock> {
-    let limit = Duration::from_secs(system.settings()?.deploy.lock_seconds);
-    lock::take(system, "lock", command, limit)
-}
-
-/// Carries out a change under the lock, with the state as it is; what fails is kept for `status`.
-fn change(
-    system: &System,
-    command: &str,
-    act: impl FnOnce(&mut State) -> Result<()>,
-) -> Result<()> {
-    let _lock = lock(system, command)?;
-    let mut state = State::load_or_rebuild(system)?;
-    act(&mut state).inspect_err(|error| note_failure(system, command, error))
-}
-
-/// The failure itself is what the caller hears of: that it can't be noted, on a full disk, adds nothing.
-fn note_failure(system: &System, command: &str, error: &anyhow::Error) {
-    let Ok(mut state) = State::load_or_rebuild(system) else {
-        return;
-    };
-    state.failure = Some(Failure::of(system, command, &format!("{error:#}")));
-    let _ = state.save(system);
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ pub mod first_version;
 pub mod give_back;
 pub mod leftover;
 pub mod prune;
+pub mod rebuild;
 pub mod release;
 pub mod run;
 pub mod state;

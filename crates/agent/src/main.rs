@@ -17,7 +17,8 @@ use std::process::ExitCode;
 use anyhow::Error;
 use flipless_settings::layout;
 
-use commands::{Command, StandIn};
+use commands::Command;
+use commands::stand_in::StandIn;
 use deployment::alarm;
 use instance::{output, system};
 

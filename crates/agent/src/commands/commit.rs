@@ -5,8 +5,8 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow, bail};
 use flipless_settings::layout;
 
+use super::change::{change, say};
 use super::stage::stage_locked;
-use super::{change, say};
 use crate::deployment::state::{Run, State};
 use crate::deployment::{alarm, ends, first_version, leftover, prune, run, trial};
 use crate::instance::system::System;

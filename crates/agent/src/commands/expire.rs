@@ -4,7 +4,7 @@
 use anyhow::Result;
 use flipless_settings::layout;
 
-use super::{change, say};
+use super::change::{change, say};
 use crate::deployment::leftover::{self, Outcome};
 use crate::deployment::{run, withdrawal};
 use crate::instance::system::System;

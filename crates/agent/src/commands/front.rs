@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::say;
+use super::change::say;
 use crate::instance::system::System;
 use crate::proxy::front;
 

@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result};
 
+use super::change::{change, say};
 use super::restart::start_and_hand_over;
-use super::{change, say};
 use crate::deployment::state::Failure;
 use crate::deployment::{alarm, prune, trial};
 use crate::instance::system::System;

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 use flipless_settings::layout;
 
-use super::{change, say};
+use super::change::{change, say};
 use crate::deployment::state::State;
 use crate::deployment::{alarm, prune, run};
 use crate::instance::system::System;

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 
-use super::change;
+use super::change::change;
 use super::restart::take_over;
 use crate::instance::system::System;
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use flipless_settings::{FrontMode, Settings, layout};
 
-use super::{change, say};
+use super::change::{change, say};
 use crate::deployment::leftover::{self, Outcome};
 use crate::deployment::state::{Staged, State};
 use crate::deployment::{environment, first_version, release, run, withdrawal};

@@ -5,8 +5,14 @@ use sd_notify::NotifyState;
 use signal_hook::consts::{SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::StandIn;
 use crate::instance::memory;
+
+/// What a stand-in stands in for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StandIn {
+    Web,
+    Nginx,
+}
 
 /// Waits for a stop signal and returns. SIGQUIT is the one that nginx.service's `KillSignal=` sends;
 /// unhandled it would dump core, and systemd would call that a failure.

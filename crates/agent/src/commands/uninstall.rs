@@ -3,7 +3,7 @@
 use anyhow::Result;
 use flipless_settings::{FrontMode, layout};
 
-use super::{lock, say};
+use super::change::{lock, say};
 use crate::deployment::give_back::give_back;
 use crate::deployment::state::State;
 use crate::instance::system::System;

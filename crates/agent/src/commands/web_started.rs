@@ -4,8 +4,8 @@
 use anyhow::Result;
 use flipless_settings::layout;
 
+use super::change::{change, say};
 use super::restart::restart_locked;
-use super::{change, say};
 use crate::deployment::alarm::{self, WEB_STARTED};
 use crate::deployment::state::{Staged, State};
 use crate::deployment::{first_version, run};

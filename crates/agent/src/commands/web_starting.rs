@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{change, say};
+use super::change::{change, say};
 use crate::deployment::state::State;
 use crate::deployment::{alarm, first_version, withdrawal};
 use crate::instance::system::System;

@@ -6,8 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::instance::system::System;
 
-mod rebuild;
-
 /// The format's version; a file of a later one is refused.
 const VERSION: u32 = 1;
 /// No instance comes near: room to count on.
@@ -154,14 +152,6 @@ impl State {
                 layout::STATE
             )
         })
-    }
-
-    /// Reads the state; one that was lost is made again from what runs.
-    pub fn load_or_rebuild(system: &System) -> Result<Self> {
-        match system.exists(layout::STATE) {
-            true => Self::load(system),
-            false => rebuild::from_what_runs(system),
-        }
     }
 
     /// Replaces the state on disk.

@@ -10,7 +10,7 @@ use flipless_settings::layout;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-use crate::system::System;
+use crate::instance::system::System;
 
 /// Held until it is dropped; the kernel lets go of it when the process ends, however it ends.
 pub struct Lock(#[allow(dead_code)] File);

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::process::{Command, Output, Stdio};
 
-use super::{Commands, Signal};
+use super::commands::{Commands, Signal};
 
 /// Where programs are looked for. Environment properties are in a hook's environment: a property named
 /// PATH, or one that steers systemctl or nginx, must not reach what root runs.

@@ -3,13 +3,21 @@
 use anyhow::Result;
 use flipless_settings::layout;
 
-use super::{Run, State, parse_run};
+use super::state::{Run, State, parse_run};
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
+/// Reads the state; a lost one is rebuilt from the runs that are active.
+pub fn load_or_rebuild(system: &System) -> Result<State> {
+    match system.exists(layout::STATE) {
+        true => State::load(system),
+        false => from_what_runs(system),
+    }
+}
+
 /// The newest run that is active is the current one; numbers go on behind the highest there is. On a
 /// new instance, a new state.
-pub fn from_what_runs(system: &System) -> Result<State> {
+fn from_what_runs(system: &System) -> Result<State> {
     let mut state = State::new(system.settings()?.front.mode);
     let systemd = Systemd::new(system);
     let mut active = Vec::new();
