@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use flipless_settings::{FrontMode, layout, unit_file};
 use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
@@ -23,34 +24,11 @@ pub enum BundleError {
     Dist(String),
 }
 
-/// Who holds the instance's public port; `flipless.toml` has the same modes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Front {
-    /// The real nginx, on a socket that systemd holds.
-    Nginx,
-    /// The server itself.
-    Direct,
-    /// EB's nginx, untouched: what a deployment costs without flipless in front.
-    Stock,
-}
-
-impl Front {
-    /// Its name in `flipless.toml`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Nginx => "nginx",
-            Self::Direct => "direct",
-            Self::Stock => "stock",
-        }
-    }
-}
-
 /// Builds a bundle into `folder` with `cargo xtask dist`: as `config` says or else the project's own
 /// `flipless.toml`, for `front` instead of the front mode there, if given. What the user built last, in
 /// `target/dist`, stays.
 pub fn build(
-    front: Option<Front>,
+    front: Option<FrontMode>,
     config: Option<&Path>,
     folder: &Path,
 ) -> Result<PathBuf, BundleError> {
@@ -133,10 +111,9 @@ fn open(path: &Path) -> Result<ZipArchive<File>, BundleError> {
     ZipArchive::new(file).map_err(|error| BundleError::Zip(name(), error))
 }
 
-/// The path in a bundle of what its unit starts: the server, or the relay before it.
+/// The path in a bundle of the program that its unit starts: the server, or the relay in front of it.
 pub fn server_of(bundle: &Path) -> Result<String, BundleError> {
-    let unit = app_unit(bundle)?.unwrap_or_default();
-    let command = value_of(&unit, "ExecStart=");
+    let command = value_of(&app_unit(bundle)?, "ExecStart").unwrap_or_default();
     let program = command.split(' ').next().unwrap_or_default();
     Ok(program
         .split_once("/app/")
@@ -144,33 +121,29 @@ pub fn server_of(bundle: &Path) -> Result<String, BundleError> {
         .to_owned())
 }
 
-/// What a bundle's server is asked for its health; `/health` of an application without flipless.
+/// The path that a bundle's server is asked for its health; `/health` for an application without flipless.
 pub fn health_path_of(bundle: &Path) -> Result<String, BundleError> {
-    let unit = app_unit(bundle)?.unwrap_or_default();
-    Ok(match value_of(&unit, "Environment=FLIPLESS_HEALTH_PATH=") {
-        "" => "/health".into(),
-        path => path.to_owned(),
-    })
+    let unit = unit_file::parse(&app_unit(bundle)?);
+    let mut variables = unit_file::values(&unit, "Service", "Environment");
+    let path = variables.find_map(|variable| variable.strip_prefix("FLIPLESS_HEALTH_PATH="));
+    Ok(path.unwrap_or("/health").to_owned())
 }
 
-/// The first value of a key that is written out.
-fn value_of<'a>(unit: &'a str, key: &str) -> &'a str {
-    let mut lines = unit.lines();
-    lines
-        .find_map(|line| line.strip_prefix(key))
-        .unwrap_or_default()
+fn value_of(unit: &str, key: &str) -> Option<String> {
+    let directives = unit_file::parse(unit);
+    let value = unit_file::values(&directives, "Service", key).next_back();
+    value.map(str::to_owned)
 }
 
-/// The unit of the server's runs; none in a bundle without flipless.
-fn app_unit(bundle: &Path) -> Result<Option<String>, BundleError> {
+/// The unit of the server's runs; empty for a bundle without flipless.
+fn app_unit(bundle: &Path) -> Result<String, BundleError> {
     let mut archive = open(bundle)?;
-    let unit = match archive.by_name("systemd/flipless-app@.service") {
-        Err(ZipError::FileNotFound) => return Ok(None),
+    let unit = match archive.by_name(&format!("systemd/{}", layout::APP_TEMPLATE)) {
+        Err(ZipError::FileNotFound) => return Ok(String::new()),
         unit => unit.map_err(|error| BundleError::Zip(bundle.display().to_string(), error))?,
     };
     let text = io::read_to_string(unit);
-    let named = |error| BundleError::File(bundle.display().to_string(), error);
-    Ok(Some(text.map_err(named)?))
+    text.map_err(|error| BundleError::File(bundle.display().to_string(), error))
 }
 
 /// Writes the bundle of an application that knows nothing of flipless: it answers every request

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 pub use arguments::Arguments;
-use rehearse::bundle::{self, Changes, Front};
+use flipless_settings::FrontMode;
+use rehearse::bundle::{self, Changes};
 use rehearse::clock::Clock;
 use rehearse::engine::{Engine, Properties, variants};
 use rehearse::image::{Image, Source};
@@ -44,7 +45,7 @@ fn rehearse(arguments: &Arguments) -> anyhow::Result<Rehearsal> {
         .prefix("bundles-")
         .tempdir_in(store())?;
     let image = Image::obtain(&arguments.image, &store().join("images"))?;
-    let fronts: Vec<Option<Front>> = match arguments.front.as_slice() {
+    let fronts: Vec<Option<FrontMode>> = match arguments.front.as_slice() {
         [] => vec![None],
         fronts => fronts.iter().copied().map(Some).collect(),
     };
@@ -113,11 +114,11 @@ fn store() -> PathBuf {
 /// The bundle that runs first, and the one that is deployed.
 fn pair(
     arguments: &Arguments,
-    front: Option<Front>,
+    front: Option<FrontMode>,
     folder: &Path,
 ) -> anyhow::Result<(PathBuf, PathBuf)> {
     // A copy: the next front's build takes the place of this one.
-    let name = front.map_or("own", Front::name);
+    let name = front.map_or("own", FrontMode::name);
     let (from, to) = (
         folder.join(format!("{name}-1.zip")),
         folder.join(format!("{name}-2.zip")),
@@ -146,7 +147,7 @@ fn pair(
 
 fn first_bundle(
     arguments: &Arguments,
-    front: Option<Front>,
+    front: Option<FrontMode>,
     folder: &Path,
 ) -> anyhow::Result<PathBuf> {
     if arguments.stock_app {

@@ -17,5 +17,6 @@ pub mod progress;
 pub mod record;
 pub mod report;
 pub mod requirements;
+pub mod result;
 pub mod scenario;
 pub mod summary;

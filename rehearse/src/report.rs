@@ -10,16 +10,11 @@ mod svg;
 mod terminal;
 mod timeline;
 
-use std::{ops::Range, time::Duration};
-
 pub use html::html;
 pub use json::json;
 pub use terminal::terminal;
 
-use crate::{
-    record::{Phase, Record},
-    summary::Summary,
-};
+use crate::result::ScenarioResult;
 
 /// Where scenarios were rehearsed, and what each came to.
 #[derive(Debug, Clone)]
@@ -31,30 +26,7 @@ pub struct Rehearsal {
     /// nginx's version on it: `1.22.1`.
     pub nginx: String,
     /// In the order they ran.
-    pub runs: Vec<Run>,
-}
-
-/// One scenario behind one front.
-#[derive(Debug, Clone)]
-pub struct Run {
-    /// The scenario's name: `new-version`.
-    pub scenario: String,
-    /// `nginx`, `direct` or `stock`.
-    pub front: String,
-    /// The numbers of `records`.
-    pub summary: Summary,
-    /// How long the deployment took, in seconds.
-    pub deploy_seconds: f64,
-    /// When it took place, on the records' clock.
-    pub deploy: Range<Duration>,
-    /// The engine's work, on the same clock.
-    pub phases: Vec<Phase>,
-    /// All the load saw.
-    pub records: Vec<Record>,
-    /// The verdict.
-    pub ok: bool,
-    /// Why not ok, or what else is worth saying.
-    pub reasons: Vec<String>,
+    pub runs: Vec<ScenarioResult>,
 }
 
 /// The front that is Elastic Beanstalk's own: what the others are compared with.

@@ -18,7 +18,7 @@ use crate::engine::{EngineError, Variants};
 use crate::image::Image;
 use crate::load::LoadError;
 use crate::machine::MachineError;
-use crate::report::Run;
+use crate::result::ScenarioResult;
 
 /// Something that happens to an instance.
 #[derive(Debug, Clone, Copy)]
@@ -133,7 +133,7 @@ pub enum ScenarioError {
 #[derive(Debug)]
 pub struct Played {
     /// What the report shows.
-    pub run: Run,
+    pub run: ScenarioResult,
     /// systemd's version.
     pub systemd: String,
     /// nginx's version.

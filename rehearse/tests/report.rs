@@ -7,7 +7,8 @@ use std::{collections::HashSet, time::Duration};
 
 use rehearse::{
     record::Phase,
-    report::{self, Rehearsal, Run},
+    report::{self, Rehearsal},
+    result::ScenarioResult,
     summary::{Failures, Latency, Summary},
 };
 use serde_json::json;
@@ -23,8 +24,8 @@ fn latency(p50_ms: f64, max_ms: f64) -> Option<Latency> {
     })
 }
 
-fn run(scenario: &str, front: &str, failed: usize) -> Run {
-    Run {
+fn run(scenario: &str, front: &str, failed: usize) -> ScenarioResult {
+    ScenarioResult {
         scenario: scenario.into(),
         front: front.into(),
         summary: Summary {
@@ -50,7 +51,7 @@ fn run(scenario: &str, front: &str, failed: usize) -> Run {
     }
 }
 
-fn rehearsal(runs: Vec<Run>) -> Rehearsal {
+fn rehearsal(runs: Vec<ScenarioResult>) -> Rehearsal {
     Rehearsal {
         image: "bookworm".into(),
         systemd: "252".into(),

@@ -3,10 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
-use rehearse::bundle::Front;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use flipless_settings::FrontMode;
 use rehearse::engine::{Variants, variants};
 use rehearse::image::Source;
 use rehearse::scenario::{self, Scenario};
+
+/// The modes of `[front] mode`, by their names.
+fn front_mode() -> impl TypedValueParser<Value = FrontMode> {
+    let names = FrontMode::ALL.map(FrontMode::name);
+    PossibleValuesParser::new(names)
+        .try_map(|name| FrontMode::from_name(&name).ok_or("no such mode"))
+}
 
 /// Deploy a bundle on a model of an Elastic Beanstalk instance (real systemd, real nginx), under
 /// load, and show what the clients saw.
@@ -23,8 +31,8 @@ pub struct Arguments {
     pub(super) image: Source,
     /// Build the bundle with this front mode instead of flipless.toml's; several, separated by
     /// commas, are compared: nginx,stock
-    #[arg(long, value_enum, value_delimiter = ',', conflicts_with_all = ["from", "to"])]
-    pub(super) front: Vec<Front>,
+    #[arg(long, value_parser = front_mode(), value_delimiter = ',', conflicts_with_all = ["from", "to"])]
+    pub(super) front: Vec<FrontMode>,
     /// Build the bundle that this flipless.toml describes instead of the project's own
     #[arg(long, value_name = "FILE", value_parser = existing_file, conflicts_with = "from")]
     pub(super) config: Option<PathBuf>,

@@ -2,11 +2,12 @@
 
 mod view;
 
+use crate::result::ScenarioResult;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, value::Serde};
 use serde::Serialize;
 
 use super::{
-    Rehearsal, Run, STOCK, format,
+    Rehearsal, STOCK, format,
     svg::{Chart, Scale},
     timeline::Timeline,
 };
@@ -115,7 +116,7 @@ fn totals(rehearsal: &Rehearsal) -> Vec<TotalView> {
 }
 
 fn scenarios(rehearsal: &Rehearsal, templates: &Environment) -> Vec<Scenario> {
-    let mut groups: Vec<(&str, Vec<&Run>)> = Vec::new();
+    let mut groups: Vec<(&str, Vec<&ScenarioResult>)> = Vec::new();
     for run in &rehearsal.runs {
         match groups.iter_mut().find(|(name, _)| *name == run.scenario) {
             Some((_, runs)) => runs.push(run),
@@ -129,7 +130,12 @@ fn scenarios(rehearsal: &Rehearsal, templates: &Environment) -> Vec<Scenario> {
         .collect()
 }
 
-fn scenario(number: usize, name: &str, mut runs: Vec<&Run>, templates: &Environment) -> Scenario {
+fn scenario(
+    number: usize,
+    name: &str,
+    mut runs: Vec<&ScenarioResult>,
+    templates: &Environment,
+) -> Scenario {
     runs.sort_by_key(|run| run.front != STOCK);
     let runs: Vec<_> = runs
         .into_iter()
@@ -137,7 +143,7 @@ fn scenario(number: usize, name: &str, mut runs: Vec<&Run>, templates: &Environm
         .collect();
     let scale = Scale::of(&runs);
     let id = format!("scenario-{number}");
-    let run_view = |(index, (run, timeline)): (usize, &(&Run, Timeline))| {
+    let run_view = |(index, (run, timeline)): (usize, &(&ScenarioResult, Timeline))| {
         let chart = Chart::new(run, timeline, &scale);
         view(
             format!("{id}-run-{}", index + 1),

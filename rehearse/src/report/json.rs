@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Rehearsal, Run};
+use super::Rehearsal;
+use crate::result::ScenarioResult;
 use crate::summary::Summary;
 
 #[derive(Serialize)]
@@ -38,7 +39,7 @@ pub fn json(rehearsal: &Rehearsal) -> String {
     serde_json::to_string_pretty(&document).expect("strings and numbers can be written")
 }
 
-fn entry(run: &Run) -> Entry<'_> {
+fn entry(run: &ScenarioResult) -> Entry<'_> {
     Entry {
         scenario: &run.scenario,
         front: &run.front,

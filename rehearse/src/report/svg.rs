@@ -7,12 +7,13 @@ mod lanes;
 mod paths;
 mod scale;
 
+use crate::result::ScenarioResult;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use super::{
-    Run, format,
+    format,
     timeline::{Bin, Timeline},
 };
 use crate::summary::Latency;
@@ -61,7 +62,7 @@ struct Curve {
 
 impl Chart {
     /// Draws a run on the scale of its scenario.
-    pub fn new(run: &Run, timeline: &Timeline, scale: &Scale) -> Self {
+    pub fn new(run: &ScenarioResult, timeline: &Timeline, scale: &Scale) -> Self {
         let bins = &timeline.bins;
         let latency = |pick: fn(&super::timeline::Latency) -> Duration| {
             paths::line(bins.iter().map(|bin| {
@@ -115,7 +116,7 @@ fn failed_share(bin: &Bin) -> f64 {
 }
 
 /// What the picture shows, for those who do not see it.
-fn description(run: &Run, timeline: &Timeline) -> String {
+fn description(run: &ScenarioResult, timeline: &Timeline) -> String {
     let summary = &run.summary;
     let failed = match summary.failed {
         0 => format!(

@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
-use super::{Rehearsal, Run, format};
+use super::{Rehearsal, format};
+use crate::result::ScenarioResult;
 use crate::summary::Latency;
 
 const COLUMNS: [&str; 8] = [
@@ -67,8 +68,8 @@ pub fn terminal(rehearsal: &Rehearsal, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-fn cells(run: &Run) -> [String; 8] {
-    let Run { summary, .. } = run;
+fn cells(run: &ScenarioResult) -> [String; 8] {
+    let ScenarioResult { summary, .. } = run;
     [
         plain(&run.scenario),
         plain(&run.front),

@@ -12,7 +12,7 @@ use crate::engine::{self, Deployment, Engine, Variants};
 use crate::load::{Load, Plan};
 use crate::machine::Machine;
 use crate::record::{Phase, Record};
-use crate::report::Run;
+use crate::result::ScenarioResult;
 use crate::summary::Summary;
 
 /// How long the load runs before anything happens.
@@ -91,7 +91,7 @@ fn finish(
         &circumstances,
         &summary,
     );
-    let run = Run {
+    let run = ScenarioResult {
         scenario: name(scenario, &stage.setting.variants),
         front,
         deploy_seconds: (window.end - window.start).as_secs_f64(),

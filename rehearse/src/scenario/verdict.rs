@@ -51,8 +51,14 @@ impl Check {
 
 impl fmt::Display for Check {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let not = if self.ok { "" } else { "not so: " };
-        write!(formatter, "{not}{} ({})", self.name, self.detail)
+        match self.ok {
+            true => write!(formatter, "{} ({})", self.name, self.detail),
+            false => write!(
+                formatter,
+                "expected that {}, found: {}",
+                self.name, self.detail
+            ),
+        }
     }
 }
 

@@ -4,10 +4,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use rehearse::bundle::{self, Front};
+use flipless_settings::FrontMode;
+use rehearse::bundle::{self, Changes};
+use rehearse::engine::Variants;
 use rehearse::image::{Image, Source, Suite};
 use rehearse::machine::{Command, Instance, Machine};
 use rehearse::requirements;
+use rehearse::result::ScenarioResult;
+use rehearse::scenario::{self, Setting};
 
 /// Why these tests don't run here; as root on Linux they always do.
 pub fn unavailable() -> bool {
@@ -40,8 +44,8 @@ pub fn say(machine: &Machine, line: &str) -> String {
 }
 
 /// The project's bundle for a front mode, built once.
-pub fn project_bundle(front: Front) -> PathBuf {
-    static BUILT: Mutex<Vec<(Front, PathBuf)>> = Mutex::new(Vec::new());
+pub fn project_bundle(front: FrontMode) -> PathBuf {
+    static BUILT: Mutex<Vec<(FrontMode, PathBuf)>> = Mutex::new(Vec::new());
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(front.name());
     let mut built = BUILT.lock().unwrap();
     if let Some((_, path)) = built.iter().find(|(other, _)| *other == front) {
@@ -50,4 +54,58 @@ pub fn project_bundle(front: Front) -> PathBuf {
     let path = bundle::build(Some(front), None, &folder).unwrap();
     built.push((front, path.clone()));
     path
+}
+
+/// The scenarios that mostly wait: `recovery.rs` plays them beside its own.
+pub const LONG: [&str; 3] = ["slow-start", "hang", "three"];
+
+/// Plays a scenario with a bundle, and the same bundle with a file more as the new version.
+pub fn play(name: &str, suite: Suite, from: &Path, variants: Variants) -> ScenarioResult {
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("2.zip");
+    let files = [("REHEARSAL", "2", 0o644)];
+    bundle::changed(
+        from,
+        &to,
+        &Changes {
+            files: &files,
+            ..Changes::default()
+        },
+    )
+    .unwrap();
+    let setting = Setting {
+        image: image(suite),
+        machines: store("machines"),
+        bundles: folder.path().to_owned(),
+        from: from.to_owned(),
+        to,
+        rate: 200,
+        variants,
+    };
+    scenario::play(scenario::named(name).unwrap(), &setting)
+        .unwrap()
+        .run
+}
+
+/// Everything but the time went well; the p99.9 of the deployment as a multiple of the steady one, where
+/// it was beyond the rehearsal's own limit.
+pub fn slower(run: &ScenarioResult) -> f64 {
+    let waited = |reason: &&String| reason.contains("no request waited");
+    let mut unmet = run
+        .reasons
+        .iter()
+        .filter(|reason| reason.starts_with("expected that"));
+    println!("{}: {:?} {:?}", run.scenario, run.summary, run.reasons);
+    assert!(
+        unmet.all(|reason| waited(&reason)),
+        "{}: {:?}",
+        run.scenario,
+        run.reasons
+    );
+    match (&run.summary.steady, &run.summary.deploy) {
+        (Some(steady), Some(deploy)) if run.reasons.iter().any(|reason| waited(&reason)) => {
+            deploy.p999_ms / steady.p999_ms
+        }
+        _ => 1.0,
+    }
 }

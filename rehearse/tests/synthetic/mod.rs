@@ -4,7 +4,8 @@ use std::{ops::Range, time::Duration};
 
 use rehearse::{
     record::{Kind, Outcome, Phase, Record},
-    report::{Rehearsal, Run},
+    report::Rehearsal,
+    result::ScenarioResult,
     summary::Summary,
 };
 
@@ -35,7 +36,7 @@ pub fn rehearsal() -> Rehearsal {
     }
 }
 
-fn run(scenario: &str, front: &str, outage: Option<Range<f64>>) -> Run {
+fn run(scenario: &str, front: &str, outage: Option<Range<f64>>) -> ScenarioResult {
     let seconds = Duration::from_secs_f64;
     let records = records(outage.as_ref());
     let deploy = seconds(DEPLOY.start)..seconds(DEPLOY.end);
@@ -44,7 +45,7 @@ fn run(scenario: &str, front: &str, outage: Option<Range<f64>>) -> Run {
         0 => vec![],
         failed => vec![format!("{failed} requests failed, where none may")],
     };
-    Run {
+    ScenarioResult {
         scenario: scenario.into(),
         front: front.into(),
         ok: summary.failed == 0,

@@ -6,7 +6,8 @@ use serde::Serialize;
 use super::render;
 use crate::{
     record::Phase,
-    report::{Run, format, svg::Chart, timeline::Timeline},
+    report::{format, svg::Chart, timeline::Timeline},
+    result::ScenarioResult,
     summary::{Failures, Latency},
 };
 
@@ -47,7 +48,7 @@ struct Picture<'a> {
 /// Puts a run into words and numbers, with its picture drawn on the scenario's scale.
 pub fn view(
     id: String,
-    run: &Run,
+    run: &ScenarioResult,
     timeline: &Timeline,
     chart: &Chart,
     templates: &Environment,
@@ -89,7 +90,7 @@ pub fn view(
     }
 }
 
-fn phase_row(phase: &Phase, run: &Run) -> PhaseRow {
+fn phase_row(phase: &Phase, run: &ScenarioResult) -> PhaseRow {
     let start = phase.start.as_secs_f64() - run.deploy.start.as_secs_f64();
     PhaseRow {
         name: phase.name.clone(),
@@ -111,7 +112,7 @@ fn values(latency: Option<&Latency>) -> [f64; 4] {
 }
 
 /// What the clients saw, in a sentence.
-fn sentence(run: &Run, timeline: &Timeline) -> String {
+fn sentence(run: &ScenarioResult, timeline: &Timeline) -> String {
     let summary = &run.summary;
     let requests = format::count(summary.requests);
     if summary.failed == 0 {

@@ -1,12 +1,13 @@
 //! The scales of a scenario's timelines.
 
+use crate::result::ScenarioResult;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use super::{LATENCY, RATE, round};
 use crate::report::{
-    Run, format,
+    format,
     timeline::{BIN, Timeline},
 };
 
@@ -32,7 +33,7 @@ pub struct Tick {
 
 impl Scale {
     /// The scale that shows all of the runs.
-    pub fn of(runs: &[(&Run, Timeline)]) -> Self {
+    pub fn of(runs: &[(&ScenarioResult, Timeline)]) -> Self {
         let most = |values: &mut dyn Iterator<Item = f64>| values.fold(0.0, f64::max);
         let bins = || runs.iter().flat_map(|(_, timeline)| &timeline.bins);
         let latencies = || bins().filter_map(|bin| bin.latency.as_ref());
@@ -56,7 +57,7 @@ impl Scale {
     }
 
     /// Where a moment lies, in percent of the width.
-    pub fn x(&self, run: &Run, moment: Duration) -> f64 {
+    pub fn x(&self, run: &ScenarioResult, moment: Duration) -> f64 {
         let seconds = moment.as_secs_f64() - run.deploy.start.as_secs_f64() + self.before;
         round(100.0 * seconds / (self.before + self.after))
     }
@@ -72,7 +73,7 @@ impl Scale {
     }
 
     /// Where a run's first bin lies, in bins: the deployments of all runs start at the same place.
-    pub fn offset(&self, run: &Run) -> f64 {
+    pub fn offset(&self, run: &ScenarioResult) -> f64 {
         round((self.before - run.deploy.start.as_secs_f64()) / BIN.as_secs_f64())
     }
 
@@ -130,7 +131,7 @@ impl Scale {
 }
 
 /// The last moment of a run, in seconds.
-fn last(run: &Run, timeline: &Timeline) -> f64 {
+fn last(run: &ScenarioResult, timeline: &Timeline) -> f64 {
     let ends = run
         .phases
         .iter()

@@ -33,7 +33,12 @@ pub(super) fn of(
         .iter()
         .filter(|record| record.outcome.failed())
         .collect();
-    let said = describe(&failed);
+    let said = format!(
+        "{} of {} requests failed: {}",
+        failed.len(),
+        records.len(),
+        describe(&failed)
+    );
     let load = Check::new(
         "there was load",
         records.len() > 100,
@@ -105,7 +110,7 @@ fn describe(failed: &[&Record]) -> String {
     let group =
         |((kind, outcome), (first, last, count)): ((Kind, Outcome), (Duration, Duration, i32))| {
             let (first, last) = (first.as_secs_f64(), last.as_secs_f64());
-            format!("{count} {kind:?} {outcome:?} from {first:.2} s to {last:.2} s")
+            format!("{count} of kind {kind:?} ended as {outcome:?} ({first:.2} s to {last:.2} s)")
         };
     groups.into_iter().map(group).collect::<Vec<_>>().join("; ")
 }
