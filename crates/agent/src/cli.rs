@@ -13,13 +13,13 @@ flipless: deployments to Elastic Beanstalk that lose nothing
 Usage: flipless COMMAND
 
 Called by the bundle's hooks, as root:
-  stage            start the release in this directory beside the running one
-  commit           make the staged release the current one, drain the old one
+  stage            start the bundle in this directory beside the current release
+  commit           make the staged release current and drain the previous one
 
 By hand, as root:
-  rollback         go back to the previous release, overlapped
-  restart          start the current release anew, overlapped
-  status [--json]  which releases there are, and what the listeners do
+  rollback         return to the previous release, which starts beside the current one
+  restart          start the current release again, beside the running one
+  status [--json]  show releases, listeners and nginx
   uninstall        give the instance back to stock Elastic Beanstalk
 
 Stand-ins, which EB starts and stops in place of the real thing:
@@ -30,7 +30,7 @@ Called by systemd units: activate, expire, recover, run-ended RUN, web-starting,
 web-started, front-starting, front-started PID, front-reload, front-sync,
 front-renew, record-pid NAME PID
 
-Exit status: 0 done, 1 failed, 2 misuse
+Exit status: 0 success, 1 failure, 2 misuse
 ";
 
 /// Reads the words after the program's name.

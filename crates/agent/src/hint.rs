@@ -23,7 +23,7 @@ fn for_kind(kind: io::ErrorKind) -> Option<&'static str> {
         ),
         io::ErrorKind::PermissionDenied => Some("run it as root, for example with `sudo`"),
         io::ErrorKind::InvalidFilename => {
-            Some("shorten the path: names have 255 bytes at the most, paths 4095")
+            Some("shorten the path: a name has at most 255 bytes, a path 4095")
         }
         _ => None,
     }

@@ -13,6 +13,6 @@ pub fn activate(system: &System) -> Result<()> {
     let run = state
         .current
         .or(state.staged.map(|staged| staged.run))
-        .context("no release is current: deploy one")?;
+        .context("no release is current; deploy one")?;
     Systemd::new(system).start_later(&run.unit())
 }

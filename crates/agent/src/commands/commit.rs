@@ -18,9 +18,7 @@ use crate::proxy::front;
 pub fn commit(system: &System) -> Result<()> {
     change(system, "commit", |state| {
         if nobody_serves(system, state)? {
-            say(
-                "no version serves, and the flip has taken away what was there before: staging again",
-            );
+            say("no release is running after EB's flip; staging it again");
             // The start of web.service in the flip was without our drop-in.
             system.write(alarm::WEB_STARTED, b"", 0o644)?;
             stage_locked(system, state, Path::new(paths::FLIPPED))?;
@@ -67,7 +65,7 @@ fn is_down(system: &System, run: &Run) -> Result<Option<anyhow::Error>> {
     }
     let lines = systemd.last_lines(&run.unit(), 20);
     let what = match crashes {
-        0 => format!("{} is not running any more", run.run),
+        0 => format!("{} is no longer running", run.run),
         _ => format!("{} has ended since it was staged, {crashes} times", run.run),
     };
     Ok(Some(anyhow!("{what}; its last lines:\n{lines}")))
@@ -82,7 +80,7 @@ fn give_up(system: &System, state: &mut State, why: anyhow::Error) -> anyhow::Er
         .and_then(|_| Systemd::new(system).stop(layout::DEADMAN_TIMER));
     match discarded {
         Ok(()) => why,
-        Err(error) => why.context(format!("it could not be stopped: {error:#}")),
+        Err(error) => why.context(format!("the run could not be stopped: {error:#}")),
     }
 }
 
@@ -98,8 +96,8 @@ fn conclude(system: &System, state: &State) -> Result<()> {
 fn settle_front(system: &System) -> Result<()> {
     units::verify_stand_in(system)?;
     front::replace_stock(system)?;
-    let did =
-        front::sync(system).context("the release is committed, but the front is not right")?;
+    let did = front::sync(system)
+        .context("the release is current, but nginx does not have the new configuration")?;
     front::repair_pid_file(system)?;
     say(&format!("nginx {did}"));
     Ok(())
@@ -111,13 +109,13 @@ fn settle_front(system: &System) -> Result<()> {
 fn finish(system: &System, state: &State) -> Result<()> {
     if let Some(run) = &state.discarded {
         bail!(
-            "{} was given up before this commit (`{} status` says why): deploy again",
+            "{} was discarded before this commit; deploy again (`{} status` shows the reason)",
             run.run,
             layout::AGENT
         );
     }
     let Some(current) = &state.current else {
-        bail!("nothing is staged: the predeploy hook did not run `flipless stage`");
+        bail!("no run is staged, since the predeploy hook did not run `flipless stage`");
     };
     say(&format!("{} is current", current.run));
     run::stop_strays(system, state)?;

@@ -16,7 +16,7 @@ pub fn expire(system: &System) -> Result<()> {
     change(system, "expire", |state| {
         let Some(staged) = &state.staged else {
             run::stop_strays(system, state)?;
-            // He may have been killed after he gave a first version up.
+            // An earlier `expire` may have been killed after it discarded a first version.
             return withdrawal::withdraw(system, state);
         };
         let commands = system.commands();
@@ -25,10 +25,16 @@ pub fn expire(system: &System) -> Result<()> {
         }
         match leftover::settle(system, state)? {
             Outcome::Nothing => {}
-            Outcome::Kept(run) => say(&format!("{} is the only version, and stays", run.run)),
+            Outcome::Kept(run) => say(&format!(
+                "{} is the only version and becomes current",
+                run.run
+            )),
             Outcome::Discarded(run) => {
                 withdrawal::withdraw(system, state)?;
-                say(&format!("gave up {}: nobody committed it", run.run));
+                say(&format!(
+                    "discarded {}, which no deployment has committed",
+                    run.run
+                ));
             }
         }
         Ok(())

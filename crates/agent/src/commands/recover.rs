@@ -1,4 +1,4 @@
-//! `recover`: the current release crashes again and again while it is new; the previous one comes back.
+//! `recover`: rolls back automatically, when the current release keeps crashing while it is on trial.
 
 use anyhow::{Context, Result};
 
@@ -13,13 +13,13 @@ use crate::instance::system::System;
 pub fn recover(system: &System) -> Result<()> {
     change(system, "recover", |state| {
         let Some(reason) = trial::failed(system, state)? else {
-            say("the current release is not on trial, or has passed it: nothing to do");
+            say("nothing to do: the current release is not on trial any more");
             return Ok(());
         };
         let previous = state
             .previous
             .clone()
-            .context("there is no previous release")?;
+            .context("there is no previous release to roll back to")?;
         say(&reason);
         // Before the way back: if that fails too, EB shows it all the more.
         alarm::raise(system, &reason)?;

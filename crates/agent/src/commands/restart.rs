@@ -22,14 +22,17 @@ pub fn restart_locked(system: &System, state: &mut State) -> Result<()> {
     let current = state
         .current
         .clone()
-        .context("no release is current: deploy one first")?;
+        .context("no release is current; deploy one first")?;
     take_over(system, state, &current.release)
 }
 
 /// Starts a run of `release` beside the current one and hands over to it, by a person's wish.
 pub fn take_over(system: &System, state: &mut State, release: &str) -> Result<()> {
     if let Some(staged) = &state.staged {
-        bail!("{} is staged: a deployment is under way", staged.run.run);
+        bail!(
+            "a deployment is in progress ({} is staged); try again when it has ended",
+            staged.run.run
+        );
     }
     start_and_hand_over(system, state, release, |_| ())?;
     alarm::end(system)?;
@@ -38,8 +41,8 @@ pub fn take_over(system: &System, state: &mut State, release: &str) -> Result<()
 }
 
 /// Starts a run of `release` beside the current one, which hands over to it; `also` changes the state
-/// in the same step. Until the end the dead man is armed: if this dies half-way, he stops the run of
-/// the two that is not current. After a failure he finds nothing to do.
+/// in the same step. The dead man's switch is armed until the end: if this process dies, the switch stops the
+/// run that is not current.
 pub fn start_and_hand_over(
     system: &System,
     state: &mut State,
@@ -52,7 +55,7 @@ pub fn start_and_hand_over(
     state.save(system)?;
     systemd.restart(layout::DEADMAN_TIMER)?;
     run::start(system, &run)?;
-    say(&format!("{} serves", run.run));
+    say(&format!("{} is ready", run.run));
     also(state);
     run::hand_over(system, state, run)?;
     systemd.stop(layout::DEADMAN_TIMER)

@@ -14,7 +14,7 @@ pub fn rollback(system: &System) -> Result<()> {
         let previous = state
             .previous
             .clone()
-            .context("there is no previous release")?;
+            .context("there is no previous release to roll back to")?;
         // A person has decided: what comes next is theirs to judge.
         state.trial = None;
         take_over(system, state, &previous.release)

@@ -40,8 +40,8 @@ pub fn stage_locked(system: &System, state: &mut State, bundle: &Path) -> Result
     let listener = begun.map_err(|error| undo(system, state, &replaced, error))?;
     let run = state.staged.as_ref().map_or("", |staged| &staged.run.run);
     say(&match listener {
-        Listener::Taken => format!("staged {run}: it starts in the flip, which frees its port"),
-        Listener::Open => format!("staged {run}: it serves beside the current version"),
+        Listener::Taken => format!("staged {run}; it starts in EB's flip, which frees its port"),
+        Listener::Open => format!("staged {run}; it runs beside the current version"),
     });
     Ok(())
 }
@@ -50,10 +50,9 @@ pub fn stage_locked(system: &System, state: &mut State, bundle: &Path) -> Result
 fn read_settings(system: &System, bundle: &Path) -> Result<(Settings, Vec<u8>)> {
     let file = layout::SETTINGS_FILE;
     let content = system.read_in(bundle, file)?.with_context(|| {
-        format!("there is no {file} here: `flipless stage` runs in an unpacked bundle")
+        format!("{file} is missing; `flipless stage` must run in an unpacked bundle")
     })?;
-    let settings =
-        Settings::from_json(&content).with_context(|| format!("{file} can't be used"))?;
+    let settings = Settings::from_json(&content).with_context(|| format!("cannot use {file}"))?;
     Ok((settings, content))
 }
 
@@ -63,7 +62,7 @@ fn check_mode(state: &State, mode: FrontMode) -> Result<()> {
         return Ok(());
     }
     bail!(
-        "the instance runs front mode `{}`, the bundle was built for `{}`: deploy to a new \
+        "the instance has front mode `{}`, and the bundle was built for `{}`; deploy to a new \
          environment, or run `{} uninstall` first",
         state.front,
         mode,
@@ -76,11 +75,11 @@ fn settle_leftover(system: &System, state: &mut State) -> Result<()> {
     match leftover::settle(system, state)? {
         Outcome::Nothing => {}
         Outcome::Kept(run) => say(&format!(
-            "{} was never committed, but is the only version: it is current now",
+            "{} was not committed, but is the only version, so it becomes current",
             run.run
         )),
         Outcome::Discarded(run) => say(&format!(
-            "gave up {}, staged by a deployment that did not end",
+            "discarded {}, which an interrupted deployment had staged",
             run.run
         )),
     }
@@ -119,7 +118,7 @@ fn undo(
     let restored = replaced.restore(system);
     match restored.and(withdrawal::withdraw(system, state)) {
         Ok(()) => error,
-        Err(why) => error.context(format!("the old units could not be put back: {why:#}")),
+        Err(why) => error.context(format!("the previous units could not be restored: {why:#}")),
     }
 }
 
@@ -153,7 +152,7 @@ fn prepare_health_log(system: &System) -> Result<()> {
     let owned = system.run("chown", &[user::NAME, &folder.to_string_lossy()])?;
     if !owned.status.success() {
         bail!(
-            "cannot give {} to the server's user: {}",
+            "cannot make the server's user the owner of {}: {}",
             paths::HEALTH_LOG,
             String::from_utf8_lossy(&owned.stderr).trim()
         );
@@ -189,7 +188,7 @@ fn open_listener(system: &System, state: &State) -> Result<Listener> {
     Err(error.context(format!("the server's listener can't be opened: {lines}")))
 }
 
-/// Notes the run before it starts, so that whoever comes after an interruption finds it.
+/// Saves the run before it starts, so that the next command finds it after an interruption.
 fn start(system: &System, state: &mut State, release: &str, listener: Listener) -> Result<()> {
     let settings = system.settings()?;
     let commands = system.commands();

@@ -1,4 +1,4 @@
-//! The stand-ins: processes that EB stops and starts while the real thing serves on.
+//! The stand-ins: processes that EB stops and starts in place of the real ones.
 
 use anyhow::{Context, Result};
 use sd_notify::NotifyState;
@@ -21,7 +21,7 @@ pub fn wait(service: StandIn) -> Result<()> {
         Signals::new([SIGTERM, SIGINT, SIGQUIT]).context("cannot handle the stop signals")?;
     if service == StandIn::Nginx {
         // web.service is Type=simple, as EB writes it: only nginx.service waits for this.
-        sd_notify::notify(&[NotifyState::Ready]).context("cannot tell systemd of readiness")?;
+        sd_notify::notify(&[NotifyState::Ready]).context("cannot send READY=1 to systemd")?;
     }
     memory::drop_code_pages();
     signals.forever().next();

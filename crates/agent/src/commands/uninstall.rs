@@ -10,7 +10,7 @@ use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
 /// Stops what is ours, removes it, and starts EB's nginx in its own right. Right before a bundle
-/// without flipless is deployed, or from its predeploy hook: until its flip nobody answers on the
+/// without flipless is deployed, or from its predeploy hook: until its flip no process answers on the
 /// server's port. A second run finishes what an interrupted one began.
 pub fn uninstall(system: &System) -> Result<()> {
     let _lock = lock(system, "uninstall")?;
@@ -24,12 +24,12 @@ pub fn uninstall(system: &System) -> Result<()> {
     }
     give_back(system, had_front)?;
     if had_front {
-        say("EB's nginx serves on the public port again");
+        say("EB's nginx has the public port again");
     }
     // The state last: it says what a second run has to do.
     for folder in [layout::ROOT, layout::RUNTIME, "/var/lib/flipless"] {
         system.remove(folder)?;
     }
-    say("uninstalled: deploy a bundle without flipless now");
+    say("uninstalled; now deploy a bundle without flipless");
     Ok(())
 }

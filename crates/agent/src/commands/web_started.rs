@@ -1,5 +1,5 @@
 //! `web-started`: EB has started the stand-in. In a flip there is nothing to do, but for the first
-//! version; otherwise somebody asked for "restart app server".
+//! version; otherwise this is "restart app server".
 
 use anyhow::Result;
 use flipless_settings::layout;
@@ -36,6 +36,6 @@ fn start_first(system: &System, state: &mut State, staged: &Staged) -> Result<()
     Systemd::new(system).start(layout::APP_SOCKET)?;
     run::start(system, &staged.run)?;
     first_version::make_current(system, state, staged.run.clone())?;
-    say(&format!("{} serves", staged.run.run));
+    say(&format!("{} is ready", staged.run.run));
     Ok(())
 }

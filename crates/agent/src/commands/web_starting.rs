@@ -8,7 +8,7 @@ use crate::deployment::{alarm, first_version, withdrawal};
 use crate::instance::system::System;
 
 /// Stands aside where this start is for the application that was there before. Ends the alarm where
-/// somebody asked for this start: a deployment, "restart app server", a person; not where systemd starts
+/// this start was requested (a deployment, "restart app server", a person); not where systemd starts
 /// the stand-in again by itself. Where a version of ours serves it takes no lock: the stand-in waits for
 /// nothing here.
 pub fn web_starting(system: &System) -> Result<()> {
@@ -35,6 +35,6 @@ fn stand_aside(system: &System, state: &mut State) -> Result<()> {
         return Ok(());
     }
     withdrawal::discard_unflipped(system, state)?;
-    say("EB has not flipped to what is staged: the application of before starts");
+    say("EB has not flipped to the staged version; the previous application starts");
     Ok(())
 }

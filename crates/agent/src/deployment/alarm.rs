@@ -39,7 +39,7 @@ pub fn to_show() -> Option<String> {
     std::fs::read_to_string(FILE).ok()
 }
 
-/// A new version is about to be flipped, or somebody starts the stand-in: that succeeds.
+/// Ends the alarm: a new version is about to become current, or the start of the stand-in was requested.
 pub fn clear(system: &System) -> Result<()> {
     system.remove(FILE)
 }

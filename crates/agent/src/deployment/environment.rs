@@ -63,7 +63,7 @@ pub fn gather(system: &System) -> Result<Environment> {
             String::from_utf8_lossy(&output.stderr).trim()
         );
     }
-    parse_properties(&output.stdout).with_context(|| format!("{GET_CONFIG} answered no properties"))
+    parse_properties(&output.stdout).with_context(|| format!("{GET_CONFIG} returned no properties"))
 }
 
 /// The properties in a hook's own environment. An error names the property, never its value.
@@ -196,7 +196,7 @@ fn is_c1(character: char) -> bool {
     ('\u{80}'..='\u{9f}').contains(&character)
 }
 
-/// nginx passes requests to the port that `flipless.toml` names; another PORT would reach nobody.
+/// nginx passes requests to the port in `flipless.toml`; a server on another PORT gets none.
 fn check_port(value: &str, port: u16) -> Result<()> {
     if value == port.to_string() {
         return Ok(());

@@ -17,7 +17,7 @@ pub fn has_flipped(system: &System) -> bool {
 }
 
 /// Makes the first version of an instance, which serves, the current one. Its units last from now on,
-/// before the state says so: whoever comes in between finds both.
+/// before the state says so, so that a command in between finds both.
 pub fn make_current(system: &System, state: &mut State, run: Run) -> Result<()> {
     units::settle(system)?;
     run::hand_over(system, state, run)?;

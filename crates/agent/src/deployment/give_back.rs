@@ -1,4 +1,4 @@
-//! The way back to stock Elastic Beanstalk, for `uninstall` and for a first version that is given up.
+//! Gives the instance back to stock Elastic Beanstalk: for `uninstall`, and for a discarded first version.
 
 use anyhow::Result;
 use flipless_settings::layout;
@@ -11,7 +11,7 @@ use crate::proxy::{front, staged};
 
 /// Stops what is ours and takes its units out of systemd's sight; `had_front`: the public port goes
 /// back to EB's nginx. A second run finishes what an interrupted one began: the dead man's unit, and the
-/// drop-in that has web.service's start call the agent, go last, so that somebody comes for it. The
+/// drop-in that has web.service's start call the agent, go last, so that they complete an interrupted call. The
 /// dead man's service is left to end by itself.
 pub fn give_back(system: &System, had_front: bool) -> Result<()> {
     let systemd = Systemd::new(system);

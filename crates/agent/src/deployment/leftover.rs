@@ -20,7 +20,7 @@ pub enum Outcome {
     Discarded(Run),
 }
 
-/// Settles the staged run: nobody will commit it.
+/// Settles a staged run that no deployment will commit.
 pub fn settle(system: &System, state: &mut State) -> Result<Outcome> {
     let Some(staged) = state.staged.clone() else {
         return Ok(Outcome::Nothing);
@@ -31,13 +31,13 @@ pub fn settle(system: &System, state: &mut State) -> Result<Outcome> {
         return Ok(Outcome::Kept(staged.run));
     }
     run::discard(system, &staged.run)?;
-    discard_staged_run(system, state, &staged.run, "nobody came for it")?;
+    discard_staged_run(system, state, &staged.run, "its deployment did not end")?;
     Ok(Outcome::Discarded(staged.run))
 }
 
 /// Notes in the state that a staged run is discarded, and why.
 pub fn discard_staged_run(system: &System, state: &mut State, run: &Run, why: &str) -> Result<()> {
-    let reason = format!("{} was staged, and not committed: {why}", run.run);
+    let reason = format!("{} was staged and not committed: {why}", run.run);
     state.failure = Some(Failure::of(system, "deployment", &reason));
     state.discard_staged();
     state.save(system)

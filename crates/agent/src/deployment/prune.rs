@@ -14,11 +14,11 @@ use crate::instance::systemd::Systemd;
 /// [`prune`]; what can't be removed now is removed next time, and fails nothing.
 pub fn prune_or_say(system: &System, state: &State) {
     if let Err(error) = prune(system, state) {
-        eprintln!("flipless: old releases stay for now: {error:#}");
+        eprintln!("flipless: warning: old releases could not be removed: {error:#}");
     }
 }
 
-/// Removes what nobody needs any more: releases beyond the number to keep, links of runs that ended,
+/// Removes releases beyond the number to keep, links of runs that ended,
 /// and leftovers of an interrupted copy.
 pub fn prune(system: &System, state: &State) -> Result<()> {
     let systemd = Systemd::new(system);

@@ -18,7 +18,7 @@ pub fn install(system: &System, source: &Path, server: &str, environment: &str) 
     let server = source.join("bin").join(server);
     if !system.exists(&server) {
         bail!(
-            "there is no {}: `flipless stage` runs in an unpacked bundle",
+            "{} is missing; `flipless stage` must run in an unpacked bundle",
             server.display()
         );
     }
@@ -29,7 +29,7 @@ pub fn install(system: &System, source: &Path, server: &str, environment: &str) 
         if content_of(system, &identity)?.as_deref() == Some(&content) {
             return Ok(identity);
         }
-        // Somebody changed it, and it may be running: it stays, and goes when nobody needs it.
+        // It was changed and may be running, so it stays; `prune` removes it when it is unused.
         identity = identity_of(&format!("{content}{identity}"));
     }
     let target = folder(&identity);

@@ -43,7 +43,7 @@ pub fn give_unit(system: &System, run: &Run) -> Result<()> {
         .read_in(Path::new(&app), &template)?
         .with_context(|| {
             format!(
-                "the release {} is not whole: there is no {app}/{template}; deploy its bundle again",
+                "the release {} is incomplete ({app}/{template} is missing); deploy its bundle again",
                 run.release
             )
         })?;
@@ -57,7 +57,7 @@ pub fn give_unit(system: &System, run: &Run) -> Result<()> {
     }
 }
 
-/// Stops a run that shall not serve. One that serves drains, and nobody waits for it; its files go
+/// Stops a run that will not serve. An active run drains, without a wait; its files go
 /// with the next [`crate::deployment::prune::prune`].
 pub fn discard(system: &System, run: &Run) -> Result<()> {
     let systemd = Systemd::new(system);

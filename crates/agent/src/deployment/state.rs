@@ -59,7 +59,7 @@ pub struct Staged {
     pub run: Run,
     /// The boot it was staged in: it does not outlive a reboot.
     pub boot: String,
-    /// Seconds since boot after which it is given up.
+    /// Seconds since boot after which it is discarded.
     pub deadline: u64,
 }
 
@@ -148,7 +148,7 @@ impl State {
         read().with_context(|| {
             format!(
                 "the state file {0} can't be used; move it away (`mv {0} {0}.bad`) and \
-                 deploy again: what runs is found without it",
+                 deploy again; flipless finds the active runs without it",
                 layout::STATE
             )
         })
@@ -213,7 +213,9 @@ impl State {
         }
         let Version { version } = serde_json::from_slice(content)?;
         if version > VERSION {
-            bail!("it is of version {version}, this agent knows {VERSION}: use a newer bundle");
+            bail!(
+                "it has version {version}, and this agent knows version {VERSION}; deploy a newer bundle"
+            );
         }
         let state: Self = serde_json::from_slice(content)?;
         state.check()?;

@@ -21,7 +21,7 @@ pub fn begin(system: &System) -> Result<Option<Trial>> {
     }))
 }
 
-/// Why the current release is to be given up; `None`: it stays.
+/// The reason to roll the current release back; `None` if it stays.
 pub fn failed(system: &System, state: &State) -> Result<Option<String>> {
     let (Some(trial), Some(current), Some(previous)) =
         (&state.trial, &state.current, &state.previous)
@@ -50,7 +50,7 @@ fn sentence(deploy: &Deploy, current: &Run, previous: &Run, how: &str) -> String
     let (crashes, seconds) = (deploy.rollback_crashes, deploy.rollback_seconds);
     format!(
         "{} crashed {crashes} times within {seconds} s of its deployment (last: {}); \
-         back to the release {}",
+         rolled back to the release {}",
         current.run, how, previous.release
     )
 }

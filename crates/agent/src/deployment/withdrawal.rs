@@ -13,11 +13,11 @@ use crate::proxy::front;
 /// The public port is on its way back to EB's nginx.
 pub const GIVES_PORT_BACK: &str = "/run/flipless/gives-port-back";
 
-/// Before the first flip: gives up what is staged, and takes everything of ours away. The state first: a
+/// Before the first flip: discards the staged version and removes everything of ours. The state comes first: a
 /// flip that comes in the middle of it finds a version that its `commit` has to stage again.
 pub fn discard_unflipped(system: &System, state: &mut State) -> Result<()> {
     if let Some(staged) = state.staged.clone() {
-        let why = "the application of before was started before the flip";
+        let why = "the previous application was started before the flip";
         discard_staged_run(system, state, &staged.run, why)?;
     }
     withdraw(system, state)
@@ -40,7 +40,7 @@ pub fn withdraw(system: &System, state: &State) -> Result<()> {
     let _lock = front::lock(system, "withdraw")?;
     let has_port = front_has_port(system)?;
     if has_port {
-        // Half-way nobody has it: whoever comes after an interruption could not tell.
+        // After an interruption neither nginx has the port; the next command needs this marker.
         system.write(GIVES_PORT_BACK, b"", 0o644)?;
     }
     give_back(system, has_port)?;

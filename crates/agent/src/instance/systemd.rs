@@ -81,7 +81,7 @@ impl<'a> Systemd<'a> {
         Ok(self.state(unit)? == "active")
     }
 
-    /// Whether somebody asked for its stop: then a job for it is under way (`Job` of
+    /// Whether its stop was requested: then a job for it is in progress (`Job` of
     /// org.freedesktop.systemd1(5), which `systemctl show` leaves empty without one).
     pub fn is_asked_to_stop(&self, unit: &str) -> Result<bool> {
         Ok(!self.property(unit, "Job")?.is_empty())

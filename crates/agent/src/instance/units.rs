@@ -212,7 +212,7 @@ fn guard_address(system: &System, systemd: &Systemd, unit: &Unit) -> Result<()> 
         return Ok(());
     }
     bail!(
-        "{name} serves on {}, the bundle wants {}: systemd would drop the listener. \
+        "{name} listens on {}, and the bundle wants {}; systemd would drop the listener. \
          Deploy to a new environment, or run `{} uninstall` first",
         old.join(", "),
         new.join(", "),

@@ -86,7 +86,7 @@ pub fn sync(system: &System) -> Result<Synced> {
     Ok(Synced::Reloaded)
 }
 
-/// Reloads the real nginx because somebody reloads nginx.service: certbot, say, whose new certificate
+/// Reloads the real nginx because nginx.service is reloaded, by certbot for example, whose new certificate
 /// no digest of ours may know.
 pub fn renew(system: &System) -> Result<()> {
     let _lock = lock(system, "front-renew")?;
@@ -102,7 +102,7 @@ fn ask_for_reload(system: &System) -> Result<()> {
     let reload = system.run("systemctl", &["reload", layout::FRONT])?;
     if !reload.status.success() || !loaded::is_current(system)? {
         let lines = Systemd::new(system).last_lines(layout::FRONT, 10);
-        bail!("nginx did not take the new configuration, and serves on with the old one:\n{lines}");
+        bail!("nginx refused the new configuration and continues with the old one:\n{lines}");
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use std::path::{Component, Path};
 use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::Errno;
 
-/// For reading; a link, or a pipe that nobody writes, is not waited for (open(2)).
+/// Opens for reading, without waiting for a pipe that has no writer, and without following a link (open(2)).
 const PLAIN: OFlags = OFlags::RDONLY
     .union(OFlags::NOFOLLOW)
     .union(OFlags::NONBLOCK)
@@ -70,7 +70,7 @@ pub fn entry(entry: &walkdir::DirEntry, target: &Path) -> io::Result<()> {
     file(entry.path(), target)
 }
 
-/// The mode is set when the content is there: nobody but root meets a half-written file, nor a set-user-ID
+/// The mode is set when the content is there: only root can meet a half-written file, nor a set-user-ID
 /// bit of the source.
 fn file(source: &Path, target: &Path) -> io::Result<()> {
     let mut from = open_plain(source)?;

@@ -42,7 +42,7 @@ const EXPECTED: &[(&str, Fits)] = &[
     ("PIDFile", str::is_empty),
     ("ExecStartPre", is_agents),
     ("ExecStart", |value| !value.is_empty() && is_agents(value)),
-    // EB's own drop-in may add one that writes the pid; it reaches nobody but the stand-in.
+    // EB's own drop-in may add one that writes the pid; it reaches only the stand-in.
     ("ExecReload", is_agents),
     ("ExecStop", str::is_empty),
     ("ExecStopPost", str::is_empty),
