@@ -30,7 +30,7 @@ use crate::clock::{Clock, Window};
 use crate::machine::{Instance, Machine, MachineError};
 use log::Log;
 
-/// What EB was told to do.
+/// The command that EB received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {

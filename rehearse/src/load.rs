@@ -64,7 +64,7 @@ pub enum LoadError {
         /// How long.
         limit: Duration,
     },
-    /// A hard limit of the plan ended the load before it was told to stop.
+    /// A hard limit of the plan ended the load before the scenario did.
     #[error("the load ended by itself: {0} was reached")]
     Limit(&'static str),
     /// Clients did not end although each has its deadline.

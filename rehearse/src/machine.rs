@@ -1,4 +1,4 @@
-//! A machine: a container with its own systemd, file system and network, gone when dropped.
+//! A machine: a container with its own systemd, file system and network, removed when it is dropped.
 //!
 //! What it changes goes to an overlay's upper directory, which stays over its reboots. The overlay
 //! is mounted in a mount namespace of the container's own, and the container is killed with the

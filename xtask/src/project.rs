@@ -58,7 +58,7 @@ impl Project {
         })
     }
 
-    /// Where the zip goes unless told otherwise.
+    /// The default folder of the zip.
     pub fn dist_folder(&self) -> PathBuf {
         self.target_folder().join("dist")
     }
@@ -153,7 +153,7 @@ impl Workspace {
     /// Where cargo looks for its configuration, and above.
     ///
     /// # Errors
-    /// When the current directory is gone.
+    /// When the current directory does not exist any more.
     pub fn config_folder(&self) -> Result<PathBuf> {
         match &self.folder {
             Some(folder) => Ok(folder.clone()),

@@ -22,7 +22,7 @@ pub fn command(program: &str) -> Command {
     Command::new(program)
 }
 
-/// git, asked about the folder that it is told. A hook has variables that name its own repository
+/// git, for questions about a named folder. A git hook has variables that name its own repository
 /// (githooks(5)), and they go before any folder. The rest of git's configuration stays, as it does when
 /// git itself goes into a submodule: `safe.directory` may come that way.
 pub fn git() -> Command {

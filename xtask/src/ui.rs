@@ -59,7 +59,7 @@ pub fn hint(message: impl Display) {
     eprintln!("{HINT}hint{HINT:#}: {message}");
 }
 
-/// The error, what caused it, and the hints of whoever knew one.
+/// The error, its causes, and their hints.
 pub fn error(error: &anyhow::Error) {
     eprintln!("{ERROR}error{ERROR:#}: {error}");
     for cause in error.chain().skip(1) {

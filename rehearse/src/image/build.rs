@@ -83,7 +83,7 @@ fn build(suite: Suite, store: &Path, root: &Path) -> Result<(), ImageError> {
         let path = path.to_owned();
         move |error| ImageError::File(path, error)
     };
-    // What an interrupted build left; nobody else builds, we hold the lock.
+    // An interrupted build left this. We hold the lock, so no other build uses it.
     if folder.exists() {
         fs::remove_dir_all(&folder).map_err(file_error(&folder))?;
     }

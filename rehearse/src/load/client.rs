@@ -93,7 +93,7 @@ impl Client {
 
     /// Ends when nothing more is to be sent.
     pub(super) async fn stopped(&self) {
-        // Without a sender nobody wants more, either.
+        // Without a sender the load has ended.
         let _ = self.stop.clone().wait_for(|stop| *stop).await;
     }
 

@@ -2,7 +2,7 @@
 
 use super::{After, Clients, Scenario, Tolerance, acts};
 
-/// What most scenarios are: a deployment on a running environment that nobody may notice.
+/// Most scenarios: a deployment on a running environment that no client may notice.
 const DEPLOYMENT: Scenario = Scenario {
     name: "",
     about: "",

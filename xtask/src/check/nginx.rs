@@ -95,7 +95,7 @@ fn moved(text: &[u8], root: &str) -> Vec<u8> {
 }
 
 /// `syntax is ok` comes when all was parsed. What fails after it is this machine's: ports, logs, the
-/// pid file, which nobody may open.
+/// pid file, which the user `nobody` can't open.
 fn judge(said: &str, version: Version, pieces: usize) -> Check {
     let shown = shown(version);
     if said.contains("syntax is ok") {

@@ -51,7 +51,7 @@ fn missing(text: &str, bundle: &Bundle) -> Vec<String> {
         let command = line.split_once(':').map_or("", |(_, command)| command);
         let program = command.split_whitespace().next().unwrap_or_default();
         let program = program.strip_prefix("./").unwrap_or(program);
-        // A shell reads the line: only what is plainly a path in the bundle can be told.
+        // A shell reads the line, so only a plain path into the bundle can be checked.
         let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
         if program.starts_with('/') || !program.contains('/') || !program.chars().all(plain) {
             continue;

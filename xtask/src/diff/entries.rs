@@ -15,7 +15,7 @@ pub struct Difference {
     path: String,
     /// None: it is new.
     old: Option<Side>,
-    /// None: it is gone.
+    /// None: it was removed.
     new: Option<Side>,
     /// The changed lines of a text, as `diff` writes them.
     lines: Option<String>,

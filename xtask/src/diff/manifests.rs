@@ -87,7 +87,7 @@ mod tests {
         })
     }
 
-    /// What is told of a change of this field.
+    /// The line that describes a change of this field.
     fn changed(pointer: &str, value: Value) -> String {
         let (old, mut new) = (manifest(), manifest());
         if let Some(place) = new.pointer_mut(pointer) {

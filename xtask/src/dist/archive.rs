@@ -66,7 +66,7 @@ fn write_with(
     Ok(())
 }
 
-/// A thread that deflates these files, one after the other; it ends when nobody wants more.
+/// A thread that deflates these files, one after the other; it ends when its receiver does.
 fn deflate_all<'scope, 'env>(
     scope: &'scope Scope<'scope, 'env>,
     files: impl Iterator<Item = (&'env String, &'env files::File)> + Send + 'scope,

@@ -174,7 +174,7 @@ pub fn platform(project: &Project) -> Result<PathBuf> {
     folder.context("cargo did not say where the build script's output is")
 }
 
-/// Every default feature but the one that would compile the server anew for each changed setting.
+/// Every default feature except `platform`, with which each changed setting would compile the server.
 fn features_of_server(package: &Package) -> Vec<String> {
     let defaults = package.features.get("default");
     match defaults.filter(|names| names.iter().any(|name| name == PLATFORM)) {

@@ -60,7 +60,7 @@ impl Exclude {
         any
     }
 
-    /// A glob that matched nothing is misspelt, or what it was for is gone.
+    /// A glob that matches nothing is misspelt, or its files were removed.
     ///
     /// # Errors
     /// When there is one.

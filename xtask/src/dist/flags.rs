@@ -38,7 +38,7 @@ pub fn remap(project: &Project) -> Result<Vec<String>> {
 /// (<https://doc.rust-lang.org/cargo/reference/config.html#buildrustflags>).
 ///
 /// # Errors
-/// When the user's can't be told, or a flag has the separator in it.
+/// When the user's flags are unknown, or a flag contains the separator.
 pub fn add(cargo: &mut Command, config: &Config, target: Target, flags: &[String]) -> Result<()> {
     let mut all = config.rustflags(target)?;
     flags.iter().for_each(|flag| all.push(flag));

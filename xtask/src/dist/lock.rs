@@ -8,10 +8,10 @@ use anyhow::{Context, Result};
 
 use crate::ui;
 
-/// Held until it is dropped; the system lets go of it when the process ends, however it ends.
+/// Held until it is dropped. The system releases it when the process ends, in any way.
 pub struct Lock(#[allow(dead_code, reason = "held, not read")] File);
 
-/// Waits until nobody else builds in `target`, and says so if that takes time.
+/// Waits until no other `dist` builds in `target`; reports a wait.
 ///
 /// # Errors
 /// When the folder can't be written to.

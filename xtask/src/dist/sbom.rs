@@ -152,7 +152,7 @@ fn reference((name, version): &Key) -> String {
 }
 
 /// <https://github.com/package-url/purl-spec>, type `cargo`. None for a package by path: it would name
-/// somebody else's on crates.io.
+/// another person's on crates.io.
 fn purl((name, version): &Key, package: &Package) -> Result<Option<Purl>> {
     let Some(source) = package.source.as_deref() else {
         return Ok(None);

@@ -172,7 +172,7 @@ fn linker(target: Target, config: &Config) -> Result<Linker> {
     ))
 }
 
-/// The variable by which cargo is told a target's linker.
+/// The variable with a target's linker for cargo.
 pub fn linker_variable(target: Target) -> String {
     let name = target.triple().replace('-', "_").to_uppercase();
     format!("CARGO_TARGET_{name}_LINKER")

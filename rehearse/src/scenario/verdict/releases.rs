@@ -1,4 +1,4 @@
-//! Which release serves, and that the one before it is gone.
+//! Which release serves, and whether the previous one has ended.
 
 use std::time::Duration;
 
@@ -66,7 +66,7 @@ fn is_gone(stage: &Stage, unit: &str) -> Check {
     });
     let ended = gone.is_some() && state == "inactive";
     Check::new(
-        "the old release is gone",
+        "the old release has ended",
         ended,
         format!("{unit} is {state}"),
     )
