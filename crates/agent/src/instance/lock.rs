@@ -1,21 +1,19 @@
 //! One agent at a time.
 
-use std::fs::{File, OpenOptions, Permissions};
+use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use flipless_settings::layout;
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
 
 use crate::instance::system::System;
 
-/// Held until it is dropped; the kernel lets go of it when the process ends, however it ends.
-pub struct Lock(#[allow(dead_code)] File);
+/// Held until it is dropped. The kernel releases it when the process ends, in any way.
+pub struct Lock(#[allow(dead_code, reason = "held, not read")] File);
 
-/// How often a waiting agent looks again: flock(2) has no time limit of its own.
+/// How often a waiting agent looks again: flock(2), which `try_lock` calls, has no time limit of its own.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Takes the lock `name`, or waits up to `limit` and then says who holds it.
@@ -32,17 +30,20 @@ pub fn take(system: &System, name: &str, purpose: &str, limit: Duration) -> Resu
         .with_context(|| format!("cannot open the lock {path}: remove what is there"))?;
     let deadline = Instant::now() + limit;
     loop {
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        match file.try_lock() {
             Ok(()) => break,
-            Err(Errno::WOULDBLOCK | Errno::INTR) if Instant::now() < deadline => {
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
                 std::thread::sleep(LOOK_AGAIN);
             }
-            Err(Errno::WOULDBLOCK | Errno::INTR) => bail!(
+            Err(TryLockError::WouldBlock) => bail!(
                 "another agent holds {path} for {} s now: {}; try again when it has ended",
                 limit.as_secs(),
                 holder(&mut file)
             ),
-            Err(error) => return Err(error).with_context(|| format!("cannot lock {path}")),
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("cannot lock {path}"));
+            }
         }
     }
     // For people, and for a while only: that /run is full is no reason to fail.
