@@ -11,9 +11,11 @@ use crate::instance::system::System;
 
 pub use crate::instance::output::say;
 
-/// The agent's lock, for a command that changes the instance.
+/// The agent's lock, for a command that changes the instance. Damaged settings don't stop a command here:
+/// `stage` replaces them.
 pub fn lock(system: &System, command: &str) -> Result<Lock> {
-    let limit = Duration::from_secs(system.settings()?.deploy.lock_seconds);
+    let settings = system.settings().unwrap_or_default();
+    let limit = Duration::from_secs(settings.deploy.lock_seconds);
     lock::take(system, "lock", command, limit)
 }
 

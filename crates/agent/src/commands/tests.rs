@@ -12,6 +12,7 @@ use crate::proxy::front::Synced;
 use crate::testing::{BUNDLE, DEAD_MAN_SECONDS, Instance};
 
 mod aborted;
+mod bad_settings;
 mod bad_state;
 mod crash_points;
 mod disk;

@@ -14,6 +14,8 @@ use crate::proxy::{front, staged};
 /// drop-in that has web.service's start call the agent, go last, so that they complete an interrupted call. The
 /// dead man's service is left to end by itself.
 pub fn give_back(system: &System, had_front: bool) -> Result<()> {
+    // Read before anything is stopped: without the port EB's configuration can't be restored.
+    let port = system.settings()?.server.port;
     let systemd = Systemd::new(system);
     if had_front {
         // In this order: with the drop-in gone, a stop of nginx.service would kill the real nginx.
@@ -23,7 +25,7 @@ pub fn give_back(system: &System, had_front: bool) -> Result<()> {
     systemd.reload_units()?;
     stop_units(system, &systemd)?;
     if had_front {
-        staged::restore_configuration(system)?;
+        staged::restore_configuration(system, port)?;
         systemd.start(layout::NGINX)?;
     }
     remove_units(system, &systemd)?;

@@ -76,11 +76,6 @@ pub fn tidy(system: &System, configuration: &str) -> Result<()> {
     }
 }
 
-/// Makes the configuration in force EB's own again.
-pub fn remove(system: &System) -> Result<()> {
-    restore(system, NGINX, system.settings()?.server.port)
-}
-
 /// Takes back what [`stage`] did, the name of the upstream first: it never names what isn't there.
 pub fn restore(system: &System, configuration: &str, port: u16) -> Result<()> {
     let application = format!("{configuration}/{APPLICATION}");

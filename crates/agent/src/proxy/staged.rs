@@ -67,7 +67,7 @@ fn add_keepalive(system: &System, bundle: &Path) -> Result<()> {
 }
 
 /// Takes all that is ours out of the configuration in force.
-pub fn restore_configuration(system: &System) -> Result<()> {
+pub fn restore_configuration(system: &System, port: u16) -> Result<()> {
     system.remove(format!("{NGINX}/conf.d/{KEEPALIVE}"))?;
-    retry::remove(system)
+    retry::restore(system, NGINX, port)
 }

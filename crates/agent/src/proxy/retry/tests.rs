@@ -95,7 +95,7 @@ fn an_uninstall_makes_the_configuration_in_force_ebs_own() {
     let instance = staged(EBS);
     stage_it(&instance);
     instance.system.copy_tree(PROXY_STAGING, NGINX).unwrap();
-    crate::proxy::staged::restore_configuration(&instance.system).unwrap();
+    crate::proxy::staged::restore_configuration(&instance.system, 5000).unwrap();
     let application = text(&instance, &format!("{NGINX}/{APPLICATION}"));
     assert_eq!(application.as_deref(), Some(EBS));
     let upstream = format!("{NGINX}/conf.d/{UPSTREAM}");

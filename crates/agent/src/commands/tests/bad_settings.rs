@@ -1,0 +1,31 @@
+//! Settings that can't be read, on a damaged disk say: the next deployment replaces them.
+
+use super::*;
+
+fn damaged() -> Instance {
+    let instance = deployed("v1");
+    let system = &instance.system;
+    system.write(layout::SETTINGS, b"{", 0o644).unwrap();
+    instance.take_calls();
+    instance
+}
+
+#[test]
+fn a_deployment_replaces_settings_that_cannot_be_read() {
+    let instance = damaged();
+    stage_version(&instance, "v2").unwrap();
+    commit::commit(&instance.system).unwrap();
+    assert!(instance.system.settings().is_ok());
+}
+
+#[test]
+fn the_instance_is_not_given_back_half_way_without_settings() {
+    let instance = damaged();
+    let error = uninstall::uninstall(&instance.system).unwrap_err();
+    let said = format!("{error:#}");
+    assert!(
+        said.contains(layout::SETTINGS) && said.contains("deploy again"),
+        "{said}"
+    );
+    assert_eq!(instance.take_calls(), [""; 0], "nothing is stopped");
+}
