@@ -37,8 +37,8 @@ fn asked_for() -> Result<Option<DateTime>> {
 }
 
 /// UTC; a time before 1980 becomes 1980-01-01.
-fn from_epoch(seconds: i64) -> Result<DateTime> {
-    let time = OffsetDateTime::from_unix_timestamp(seconds)?;
+fn from_epoch(seconds: u64) -> Result<DateTime> {
+    let time = OffsetDateTime::from_unix_timestamp(seconds.try_into()?)?;
     match time.year() < 1980 {
         true => Ok(DateTime::default()),
         false => Ok(DateTime::try_from(PrimitiveDateTime::new(
@@ -74,7 +74,7 @@ mod tests {
             );
             assert_eq!(found, expected, "{seconds}");
         }
-        assert!(from_epoch(i64::MAX).is_err());
+        assert!(from_epoch(u64::MAX).is_err());
         assert!(from_epoch(4_400_000_000).is_err());
     }
 }

@@ -9,6 +9,10 @@ use super::{Step, cargo, dependencies, machine};
 use crate::project::Project;
 use crate::tools;
 
+/// Build real bundles, and take them apart.
+const BUNDLE: [&str; 2] = ["bundle", "stand_in"];
+/// Asks programs that a machine may lack.
+const BY_PROGRAMS: &str = "check::tests::programs";
 /// Build a bundle for the other processor, and run what is in it.
 const ARM: &str = "arm";
 /// Boot real instances, and judge latencies: one at a time.
@@ -34,34 +38,45 @@ pub fn all(project: &Project, missing: &[&str]) -> Vec<Step> {
     let lacking = (!missing.is_empty()).then(|| format!("not installed: {}", missing.join(" ")));
     let unprivileged = (!machine::is_root()).then(|| "needs root".to_owned());
     let programs = not_linux.clone().or(lacking);
+    let lacks_systemd = missing
+        .contains(&"systemd")
+        .then(|| "not installed: systemd".to_owned());
     let mut steps = checks(project);
     steps.extend(dependencies::steps(project));
     steps.push(workflows(project, missing));
-    steps.push(Step {
-        skip: programs.clone(),
-        ..step("unit tests", &["test", "--workspace", "--lib", "--bins"])
-    });
+    let unit = ["test", "--workspace", "--lib", "--bins", "--"];
+    steps.push(step(
+        "unit tests",
+        &[&unit[..], &["--skip", BY_PROGRAMS]].concat(),
+    ));
     steps.push(step("doc tests", &["test", "--workspace", "--doc"]));
     steps.push(Step {
-        skip: programs.clone(),
+        skip: not_linux.or(lacks_systemd),
         ..integration_tests(project)
+    });
+    steps.push(Step {
+        skip: programs.clone(),
+        ..step(
+            "checks by systemd and nginx",
+            &[&unit[..], &[BY_PROGRAMS]].concat(),
+        )
+    });
+    steps.push(Step {
+        skip: programs.clone(),
+        ..step_of("bundle tests", &BUNDLE)
     });
     let foreign = (!machine::can_cross()).then(|| "needs Linux on x86_64".to_owned());
     // mmdebstrap unpacks Debian's packages with their owners.
     let booted = programs.clone().or(unprivileged.clone());
     steps.push(Step {
         skip: foreign.or(booted.clone()),
-        ..step("aarch64 bundle", &["test", "--workspace", "--test", ARM])
+        ..step_of("aarch64 bundle", &[ARM])
     });
     for (name, tests, threads) in [
         ("system test", &SYSTEM[..], "--test-threads=1"),
         ("recovery test", &[RECOVERY], "--test-threads=3"),
     ] {
-        // cargo itself fails if no package has such a test.
-        let mut step = step(name, &["test", "--workspace"]);
-        for test in tests {
-            step.command.args(["--test", test]);
-        }
+        let mut step = step_of(name, tests);
         step.command.args(["--", threads]);
         step.skip.clone_from(&booted);
         steps.push(step);
@@ -75,6 +90,15 @@ fn step(name: &'static str, words: &[&str]) -> Step {
         command: cargo(words),
         skip: None,
     }
+}
+
+/// The integration tests of these names; cargo itself fails if no package has one of them.
+fn step_of(name: &'static str, tests: &[&str]) -> Step {
+    let mut step = step(name, &["test", "--workspace", "--no-fail-fast"]);
+    for test in tests {
+        step.command.args(["--test", test]);
+    }
+    step
 }
 
 fn checks(project: &Project) -> Vec<Step> {
@@ -108,15 +132,11 @@ fn workflows(project: &Project, missing: &[&str]) -> Step {
 
 /// Every integration test without a step of its own.
 fn integration_tests(project: &Project) -> Step {
-    let own: BTreeSet<&str> = SYSTEM.into_iter().chain([ARM, RECOVERY]).collect();
+    let own: BTreeSet<&str> = [&SYSTEM[..], &BUNDLE, &[ARM, RECOVERY]]
+        .concat()
+        .into_iter()
+        .collect();
     let names = project.test_targets().map(|target| target.name.as_str());
     let names: BTreeSet<&str> = names.filter(|name| !own.contains(name)).collect();
-    let mut step = step(
-        "integration tests",
-        &["test", "--workspace", "--no-fail-fast"],
-    );
-    for name in names {
-        step.command.args(["--test", name]);
-    }
-    step
+    step_of("integration tests", &Vec::from_iter(names))
 }
