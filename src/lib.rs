@@ -1,6 +1,2 @@
-//! The platform tree: the files of the bundle that the build script renders from `flipless.toml` and
-//! `platform-templates/`. The demonstration server is this package's program (`main.rs`).
-
-/// The folder into which the build script has rendered the tree.
-#[cfg(feature = "platform")]
-pub const PLATFORM: &str = concat!(env!("OUT_DIR"), "/platform");
+//! An empty library: cargo runs the build script for it, with the feature `platform`, and compiles no server.
+//! The demonstration server is the program beside it (`main.rs`).

@@ -47,6 +47,20 @@ fn settings_and_layout_are_there() {
     );
 }
 
+/// The library reads no settings: on the instance the unit hands them over.
+#[test]
+#[cfg(feature = "server")]
+fn the_library_has_the_listeners_name_and_the_defaults_of_the_settings() {
+    use flipless::defaults;
+    let server = Config::default().server;
+    assert_eq!(defaults::LISTENER, layout::LISTENER);
+    assert_eq!(defaults::PORT, server.port.number());
+    assert_eq!(defaults::HEALTH_PATH, server.health_path.as_str());
+    assert_eq!(defaults::START.as_secs(), server.start_seconds.get().into());
+    let drain = Config::default().drain_seconds();
+    assert_eq!(defaults::DRAIN.as_secs(), drain.into());
+}
+
 #[test]
 fn an_undefined_name_is_an_error_with_file_and_line() {
     let error = render(&[("systemd/x.service", "one\ntwo\n{{ server.prot }}\n")]).unwrap_err();

@@ -113,7 +113,9 @@ fn open(path: &Path) -> Result<ZipArchive<File>, BundleError> {
 
 /// The path in a bundle of the program that its unit starts: the server, or the relay in front of it.
 pub fn server_of(bundle: &Path) -> Result<String, BundleError> {
-    let command = value_of(&app_unit(bundle)?, "ExecStart").unwrap_or_default();
+    let unit = unit_file::parse(&app_unit(bundle)?);
+    let mut commands = unit_file::values(&unit, "Service", "ExecStart");
+    let command = commands.next_back().unwrap_or_default();
     let program = command.split(' ').next().unwrap_or_default();
     Ok(program
         .split_once("/app/")
@@ -127,12 +129,6 @@ pub fn health_path_of(bundle: &Path) -> Result<String, BundleError> {
     let mut variables = unit_file::values(&unit, "Service", "Environment");
     let path = variables.find_map(|variable| variable.strip_prefix("FLIPLESS_HEALTH_PATH="));
     Ok(path.unwrap_or("/health").to_owned())
-}
-
-fn value_of(unit: &str, key: &str) -> Option<String> {
-    let directives = unit_file::parse(unit);
-    let value = unit_file::values(&directives, "Service", key).next_back();
-    value.map(str::to_owned)
 }
 
 /// The unit of the server's runs; empty for a bundle without flipless.

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use crate::real_with;
 use flipless_settings::Config;
+use flipless_testing::any_input;
 
 fn parse(text: &str) -> Result<Config, String> {
     Config::parse(text, Path::new("flipless.toml")).map_err(|error| error.to_string())
@@ -37,12 +38,7 @@ fn nearly() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 512,
-        failure_persistence: None,
-        rng_seed: proptest::test_runner::RngSeed::Fixed(4),
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(any_input(512))]
 
     #[test]
     fn any_text_is_settings_or_an_error_with_its_place(text in prop_oneof![nearly(), any::<String>()]) {

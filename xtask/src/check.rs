@@ -24,6 +24,7 @@ mod size;
 mod units;
 
 pub use outcome::Check;
+use units::Unit;
 
 /// `cargo xtask check`
 #[derive(clap::Args)]
@@ -39,9 +40,10 @@ pub struct Args {
 /// Every check, in the order a person wants to read them. `arch` is the instances' processor; without one
 /// every executable is a finding.
 pub fn all(bundle: &Bundle, arch: Option<Arch>) -> Vec<Check> {
-    let mut checks = without_programs(bundle, arch);
+    let units = units::read(bundle);
+    let mut checks = by_ourselves(bundle, arch, &units);
     if is_a_bundle(bundle) {
-        checks.extend(units::by_systemd(bundle));
+        checks.extend(units::by_systemd(bundle, &units));
         checks.push(nginx::check(bundle));
     }
     checks
@@ -49,6 +51,10 @@ pub fn all(bundle: &Bundle, arch: Option<Arch>) -> Vec<Check> {
 
 /// The checks that are the same everywhere: they run no other program.
 pub fn without_programs(bundle: &Bundle, arch: Option<Arch>) -> Vec<Check> {
+    by_ourselves(bundle, arch, &units::read(bundle))
+}
+
+fn by_ourselves(bundle: &Bundle, arch: Option<Arch>, units: &[Unit]) -> Vec<Check> {
     let mut checks = vec![size::check(bundle), names::structure(bundle)];
     if bundle.fault.is_none() {
         checks.extend(names::check(bundle));
@@ -61,7 +67,7 @@ pub fn without_programs(bundle: &Bundle, arch: Option<Arch>) -> Vec<Check> {
     checks.push(procfile::check(bundle));
     checks.push(hooks::check(bundle));
     checks.extend(executables::check(bundle, arch));
-    checks.extend(units::by_rules(bundle));
+    checks.extend(units::by_rules(bundle, units));
     checks
 }
 

@@ -2,9 +2,8 @@
 //! its own, on what could be two machines.
 #![allow(clippy::unwrap_used)]
 
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::{env, fs};
 
 use flipless_testing::programs::workspace;
@@ -18,25 +17,6 @@ struct Machine {
 
 /// The time that all files of the zip get: 2020-09-13 12:26:40 UTC.
 const EPOCH: &str = "1600000000";
-
-/// `cargo xtask`, as this test's cargo builds it: which one assembles is not what is compared.
-fn xtask() -> PathBuf {
-    let mut child = Command::new(env::var_os("CARGO").unwrap())
-        .args(["build", "--quiet", "--package", "xtask"])
-        .arg("--message-format=json-render-diagnostics")
-        .current_dir(workspace())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let executable = |line: String| {
-        let message: serde_json::Value = serde_json::from_str(&line).unwrap();
-        message["executable"].as_str().map(PathBuf::from)
-    };
-    let path = lines.map(Result::unwrap).filter_map(executable).last();
-    assert!(child.wait().unwrap().success());
-    path.unwrap()
-}
 
 /// What a checkout has, sorted: everything but what is built and git's own folder.
 fn sources() -> Vec<String> {
@@ -108,7 +88,7 @@ fn difference(first: &Path, second: &Path) -> String {
 
 #[test]
 fn two_checkouts_on_two_machines_give_the_same_zip() {
-    let xtask = xtask();
+    let xtask = Path::new(env!("CARGO_BIN_EXE_xtask"));
     let folder = tempfile::tempdir().unwrap();
     let one = Machine {
         umask: "022",
@@ -121,10 +101,10 @@ fn two_checkouts_on_two_machines_give_the_same_zip() {
         language: "tr_TR.UTF-8",
     };
     // This checkout, as it is, and a fresh one elsewhere.
-    let first = build(&xtask, workspace(), &folder.path().join("a"), &one);
+    let first = build(xtask, workspace(), &folder.path().join("a"), &one);
     let longer = folder.path().join("another folder/with a longer path");
     check_out(&longer);
-    let second = build(&xtask, &longer, &folder.path().join("b"), &other);
+    let second = build(xtask, &longer, &folder.path().join("b"), &other);
     let same = fs::read(&first).unwrap() == fs::read(&second).unwrap();
     assert!(same, "{}", difference(&first, &second));
     let sbom = |zip: &Path| fs::read_to_string(zip.with_extension("cdx.json")).unwrap();

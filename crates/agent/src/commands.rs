@@ -1,10 +1,9 @@
-//! One file per command; the front's short ones are in [`front`].
+//! One file per command. The front's commands are in [`front`], a layer below.
 
 mod activate;
 mod change;
 mod commit;
 mod expire;
-mod front;
 mod recover;
 mod restart;
 mod rollback;
@@ -20,8 +19,9 @@ use anyhow::Result;
 
 use stand_in::StandIn;
 
-use crate::instance::output;
+use crate::instance::output::{self, say};
 use crate::instance::system::System;
+use crate::proxy::front;
 
 /// What the agent is asked to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +67,7 @@ pub fn execute(command: &Command, system: &System) -> Result<()> {
         Command::FrontStarting => front::starting(system),
         Command::FrontStarted { pid } => front::started(system, *pid),
         Command::FrontReload => front::reload(system),
-        Command::FrontSync => front::sync(system),
+        Command::FrontSync => front::sync(system).map(|synced| say(&synced.to_string())),
         Command::FrontRenew => front::renew(system),
         Command::RecordPid { name, pid } => front::record_pid(system, name, *pid),
         // main answers these itself.

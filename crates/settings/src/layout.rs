@@ -106,5 +106,15 @@ pub fn run_of_unit(unit: &str) -> Option<&str> {
 /// A pattern that the unit of every run matches, for systemctl(1).
 pub const APP_UNITS: &str = "flipless-app@*.service";
 
-/// [`ALARM_STATUS`] as a number.
+/// [`ALARM_STATUS`] as a number; a test compares the two.
 pub const ALARM_EXIT: u8 = 75;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_alarm_has_one_status() {
+        assert_eq!(ALARM_STATUS.parse(), Ok(ALARM_EXIT));
+    }
+}

@@ -14,7 +14,7 @@ pub fn workspace() -> &'static Path {
 }
 
 /// The cargo that runs the tests.
-pub fn cargo() -> Command {
+fn cargo() -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
     cargo.current_dir(workspace()).stdin(Stdio::null());
     cargo

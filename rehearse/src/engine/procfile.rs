@@ -99,12 +99,7 @@ mod tests {
     }
 
     proptest::proptest! {
-        #![proptest_config(proptest::test_runner::Config {
-            cases: 2048,
-            failure_persistence: None,
-            rng_seed: proptest::test_runner::RngSeed::Fixed(4),
-            ..Default::default()
-        })]
+        #![proptest_config(flipless_testing::any_input(2048))]
 
         /// A name becomes a part of paths and of a shell's words; what is read says the same again.
         #[test]

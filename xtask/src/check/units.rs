@@ -12,7 +12,8 @@ mod systemd;
 #[cfg(test)]
 mod tests;
 
-use syntax::{FOLDER, Unit};
+use syntax::FOLDER;
+pub use syntax::{Unit, read};
 
 /// Without these nothing is served.
 const NEEDED: [&str; 3] = [
@@ -57,20 +58,19 @@ const RULES: [(&str, Rule, &str); 9] = [
 ];
 
 /// What systemd itself says, where it is.
-pub fn by_systemd(bundle: &Bundle) -> Vec<Check> {
-    by_analyzer(programs::find("systemd-analyze"), bundle)
+pub fn by_systemd(bundle: &Bundle, units: &[Unit]) -> Vec<Check> {
+    by_analyzer(programs::find("systemd-analyze"), bundle, units)
 }
 
 /// The same, by this program.
-pub fn by_analyzer(program: Option<PathBuf>, bundle: &Bundle) -> Vec<Check> {
-    systemd::check(program, bundle, &syntax::read(bundle))
+pub fn by_analyzer(program: Option<PathBuf>, bundle: &Bundle, units: &[Unit]) -> Vec<Check> {
+    systemd::check(program, bundle, units)
 }
 
 /// By our own rules.
-pub fn by_rules(bundle: &Bundle) -> Vec<Check> {
-    let units = syntax::read(bundle);
-    let mut checks = vec![present(bundle, &units)];
-    checks.extend(RULES.map(|(name, rule, fine)| Check::of(name, rule(&units), fine)));
+pub fn by_rules(bundle: &Bundle, units: &[Unit]) -> Vec<Check> {
+    let mut checks = vec![present(bundle, units)];
+    checks.extend(RULES.map(|(name, rule, fine)| Check::of(name, rule(units), fine)));
     checks
 }
 

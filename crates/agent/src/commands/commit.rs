@@ -44,7 +44,7 @@ fn nobody_serves(system: &System, state: &State) -> Result<bool> {
 
 fn commit_run(system: &System, state: &mut State, run: Run) -> Result<()> {
     if let Some(why) = is_down(system, &run)? {
-        return Err(give_up(system, state, why));
+        return Err(discard(system, state, why));
     }
     units::settle(system)?;
     // The release that serves already is no new one: nothing is to be gone back to because of it.
@@ -72,7 +72,7 @@ fn is_down(system: &System, run: &Run) -> Result<Option<anyhow::Error>> {
 }
 
 /// It must not go on restarting beside the version that serves; where it is all there is, it may.
-fn give_up(system: &System, state: &mut State, why: anyhow::Error) -> anyhow::Error {
+fn discard(system: &System, state: &mut State, why: anyhow::Error) -> anyhow::Error {
     if state.current.is_none() {
         return why;
     }
@@ -99,7 +99,7 @@ fn settle_front(system: &System) -> Result<()> {
     let did = front::sync(system)
         .context("the release is current, but nginx does not have the new configuration")?;
     front::repair_pid_file(system)?;
-    say(&format!("nginx {did}"));
+    say(&did.to_string());
     Ok(())
 }
 

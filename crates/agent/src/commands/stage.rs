@@ -35,7 +35,9 @@ pub fn stage_locked(system: &System, state: &mut State, bundle: &Path) -> Result
     let environment = environment::to_file(&environment, settings.server.port)?;
     let identity = release::install(system, bundle, &settings.server.bin, &environment)?;
     let mut replaced = Replaced::default();
-    let begun = install_settings(system, &content, &mut replaced)
+    // They are the instance's from here on, unless the deployment fails.
+    let begun = replaced
+        .update(system, layout::SETTINGS, &content, 0o644)
         .and_then(|()| begin(system, bundle, state, &identity, &mut replaced));
     let listener = begun.map_err(|error| undo(system, state, &replaced, error))?;
     let run = state.staged.as_ref().map_or("", |staged| &staged.run.run);
@@ -122,24 +124,13 @@ fn undo(
     }
 }
 
-/// The bundle's settings are the instance's from here on, unless the deployment fails.
-fn install_settings(system: &System, content: &[u8], replaced: &mut Replaced) -> Result<()> {
-    if system.read(layout::SETTINGS)?.as_deref() == Some(content) {
-        return Ok(());
-    }
-    replaced.write(system, layout::SETTINGS, content, 0o644)
-}
-
 /// The agent that units run; a rename, so that running ones keep theirs.
 fn install_agent(system: &System, replaced: &mut Replaced) -> Result<()> {
     let own = system
         .commands()
         .executable()
         .context("cannot read the agent's own executable")?;
-    if system.read(layout::AGENT)?.as_ref() == Some(&own) {
-        return Ok(());
-    }
-    replaced.write(system, layout::AGENT, &own, 0o755)
+    replaced.update(system, layout::AGENT, &own, 0o755)
 }
 
 /// In direct mode the server, as `webapp`, writes EB's enhanced health log.

@@ -31,12 +31,12 @@ pub fn settle(system: &System, state: &mut State) -> Result<Outcome> {
         return Ok(Outcome::Kept(staged.run));
     }
     run::discard(system, &staged.run)?;
-    discard_staged_run(system, state, &staged.run, "its deployment did not end")?;
+    note_discarded(system, state, &staged.run, "its deployment did not end")?;
     Ok(Outcome::Discarded(staged.run))
 }
 
 /// Notes in the state that a staged run is discarded, and why.
-pub fn discard_staged_run(system: &System, state: &mut State, run: &Run, why: &str) -> Result<()> {
+pub fn note_discarded(system: &System, state: &mut State, run: &Run, why: &str) -> Result<()> {
     let reason = format!("{} was staged and not committed: {why}", run.run);
     state.failure = Some(Failure::of(system, "deployment", &reason));
     state.discard_staged();

@@ -4,7 +4,7 @@ use anyhow::Result;
 use flipless_settings::layout;
 
 use super::give_back::give_back;
-use super::leftover::discard_staged_run;
+use super::leftover::note_discarded;
 use super::state::State;
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
@@ -18,7 +18,7 @@ pub const GIVES_PORT_BACK: &str = "/run/flipless/gives-port-back";
 pub fn discard_unflipped(system: &System, state: &mut State) -> Result<()> {
     if let Some(staged) = state.staged.clone() {
         let why = "the previous application was started before the flip";
-        discard_staged_run(system, state, &staged.run, why)?;
+        note_discarded(system, state, &staged.run, why)?;
     }
     withdraw(system, state)
 }

@@ -32,18 +32,15 @@ pub fn take(system: &System, name: &str, purpose: &str, limit: Duration) -> Resu
     loop {
         match file.try_lock() {
             Ok(()) => break,
-            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
-                std::thread::sleep(LOOK_AGAIN);
+            Err(TryLockError::Error(error)) if error.kind() != io::ErrorKind::Interrupted => {
+                return Err(error).with_context(|| format!("cannot lock {path}"));
             }
-            Err(TryLockError::WouldBlock) => bail!(
+            Err(_) if Instant::now() < deadline => std::thread::sleep(LOOK_AGAIN),
+            Err(_) => bail!(
                 "another agent holds {path} for {} s now: {}; try again when it has ended",
                 limit.as_secs(),
                 holder(&mut file)
             ),
-            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(TryLockError::Error(error)) => {
-                return Err(error).with_context(|| format!("cannot lock {path}"));
-            }
         }
     }
     // For people, and for a while only: that /run is full is no reason to fail.

@@ -28,6 +28,14 @@ impl Replaced {
         system.write(path, content, mode)
     }
 
+    /// Writes a file whose content differs, and remembers what was there.
+    pub fn update(&mut self, system: &System, path: &str, content: &[u8], mode: u32) -> Result<()> {
+        match system.read(path)?.as_deref() == Some(content) {
+            true => Ok(()),
+            false => self.write(system, path, content, mode),
+        }
+    }
+
     /// Puts every file back, the last one first, and has systemd read its units again.
     ///
     /// # Errors

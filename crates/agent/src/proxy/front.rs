@@ -54,13 +54,12 @@ pub enum Synced {
 }
 
 impl std::fmt::Display for Synced {
-    /// For a sentence that begins with "nginx".
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {
-            Self::NoFront => "is EB's own",
-            Self::Started => "started",
-            Self::Reloaded => "reloaded",
-            Self::Unchanged => "has the configuration already",
+            Self::NoFront => "nginx is EB's own",
+            Self::Started => "nginx started",
+            Self::Reloaded => "nginx reloaded",
+            Self::Unchanged => "nginx has the configuration already",
         })
     }
 }

@@ -12,7 +12,8 @@ const WEB: &str = "systemd/web.service.d/zz-flipless.conf";
 
 /// The failed checks of systemd's, with their details; that none was left out.
 fn by_systemd(zip: &Zip) -> Vec<(&'static str, String)> {
-    let checks = units::by_systemd(&open(&zip.bytes()));
+    let bundle = open(&zip.bytes());
+    let checks = units::by_systemd(&bundle, &units::read(&bundle));
     assert!(checks.iter().all(|check| check.ok.is_some()), "{checks:#?}");
     let failed = checks.into_iter().filter(Check::failed);
     failed.map(|check| (check.name, check.detail)).collect()
@@ -203,7 +204,7 @@ fn the_agent_s_upstream_is_tested() {
 #[test]
 fn without_the_programs_it_says_not_checked() {
     let bundle = open(&Zip::good().bytes());
-    let mut checks = units::by_analyzer(None, &bundle);
+    let mut checks = units::by_analyzer(None, &bundle, &units::read(&bundle));
     checks.push(nginx::check_by(None, &bundle));
     let details: Vec<_> = checks.iter().map(|check| check.detail.as_str()).collect();
     assert!(
@@ -254,7 +255,8 @@ fn the_agent_s_piece_goes_to_an_nginx_that_knows_it() {
 #[test]
 fn an_older_systemd_is_named() {
     let (_folder, old) = fake("#!/bin/sh\necho 'systemd 249 (249.1)'\n");
-    let checks = units::by_analyzer(Some(old), &open(&Zip::good().bytes()));
+    let bundle = open(&Zip::good().bytes());
+    let checks = units::by_analyzer(Some(old), &bundle, &units::read(&bundle));
     let expected = "not checked: systemd 249 here, 250 is needed";
     assert!(
         checks.iter().all(|check| check.detail == expected),

@@ -33,7 +33,8 @@ fn bundle(files: &[(&str, &str)]) -> Bundle {
 }
 
 fn failed(files: &[(&str, &str)]) -> Vec<(&'static str, String)> {
-    let checks = by_rules(&bundle(files)).into_iter();
+    let bundle = bundle(files);
+    let checks = by_rules(&bundle, &read(&bundle)).into_iter();
     checks
         .filter(Check::failed)
         .map(|check| (check.name, check.detail))
