@@ -56,9 +56,12 @@ fn the_library_has_the_listeners_name_and_the_defaults_of_the_settings() {
     assert_eq!(defaults::LISTENER, layout::LISTENER);
     assert_eq!(defaults::PORT, server.port.number());
     assert_eq!(defaults::HEALTH_PATH, server.health_path.as_str());
-    assert_eq!(defaults::START.as_secs(), server.start_seconds.get().into());
+    assert_eq!(
+        defaults::START.as_secs(),
+        u64::from(server.start_seconds.get())
+    );
     let drain = Config::default().drain_seconds();
-    assert_eq!(defaults::DRAIN.as_secs(), drain.into());
+    assert_eq!(defaults::DRAIN.as_secs(), u64::from(drain));
 }
 
 #[test]
