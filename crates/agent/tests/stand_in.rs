@@ -61,7 +61,7 @@ impl Process {
 
     fn stand_in(name: &str) -> Self {
         let process = Self::start(Command::new(agent()).args(["stand-in", name]));
-        process.wait_until("it handles SIGTERM", |process| process.handles(15));
+        process.wait_until("it handles every stop signal", Self::handles_stop_signals);
         process
     }
 
@@ -76,6 +76,11 @@ impl Process {
     /// SigCgt is a bit mask in hexadecimal, signal 1 the lowest (proc_pid_status(5)).
     fn handles(&self, signal: u32) -> bool {
         u64::from_str_radix(&self.status("SigCgt"), 16).unwrap_or(0) & (1 << (signal - 1)) != 0
+    }
+
+    /// SIGINT, SIGQUIT and SIGTERM: their handlers are set one after the other.
+    fn handles_stop_signals(&self) -> bool {
+        [2, 3, 15].into_iter().all(|signal| self.handles(signal))
     }
 
     fn asleep(&self) -> bool {
@@ -147,7 +152,7 @@ fn the_nginx_stand_in_says_when_it_is_ready_and_the_web_stand_in_says_nothing() 
     };
     let web = start("web");
     web.wait_until("the web stand-in waits", |process| {
-        process.handles(15) && process.asleep()
+        process.handles_stop_signals() && process.asleep()
     });
     let nginx = start("nginx");
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
