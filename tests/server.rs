@@ -149,6 +149,59 @@ fn a_blocking_inherited_socket_becomes_non_blocking() {
     assert_eq!(flags & CLOEXEC, CLOEXEC, "{flags:o}");
 }
 
+/// Sends a request, and gives the client once the request waits in the listener's backlog.
+fn waiting_request(listener: &TcpListener) -> std::net::TcpStream {
+    let mut client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    std::io::Write::write_all(&mut client, b"GET /health HTTP/1.0\r\n\r\n").unwrap();
+    client
+}
+
+#[test]
+fn a_held_server_is_ready_and_answers_only_when_its_hold_ends() {
+    let (listener, notifications) = (listener(), Notifications::new());
+    let folder = tempfile::tempdir().unwrap();
+    let hold = folder.path().join("a-1");
+    std::fs::write(&hold, "").unwrap();
+    let _server = Launch::program_on(&[SERVER], &listener)
+        .notifying(&notifications)
+        .set("FLIPLESS_HOLD", hold.to_str().unwrap())
+        .spawn();
+    let ready = notifications.wait_for("READY=1");
+    assert!(
+        ready.contains("STATUS=ready, held until the flip"),
+        "{ready}"
+    );
+    let client = waiting_request(&listener);
+    client
+        .set_read_timeout(Some(std::time::Duration::from_millis(200)))
+        .unwrap();
+    let early = std::io::Read::read(&mut &client, &mut [0]).unwrap_err();
+    assert_eq!(early.kind(), std::io::ErrorKind::WouldBlock, "it answered");
+    std::fs::remove_file(&hold).unwrap();
+    client
+        .set_read_timeout(Some(flipless_testing::LIMIT))
+        .unwrap();
+    let answer = std::io::read_to_string(client).unwrap();
+    assert!(answer.starts_with("HTTP/1.0 200"), "{answer}");
+    notifications.wait_for("STATUS=serving");
+}
+
+#[test]
+fn a_held_server_stops_at_once() {
+    let (listener, notifications) = (listener(), Notifications::new());
+    let hold = tempfile::NamedTempFile::new().unwrap();
+    let mut server = Launch::program_on(&[SERVER], &listener)
+        .notifying(&notifications)
+        .set("FLIPLESS_HOLD", hold.path().to_str().unwrap())
+        .spawn();
+    notifications.wait_for("READY=1");
+    // It was never accepted: the next run answers it.
+    let _client = waiting_request(&listener);
+    server.signal("TERM");
+    let (status, stderr) = server.exit();
+    assert!(status.success(), "{stderr}");
+}
+
 #[test]
 fn a_server_without_free_descriptors_accepts_again_when_some_are_free() {
     let listener = listener();

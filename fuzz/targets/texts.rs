@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 
 const NAMES: [&str; 5] = [
     "Procfile",
-    ".platform/hooks/predeploy/90-flipless-stage.sh",
+    ".platform/hooks/predeploy/~flipless-stage.sh",
     "systemd/flipless-app@.service",
     "systemd/flipless-app.socket",
     "systemd/nginx.service.d/zz-flipless.conf",

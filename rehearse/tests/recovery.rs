@@ -55,8 +55,8 @@ fn an_agent_that_is_killed_at_any_of_its_steps_costs_nobody_a_request() {
     let load = rig.load();
     let mut killed = Vec::new();
     for (stage, hook, command) in [
-        ("predeploy", "90-flipless-stage.sh", "stage"),
-        ("postdeploy", "10-flipless-commit.sh", "commit"),
+        ("predeploy", "~flipless-stage.sh", "stage"),
+        ("postdeploy", "!flipless-commit.sh", "commit"),
     ] {
         // Every third child: a kill before one is a kill after the one before it.
         for (calls, step) in [("rename", 1), ("clone,clone3,vfork", 3)] {
@@ -92,8 +92,8 @@ fn after_a_kill_and_a_reboot_one_version_serves() {
     }
     let mut rig = Rig::launch(Suite::Bookworm);
     let (stage, commit) = (
-        ("predeploy", "90-flipless-stage.sh", "stage"),
-        ("postdeploy", "10-flipless-commit.sh", "commit"),
+        ("predeploy", "~flipless-stage.sh", "stage"),
+        ("postdeploy", "!flipless-commit.sh", "commit"),
     );
     for ((stage, hook, command), calls, number) in [
         (stage, "rename", 3),

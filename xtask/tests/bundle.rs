@@ -20,21 +20,18 @@ mod sbom;
 const ENTRIES: [(&str, &str); 21] = [
     (".ebextensions/flipless.config", "-rw-r--r--"),
     (
-        ".platform/confighooks/postdeploy/10-flipless-commit.sh",
+        ".platform/confighooks/postdeploy/!flipless-commit.sh",
         "-rwxr-xr-x",
     ),
     (
-        ".platform/confighooks/predeploy/90-flipless-stage.sh",
+        ".platform/confighooks/predeploy/~flipless-stage.sh",
         "-rwxr-xr-x",
     ),
     (
-        ".platform/hooks/postdeploy/10-flipless-commit.sh",
+        ".platform/hooks/postdeploy/!flipless-commit.sh",
         "-rwxr-xr-x",
     ),
-    (
-        ".platform/hooks/predeploy/90-flipless-stage.sh",
-        "-rwxr-xr-x",
-    ),
+    (".platform/hooks/predeploy/~flipless-stage.sh", "-rwxr-xr-x"),
     ("Procfile", "-rw-r--r--"),
     ("bin/flipless", "-rwxr-xr-x"),
     ("bin/server", "-rwxr-xr-x"),

@@ -14,9 +14,10 @@ Usage: flipless COMMAND
 
 Called by the bundle's hooks, as root:
   stage            start the bundle in this directory beside the current release
-  commit           make the staged release current and drain the previous one
+  commit           after EB's flip: finish the handover, remove old releases, see to nginx
 
 By hand, as root:
+  abort            give up a deployment that EB has not flipped to yet
   rollback         return to the previous release, which starts beside the current one
   restart          start the current release again, beside the running one
   status [--json]  show releases, listeners and nginx
@@ -59,6 +60,7 @@ fn named(name: &str, parser: &mut Parser) -> Result<Command, lexopt::Error> {
     Ok(match name {
         "stage" => Command::Stage,
         "commit" => Command::Commit,
+        "abort" => Command::Abort,
         "rollback" => Command::Rollback,
         "restart" => Command::Restart,
         "status" => Command::Status {

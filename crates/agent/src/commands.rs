@@ -1,5 +1,6 @@
 //! One file per command. The front's commands are in [`front`], a layer below.
 
+mod abort;
 mod activate;
 mod change;
 mod commit;
@@ -28,6 +29,7 @@ use crate::proxy::front;
 pub enum Command {
     Stage,
     Commit,
+    Abort,
     Rollback,
     Restart,
     Status { json: bool },
@@ -54,6 +56,7 @@ pub fn execute(command: &Command, system: &System) -> Result<()> {
     match command {
         Command::Stage => stage::stage(system, &std::env::current_dir()?),
         Command::Commit => commit::commit(system),
+        Command::Abort => abort::abort(system),
         Command::Rollback => rollback::rollback(system),
         Command::Restart => restart::restart(system),
         Command::Status { json } => output::result(&status::status(system, *json)?),

@@ -3,8 +3,10 @@
 pub mod alarm;
 pub mod ends;
 pub mod environment;
-pub mod first_version;
+pub mod flipped;
 pub mod give_back;
+pub mod handover;
+pub mod hold;
 pub mod leftover;
 pub mod prune;
 pub mod rebuild;

@@ -166,7 +166,17 @@ impl Instance {
         }
         drop(model);
         if boots.iter().any(|unit| unit == layout::GATE) {
-            crate::commands::execute(&crate::commands::Command::Activate, &self.system).unwrap();
+            // Without a current run the gate fails, and tries again.
+            let _ = crate::commands::execute(&crate::commands::Command::Activate, &self.system);
+        }
+        // EB has enabled web.service in its flip.
+        for command in [
+            crate::commands::Command::WebStarting,
+            crate::commands::Command::WebStarted,
+        ] {
+            if self.has_drop_in(layout::WEB) {
+                crate::commands::execute(&command, &self.system).unwrap();
+            }
         }
     }
 
@@ -178,7 +188,7 @@ impl Instance {
 
     /// Runs that serve.
     pub fn serving(&self) -> Vec<String> {
-        self.model.borrow().serving()
+        self.model.borrow().serving(self.root.path())
     }
 
     /// The changing calls since the last look.

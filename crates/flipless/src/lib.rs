@@ -22,6 +22,7 @@ mod activation;
 pub mod defaults;
 mod drain;
 mod health_log;
+mod hold;
 mod inherited_fd;
 mod notice;
 mod readiness;

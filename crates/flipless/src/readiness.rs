@@ -10,6 +10,8 @@ use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use sd_notify::NotifyState;
 
+const SERVING: &str = "serving";
+
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why the health check failed.
@@ -113,9 +115,19 @@ where
     }
 }
 
-/// Tells systemd that the server accepts from now on.
-pub(crate) fn ready() -> io::Result<()> {
-    sd_notify::notify(&[NotifyState::Ready, NotifyState::Status("serving")])
+/// Tells systemd that the server is ready: it accepts from now on, or when its hold ends.
+pub(crate) fn ready(held: bool) -> io::Result<()> {
+    let status = if held {
+        "ready, held until the flip"
+    } else {
+        SERVING
+    };
+    sd_notify::notify(&[NotifyState::Ready, NotifyState::Status(status)])
+}
+
+/// Tells systemd that the hold has ended. If that fails, the server serves all the same.
+pub(crate) fn serving() {
+    let _ = sd_notify::notify(&[NotifyState::Status(SERVING)]);
 }
 
 /// Tells systemd that the server drains. If that fails, the server drains all the same.

@@ -219,6 +219,8 @@ impl Config {
             },
             server: settings::Server {
                 bin: self.server.bin.to_string(),
+                args: self.server.args.iter().map(ToString::to_string).collect(),
+                health_path: self.server.health_path.to_string(),
                 port: self.server.port.number(),
                 resolves_names: self.server.resolves_names,
             },

@@ -28,6 +28,8 @@ layout! {
     STATE "state" = "/var/lib/flipless/state.json";
     /// State that ends with the next boot: the lock, the digest of the loaded proxy configuration, …
     RUNTIME "runtime" = "/run/flipless";
+    /// One empty file for each run that is ready and may not accept yet.
+    HELD "held" = "/run/flipless/held";
 
     /// The listener that the server's runs share.
     APP_SOCKET "app_socket" = "flipless-app.socket";
@@ -60,6 +62,9 @@ layout! {
 
     /// The file of the resolved settings in the bundle.
     SETTINGS_FILE "settings_file" = "flipless.json";
+    /// The marker: `stage` writes the name of the run into the unpacked bundle, and EB's own rename carries
+    /// it to the current application.
+    MARKER "marker" = "flipless-run";
     /// The agent's name in the bundle's `bin/`.
     AGENT_BIN "agent_bin" = "flipless";
     /// The relay's name in the bundle's `bin/`.

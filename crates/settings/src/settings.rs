@@ -17,9 +17,9 @@
 //! | `server.package` | build | – | |
 //! | `server.bin` | release | unit of the run; settings file | `stage` and `check` read it from the settings file of the bundle at hand |
 //! | `server.handover` | release | unit of the run | |
-//! | `server.args` | release | unit of the run | |
+//! | `server.args` | release | unit of the run; settings file | after `flipless uninstall` the bundle at hand runs by itself, as its settings file says |
 //! | `server.port` | both | unit of the run; listener; nginx's upstream; settings file | `stage` refuses another address, so all releases have the same port |
-//! | `server.health-path` | release | unit of the run | |
+//! | `server.health-path` | release | unit of the run; settings file | as `server.args` |
 //! | `server.resolves-names` | build | settings file | only `check` reads it, in the bundle |
 //! | `server.start-seconds` | both | unit of the run; `TimeoutStartSec=` of `flipless-recover.service` and of the stand-in of `web` | the two wait for a run that starts: after a rollback, their limit is the newest bundle's |
 //! | `server.drain-seconds` | both | the same files | the two also wait for the end of a run that does not start |
@@ -83,6 +83,10 @@ pub struct App {
 pub struct Server {
     /// Its executable, in the bundle's `bin/`.
     pub bin: String,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// The path of its health check.
+    pub health_path: String,
     /// The loopback port that nginx passes requests to.
     pub port: u16,
     /// Whether it looks up hosts by name.
@@ -186,6 +190,8 @@ impl Default for Server {
     fn default() -> Self {
         Self {
             bin: "server".into(),
+            args: Vec::new(),
+            health_path: "/health".into(),
             port: 5000,
             resolves_names: true,
         }

@@ -21,7 +21,7 @@ exec "$0" "$@"
 "#;
 
 /// Variables of the test's own process that must not reach the server.
-const OURS: [&str; 7] = [
+const OURS: [&str; 8] = [
     "PORT",
     "LISTEN_PID",
     "LISTEN_FDS",
@@ -29,6 +29,7 @@ const OURS: [&str; 7] = [
     "NOTIFY_SOCKET",
     "WATCHDOG_USEC",
     "FLIPLESS_HEALTH_LOG",
+    "FLIPLESS_HOLD",
 ];
 
 /// How to start a server.

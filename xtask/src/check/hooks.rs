@@ -7,8 +7,8 @@ const FOLDERS: [&str; 2] = [".platform/hooks/", ".platform/confighooks/"];
 const STAGES: [&str; 3] = ["prebuild", "predeploy", "postdeploy"];
 /// Ours, in both trees: a configuration deployment runs the other one, and flips too.
 const OURS: [&str; 2] = [
-    "predeploy/90-flipless-stage.sh",
-    "postdeploy/10-flipless-commit.sh",
+    "predeploy/~flipless-stage.sh",
+    "postdeploy/!flipless-commit.sh",
 ];
 
 /// Ours are there, and every hook can be run.
@@ -23,7 +23,11 @@ pub fn check(bundle: &Bundle) -> Check {
         .flat_map(|folder| OURS.map(|hook| format!("{folder}{hook}")));
     let missing = ours.filter(|name| bundle.get(name).is_none());
     let missing = missing.map(|name| format!("{name} is missing"));
-    let wrong = hooks.iter().filter_map(|hook| wrong(hook));
+    let wrong = hooks.iter().flat_map(|hook| {
+        [wrong(hook), out_of_order(&hook.name)]
+            .into_iter()
+            .flatten()
+    });
     let fine = format!("{} hooks, executable, LF, `#!`", hooks.len());
     Check::of("hooks", missing.chain(wrong).collect(), fine)
         .with_hint("`chmod +x FILE`, and `sed -i 's/\\r$//' FILE` for LF; then pack again")
@@ -54,6 +58,20 @@ fn wrong(hook: &Entry) -> Option<String> {
     Some(format!("{name} {why}"))
 }
 
+/// Ours are the last before the flip and the first after it. EB sorts by the bytes of the names.
+fn out_of_order(name: &str) -> Option<String> {
+    let hook = FOLDERS
+        .iter()
+        .find_map(|folder| name.strip_prefix(folder))?;
+    let [stage, commit] = OURS;
+    let why = match hook.split('/').next()? {
+        "predeploy" if hook > stage => format!("sorts after {stage}, and would run after it"),
+        "postdeploy" if hook < commit => format!("sorts before {commit}, and would run before it"),
+        _ => return None,
+    };
+    Some(format!("{name} {why}: rename it"))
+}
+
 /// execve(2) takes a path, not a name to be searched for.
 fn has_interpreter(text: &[u8]) -> bool {
     let line = text[2..].split(|&byte| byte == b'\n').next();
@@ -71,6 +89,43 @@ mod tests {
             content: Content::Text(text.into()),
             ..Entry::default()
         }
+    }
+
+    #[test]
+    fn ours_are_last_before_the_flip_and_first_after_it() {
+        let order = |name: &str| out_of_order(&format!(".platform/hooks/{name}"));
+        for name in [
+            "zz_last.sh",
+            "zzz",
+            "99-x",
+            "_x",
+            "~a.sh",
+            "!x",
+            "~flipless-stage.sh",
+        ] {
+            assert_eq!(order(&format!("predeploy/{name}")), None, "{name}");
+        }
+        for name in [
+            "00_first.sh",
+            "0.sh",
+            "000",
+            "-x",
+            "#x",
+            "A",
+            "!flipless-commit.sh",
+        ] {
+            assert_eq!(order(&format!("postdeploy/{name}")), None, "{name}");
+        }
+        for name in [
+            "predeploy/~z",
+            "predeploy/~~",
+            "predeploy/\u{e9}t\u{e9}",
+            "postdeploy/!a",
+        ] {
+            let found = order(name).unwrap_or_default();
+            assert!(found.contains("rename it"), "{name}: {found}");
+        }
+        assert_eq!(order("prebuild/~~"), None);
     }
 
     #[test]

@@ -6,13 +6,9 @@ use crate::deployment::state::State;
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
-/// Asks for the start of the current run; of the staged one on an instance that has no other. Reads
-/// only: a deployment that holds the lock must not keep clients waiting.
+/// Asks for the start of the current run. Reads only: a deployment that holds the lock must not keep clients waiting.
 pub fn activate(system: &System) -> Result<()> {
     let state = State::load(system)?;
-    let run = state
-        .current
-        .or(state.staged.map(|staged| staged.run))
-        .context("no release is current; deploy one")?;
+    let run = state.current.context("no release is current; deploy one")?;
     Systemd::new(system).start_later(&run.unit())
 }

@@ -1,91 +1,67 @@
-//! `commit`: after the flip, the staged release becomes the current one.
+//! `commit`: after the flip, finishes what the flip has begun.
 
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use flipless_settings::layout;
 
 use super::change::{change, say};
 use super::stage::stage_locked;
-use crate::deployment::state::{Run, State};
-use crate::deployment::{alarm, ends, first_version, leftover, prune, run, trial};
+use crate::deployment::flipped::{self, Flipped, flipped};
+use crate::deployment::state::State;
+use crate::deployment::{alarm, handover, prune};
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 use crate::instance::{paths, units};
 use crate::proxy::front;
 
-/// Makes the staged run current, also for the next boot; the old one drains while this returns.
+/// The flip has made the staged run current: removes what is not needed any more, and sees to nginx. Completes
+/// a handover that was interrupted.
 pub fn commit(system: &System) -> Result<()> {
     change(system, "commit", |state| {
-        if nobody_serves(system, state)? {
+        let staged = state.staged.as_ref().map(|staged| &staged.run);
+        if state.current.is_none() && !staged.is_some_and(|run| flipped::is_to(system, run)) {
+            // The first version was discarded before the flip, whose start of web.service was without our
+            // drop-in.
             say("no release is running after EB's flip; staging it again");
-            // The start of web.service in the flip was without our drop-in.
             system.write(alarm::WEB_STARTED, b"", 0o644)?;
             stage_locked(system, state, Path::new(paths::FLIPPED))?;
         }
-        match state.staged.clone() {
-            Some(staged) => commit_run(system, state, staged.run),
-            None => finish(system, state),
-        }
+        complete(system, state)?;
+        let current = state.current.as_ref().map_or("", |run| &run.run);
+        say(&format!("{current} is current"));
+        conclude(system, state)
     })
 }
 
-/// EB's flip has taken away what was there before, and the first version does not run: it was given up
-/// (the deployment was slow, or the application of before crashed in it), or did not start in the flip.
-fn nobody_serves(system: &System, state: &State) -> Result<bool> {
-    if state.current.is_some() || !first_version::has_flipped(system) {
-        return Ok(false);
-    }
-    match &state.staged {
-        Some(staged) => Ok(!Systemd::new(system).is_active(&staged.run.unit())?),
-        None => Ok(state.discarded.is_some()),
-    }
-}
-
-fn commit_run(system: &System, state: &mut State, run: Run) -> Result<()> {
-    if let Some(why) = is_down(system, &run)? {
-        return Err(discard(system, state, why));
-    }
-    units::settle(system)?;
-    // The release that serves already is no new one: nothing is to be gone back to because of it.
-    if state.current.as_ref().map(|run| &run.release) != Some(&run.release) {
-        state.trial = trial::begin(system)?;
-    }
-    say(&format!("committed {}", run.run));
-    run::hand_over(system, state, run)?;
-    conclude(system, state)
-}
-
-/// Why a staged run is no longer fit to be current: it is not running, or has crashed since.
-fn is_down(system: &System, run: &Run) -> Result<Option<anyhow::Error>> {
-    let systemd = Systemd::new(system);
-    let crashes = ends::of(system, &run.run)?.len();
-    if systemd.is_active(&run.unit())? && crashes == 0 {
-        return Ok(None);
-    }
-    let lines = systemd.last_lines(&run.unit(), 20);
-    let what = match crashes {
-        0 => format!("{} is no longer running", run.run),
-        _ => format!("{} has ended since it was staged, {crashes} times", run.run),
+/// Makes sure that the bundle which EB has flipped to is the one that serves. EB would call the deployment a
+/// success.
+fn complete(system: &System, state: &mut State) -> Result<()> {
+    let marked = match flipped(system) {
+        Flipped::Run(run) => run,
+        _ => bail!(
+            "no run is staged for the bundle in {}, since the predeploy hook did not run \
+             `flipless stage`",
+            paths::FLIPPED
+        ),
     };
-    Ok(Some(anyhow!("{what}; its last lines:\n{lines}")))
-}
-
-/// It must not go on restarting beside the version that serves; where it is all there is, it may.
-fn discard(system: &System, state: &mut State, why: anyhow::Error) -> anyhow::Error {
-    if state.current.is_none() {
-        return why;
+    if let Some(run) = state.discarded.as_ref().filter(|run| run.run == marked) {
+        bail!(
+            "{} was discarded before EB's flip; deploy again (`{} status` shows the reason)",
+            run.run,
+            layout::AGENT
+        );
     }
-    let discarded = leftover::settle(system, state)
-        .and_then(|_| Systemd::new(system).stop(layout::DEADMAN_TIMER));
-    match discarded {
-        Ok(()) => why,
-        Err(error) => why.context(format!("the run could not be stopped: {error:#}")),
+    match state.staged.clone() {
+        Some(staged) if staged.run.run == marked => handover::flip(system, state, staged.run),
+        Some(staged) => bail!("EB has not flipped to {}", staged.run.run),
+        None => handover::finish(system, state),
     }
 }
 
 /// What follows once a run is current.
 fn conclude(system: &System, state: &State) -> Result<()> {
+    units::settle(system)?;
     Systemd::new(system).stop(layout::DEADMAN_TIMER)?;
     alarm::end(system)?;
     prune::prune_or_say(system, state);
@@ -101,24 +77,4 @@ fn settle_front(system: &System) -> Result<()> {
     front::repair_pid_file(system)?;
     say(&did.to_string());
     Ok(())
-}
-
-/// Nothing is staged: the flip of a first version has committed it, or an interrupted `commit` did,
-/// and what it left is done now. One without a `stage`, or after its run was given up, is an error:
-/// EB would call the deployment a success.
-fn finish(system: &System, state: &State) -> Result<()> {
-    if let Some(run) = &state.discarded {
-        bail!(
-            "{} was discarded before this commit; deploy again (`{} status` shows the reason)",
-            run.run,
-            layout::AGENT
-        );
-    }
-    let Some(current) = &state.current else {
-        bail!("no run is staged, since the predeploy hook did not run `flipless stage`");
-    };
-    say(&format!("{} is current", current.run));
-    run::stop_strays(system, state)?;
-    units::settle(system)?;
-    conclude(system, state)
 }

@@ -1,20 +1,33 @@
 //! `restart`: a new run of the current release takes over from the old one.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use flipless_settings::layout;
 
 use super::change::{change, say};
+use crate::deployment::leftover::{self, Outcome};
 use crate::deployment::state::State;
-use crate::deployment::{alarm, prune, run};
+use crate::deployment::{alarm, handover, prune, run};
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
 /// Restarts the server without a gap.
 pub fn restart(system: &System) -> Result<()> {
     change(system, "restart", |state| {
-        state.forget_stale(system)?;
+        outrank(system, state, "restart")?;
         restart_locked(system, state)
     })
+}
+
+/// A person's command outranks a deployment that has not come to its flip.
+pub fn outrank(system: &System, state: &mut State, command: &str) -> Result<()> {
+    let why = format!("`flipless {command}` was called");
+    if let Outcome::Discarded(run) = leftover::settle(system, state, &why)? {
+        say(&format!(
+            "discarded {}: its deployment will fail in the flip",
+            run.run
+        ));
+    }
+    Ok(())
 }
 
 /// The same, for a caller that has the lock.
@@ -28,12 +41,6 @@ pub fn restart_locked(system: &System, state: &mut State) -> Result<()> {
 
 /// Starts a run of `release` beside the current one and hands over to it, by a person's wish.
 pub fn take_over(system: &System, state: &mut State, release: &str) -> Result<()> {
-    if let Some(staged) = &state.staged {
-        bail!(
-            "a deployment is in progress ({} is staged); try again when it has ended",
-            staged.run.run
-        );
-    }
     start_and_hand_over(system, state, release, |_| ())?;
     alarm::end(system)?;
     prune::prune_or_say(system, state);
@@ -50,13 +57,12 @@ pub fn start_and_hand_over(
     also: impl FnOnce(&mut State),
 ) -> Result<()> {
     let systemd = Systemd::new(system);
-    run::stop_strays(system, state)?;
+    handover::finish(system, state)?;
     let run = state.new_run(release, system.commands().unix_time());
     state.save(system)?;
     systemd.restart(layout::DEADMAN_TIMER)?;
     run::start(system, &run)?;
     say(&format!("{} is ready", run.run));
     also(state);
-    run::hand_over(system, state, run)?;
-    systemd.stop(layout::DEADMAN_TIMER)
+    handover::hand_over(system, state, run)
 }

@@ -3,14 +3,14 @@
 use anyhow::{Context, Result};
 
 use super::change::change;
-use super::restart::take_over;
+use super::restart::{outrank, take_over};
 use crate::instance::system::System;
 
 /// Starts the previous release beside the current one and hands over to it. A second rollback
 /// goes forward again.
 pub fn rollback(system: &System) -> Result<()> {
     change(system, "rollback", |state| {
-        state.forget_stale(system)?;
+        outrank(system, state, "rollback")?;
         let previous = state
             .previous
             .clone()

@@ -1,4 +1,4 @@
-//! `stage`: before the flip, start the new release beside the old one.
+//! `stage`: before the flip, starts the new release beside the old one. Until the flip it accepts nothing.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -9,7 +9,7 @@ use flipless_settings::{FrontMode, Settings, layout};
 use super::change::{change, say};
 use crate::deployment::leftover::{self, Outcome};
 use crate::deployment::state::{Staged, State};
-use crate::deployment::{environment, first_version, release, run, withdrawal};
+use crate::deployment::{environment, flipped, handover, prune, release, run, withdrawal};
 use crate::instance::replaced::Replaced;
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
@@ -29,7 +29,11 @@ pub fn stage_locked(system: &System, state: &mut State, bundle: &Path) -> Result
     check_mode(state, settings.front.mode)?;
     user::check(system)?;
     settle_leftover(system, state)?;
-    run::stop_strays(system, state)?;
+    handover::finish(system, state)?;
+    // Before the copy, which needs the room.
+    prune::prune_or_say(system, state);
+    // A marker of another deployment is no part of the bundle.
+    flipped::unmark(system, bundle)?;
     staged::test(system, bundle, settings.server.port)?;
     let environment = environment::gather(system)?;
     let environment = environment::to_file(&environment, settings.server.port)?;
@@ -39,11 +43,12 @@ pub fn stage_locked(system: &System, state: &mut State, bundle: &Path) -> Result
     let begun = replaced
         .update(system, layout::SETTINGS, &content, 0o644)
         .and_then(|()| begin(system, bundle, state, &identity, &mut replaced));
-    let listener = begun.map_err(|error| undo(system, state, &replaced, error))?;
+    let listener = begun.map_err(|error| undo(system, state, &replaced, error));
+    let listener = listener.inspect_err(|_| prune::remove_unused(system, state, &identity))?;
     let run = state.staged.as_ref().map_or("", |staged| &staged.run.run);
     say(&match listener {
         Listener::Taken => format!("staged {run}; it starts in EB's flip, which frees its port"),
-        Listener::Open => format!("staged {run}; it runs beside the current version"),
+        Listener::Open => format!("staged {run}; it is ready, and accepts from EB's flip on"),
     });
     Ok(())
 }
@@ -74,10 +79,10 @@ fn check_mode(state: &State, mode: FrontMode) -> Result<()> {
 
 /// What an interrupted deployment staged is settled before anything new begins.
 fn settle_leftover(system: &System, state: &mut State) -> Result<()> {
-    match leftover::settle(system, state)? {
+    match leftover::settle(system, state, "its deployment did not come to the flip")? {
         Outcome::Nothing => {}
-        Outcome::Kept(run) => say(&format!(
-            "{} was not committed, but is the only version, so it becomes current",
+        Outcome::HandedOver(run) => say(&format!(
+            "{} becomes current first: EB had flipped to it",
             run.run
         )),
         Outcome::Discarded(run) => say(&format!(
@@ -98,14 +103,14 @@ fn begin(
 ) -> Result<Listener> {
     install_agent(system, replaced)?;
     let place = match state.current {
-        Some(_) => Place::Lasting,
-        None => Place::UntilReboot,
+        None if bundle != Path::new(paths::FLIPPED) => Place::UntilReboot,
+        _ => Place::Lasting,
     };
     units::install(system, bundle, place, replaced)?;
     units::verify_stand_in(system)?;
     prepare_health_log(system)?;
     let listener = open_listener(system, state)?;
-    start(system, state, identity, listener)?;
+    start(system, state, bundle, identity, listener)?;
     Ok(listener)
 }
 
@@ -180,7 +185,13 @@ fn open_listener(system: &System, state: &State) -> Result<Listener> {
 }
 
 /// Saves the run before it starts, so that the next command finds it after an interruption.
-fn start(system: &System, state: &mut State, release: &str, listener: Listener) -> Result<()> {
+fn start(
+    system: &System,
+    state: &mut State,
+    bundle: &Path,
+    release: &str,
+    listener: Listener,
+) -> Result<()> {
     let settings = system.settings()?;
     let commands = system.commands();
     let systemd = Systemd::new(system);
@@ -196,13 +207,11 @@ fn start(system: &System, state: &mut State, release: &str, listener: Listener) 
     state.front = settings.front.mode;
     state.save(system)?;
     systemd.restart(layout::DEADMAN_TIMER)?;
-    if listener == Listener::Taken {
-        return Ok(());
-    }
-    if state.current.is_none() && first_version::has_flipped(system) {
-        first_version::let_boots_start(system, &run)?;
-    }
-    run::start(system, &run).inspect_err(|_| forget_staged(system, state))
+    let begun = flipped::mark(system, bundle, &run).and_then(|()| match listener {
+        Listener::Taken => Ok(()),
+        Listener::Open => run::start(system, &run),
+    });
+    begun.inspect_err(|_| forget_staged(system, state))
 }
 
 /// The start's own failure is what is told; whatever fails here, the dead man does again.

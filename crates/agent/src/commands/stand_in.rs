@@ -1,11 +1,18 @@
 //! The stand-ins: processes that EB stops and starts in place of the real ones.
 
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+use std::{env, fs};
+
 use anyhow::{Context, Result};
+use flipless_settings::{Settings, layout};
 use sd_notify::NotifyState;
 use signal_hook::consts::{SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::instance::memory;
+use crate::instance::paths::FLIPPED;
 
 /// What a stand-in stands in for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +24,9 @@ pub enum StandIn {
 /// Waits for a stop signal and returns. SIGQUIT is the one that nginx.service's `KillSignal=` sends;
 /// unhandled it would dump core, and systemd would call that a failure.
 pub fn wait(service: StandIn) -> Result<()> {
+    if service == StandIn::Web && is_alone(Path::new("/"), &env::current_exe()?) {
+        return become_server(Path::new(FLIPPED));
+    }
     let mut signals =
         Signals::new([SIGTERM, SIGINT, SIGQUIT]).context("cannot handle the stop signals")?;
     if service == StandIn::Nginx {
@@ -26,4 +36,51 @@ pub fn wait(service: StandIn) -> Result<()> {
     memory::drop_code_pages();
     signals.forever().next();
     Ok(())
+}
+
+/// Whether EB's own unit has started this program, and not our drop-in, which runs the installed agent:
+/// `flipless uninstall` was called. A bundle with a marker is on its way to be installed.
+fn is_alone(root: &Path, program: &Path) -> bool {
+    let exists = |path: &str| root.join(path.trim_start_matches('/')).exists();
+    let is_marked = exists(&format!("{FLIPPED}/{}", layout::MARKER));
+    program != Path::new(layout::AGENT) && exists(FLIPPED) && !is_marked
+}
+
+/// Runs the bundle's server in the place of this process, as EB runs any server: with the port in `PORT`.
+fn become_server(bundle: &Path) -> Result<()> {
+    let file = bundle.join(layout::SETTINGS_FILE);
+    let content = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    let server = Settings::from_json(&content)?.server;
+    let program = bundle.join("bin").join(&server.bin);
+    let mut command = Command::new(&program);
+    command
+        .args(&server.args)
+        .env("FLIPLESS_HEALTH_PATH", &server.health_path);
+    if env::var_os("PORT").is_none() {
+        command.env("PORT", server.port.to_string());
+    }
+    Err(command.exec()).with_context(|| format!("cannot run {}", program.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_stand_in_is_alone_without_the_drop_in_and_without_a_marker() {
+        let root = tempfile::tempdir().unwrap();
+        let put = |path: &str| {
+            let path = root.path().join(path.trim_start_matches('/'));
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, "").unwrap();
+        };
+        let own = Path::new("/var/app/current/bin/flipless");
+        assert!(!is_alone(root.path(), own), "no bundle");
+        put("/var/app/current/Procfile");
+        assert!(is_alone(root.path(), own));
+        assert!(!is_alone(root.path(), Path::new(layout::AGENT)));
+        put(&format!("{FLIPPED}/{}", layout::MARKER));
+        assert!(!is_alone(root.path(), own));
+    }
 }

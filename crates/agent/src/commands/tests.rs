@@ -4,10 +4,13 @@
 use flipless_settings::{FrontMode, layout};
 
 use super::{
-    activate, commit, expire, restart, rollback, stage, uninstall, web_started, web_starting,
+    abort, activate, commit, expire, restart, rollback, stage, uninstall, web_started, web_starting,
 };
+use crate::commands::run_ended;
+use crate::deployment::flipped;
 use crate::deployment::state::State;
 use crate::instance::paths::{DROP_INS, PROXY_STAGING, UNITS};
+use crate::instance::system::System;
 use crate::proxy::front::Synced;
 use crate::testing::{BUNDLE, DEAD_MAN_SECONDS, Instance};
 
@@ -41,22 +44,35 @@ fn stage_version(instance: &Instance, version: &str) -> anyhow::Result<()> {
 /// EB's flip: the bundle is in place when web.service starts.
 fn flip(instance: &Instance) -> anyhow::Result<()> {
     instance.flip();
+    start_web(instance)
+}
+
+/// A start of web.service, as its drop-in has it.
+fn start_web(instance: &Instance) -> anyhow::Result<()> {
     web_starting::web_starting(&instance.system)?;
-    web_started::web_started(&instance.system)
+    match instance.has_drop_in("web.service") {
+        true => web_started::web_started(&instance.system),
+        false => Ok(()),
+    }
+}
+
+/// A whole deployment.
+fn deploy(instance: &Instance, version: &str) {
+    stage_version(instance, version).unwrap();
+    flip(instance).unwrap();
+    commit::commit(&instance.system).unwrap();
 }
 
 /// An instance on which `version` is current.
 fn deployed(version: &str) -> Instance {
     let instance = Instance::new();
-    stage_version(&instance, version).unwrap();
-    instance.flip();
-    commit::commit(&instance.system).unwrap();
+    deploy(&instance, version);
     instance.take_calls();
     instance
 }
 
 #[test]
-fn a_staged_release_serves_beside_the_current_one_and_commit_drains_the_old() {
+fn a_staged_release_is_held_beside_the_current_one_until_the_flip_drains_the_old() {
     let instance = deployed("v1");
     let old = current_unit(&instance);
     stage_version(&instance, "v2").unwrap();
@@ -66,14 +82,19 @@ fn a_staged_release_serves_beside_the_current_one_and_commit_drains_the_old() {
         ("active".into(), "active".into())
     );
     assert_eq!(instance.unit(layout::DEADMAN_TIMER), "active");
+    assert_eq!(instance.serving(), std::slice::from_ref(&old), "it is held");
     assert_eq!(
         current_unit(&instance),
         old,
-        "a boot before the commit starts the old one"
+        "a boot before the flip starts the old one"
     );
+    // A restart of the stand-in is no flip.
+    start_web(&instance).unwrap();
+    assert_eq!(current_unit(&instance), old);
 
-    commit::commit(&instance.system).unwrap();
+    flip(&instance).unwrap();
     assert_eq!(current_unit(&instance), new);
+    assert_eq!(instance.serving(), std::slice::from_ref(&new));
     assert_eq!(state(&instance).previous.unwrap().unit(), old);
     assert_eq!(
         instance.unit(&old),
@@ -82,14 +103,16 @@ fn a_staged_release_serves_beside_the_current_one_and_commit_drains_the_old() {
     );
     assert_eq!(instance.unit(layout::DEADMAN_TIMER), "inactive");
     assert_eq!(state(&instance).staged, None);
+    let flipped = state(&instance);
+    commit::commit(&instance.system).unwrap();
+    assert_eq!(state(&instance), flipped, "the commit only finishes");
 }
 
 #[test]
 fn the_same_bundle_again_is_a_new_run_of_the_same_release() {
     let instance = deployed("v1");
     let old = state(&instance).current.unwrap();
-    stage_version(&instance, "v1").unwrap();
-    commit::commit(&instance.system).unwrap();
+    deploy(&instance, "v1");
     let new = state(&instance).current.unwrap();
     assert_eq!(new.release, old.release);
     assert_ne!(new.run, old.run);
@@ -195,7 +218,7 @@ fn what_an_interrupted_deployment_staged_is_given_up_by_the_next() {
     stage_version(&instance, "v2").unwrap();
     let leftover = staged_unit(&instance);
     stage_version(&instance, "v3").unwrap();
-    assert_eq!(instance.unit(&leftover), "deactivating", "it drains");
+    assert_eq!(instance.unit(&leftover), "inactive", "it was held");
     assert_ne!(staged_unit(&instance), leftover);
 }
 
@@ -232,16 +255,25 @@ fn a_run_that_an_interrupted_restart_left_is_stopped_and_a_draining_one_is_not()
 
 #[test]
 fn commit_twice_is_fine_and_commit_without_stage_is_not() {
-    let instance = Instance::new();
-    instance.flip();
-    let error = commit::commit(&instance.system).unwrap_err();
-    assert!(error.to_string().contains("predeploy"), "{error}");
-    assert_eq!(instance.serving(), [""; 0]);
-    stage_version(&instance, "v1").unwrap();
-    commit::commit(&instance.system).unwrap();
+    let instance = deployed("v1");
     let once = state(&instance);
     commit::commit(&instance.system).unwrap();
     assert_eq!(state(&instance), once);
+    // EB has flipped to a bundle whose predeploy hook did not run.
+    instance.new_version("v2");
+    flipped::unmark(&instance.system, BUNDLE.as_ref()).unwrap();
+    instance.flip();
+    let error = commit::commit(&instance.system).unwrap_err();
+    assert!(error.to_string().contains("predeploy"), "{error}");
+    assert_eq!(instance.serving(), [once.current.unwrap().unit()]);
+}
+
+#[test]
+fn without_any_version_a_commit_stages_what_eb_has_flipped_to() {
+    let instance = Instance::new();
+    instance.flip();
+    commit::commit(&instance.system).unwrap();
+    assert_eq!(instance.serving(), [current_unit(&instance)]);
 }
 
 #[test]
@@ -258,15 +290,73 @@ fn a_second_commit_stops_what_an_interrupted_first_one_left_serving() {
 }
 
 #[test]
-fn a_staged_release_that_died_is_not_committed() {
+fn a_staged_release_that_died_fails_the_flip_and_the_old_one_serves_on() {
     let instance = deployed("v1");
     let old = current_unit(&instance);
     stage_version(&instance, "v2").unwrap();
-    let dead = staged_unit(&instance);
-    instance.model.borrow_mut().units.remove(&dead);
-    assert!(commit::commit(&instance.system).is_err());
+    let dead = state(&instance).staged.unwrap().run;
+    instance.model.borrow_mut().units.remove(&dead.unit());
+    let how = run_ended::How {
+        result: "exit-code".into(),
+        status: "1".into(),
+    };
+    run_ended::run_ended(&instance.system, &dead.run, &how).unwrap();
+    let error = format!("{:#}", flip(&instance).unwrap_err());
+    assert!(error.contains("ended before EB's flip"), "{error}");
     assert_eq!(current_unit(&instance), old);
-    assert_eq!(instance.unit(&old), "active");
+    assert_eq!(instance.serving(), std::slice::from_ref(&old));
+    // systemd starts the stand-in again, and it stays.
+    instance.model.borrow_mut().restarts_of_web = 1;
+    start_web(&instance).unwrap();
+    assert_eq!(current_unit(&instance), old);
+    assert!(commit::commit(&instance.system).is_err());
+}
+
+#[test]
+fn after_a_reboot_in_the_flip_the_new_version_starts_and_takes_over() {
+    let instance = deployed("v1");
+    stage_version(&instance, "v2").unwrap();
+    let new = staged_unit(&instance);
+    instance.flip();
+    instance.reboot();
+    assert_eq!(instance.serving(), std::slice::from_ref(&new));
+    assert_eq!(current_unit(&instance), new);
+    commit::commit(&instance.system).unwrap();
+}
+
+#[test]
+fn a_flip_to_what_was_aborted_fails_once_and_the_old_version_serves_on() {
+    let commands: [fn(&System) -> anyhow::Result<()>; 3] =
+        [abort::abort, restart::restart, rollback::rollback];
+    for command in commands {
+        let instance = deployed("v0");
+        deploy(&instance, "v1");
+        instance.let_drain();
+        stage_version(&instance, "v2").unwrap();
+        let staged = staged_unit(&instance);
+        command(&instance.system).unwrap();
+        instance.let_drain();
+        assert_eq!(instance.unit(&staged), "inactive");
+        assert_eq!(instance.unit(layout::DEADMAN_TIMER), "inactive");
+        let current = current_unit(&instance);
+        let error = format!("{:#}", flip(&instance).unwrap_err());
+        assert!(error.contains("was discarded before"), "{error}");
+        instance.model.borrow_mut().restarts_of_web = 1;
+        start_web(&instance).unwrap();
+        assert_eq!(instance.serving(), [current]);
+        deploy(&instance, "v3");
+        assert_eq!(instance.serving(), [current_unit(&instance)]);
+    }
+}
+
+#[test]
+fn an_abort_after_the_flip_comes_too_late_and_changes_nothing() {
+    let instance = deployed("v1");
+    stage_version(&instance, "v2").unwrap();
+    flip(&instance).unwrap();
+    let new = current_unit(&instance);
+    abort::abort(&instance.system).unwrap();
+    assert_eq!(instance.serving(), [new]);
 }
 
 #[test]
@@ -285,7 +375,7 @@ fn the_dead_man_gives_up_only_after_the_deadline_or_a_reboot() {
 
     instance.model.borrow_mut().uptime = DEAD_MAN_SECONDS;
     expire::expire(&instance.system).unwrap();
-    assert_eq!(instance.unit(&staged), "deactivating", "it drains");
+    assert_eq!(instance.unit(&staged), "inactive", "it was held");
     assert_eq!(state(&instance).staged, None);
     let failure = state(&instance).failure.unwrap();
     assert_eq!(failure.during, "deployment", "{}", failure.reason);
@@ -294,17 +384,18 @@ fn the_dead_man_gives_up_only_after_the_deadline_or_a_reboot() {
     let staged = staged_unit(&instance);
     instance.model.borrow_mut().boot = "two".into();
     expire::expire(&instance.system).unwrap();
-    assert_eq!(instance.unit(&staged), "deactivating", "it drains");
+    assert_eq!(instance.unit(&staged), "inactive", "it was held");
 }
 
 #[test]
-fn a_commit_that_comes_too_late_fails_until_something_new_is_staged() {
+fn a_flip_that_comes_too_late_fails_until_something_new_is_staged() {
     let instance = deployed("v1");
     let old = state(&instance).current.unwrap().release;
     stage_version(&instance, "v2").unwrap();
     let late = state(&instance).staged.unwrap().run.run;
     instance.model.borrow_mut().uptime = DEAD_MAN_SECONDS;
     expire::expire(&instance.system).unwrap();
+    instance.flip();
     for _ in 0..2 {
         let error = commit::commit(&instance.system).unwrap_err();
         assert!(error.to_string().contains(&late), "{error}");
@@ -313,13 +404,14 @@ fn a_commit_that_comes_too_late_fails_until_something_new_is_staged() {
         restart::restart(&instance.system).unwrap();
         instance.let_drain();
     }
+    let error = start_web(&instance).unwrap_err();
+    assert!(error.to_string().contains(&late), "{error}");
     // A start that failed is no deployment to commit either.
     instance.model.borrow_mut().failing.push("-5".into());
     assert!(stage_version(&instance, "v3").is_err());
     assert!(commit::commit(&instance.system).is_err());
     instance.model.borrow_mut().failing.clear();
-    stage_version(&instance, "v4").unwrap();
-    commit::commit(&instance.system).unwrap();
+    deploy(&instance, "v4");
     commit::commit(&instance.system).unwrap();
 }
 
@@ -354,8 +446,7 @@ fn rollback_starts_the_previous_release_anew_beside_the_current_one() {
         rollback::rollback(&instance.system).is_err(),
         "there is nothing to go back to yet"
     );
-    stage_version(&instance, "v2").unwrap();
-    commit::commit(&instance.system).unwrap();
+    deploy(&instance, "v2");
     let second = state(&instance).current.unwrap();
     rollback::rollback(&instance.system).unwrap();
     let now = state(&instance);
@@ -371,39 +462,26 @@ fn rollback_starts_the_previous_release_anew_beside_the_current_one() {
 }
 
 #[test]
-fn nothing_restarts_while_a_deployment_is_under_way() {
-    let instance = deployed("v1");
-    stage_version(&instance, "v2").unwrap();
-    commit::commit(&instance.system).unwrap();
-    stage_version(&instance, "v3").unwrap();
-    let before = state(&instance);
-    assert!(restart::restart(&instance.system).is_err());
-    assert!(rollback::rollback(&instance.system).is_err());
-    let mut after = state(&instance);
-    assert_eq!(after.failure.take().unwrap().during, "rollback");
-    assert_eq!(after, before);
-}
-
-#[test]
 fn only_a_restart_that_was_asked_for_restarts_the_server() {
     let instance = deployed("v1");
+    instance.reboot();
     let run = current_unit(&instance);
-    web_started::web_started(&instance.system).unwrap();
-    assert_eq!(current_unit(&instance), run, "the first start since boot");
+    assert_eq!(instance.serving(), std::slice::from_ref(&run), "since boot");
     stage_version(&instance, "v1").unwrap();
-    web_started::web_started(&instance.system).unwrap();
-    assert_eq!(current_unit(&instance), run, "a deployment's flip");
+    start_web(&instance).unwrap();
+    assert_eq!(current_unit(&instance), run, "in a deployment");
+    flip(&instance).unwrap();
     commit::commit(&instance.system).unwrap();
     let run = current_unit(&instance);
     instance.model.borrow_mut().restarts_of_web = 1;
-    web_started::web_started(&instance.system).unwrap();
+    start_web(&instance).unwrap();
     assert_eq!(
         current_unit(&instance),
         run,
         "systemd's own restart of the stand-in"
     );
     instance.model.borrow_mut().restarts_of_web = 0;
-    web_started::web_started(&instance.system).unwrap();
+    start_web(&instance).unwrap();
     assert_ne!(current_unit(&instance), run, "EB's \"restart app server\"");
     assert_eq!(instance.unit(&run), "deactivating");
 }
@@ -440,24 +518,19 @@ fn another_front_mode_is_refused() {
 }
 
 #[test]
-fn the_gate_starts_the_current_run_and_a_staged_one_only_where_there_is_no_other() {
+fn the_gate_starts_the_current_run_and_never_a_staged_one() {
     let instance = Instance::new();
     assert!(activate::activate(&instance.system).is_err());
     stage_version(&instance, "v1").unwrap();
-    let staged = staged_unit(&instance);
-    instance.take_calls();
-    activate::activate(&instance.system).unwrap();
-    assert_eq!(
-        instance.take_calls(),
-        [format!("start --no-block {staged}")]
-    );
-    commit::commit(&instance.system).unwrap();
+    assert!(activate::activate(&instance.system).is_err());
+    flip(&instance).unwrap();
+    let current = current_unit(&instance);
     stage_version(&instance, "v2").unwrap();
     instance.take_calls();
     activate::activate(&instance.system).unwrap();
     assert_eq!(
         instance.take_calls(),
-        [format!("start --no-block {staged}")]
+        [format!("start --no-block {current}")]
     );
 }
 
@@ -469,8 +542,7 @@ fn uninstall_stops_the_stand_in_before_its_drop_in_goes_and_leaves_no_file() {
         .system
         .write(format!("{BUNDLE}/systemd/{drop_in}"), b"[Service]", 0o644)
         .unwrap();
-    stage_version(&instance, "v1").unwrap();
-    commit::commit(&instance.system).unwrap();
+    deploy(&instance, "v1");
     assert!(instance.system.exists(format!("{DROP_INS}/{drop_in}")));
     let run = current_unit(&instance);
     instance.take_calls();

@@ -4,14 +4,13 @@ use anyhow::Result;
 use flipless_settings::{FrontMode, layout};
 
 use super::change::{lock, say};
-use crate::deployment::give_back::give_back;
+use crate::deployment::give_back::{Nginx, give_back};
 use crate::deployment::state::State;
+use crate::deployment::withdrawal;
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
-/// Stops what is ours, removes it, and starts EB's nginx in its own right. Right before a bundle
-/// without flipless is deployed, or from its predeploy hook: until its flip no process answers on the
-/// server's port. A second run finishes what an interrupted one began.
+/// Stops what is ours, removes it, and starts EB's nginx and the server in their own right. A second run finishes what an interrupted one began.
 pub fn uninstall(system: &System) -> Result<()> {
     let _lock = lock(system, "uninstall")?;
     let systemd = Systemd::new(system);
@@ -22,14 +21,18 @@ pub fn uninstall(system: &System) -> Result<()> {
     if systemd.state(layout::DEADMAN)? != "inactive" {
         systemd.stop(layout::DEADMAN)?;
     }
-    give_back(system, had_front)?;
+    let nginx = match had_front {
+        true => Nginx::Restarts,
+        false => Nginx::IsEbs,
+    };
+    give_back(system, nginx)?;
     if had_front {
         say("EB's nginx has the public port again");
     }
-    // The state last: it says what a second run has to do.
-    for folder in [layout::ROOT, layout::RUNTIME, "/var/lib/flipless"] {
-        system.remove(folder)?;
-    }
-    say("uninstalled; now deploy a bundle without flipless");
+    withdrawal::remove_files(system)?;
+    withdrawal::start_alone(system)?;
+    say(
+        "uninstalled; the server runs as EB's own web.service until you deploy a bundle without flipless",
+    );
     Ok(())
 }

@@ -1,41 +1,97 @@
-//! `web-started`: EB has started the stand-in. In a flip there is nothing to do, but for the first
-//! version; otherwise this is "restart app server".
+//! `web-started`: EB has started the stand-in. In a flip the staged run takes over; otherwise this is
+//! "restart app server".
 
-use anyhow::Result;
+use std::path::Path;
+
+use anyhow::{Result, bail};
 use flipless_settings::layout;
 
 use super::change::{change, say};
 use super::restart::restart_locked;
 use crate::deployment::alarm::{self, WEB_STARTED};
-use crate::deployment::state::{Staged, State};
-use crate::deployment::{first_version, run};
+use crate::deployment::flipped::{self, Flipped, flipped};
+use crate::deployment::state::{Run, State};
+use crate::deployment::{handover, hold, leftover};
+use crate::instance::paths::FLIPPED;
 use crate::instance::system::System;
-use crate::instance::systemd::Systemd;
 
-/// Restarts the server, overlapped, if this start of web.service is neither part of a deployment, nor
-/// the first since boot, nor systemd's own after the stand-in died.
+/// Hands over to the staged run if EB has flipped to it. Else it restarts the server, overlapped, if this
+/// start of web.service is neither part of a deployment, nor the first since boot, nor systemd's own after
+/// the stand-in died.
 pub fn web_started(system: &System) -> Result<()> {
     change(system, "web-started", |state| {
-        state.forget_stale(system)?;
         let first = !system.exists(WEB_STARTED);
         system.write(WEB_STARTED, b"", 0o644)?;
-        match (state.staged.clone(), &state.current) {
-            (Some(staged), None) => start_first(system, state, &staged),
-            (Some(_), Some(_)) | (None, None) => Ok(()),
-            (None, Some(_)) if first || alarm::restarted_by_systemd(system)? => Ok(()),
-            (None, Some(_)) => restart_locked(system, state),
+        let staged = state.staged.clone().map(|staged| staged.run);
+        match (staged, flipped(system)) {
+            (Some(run), Flipped::Run(marked)) if run.run == marked => flip(system, state, run)?,
+            (_, Flipped::Run(marked)) if is_discarded(state, &marked) => refuse(system, &marked)?,
+            (Some(_), _) if !is_stale(system, state)? => {}
+            _ => restart_if_asked(system, state, first)?,
         }
+        if let Some(current) = &state.current {
+            say(&format!(
+                "{} serves; this process stands in for it",
+                current.run
+            ));
+        }
+        Ok(())
     })
 }
 
-/// The flip has taken away what was there before: a first version serves from here on, also if EB never
-/// comes to its postdeploy hooks. If it does not start, systemd starts the stand-in again, which tries
-/// once more, until the dead man gives the version up.
-fn start_first(system: &System, state: &mut State, staged: &Staged) -> Result<()> {
-    first_version::let_boots_start(system, &staged.run)?;
-    Systemd::new(system).start(layout::APP_SOCKET)?;
-    run::start(system, &staged.run)?;
-    first_version::make_current(system, state, staged.run.clone())?;
-    say(&format!("{} is ready", staged.run.run));
-    Ok(())
+/// EB's rename has committed the deployment. The old version stays if the new one is not fit; without an old
+/// one, systemd starts the stand-in again, which tries once more, until the dead man gives the version up.
+fn flip(system: &System, state: &mut State, run: Run) -> Result<()> {
+    let Err(error) = handover::flip(system, state, run) else {
+        return Ok(());
+    };
+    if state.current.is_some() {
+        leftover::discard(system, state, &format!("{error}"))?;
+        flipped::unmark(system, Path::new(FLIPPED))?;
+    }
+    Err(error)
+}
+
+fn is_discarded(state: &State, marked: &str) -> bool {
+    state
+        .discarded
+        .as_ref()
+        .is_some_and(|run| run.run == marked)
+}
+
+/// Once: systemd starts the stand-in again, beside the version that serves.
+fn refuse(system: &System, run: &str) -> Result<()> {
+    flipped::unmark(system, Path::new(FLIPPED))?;
+    bail!(
+        "EB has flipped to {run}, which was discarded before; the current version serves on. Deploy again \
+         (`{} status` shows the reason)",
+        layout::AGENT
+    )
+}
+
+/// A run that was staged before a reboot: its deployment ended with it.
+fn is_stale(system: &System, state: &mut State) -> Result<bool> {
+    let boot = system.commands().boot_id()?;
+    if state
+        .staged
+        .as_ref()
+        .is_none_or(|staged| staged.boot == boot)
+    {
+        return Ok(false);
+    }
+    leftover::discard(system, state, "the instance was booted before EB's flip")?;
+    Ok(true)
+}
+
+fn restart_if_asked(system: &System, state: &mut State, first: bool) -> Result<()> {
+    let Some(current) = &state.current else {
+        return Ok(());
+    };
+    if hold::is_held(system, &current.run) {
+        return handover::finish(system, state);
+    }
+    match first || alarm::restarted_by_systemd(system)? {
+        true => Ok(()),
+        false => restart_locked(system, state),
+    }
 }

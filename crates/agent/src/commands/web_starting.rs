@@ -3,17 +3,25 @@
 use anyhow::Result;
 
 use super::change::{change, say};
+use crate::deployment::flipped::{self, Flipped, flipped};
 use crate::deployment::state::State;
-use crate::deployment::{alarm, first_version, withdrawal};
+use crate::deployment::{alarm, withdrawal};
 use crate::instance::system::System;
 
-/// Stands aside where this start is for the application that was there before. Ends the alarm where
+/// Gives the instance back where this start is for an application that is not ours. Ends the alarm where
 /// this start was requested (a deployment, "restart app server", a person); not where systemd starts
 /// the stand-in again by itself. Where a version of ours serves it takes no lock: the stand-in waits for
 /// nothing here.
 pub fn web_starting(system: &System) -> Result<()> {
-    if is_before_the_first_flip(system) {
-        return change(system, "web-starting", |state| stand_aside(system, state));
+    if is_for_another(system) {
+        return change(system, "web-starting", |state| {
+            // A lost state is made again from what runs.
+            if state.current.is_some() && flipped(system) != Flipped::Foreign {
+                return Ok(());
+            }
+            say("EB starts an application without flipless: the instance is given back");
+            withdrawal::leave(system, state)
+        });
     }
     match alarm::restarted_by_systemd(system)? {
         true => Ok(()),
@@ -21,20 +29,17 @@ pub fn web_starting(system: &System) -> Result<()> {
     }
 }
 
-fn is_before_the_first_flip(system: &System) -> bool {
-    let is_new = State::load(system).is_ok_and(|state| state.current.is_none());
-    is_new && !first_version::has_flipped(system)
-}
-
-/// A first version was staged, and its deployment aborted: the application of before crashed since, or
-/// was restarted. All of ours goes; with the drop-in gone, systemd runs in this very start what EB's unit
-/// says (service_enter_start in its service.c takes the commands from the unit as it is read now).
-/// A deployment that is not aborted but slow is staged again by its `commit`.
-fn stand_aside(system: &System, state: &mut State) -> Result<()> {
-    if state.current.is_some() {
-        return Ok(());
+/// Whether EB has flipped to a bundle without flipless, or not yet to the first one with it: its deployment
+/// was aborted, and the application of before crashed since, or was restarted. With our drop-in gone, systemd
+/// runs in this very start what EB's unit says (service_enter_start in its service.c takes the commands from
+/// the unit as it is read now). A deployment that is not aborted but slow is staged again by its `commit`.
+fn is_for_another(system: &System) -> bool {
+    if flipped(system) == Flipped::Foreign {
+        return true;
     }
-    withdrawal::discard_unflipped(system, state)?;
-    say("EB has not flipped to the staged version; the previous application starts");
-    Ok(())
+    State::load(system).is_ok_and(|state| {
+        let staged = state.staged.as_ref().map(|staged| &staged.run);
+        let is_flip = staged.is_some_and(|run| flipped::is_to(system, run));
+        state.current.is_none() && !is_flip
+    })
 }

@@ -41,6 +41,7 @@ const RESERVED: &[&str] = &[
     "FLIPLESS_START_SECONDS",
     "FLIPLESS_DRAIN_SECONDS",
     "FLIPLESS_HEALTH_LOG",
+    "FLIPLESS_HOLD",
 ];
 
 /// The kernel takes no longer `NAME=VALUE`, with its NUL (MAX_ARG_STRLEN, execve(2)).

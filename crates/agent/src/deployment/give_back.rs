@@ -9,23 +9,35 @@ use crate::instance::systemd::Systemd;
 use crate::instance::units;
 use crate::proxy::{front, staged};
 
-/// Stops what is ours and takes its units out of systemd's sight; `had_front`: the public port goes
-/// back to EB's nginx. A second run finishes what an interrupted one began: the dead man's unit, and the
+/// What becomes of EB's nginx.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nginx {
+    /// It runs, or not: the front never took its place.
+    IsEbs,
+    /// EB has stopped the stand-in, and starts nginx itself.
+    IsStopped,
+    /// It gets the public port back now.
+    Restarts,
+}
+
+/// Stops what is ours and takes its units out of systemd's sight. A second run finishes what an interrupted one began: the dead man's unit, and the
 /// drop-in that has web.service's start call the agent, go last, so that they complete an interrupted call. The
 /// dead man's service is left to end by itself.
-pub fn give_back(system: &System, had_front: bool) -> Result<()> {
+pub fn give_back(system: &System, nginx: Nginx) -> Result<()> {
     // Read before anything is stopped: without the port EB's configuration can't be restored.
     let port = system.settings()?.server.port;
     let systemd = Systemd::new(system);
-    if had_front {
+    if nginx == Nginx::Restarts {
         // In this order: with the drop-in gone, a stop of nginx.service would kill the real nginx.
         systemd.stop(layout::NGINX)?;
     }
     remove_drop_in(system, layout::NGINX)?;
     systemd.reload_units()?;
     stop_units(system, &systemd)?;
-    if had_front {
+    if nginx != Nginx::IsEbs {
         staged::restore_configuration(system, port)?;
+    }
+    if nginx == Nginx::Restarts {
         systemd.start(layout::NGINX)?;
     }
     remove_units(system, &systemd)?;

@@ -1,11 +1,10 @@
-//! A run that a deployment staged and did not commit: it becomes current where it is the only version that
-//! EB has flipped to, else it is discarded.
+//! A staged run that its deployment left: it becomes current if EB has flipped to it, else it is discarded.
 
 use anyhow::Result;
+use flipless_settings::layout;
 
-use super::first_version::{has_flipped, make_current};
-use super::run;
 use super::state::{Failure, Run, State};
+use super::{flipped, handover, prune, run};
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
@@ -14,31 +13,38 @@ use crate::instance::systemd::Systemd;
 pub enum Outcome {
     /// There was none.
     Nothing,
-    /// It is the only version there is, and current now.
-    Kept(Run),
-    /// It does not serve any more.
+    /// EB has flipped to it, and it is current now.
+    HandedOver(Run),
+    /// It serves nobody.
     Discarded(Run),
 }
 
-/// Settles a staged run that no deployment will commit.
-pub fn settle(system: &System, state: &mut State) -> Result<Outcome> {
+/// Settles a staged run whose deployment has ended, or is to be outranked.
+pub fn settle(system: &System, state: &mut State, why: &str) -> Result<Outcome> {
     let Some(staged) = state.staged.clone() else {
         return Ok(Outcome::Nothing);
     };
-    let is_all_there_is = state.current.is_none() && has_flipped(system);
-    if is_all_there_is && Systemd::new(system).is_active(&staged.run.unit())? {
-        make_current(system, state, staged.run.clone())?;
-        return Ok(Outcome::Kept(staged.run));
+    let run = staged.run;
+    if flipped::is_to(system, &run)
+        && Systemd::new(system).is_active(&run.unit())?
+        && handover::flip(system, state, run.clone()).is_ok()
+    {
+        return Ok(Outcome::HandedOver(run));
     }
-    run::discard(system, &staged.run)?;
-    note_discarded(system, state, &staged.run, "its deployment did not end")?;
-    Ok(Outcome::Discarded(staged.run))
+    discard(system, state, why)?;
+    Ok(Outcome::Discarded(run))
 }
 
-/// Notes in the state that a staged run is discarded, and why.
-pub fn note_discarded(system: &System, state: &mut State, run: &Run, why: &str) -> Result<()> {
-    let reason = format!("{} was staged and not committed: {why}", run.run);
+/// Discards the staged run, notes why, and removes its release if nothing else needs it.
+pub fn discard(system: &System, state: &mut State, why: &str) -> Result<()> {
+    let Some(staged) = state.staged.clone() else {
+        return Ok(());
+    };
+    run::discard(system, &staged.run)?;
+    let reason = format!("{} was discarded: {why}", staged.run.run);
     state.failure = Some(Failure::of(system, "deployment", &reason));
     state.discard_staged();
-    state.save(system)
+    state.save(system)?;
+    prune::remove_unused(system, state, &staged.run.release);
+    Systemd::new(system).stop(layout::DEADMAN_TIMER)
 }

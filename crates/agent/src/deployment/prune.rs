@@ -57,6 +57,23 @@ pub fn prune(system: &System, state: &State) -> Result<()> {
     Ok(())
 }
 
+/// Removes a release that no run needs: what a failed deployment brought. What can't be removed now is
+/// removed with the next deployment.
+pub fn remove_unused(system: &System, state: &State, release: &str) {
+    let remove = || -> Result<()> {
+        let living = Systemd::new(system).living_units(layout::APP_UNITS)?;
+        let mut runs = living.iter().filter_map(|unit| run_of_unit(unit));
+        let lives = runs.any(|run| run.rsplit_once('-').is_some_and(|(of, _)| of == release));
+        match lives || state.releases_in_use().contains(&release) {
+            true => Ok(()),
+            false => system.remove(format!("{}/{release}", layout::RELEASES)),
+        }
+    };
+    if let Err(error) = remove() {
+        eprintln!("flipless: warning: the release {release} could not be removed: {error:#}");
+    }
+}
+
 /// Every run that has left a link or a unit.
 fn runs(system: &System) -> Result<BTreeSet<String>> {
     let units = system.names(UNITS)?;

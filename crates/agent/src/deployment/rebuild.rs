@@ -3,6 +3,7 @@
 use anyhow::Result;
 use flipless_settings::layout;
 
+use super::hold;
 use super::state::{Run, State, parse_run};
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
@@ -15,15 +16,16 @@ pub fn load_or_rebuild(system: &System) -> Result<State> {
     }
 }
 
-/// The newest run that is active is the current one; numbers go on behind the highest there is. On a
+/// The newest run that is active and not held is the current one; numbers go on behind the highest there is. On a
 /// new instance, a new state.
 fn from_what_runs(system: &System) -> Result<State> {
     let mut state = State::new(system.settings()?.front.mode);
     let systemd = Systemd::new(system);
     let mut active = Vec::new();
     for unit in systemd.living_units(layout::APP_UNITS)? {
+        let run = layout::run_of_unit(&unit).filter(|run| !hold::is_held(system, run));
         if systemd.is_active(&unit)? {
-            active.extend(layout::run_of_unit(&unit).and_then(numbered));
+            active.extend(run.and_then(numbered));
         }
     }
     let known = system.names(layout::RUNS)?;

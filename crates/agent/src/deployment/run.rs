@@ -5,7 +5,8 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow};
 use flipless_settings::layout;
 
-use crate::deployment::state::{LastHandover, Run, State};
+use super::hold;
+use super::state::Run;
 use crate::instance::paths::UNITS;
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
@@ -13,12 +14,13 @@ use crate::instance::systemd::Systemd;
 /// How much of the journal a failure shows.
 const JOURNAL_LINES: u32 = 20;
 
-/// Starts a run and waits until it is ready; both runs then accept on the same listener.
+/// Starts a run, held, and waits until it is ready; the handover lets it accept.
 ///
 /// # Errors
 /// When it does not become ready. It is stopped then: `Restart=` would go on trying.
 pub fn start(system: &System, run: &Run) -> Result<()> {
     give_unit(system, run)?;
+    hold::hold(system, &run.run)?;
     let systemd = Systemd::new(system);
     systemd.start(&run.unit()).map_err(|error| {
         let lines = systemd.last_lines(&run.unit(), JOURNAL_LINES);
@@ -57,12 +59,13 @@ pub fn give_unit(system: &System, run: &Run) -> Result<()> {
     }
 }
 
-/// Stops a run that will not serve. An active run drains, without a wait; its files go
-/// with the next [`crate::deployment::prune::prune`].
+/// Stops a run that will not serve. One that is held ends at once. Any other drains, without a wait; its
+/// files go with the next [`crate::deployment::prune::prune`].
 pub fn discard(system: &System, run: &Run) -> Result<()> {
     let systemd = Systemd::new(system);
+    let is_held = hold::is_held(system, &run.run);
     match systemd.state(&run.unit())?.as_str() {
-        "active" | "deactivating" => return systemd.stop_later(&run.unit()),
+        "active" | "deactivating" if !is_held => return systemd.stop_later(&run.unit()),
         // It may never have had a unit file: an agent was killed before it wrote it.
         "inactive" => {}
         _ => systemd.stop(&run.unit())?,
@@ -75,41 +78,6 @@ pub fn forget(system: &System, run: &str) -> Result<()> {
     let unit = layout::app_unit(run);
     Systemd::new(system).forget_failure(&unit)?;
     system.remove(format!("{UNITS}/{unit}"))?;
+    hold::release(system, run)?;
     system.remove(format!("{}/{run}", layout::RUNS))
-}
-
-/// Stops runs that serve though no state names them: an interrupted restart or rollback left them.
-pub fn stop_strays(system: &System, state: &State) -> Result<()> {
-    let systemd = Systemd::new(system);
-    let staged = state.staged.as_ref().map(|staged| staged.run.unit());
-    let current = state.current.as_ref().map(Run::unit);
-    for unit in systemd.living_units(layout::APP_UNITS)? {
-        let known = staged.as_ref() == Some(&unit) || current.as_ref() == Some(&unit);
-        if !known && systemd.state(&unit)? != "deactivating" {
-            systemd.stop_later(&unit)?;
-        }
-    }
-    Ok(())
-}
-
-/// Makes `run`, which serves, the current one; the one before it drains. `previous` stays a release
-/// that is another than the current one: that is what `rollback` is for.
-pub fn hand_over(system: &System, state: &mut State, run: Run) -> Result<()> {
-    let old = state.current.replace(run.clone());
-    state.staged = None;
-    if let Some(old) = &old {
-        state.handover = Some(LastHandover {
-            at: system.commands().unix_time(),
-            from: old.run.clone(),
-            to: run.run,
-        });
-        if run.release != old.release {
-            state.previous = Some(old.clone());
-        }
-    }
-    state.save(system)?;
-    match old {
-        Some(old) => Systemd::new(system).stop_later(&old.unit()),
-        None => Ok(()),
-    }
 }

@@ -25,9 +25,9 @@ pub struct State {
     pub current: Option<Run>,
     /// The release that `rollback` goes back to.
     pub previous: Option<Run>,
-    /// A run that was started and not yet committed.
+    /// A run that is ready and held: EB has not flipped to it yet.
     pub staged: Option<Staged>,
-    /// The run of the last deployment, if it was discarded: a late `commit` must fail.
+    /// The run of the last deployment, if it was discarded: a flip to it must fail.
     #[serde(default, rename = "given_up")]
     pub discarded: Option<Run>,
     /// While the current release is new: too many crashes bring the previous one back.
@@ -52,7 +52,7 @@ pub struct Run {
     pub since: u64,
 }
 
-/// A run between `stage` and `commit`.
+/// A run between `stage` and the flip.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Staged {
     #[serde(flatten)]
@@ -170,25 +170,6 @@ impl State {
             run: format!("{release}-{number}"),
             since: now,
         }
-    }
-
-    /// Forgets a run that was staged before a reboot: its deployment ended with it. One that is all
-    /// there is stays.
-    pub fn forget_stale(&mut self, system: &System) -> Result<()> {
-        let boot = system
-            .commands()
-            .boot_id()
-            .context("cannot read the boot's identity")?;
-        if self
-            .staged
-            .as_ref()
-            .is_some_and(|staged| staged.boot != boot)
-            && self.current.is_some()
-        {
-            self.discard_staged();
-            self.save(system)?;
-        }
-        Ok(())
     }
 
     /// What is staged will not be current: its deployment failed, or did not end.

@@ -1,48 +1,84 @@
-//! Takes a first version away that EB has not flipped to, and gives the instance back.
+//! Takes everything of ours away from an instance on which no version of ours is to serve.
+
+use std::path::Path;
 
 use anyhow::Result;
 use flipless_settings::layout;
 
-use super::give_back::give_back;
-use super::leftover::note_discarded;
+use super::flipped;
+use super::give_back::{Nginx, give_back};
 use super::state::State;
+use crate::instance::paths::FLIPPED;
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 use crate::proxy::front;
 
-/// The public port is on its way back to EB's nginx.
+/// EB's nginx is to be started again once the public port is free.
 pub const GIVES_PORT_BACK: &str = "/run/flipless/gives-port-back";
 
-/// Before the first flip: discards the staged version and removes everything of ours. The state comes first: a
-/// flip that comes in the middle of it finds a version that its `commit` has to stage again.
-pub fn discard_unflipped(system: &System, state: &mut State) -> Result<()> {
-    if let Some(staged) = state.staged.clone() {
-        let why = "the previous application was started before the flip";
-        note_discarded(system, state, &staged.run, why)?;
-    }
-    withdraw(system, state)
+/// EB has started an application of another bundle, or the one that was there before the first version: gives
+/// the instance back to it, in this very start. The state comes first, so that the next command continues an
+/// interrupted call. EB's flip starts nginx itself, with the configuration of that bundle.
+pub fn leave(system: &System, state: &mut State) -> Result<()> {
+    *state = State::new(state.front);
+    state.save(system)?;
+    let nginx = match nginx(system)? {
+        // Its stand-in is stopped: EB is in the middle of its flip.
+        Nginx::Restarts if !Systemd::new(system).is_active(layout::NGINX)? => Nginx::IsStopped,
+        other => other,
+    };
+    give(system, nginx)?;
+    remove_files(system)
 }
 
-fn front_has_port(system: &System) -> Result<bool> {
-    let systemd = Systemd::new(system);
-    let half_way = system.exists(GIVES_PORT_BACK) && !systemd.is_active(layout::NGINX)?;
-    Ok(half_way || systemd.is_active(layout::FRONT_SOCKET)? || systemd.is_active(layout::FRONT)?)
-}
-
-/// On an instance where nothing of ours serves: gives its ports back, and takes the units out of
-/// systemd's sight. EB's nginx is touched only where ours has taken its port: it may serve the
-/// application that was there before.
+/// Gives ports back and takes units out of systemd's sight, on an instance where no version of ours is
+/// current. EB's nginx is touched only where ours has taken its place.
 pub fn withdraw(system: &System, state: &State) -> Result<()> {
     if state.current.is_some() {
         return Ok(());
     }
+    let nginx = nginx(system)?;
+    give(system, nginx)
+}
+
+fn give(system: &System, nginx: Nginx) -> Result<()> {
     // No stand-in starts the front meanwhile.
     let _lock = front::lock(system, "withdraw")?;
-    let has_port = front_has_port(system)?;
-    if has_port {
-        // After an interruption neither nginx has the port; the next command needs this marker.
+    if nginx == Nginx::Restarts {
+        // After an interruption neither nginx has the port; the next command needs this note.
         system.write(GIVES_PORT_BACK, b"", 0o644)?;
     }
-    give_back(system, has_port)?;
+    give_back(system, nginx)?;
     system.remove(GIVES_PORT_BACK)
+}
+
+/// What becomes of EB's nginx: the front has its port, or an interrupted call has taken the front away.
+fn nginx(system: &System) -> Result<Nginx> {
+    let systemd = Systemd::new(system);
+    let half_way = system.exists(GIVES_PORT_BACK) && !systemd.is_active(layout::NGINX)?;
+    let has_port =
+        half_way || systemd.is_active(layout::FRONT_SOCKET)? || systemd.is_active(layout::FRONT)?;
+    Ok(match has_port {
+        true => Nginx::Restarts,
+        false => Nginx::IsEbs,
+    })
+}
+
+/// Removes every folder of ours. The state last: it says what a second run has to do.
+pub fn remove_files(system: &System) -> Result<()> {
+    for folder in [layout::ROOT, layout::RUNTIME, layout::STATE_FOLDER] {
+        system.remove(folder)?;
+    }
+    Ok(())
+}
+
+/// Has EB's own web.service run the server of the bundle in `/var/app/current`: without our drop-in and without
+/// a marker, the stand-in becomes the server (`commands/stand_in.rs`).
+pub fn start_alone(system: &System) -> Result<()> {
+    flipped::unmark(system, Path::new(FLIPPED))?;
+    let systemd = Systemd::new(system);
+    match systemd.state(layout::WEB)?.as_str() {
+        "inactive" => Ok(()),
+        _ => systemd.restart(layout::WEB),
+    }
 }

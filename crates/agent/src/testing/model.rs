@@ -190,14 +190,14 @@ impl Model {
                 if matches!(arguments[0], "daemon-reload" | "enable" | "disable") {
                     self.web_is_stand_in = has_drop_in(root, "web.service");
                 }
-                let served = !self.serving().is_empty();
+                let served = !self.serving(root).is_empty();
                 let output = match arguments.last() {
                     Some(unit) if !self.knows(unit, root) => {
                         answer(false, "", &format!("Unit {unit} not loaded."))
                     }
                     _ => self.change(arguments, root),
                 };
-                if served && self.serving().is_empty() {
+                if served && self.serving(root).is_empty() {
                     self.gaps.push(arguments.join(" "));
                 }
                 output
@@ -211,9 +211,14 @@ impl Model {
         !unit.starts_with("flipless-app@") || file.exists() || self.units.contains_key(unit)
     }
 
-    pub fn serving(&self) -> Vec<String> {
+    /// Runs that accept: active and not held.
+    pub fn serving(&self, root: &Path) -> Vec<String> {
+        let is_held = |unit: &str| {
+            let run = layout::run_of_unit(unit).unwrap_or_default();
+            root.join(&layout::HELD[1..]).join(run).exists()
+        };
         let active = self.units.iter().filter(|(unit, state)| {
-            unit.starts_with("flipless-app@") && state.as_str() == "active"
+            unit.starts_with("flipless-app@") && state.as_str() == "active" && !is_held(unit)
         });
         active.map(|(unit, _)| unit.clone()).collect()
     }

@@ -25,6 +25,8 @@ pub(super) struct Options {
     pub(super) drain: Duration,
     pub(super) idle: Duration,
     pub(super) health_log: Option<PathBuf>,
+    /// While this file is there, the server is ready and does not accept.
+    pub(super) hold: Option<PathBuf>,
 }
 
 impl Server {
@@ -62,6 +64,7 @@ impl Server {
             health_log: self
                 .health_log
                 .or_else(|| set("FLIPLESS_HEALTH_LOG").map(PathBuf::from)),
+            hold: set("FLIPLESS_HOLD").map(PathBuf::from),
         })
     }
 }
@@ -106,7 +109,7 @@ mod tests {
         assert_eq!(options.bind, (Ipv4Addr::LOCALHOST, PORT).into());
         assert_eq!(options.health_path, HEALTH_PATH);
         assert_eq!((options.drain, options.start), (DRAIN, START));
-        assert_eq!(options.health_log, None);
+        assert_eq!((options.health_log, options.hold), (None, None));
     }
 
     #[test]
@@ -118,6 +121,7 @@ mod tests {
                 ("FLIPLESS_START_SECONDS", "8"),
                 ("FLIPLESS_HEALTH_PATH", "/up"),
                 ("FLIPLESS_HEALTH_LOG", "/var/log/nginx/healthd"),
+                ("FLIPLESS_HOLD", "/run/flipless/held/a-1"),
             ]))
             .unwrap();
         assert_eq!(options.bind.port(), 8080);
@@ -128,6 +132,7 @@ mod tests {
             options.health_log,
             Some(PathBuf::from("/var/log/nginx/healthd"))
         );
+        assert_eq!(options.hold, Some(PathBuf::from("/run/flipless/held/a-1")));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The life of a server: listen, check its health, report ready, accept, drain.
+//! The life of a server: listen, check its health, report ready, wait for the flip, accept, drain.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use super::request::{HttpService, RequestService};
 use super::signals::Signals;
 use crate::drain::{EndOnDrop, Lifecycle, Phase};
 use crate::health_log::HealthLog;
-use crate::{notice, readiness};
+use crate::{hold, notice, readiness};
 
 /// How long the server waits for the last lines of the health log.
 const LAST_LINES: Duration = Duration::from_secs(2);
@@ -32,12 +32,19 @@ pub(super) async fn run(options: Options, service: impl HttpService) -> Result<(
     let lifecycle = Lifecycle::new();
     let _end = EndOnDrop(lifecycle.clone());
     let service = RequestService::new(service, lifecycle.clone(), log.clone());
-    readiness::ready().map_err(ServeError::Notify)?;
+    let hold = options.hold.as_deref().filter(|file| hold::is_held(file));
+    readiness::ready(hold.is_some()).map_err(ServeError::Notify)?;
 
     // The pings have to run on the workers, which serve. The thread of `block_on` may still run while the
     // workers are stuck.
     let mut watchdog = JoinSet::new();
     watchdog.spawn(readiness::ping_watchdog());
+    if let Some(file) = hold {
+        tokio::select! {
+            () = hold::released(file) => readiness::serving(),
+            () = signals.stop() => return Ok(()),
+        }
+    }
     let mut accepting = JoinSet::new();
     for listener in listeners {
         accepting.spawn(listener.accept_all(service.clone(), lifecycle.clone(), options.idle));

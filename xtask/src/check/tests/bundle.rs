@@ -13,8 +13,8 @@ use crate::bundle::Bundle;
 use crate::check::{Check, without_programs};
 use crate::project;
 
-pub const STAGE: &str = ".platform/hooks/predeploy/90-flipless-stage.sh";
-pub const COMMIT: &str = ".platform/confighooks/postdeploy/10-flipless-commit.sh";
+pub const STAGE: &str = ".platform/hooks/predeploy/~flipless-stage.sh";
+pub const COMMIT: &str = ".platform/confighooks/postdeploy/!flipless-commit.sh";
 pub const EXPECTED: Option<Arch> = Some(Arch::X86_64);
 
 /// A zip's entries: name, mode, content.

@@ -37,6 +37,13 @@ fn assert_withdrawn(instance: &Instance, when: &str) {
     assert_eq!(state(instance).current, None, "{when}");
 }
 
+/// Not even a folder.
+fn assert_nothing_left(instance: &Instance, when: &str) {
+    for folder in [layout::ROOT, layout::STATE_FOLDER, layout::RUNTIME] {
+        assert!(!instance.system.exists(folder), "{when}: {folder}");
+    }
+}
+
 /// What systemd does before it starts web.service, as long as the drop-in says so.
 fn start_of_web(system: &System) -> anyhow::Result<()> {
     web_starting::web_starting(system)
@@ -54,14 +61,8 @@ fn without_a_flip_a_start_of_web_is_one_of_the_application_of_before() {
         assert!(calls.ends_with(&["daemon-reload".into()]), "{calls:?}");
         let started = calls.iter().find(|call| call.contains("start"));
         assert_eq!(started, None, "systemd is about to");
-        let after = state(&instance);
-        assert_eq!(after.staged, None);
-        let reason = after.failure.unwrap().reason;
-        assert!(reason.contains("before the flip"), "{reason}");
-        commit::commit(&instance.system).unwrap_err();
-        stage_version(&instance, "v2").unwrap();
-        flip(&instance).unwrap();
-        commit::commit(&instance.system).unwrap();
+        assert_nothing_left(&instance, &when);
+        deploy(&instance, "v2");
         assert_eq!(instance.serving(), [current_unit(&instance)], "{when}");
     }
 }
@@ -77,8 +78,6 @@ fn a_stage_that_was_killed_before_it_noted_anything_is_withdrawn_too() {
 #[test]
 fn where_a_version_serves_the_start_of_web_takes_no_lock_and_changes_nothing() {
     let instance = deployed("v1");
-    // A bundle without flipless came over it.
-    instance.system.remove(FLIPPED).unwrap();
     let before = instance.files();
     let _held = lock::take(&instance.system, "lock", "a deployment", Duration::ZERO).unwrap();
     start_of_web(&instance.system).unwrap();
@@ -314,9 +313,7 @@ fn a_killed_withdrawal_ends_with_the_next_start_of_web() {
             }
             instance.let_drain();
             assert_withdrawn(&instance, &when);
-            stage_version(&instance, "v2").unwrap();
-            flip(&instance).unwrap();
-            commit::commit(&instance.system).unwrap();
+            deploy(&instance, "v2");
             assert_eq!(instance.serving(), [current_unit(&instance)], "{when}");
         }
     }

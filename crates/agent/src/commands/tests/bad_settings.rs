@@ -13,8 +13,7 @@ fn damaged() -> Instance {
 #[test]
 fn a_deployment_replaces_settings_that_cannot_be_read() {
     let instance = damaged();
-    stage_version(&instance, "v2").unwrap();
-    commit::commit(&instance.system).unwrap();
+    deploy(&instance, "v2");
     assert!(instance.system.settings().is_ok());
 }
 

@@ -76,6 +76,7 @@ fn moved_away_as_advised_the_next_deployment_finds_what_runs() {
         .unwrap();
     stage_version(&instance, "v2").unwrap();
     assert_eq!(current_unit(&instance), run);
+    flip(&instance).unwrap();
     commit::commit(&instance.system).unwrap();
     assert_eq!(instance.unit(&run), "deactivating");
     assert_eq!(instance.model.borrow().gaps, [""; 0]);
@@ -94,8 +95,7 @@ fn a_folder_in_its_place_is_told_too() {
 #[test]
 fn a_release_that_is_gone_is_named_and_the_current_one_serves_on() {
     let instance = deployed("v1");
-    stage_version(&instance, "v2").unwrap();
-    commit::commit(&instance.system).unwrap();
+    deploy(&instance, "v2");
     instance.let_drain();
     let before = state(&instance);
     let previous = before.previous.clone().unwrap().release;
@@ -124,8 +124,7 @@ fn a_run_that_is_gone_is_reported_as_inactive_and_replaced() {
     instance.model.borrow_mut().units.clear();
     let said = status::status(&instance.system, false).unwrap();
     assert!(said.contains(&format!("{run}  inactive")), "{said}");
-    stage_version(&instance, "v2").unwrap();
-    commit::commit(&instance.system).unwrap();
+    deploy(&instance, "v2");
     assert_eq!(instance.serving(), [current_unit(&instance)]);
 }
 
@@ -145,6 +144,7 @@ fn a_clock_that_jumps_changes_ages_only() {
             state(&instance).staged.is_some(),
             "the deadline is not the clock's"
         );
+        flip(&instance).unwrap();
         commit::commit(&instance.system).unwrap();
         assert!(state(&instance).trial.is_some());
         instance.model.borrow_mut().clock = 0;

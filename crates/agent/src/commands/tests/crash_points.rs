@@ -18,8 +18,7 @@ fn stage_bundle(system: &System) -> anyhow::Result<()> {
 fn with_two() -> Instance {
     let instance = deployed("v0");
     instance.let_drain();
-    stage_version(&instance, "v1").unwrap();
-    commit::commit(&instance.system).unwrap();
+    deploy(&instance, "v1");
     instance.let_drain();
     instance.new_version("v2");
     // The units of the new version differ, those of the instance and that of the run.
@@ -39,6 +38,19 @@ fn staged() -> Instance {
     instance
 }
 
+/// EB has renamed the folder, and starts web.service.
+fn renamed() -> Instance {
+    let instance = staged();
+    instance.flip();
+    instance
+}
+
+fn flipped() -> Instance {
+    let instance = renamed();
+    web_started::web_started(&instance.system).unwrap();
+    instance
+}
+
 fn expired() -> Instance {
     let instance = staged();
     let mut model = instance.model.borrow_mut();
@@ -46,12 +58,6 @@ fn expired() -> Instance {
     // It has elapsed: that is why `expire` runs.
     model.units.remove(layout::DEADMAN_TIMER);
     drop(model);
-    instance
-}
-
-fn web_restarted() -> Instance {
-    let instance = with_two();
-    web_started::web_started(&instance.system).unwrap();
     instance
 }
 
@@ -70,10 +76,12 @@ fn crashed_release() -> String {
 /// once more after it was killed.
 pub const COMMANDS: &[(&str, Prepare, Act)] = &[
     ("stage", with_two, stage_bundle),
-    ("commit", staged, commit::commit),
+    ("flip", renamed, web_started::web_started),
+    ("commit", flipped, commit::commit),
+    ("abort", staged, abort::abort),
     ("rollback", with_two, rollback::rollback),
     ("restart", with_two, restart::restart),
-    ("web-started", web_restarted, web_started::web_started),
+    ("web-started", with_two, web_started::web_started),
     ("expire", expired, expire::expire),
     ("recover", crashing, recover::recover),
 ];
@@ -146,8 +154,7 @@ fn assert_no_leftovers(instance: &Instance, current: &str, when: &str) {
 fn the_next_deployment_settles_whatever_a_killed_agent_left() {
     at_every_point(COMMANDS, |instance, when| {
         assert!(!instance.serving().is_empty(), "{when}");
-        stage_version(instance, "v3").unwrap();
-        commit::commit(&instance.system).unwrap();
+        deploy(instance, "v3");
         assert_settled(instance, when);
     });
 }
@@ -159,6 +166,7 @@ fn the_same_command_again_finishes_what_the_killed_one_began() {
         let (_, _, act) = COMMANDS.iter().find(|(name, ..)| *name == command).unwrap();
         act(&instance.system).unwrap();
         if command == "stage" {
+            flip(instance).unwrap();
             commit::commit(&instance.system).unwrap();
         }
         if command == "recover" {
@@ -180,8 +188,7 @@ fn after_a_reboot_one_version_serves_and_the_next_deployment_works() {
         let release = format!("{}/{}/app/bin", layout::RELEASES, current.release);
         assert!(instance.system.exists(release), "{when}");
         instance.model.borrow_mut().gaps.clear();
-        stage_version(instance, "v3").unwrap();
-        commit::commit(&instance.system).unwrap();
+        deploy(instance, "v3");
         assert_settled(instance, when);
     });
 }
@@ -202,7 +209,10 @@ fn let_the_dead_man_come(instance: &Instance, when: &str) {
 #[test]
 fn a_killed_command_that_nobody_repeats_ends_with_the_dead_man() {
     at_every_point(COMMANDS, |instance, when| {
-        let current = current_unit(instance);
+        let current = match state(instance).staged {
+            Some(staged) if when.starts_with("flip") => staged.run.unit(),
+            _ => current_unit(instance),
+        };
         let_the_dead_man_come(instance, when);
         assert_eq!(current_unit(instance), current, "{when}");
         // What was staged and not noted is forgotten with the next deployment.

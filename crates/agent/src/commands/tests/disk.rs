@@ -24,7 +24,9 @@ fn at_every_change(error: Errno, everywhere: bool, then: impl Fn(&Instance, Outc
             instance.model.borrow_mut().disk = Some(disk);
             let outcome = act(&instance.system);
             if !instance.model.borrow().disk.as_ref().unwrap().failed {
-                assert!(healthy >= 2, "{name} makes {healthy} changes");
+                // The flip has done it all before `commit`.
+                let least = if *name == "commit" { 0 } else { 2 };
+                assert!(healthy >= least, "{name} makes {healthy} changes");
                 outcome.unwrap();
                 break;
             }
@@ -71,8 +73,7 @@ fn a_full_disk_costs_the_deployment_and_nothing_else() {
             assert!(!half, "{when}: {path}");
         }
         repaired(instance);
-        stage_version(instance, "v3").unwrap();
-        commit::commit(&instance.system).unwrap();
+        deploy(instance, "v3");
         assert_settled(instance, when);
     });
 }
@@ -82,8 +83,7 @@ fn a_read_only_disk_costs_the_deployment_and_nothing_else() {
     at_every_change(Errno::ROFS, false, |instance, outcome, when| {
         assert_says_so(&outcome, Errno::ROFS, when);
         repaired(instance);
-        stage_version(instance, "v3").unwrap();
-        commit::commit(&instance.system).unwrap();
+        deploy(instance, "v3");
         assert_settled(instance, when);
     });
 }
@@ -93,8 +93,7 @@ fn memory_that_is_full_too_changes_nothing_of_that() {
     at_every_change(Errno::NOSPC, true, |instance, outcome, when| {
         assert_says_so(&outcome, Errno::NOSPC, when);
         repaired(instance);
-        stage_version(instance, "v3").unwrap();
-        commit::commit(&instance.system).unwrap();
+        deploy(instance, "v3");
         assert_settled(instance, when);
     });
 }

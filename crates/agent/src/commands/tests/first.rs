@@ -48,8 +48,7 @@ fn a_reboot_before_the_flip_gives_the_stock_instance_back() {
     assert_eq!(instance.serving(), [""; 0]);
     assert_eq!(units_in(&instance, RUNTIME_UNITS), [""; 0]);
     instance.model.borrow_mut().failing.clear();
-    stage_version(&instance, "v1").unwrap();
-    commit::commit(&instance.system).unwrap();
+    deploy(&instance, "v1");
     assert_eq!(instance.serving(), [current_unit(&instance)]);
 }
 
@@ -121,9 +120,7 @@ fn a_first_version_that_never_starts_gives_the_public_port_back_to_ebs_nginx() {
     commit::commit(&instance.system).unwrap_err();
     // The next deployment begins anew.
     instance.model.borrow_mut().failing.clear();
-    stage_version(&instance, "v2").unwrap();
-    flip(&instance).unwrap();
-    commit::commit(&instance.system).unwrap();
+    deploy(&instance, "v2");
     assert_eq!(instance.serving(), [current_unit(&instance)]);
 }
 
@@ -205,9 +202,7 @@ fn a_first_version_that_fails_twice_leaves_nothing_and_a_third_deployment_works(
         );
         instance.model.borrow_mut().failing.clear();
     }
-    stage_version(&instance, "v3").unwrap();
-    flip(&instance).unwrap();
-    commit::commit(&instance.system).unwrap();
+    deploy(&instance, "v3");
     assert_eq!(instance.serving(), [current_unit(&instance)]);
 }
 
@@ -233,6 +228,7 @@ fn a_drop_in_of_the_bundles_own_lasts_with_the_units() {
     instance.system.write(path, b"[Socket]", 0o644).unwrap();
     stage_version(&instance, "v1").unwrap();
     assert!(instance.system.exists(format!("{RUNTIME_UNITS}/{name}")));
+    flip(&instance).unwrap();
     commit::commit(&instance.system).unwrap();
     assert_eq!(instance.system.names(RUNTIME_UNITS).unwrap(), [""; 0]);
     assert!(instance.system.exists(format!("{DROP_INS}/{name}")));
@@ -279,9 +275,7 @@ fn a_killed_adoption_is_taken_up_by_the_next_deployment() {
                     instance.reboot();
                 }
                 instance.model.borrow_mut().gaps.clear();
-                stage_version(&instance, "v2").unwrap();
-                flip(&instance).unwrap();
-                commit::commit(&instance.system).unwrap();
+                deploy(&instance, "v2");
                 assert_eq!(instance.serving(), [current_unit(&instance)], "{when}");
                 // Before a flip nobody's requests go to what is given up.
                 assert!(!adopts || instance.model.borrow().gaps.is_empty(), "{when}");
@@ -301,6 +295,7 @@ fn a_lost_state_is_made_again_from_what_runs() {
         state(&instance).current.unwrap().run,
         before.current.unwrap().run
     );
+    flip(&instance).unwrap();
     commit::commit(&instance.system).unwrap();
     let after = state(&instance);
     assert_eq!(instance.serving(), [after.current.unwrap().unit()]);

@@ -16,8 +16,7 @@ fn assert_named(program: &str, prepare: impl Fn(&Instance), parts: &[&str]) {
     assert_eq!(instance.serving(), [current]);
     assert_eq!(instance.take_calls(), [""; 0], "{program}");
     instance.model.borrow_mut().missing.clear();
-    stage_version(&instance, "v2").unwrap();
-    commit::commit(&instance.system).unwrap();
+    deploy(&instance, "v2");
 }
 
 #[test]

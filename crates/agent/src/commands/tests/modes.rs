@@ -12,8 +12,7 @@ const NAME: &str = "commands::tests::modes::modes_are_the_same_whatever_the_umas
 /// What all commands leave behind, each with its mode.
 fn modes() -> String {
     let instance = deployed("v1");
-    stage_version(&instance, "v2").unwrap();
-    commit::commit(&instance.system).unwrap();
+    deploy(&instance, "v2");
     web_started::web_started(&instance.system).unwrap();
     super::trial::crash_too_often(&instance);
     crate::commands::recover::recover(&instance.system).unwrap();

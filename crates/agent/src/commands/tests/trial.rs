@@ -31,8 +31,7 @@ fn recovery_is_due(instance: &Instance) -> bool {
 /// v2 is current, v1 the one before it.
 fn second() -> Instance {
     let instance = deployed("v1");
-    stage_version(&instance, "v2").unwrap();
-    commit::commit(&instance.system).unwrap();
+    deploy(&instance, "v2");
     instance
         .model
         .borrow_mut()
@@ -116,8 +115,7 @@ fn the_release_that_came_back_is_not_on_trial_when_it_is_deployed_again() {
     crash_too_often(&instance);
     recover::recover(&instance.system).unwrap();
     let good = state(&instance).current.unwrap().release;
-    stage_version(&instance, "v1").unwrap();
-    commit::commit(&instance.system).unwrap();
+    deploy(&instance, "v1");
     assert_eq!(state(&instance).current.unwrap().release, good);
     instance.model.borrow_mut().units.remove(layout::RECOVER);
     crash_too_often(&instance);
@@ -148,6 +146,7 @@ fn the_alarm_outlives_a_deployment_that_was_not_flipped_and_ends_with_a_commit()
     assert_eq!(aborted.unit("web.service"), "active");
     // An engine that left the failed unit alone.
     let committed = alarmed();
+    committed.flip();
     commit::commit(&committed.system).unwrap();
     assert_eq!(alarm::reason(&committed.system).unwrap(), None);
     assert_eq!(committed.unit("web.service"), "active");
@@ -256,7 +255,7 @@ fn the_stand_in_fails_until_somebody_asks_for_its_start() {
 }
 
 #[test]
-fn a_staged_release_that_has_crashed_is_not_committed_and_does_not_go_on() {
+fn a_staged_release_that_has_crashed_fails_the_flip_and_does_not_go_on() {
     let instance = deployed("v1");
     let old = current_unit(&instance);
     stage_version(&instance, "v2").unwrap();
@@ -267,11 +266,11 @@ fn a_staged_release_that_has_crashed_is_not_committed_and_does_not_go_on() {
     };
     run_ended::run_ended(&instance.system, &staged.run, &how).unwrap();
     // systemd has started it again: it is active.
-    let error = commit::commit(&instance.system).unwrap_err();
+    let error = flip(&instance).unwrap_err();
     assert!(error.to_string().contains(&staged.run), "{error}");
     assert_eq!(current_unit(&instance), old);
     assert_eq!(state(&instance).staged, None);
-    assert_eq!(instance.unit(&staged.unit()), "deactivating");
+    assert_eq!(instance.unit(&staged.unit()), "inactive");
     assert_eq!(instance.unit(layout::DEADMAN_TIMER), "inactive");
     assert_eq!(instance.model.borrow().gaps, [""; 0]);
 }

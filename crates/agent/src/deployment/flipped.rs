@@ -1,0 +1,104 @@
+//! What EB has flipped to: the bundle in `/var/app/current`.
+//!
+//! `stage` writes a marker with the run's name into the unpacked bundle, and EB's own rename carries it to the
+//! current application. EB may give the folder to the application's user, so the marker only counts where it
+//! agrees with the state, which is root's.
+
+use std::path::Path;
+
+use anyhow::Result;
+use flipless_settings::layout;
+
+use super::state::{Run, parse_run};
+use crate::instance::paths::{FLIPPED, FLIPPED_AGENT};
+use crate::instance::system::System;
+
+/// The bundle that EB has flipped to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Flipped {
+    /// There is none: a new instance, or EB is about to rename.
+    Nothing,
+    /// One without flipless.
+    Foreign,
+    /// One of ours, which no `stage` has marked.
+    Unmarked,
+    /// One of ours, staged as this run.
+    Run(String),
+}
+
+/// Looks at the bundle that EB has flipped to.
+pub fn flipped(system: &System) -> Flipped {
+    let marker = system.read_in(Path::new(FLIPPED), layout::MARKER);
+    let marker = marker.ok().flatten().and_then(|content| {
+        let run = String::from_utf8(content).ok()?.trim().to_owned();
+        parse_run(&run).is_some().then_some(run)
+    });
+    match marker {
+        Some(run) => Flipped::Run(run),
+        None if system.exists(FLIPPED_AGENT) => Flipped::Unmarked,
+        None if system.exists(FLIPPED) => Flipped::Foreign,
+        None => Flipped::Nothing,
+    }
+}
+
+/// Whether EB has flipped to this staged run.
+pub fn is_to(system: &System, run: &Run) -> bool {
+    flipped(system) == Flipped::Run(run.run.clone())
+}
+
+/// Marks an unpacked bundle as the one of this run.
+pub fn mark(system: &System, bundle: &Path, run: &Run) -> Result<()> {
+    let content = format!("{}\n", run.run);
+    system.write(bundle.join(layout::MARKER), content.as_bytes(), 0o644)
+}
+
+/// Removes the marker of a bundle, also one that was half written: no run of ours stands for it.
+pub fn unmark(system: &System, bundle: &Path) -> Result<()> {
+    system.remove(bundle.join(format!("{}.new", layout::MARKER)))?;
+    system.remove(bundle.join(layout::MARKER))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::testing::Instance;
+
+    #[test]
+    fn a_bundle_is_told_by_its_marker_and_its_agent() {
+        let instance = Instance::new();
+        let system = &instance.system;
+        assert_eq!(flipped(system), Flipped::Nothing);
+        system
+            .write(format!("{FLIPPED}/Procfile"), b"web: x", 0o644)
+            .unwrap();
+        assert_eq!(flipped(system), Flipped::Foreign);
+        system.write(FLIPPED_AGENT, b"", 0o755).unwrap();
+        assert_eq!(flipped(system), Flipped::Unmarked);
+        let run = Run {
+            release: "abc".into(),
+            run: "abc-7".into(),
+            since: 0,
+        };
+        mark(system, Path::new(FLIPPED), &run).unwrap();
+        assert_eq!(flipped(system), Flipped::Run("abc-7".into()));
+        assert!(is_to(system, &run));
+        unmark(system, Path::new(FLIPPED)).unwrap();
+        assert_eq!(flipped(system), Flipped::Unmarked);
+    }
+
+    #[test]
+    fn a_marker_that_is_no_run_marks_nothing() {
+        for content in [&b""[..], b"../../etc-1", b"abc", b"\xff-1", b"abc-1 abc-2"] {
+            let instance = Instance::new();
+            let system = &instance.system;
+            system.write(FLIPPED_AGENT, b"", 0o755).unwrap();
+            let marker = format!("{FLIPPED}/{}", layout::MARKER);
+            system.write(&marker, content, 0o644).unwrap();
+            assert_eq!(flipped(system), Flipped::Unmarked, "{content:?}");
+            system.remove(&marker).unwrap();
+            system.link(Path::new("/etc/passwd"), &marker).unwrap();
+            assert_eq!(flipped(system), Flipped::Unmarked, "a link");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The handover: a run that is ready becomes the current one.
+
+use anyhow::{Result, anyhow};
+use flipless_settings::layout;
+
+use super::state::{LastHandover, Run, State};
+use super::{ends, hold, run, trial};
+use crate::instance::system::System;
+use crate::instance::systemd::Systemd;
+use crate::instance::units;
+
+/// How much of the journal a failure shows.
+const JOURNAL_LINES: u32 = 20;
+
+/// EB has flipped to the staged run: hands over to it.
+///
+/// # Errors
+/// When the run is not fit to serve any more. The state is as before then: the caller decides.
+pub fn flip(system: &System, state: &mut State, run: Run) -> Result<()> {
+    if state.current.is_none() {
+        // The flip has taken away what was there before. A reboot from here on finds the way to this run.
+        run::give_unit(system, &run)?;
+        units::settle(system)?;
+        Systemd::new(system).start(layout::APP_SOCKET)?;
+    }
+    make_ready(system, state, &run)?;
+    // The release that serves already is no new one: nothing is to be gone back to because of it.
+    if state.current.as_ref().map(|run| &run.release) != Some(&run.release) {
+        state.trial = trial::begin(system)?;
+    }
+    hand_over(system, state, run)
+}
+
+/// Starts a run that no start was tried of in this boot: another application held its port, or the instance
+/// was booted after EB's rename. One that has crashed since its staging is not fit, unless there is no other.
+fn make_ready(system: &System, state: &State, run: &Run) -> Result<()> {
+    let systemd = Systemd::new(system);
+    let is_active = systemd.is_active(&run.unit())?;
+    let ends = ends::of(system, &run.run)?.len();
+    match (is_active, ends) {
+        (true, 0) => Ok(()),
+        (true, _) if state.current.is_none() => Ok(()),
+        (false, _) if ends == 0 || state.current.is_none() => run::start(system, run),
+        _ => {
+            let lines = systemd.last_lines(&run.unit(), JOURNAL_LINES);
+            let did = if is_active { "crashed" } else { "ended" };
+            Err(anyhow!(
+                "the staged run {} {did} before EB's flip; its last lines:\n{lines}",
+                run.run
+            ))
+        }
+    }
+}
+
+/// Makes `run`, which is ready, the current one; the one before it drains. `previous` stays a release
+/// that is another than the current one: that is what `rollback` is for.
+pub fn hand_over(system: &System, state: &mut State, run: Run) -> Result<()> {
+    let old = state.current.replace(run.clone());
+    state.staged = None;
+    if let Some(old) = &old {
+        state.handover = Some(LastHandover {
+            at: system.commands().unix_time(),
+            from: old.run.clone(),
+            to: run.run.clone(),
+        });
+        if run.release != old.release {
+            state.previous = Some(old.clone());
+        }
+    }
+    // Saved before the new run accepts: an interruption leaves one that serves, and the next command finishes.
+    state.save(system)?;
+    hold::release(system, &run.run)?;
+    let systemd = Systemd::new(system);
+    if let Some(old) = old {
+        systemd.stop_later(&old.unit())?;
+    }
+    systemd.stop(layout::DEADMAN_TIMER)
+}
+
+/// Finishes an interrupted handover: the current run accepts, and no other serves beside it.
+pub fn finish(system: &System, state: &State) -> Result<()> {
+    if let Some(current) = &state.current {
+        hold::release(system, &current.run)?;
+    }
+    stop_strays(system, state)
+}
+
+/// Stops runs that serve though no state names them: an interrupted handover left them.
+fn stop_strays(system: &System, state: &State) -> Result<()> {
+    let systemd = Systemd::new(system);
+    let staged = state.staged.as_ref().map(|staged| staged.run.unit());
+    let current = state.current.as_ref().map(Run::unit);
+    for unit in systemd.living_units(layout::APP_UNITS)? {
+        let known = staged.as_ref() == Some(&unit) || current.as_ref() == Some(&unit);
+        if !known && systemd.state(&unit)? != "deactivating" {
+            systemd.stop_later(&unit)?;
+        }
+    }
+    Ok(())
+}
