@@ -20,6 +20,7 @@ mod bad_state;
 mod crash_points;
 mod disk;
 mod first;
+mod foreign;
 mod missing;
 mod modes;
 mod trial;

@@ -22,9 +22,10 @@ pub const GIVES_PORT_BACK: &str = "/run/flipless/gives-port-back";
 pub fn leave(system: &System, state: &mut State) -> Result<()> {
     *state = State::new(state.front);
     state.save(system)?;
+    let is_stopped = !Systemd::new(system).is_active(layout::NGINX)?;
     let nginx = match nginx(system)? {
-        // Its stand-in is stopped: EB is in the middle of its flip.
-        Nginx::Restarts if !Systemd::new(system).is_active(layout::NGINX)? => Nginx::IsStopped,
+        // EB has stopped its stand-in, and no interrupted call has.
+        Nginx::Restarts if is_stopped && !system.exists(GIVES_PORT_BACK) => Nginx::IsStopped,
         other => other,
     };
     give(system, nginx)?;

@@ -252,6 +252,9 @@ impl Model {
                 self.enabled
                     .extend(units.iter().map(|unit| (*unit).to_owned()));
             }
+            ["disable", "--quiet", unit] => {
+                self.enabled.remove(*unit);
+            }
             ["reload", _] => self.load_front(root),
             _ => {}
         }

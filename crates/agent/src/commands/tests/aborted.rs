@@ -11,7 +11,7 @@ use crate::instance::system::System;
 
 /// A hook behind ours has failed: the deployment is aborted, and the flip never comes. `taken`: the
 /// application of before holds the port.
-fn aborted(taken: bool) -> Instance {
+pub fn aborted(taken: bool) -> Instance {
     let instance = Instance::new();
     if taken {
         let socket = layout::APP_SOCKET.to_owned();

@@ -98,6 +98,69 @@ fn memory_that_is_full_too_changes_nothing_of_that() {
     });
 }
 
+/// Everything below these folders, for a comparison: names, and no content.
+fn kept(instance: &Instance) -> Vec<String> {
+    let paths = instance.files().into_keys();
+    let ours = [
+        "/opt/flipless/",
+        "/etc/systemd/",
+        "/var/lib/flipless/",
+        "/run/flipless/",
+    ];
+    paths
+        .filter(|path| ours.iter().any(|folder| path.contains(folder)))
+        .filter(|path| !path.contains("/run/flipless/ends/"))
+        .collect()
+}
+
+#[test]
+fn many_deployments_that_fail_leave_what_none_leaves() {
+    let fail: [fn(&Instance); 3] = [
+        // The server does not become ready.
+        |instance| {
+            instance.model.borrow_mut().failing = vec!["flipless-app@".to_owned()];
+            stage_version(instance, "bad").unwrap_err();
+            instance.model.borrow_mut().failing.clear();
+        },
+        // A later hook fails, and the dead man comes.
+        |instance| {
+            stage_version(instance, "bad").unwrap();
+            instance.model.borrow_mut().uptime += DEAD_MAN_SECONDS;
+            instance
+                .model
+                .borrow_mut()
+                .units
+                .remove(layout::DEADMAN_TIMER);
+            expire::expire(&instance.system).unwrap();
+        },
+        // Somebody aborts it.
+        |instance| {
+            stage_version(instance, "worse").unwrap();
+            abort::abort(&instance.system).unwrap();
+        },
+    ];
+    for (number, fail) in fail.iter().enumerate() {
+        let instance = deployed("v1");
+        deploy(&instance, "v2");
+        instance.let_drain();
+        commit::commit(&instance.system).unwrap();
+        // The first one may bring a lock's file, and what it noted.
+        fail(&instance);
+        let before = kept(&instance);
+        let fresh = deployed("v1");
+        deploy(&fresh, "v2");
+        assert_eq!(
+            fresh.system.names(layout::RELEASES).unwrap(),
+            instance.system.names(layout::RELEASES).unwrap(),
+            "{number}"
+        );
+        for _ in 0..5 {
+            fail(&instance);
+        }
+        assert_eq!(kept(&instance), before, "{number}");
+    }
+}
+
 #[test]
 fn after_a_reboot_with_a_disk_that_failed_one_version_serves() {
     at_every_change(Errno::NOSPC, false, |instance, _, when| {

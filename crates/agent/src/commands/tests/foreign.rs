@@ -1,0 +1,177 @@
+//! EB flips to a bundle without flipless: the instance is given back to it in that very flip.
+
+use super::first::units_in;
+use super::*;
+use crate::instance::paths::{FLIPPED, RUNTIME_UNITS};
+
+/// An instance in the middle of EB's flip from v1 to a plain bundle: its processes are stopped.
+fn flipping(instance: &Instance) {
+    let system = &instance.system;
+    for unit in ["nginx.service", "web.service"] {
+        instance.model.borrow_mut().units.remove(unit);
+    }
+    system.remove(FLIPPED).unwrap();
+    let procfile = format!("{FLIPPED}/Procfile");
+    system.write(procfile, b"web: ./shop\n", 0o644).unwrap();
+    instance.take_calls();
+}
+
+/// v1 serves, and nginx's stand-in runs.
+fn serving() -> Instance {
+    let instance = deployed("v1");
+    instance.make_active("nginx.service");
+    assert_eq!(instance.unit(layout::FRONT), "active");
+    instance
+}
+
+fn assert_given_back(instance: &Instance, when: &str) {
+    for unit in ["nginx.service", "web.service"] {
+        assert!(!instance.has_drop_in(unit), "{when}: {unit}");
+    }
+    let model = instance.model.borrow();
+    let ours = model
+        .units
+        .keys()
+        .filter(|unit| unit.starts_with("flipless-"));
+    assert_eq!(ours.collect::<Vec<_>>(), [""; 0], "{when}");
+    drop(model);
+    for folder in [UNITS, RUNTIME_UNITS, DROP_INS] {
+        assert_eq!(units_in(instance, folder), [""; 0], "{when}: {folder}");
+    }
+    let left: Vec<String> = instance.files().into_keys().collect();
+    let is_ours = |path: &&String| {
+        [
+            "/opt/flipless",
+            "/var/lib/flipless",
+            "/run/flipless",
+            "/zz-flipless",
+        ]
+        .iter()
+        .any(|ours| path.contains(ours) && !path.contains(BUNDLE))
+    };
+    assert_eq!(left.iter().find(is_ours), None, "{when}");
+}
+
+#[test]
+fn the_instance_is_given_back_in_the_flip_of_a_plain_bundle_and_taken_again() {
+    let instance = serving();
+    let path = format!("/etc/nginx/conf.d/{}", flipless_settings::nginx::KEEPALIVE);
+    instance.system.write(path, b"x", 0o644).unwrap();
+    flipping(&instance);
+    start_web(&instance).unwrap();
+    assert_given_back(&instance, "the flip");
+    // EB itself starts nginx, with the plain bundle's configuration.
+    assert_eq!(instance.unit("nginx.service"), "inactive");
+    let calls = instance.take_calls();
+    assert!(
+        !calls.iter().any(|call| call.starts_with("start")),
+        "{calls:?}"
+    );
+    assert!(calls.ends_with(&["daemon-reload".into()]), "{calls:?}");
+
+    instance.make_active("nginx.service");
+    let port_of_the_plain_one = layout::APP_SOCKET.to_owned();
+    instance
+        .model
+        .borrow_mut()
+        .failing
+        .push(port_of_the_plain_one);
+    stage_version(&instance, "v2").unwrap();
+    instance.model.borrow_mut().failing.clear();
+    flip(&instance).unwrap();
+    commit::commit(&instance.system).unwrap();
+    assert_eq!(instance.serving(), [current_unit(&instance)]);
+}
+
+#[test]
+fn a_plain_application_that_starts_outside_a_flip_gets_a_running_nginx() {
+    let instance = serving();
+    flipping(&instance);
+    instance.make_active("nginx.service");
+    start_web(&instance).unwrap();
+    assert_given_back(&instance, "outside a flip");
+    assert_eq!(instance.unit("nginx.service"), "active");
+}
+
+#[test]
+fn a_killed_agent_gives_the_instance_back_when_web_service_starts_again() {
+    for (reboots, in_flip) in [(false, true), (true, true), (false, false)] {
+        for point in 0.. {
+            let when = format!("reboot {reboots}, flip {in_flip}, point {point}");
+            let instance = serving();
+            flipping(&instance);
+            if !in_flip {
+                instance.make_active("nginx.service");
+            }
+            if instance
+                .kill_at(point, web_starting::web_starting)
+                .is_none()
+            {
+                assert!(point > 30, "{when}");
+                break;
+            }
+            if reboots {
+                instance.reboot();
+            }
+            // Until it has read the units again, systemd starts what it knows.
+            let is_stand_in = instance.model.borrow().web_is_stand_in;
+            if is_stand_in || instance.has_drop_in("web.service") {
+                start_web(&instance).unwrap();
+            }
+            for unit in ["nginx.service", "web.service"] {
+                assert!(!instance.has_drop_in(unit), "{when}: {unit}");
+            }
+            assert_eq!(instance.unit(layout::FRONT_SOCKET), "inactive", "{when}");
+            assert_eq!(instance.serving(), [""; 0], "{when}");
+            if !in_flip {
+                assert_eq!(instance.unit("nginx.service"), "active", "{when}");
+            }
+            // The next bundle with flipless finds nothing in its way: at some of the points, for a whole
+            // deployment takes long.
+            if point % 7 != 0 {
+                continue;
+            }
+            stage_version(&instance, "v2").unwrap();
+            flip(&instance).unwrap();
+            commit::commit(&instance.system).unwrap();
+            assert_eq!(instance.serving(), [current_unit(&instance)], "{when}");
+        }
+    }
+}
+
+#[test]
+fn a_plain_bundle_right_after_a_failed_adoption_is_stock() {
+    for taken in [true, false] {
+        let instance = super::aborted::aborted(taken);
+        instance.model.borrow_mut().uptime = DEAD_MAN_SECONDS - 1;
+        flipping(&instance);
+        start_web(&instance).unwrap();
+        assert_given_back(&instance, &format!("the port was taken: {taken}"));
+    }
+}
+
+/// The folder is the application user's: what it does to a marker gains it nothing.
+#[test]
+fn a_lost_or_forged_marker_changes_no_version() {
+    let instance = serving();
+    let (current, marker) = (
+        current_unit(&instance),
+        format!("{FLIPPED}/{}", layout::MARKER),
+    );
+    for content in [None, Some("0123456789ab-77\n"), Some("../../etc\n")] {
+        match content {
+            None => instance.system.remove(&marker).unwrap(),
+            Some(text) => instance
+                .system
+                .write(&marker, text.as_bytes(), 0o644)
+                .unwrap(),
+        }
+        instance.model.borrow_mut().restarts_of_web = 1;
+        start_web(&instance).unwrap();
+        assert_eq!(
+            instance.serving(),
+            std::slice::from_ref(&current),
+            "{content:?}"
+        );
+    }
+}
