@@ -4,12 +4,24 @@ use std::io;
 
 use anyhow::Error;
 
+use crate::deployment::run::Unfit;
+
 /// A hint for the first cause that has one.
-pub fn of(error: &Error) -> Option<&'static str> {
+pub fn of(error: &Error) -> Option<String> {
+    if let Some(unfit) = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<Unfit>())
+    {
+        return Some(format!(
+            "`journalctl --unit {}` shows all that the server wrote",
+            unfit.unit
+        ));
+    }
     error
         .chain()
         .filter_map(|cause| cause.downcast_ref::<io::Error>())
         .find_map(|cause| for_kind(cause.kind()))
+        .map(String::from)
 }
 
 fn for_kind(kind: io::ErrorKind) -> Option<&'static str> {

@@ -9,6 +9,7 @@ mod deployment;
 mod hint;
 mod instance;
 mod proxy;
+mod report;
 #[cfg(test)]
 mod testing;
 
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         // First: a stand-in shares nothing with the commands that change the instance.
         Command::StandIn(service) => {
             if let Some(reason) = to_show(service) {
+                let reason = output::plain(reason.trim());
                 eprintln!(
                     "error: {reason}\nhint: `{} status` tells more",
                     layout::AGENT
@@ -51,7 +53,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            report(&error);
+            eprint!("{}", report::describe(&error));
             ExitCode::FAILURE
         }
     }
@@ -74,16 +76,5 @@ fn to_show(service: StandIn) -> Option<String> {
     match service {
         StandIn::Web => alarm::to_show(),
         StandIn::Nginx => None,
-    }
-}
-
-/// One line for what failed, one for each cause.
-fn report(error: &Error) {
-    eprintln!("error: {error}");
-    for cause in error.chain().skip(1) {
-        eprintln!("  caused by: {cause}");
-    }
-    if let Some(hint) = hint::of(error) {
-        eprintln!("hint: {hint}");
     }
 }

@@ -23,9 +23,10 @@ impl ServerProcess {
         let _ = sd_notify::listen_fds().context("the inherited listener")?;
         let mut command = Command::new(program);
         command.args(arguments).kill_on_drop(true);
-        // These variables are for the relay. A server that saw them could take the shared listener or send
-        // messages to systemd.
-        layout::OF_SYSTEMD.iter().for_each(|name| {
+        // These variables are for the relay. A server that saw them could take the shared listener, send messages
+        // to systemd, wait for the flip before it is healthy, or log each request a second time.
+        let ours = ["FLIPLESS_HOLD", "FLIPLESS_HEALTH_LOG"];
+        layout::OF_SYSTEMD.iter().chain(&ours).for_each(|name| {
             command.env_remove(name);
         });
         let child = command.env("PORT", port.to_string()).spawn();

@@ -238,3 +238,30 @@ fn a_relay_without_a_server_is_misuse() {
     assert_eq!(status.code(), Some(2));
     assert!(stderr.contains("usage: flipless-relay PROGRAM"), "{stderr}");
 }
+
+#[test]
+fn a_held_relay_is_ready_and_answers_only_when_its_hold_ends() {
+    let (listener, notifications) = (listener(), Notifications::new());
+    let folder = tempfile::tempdir().unwrap();
+    let hold = folder.path().join("a-1");
+    fs::write(&hold, "").unwrap();
+    let relay = launch(&listener)
+        .set("FLIPLESS_HOLD", hold.to_str().unwrap())
+        .notifying(&notifications);
+    let relay = Relay(relay.spawn());
+    // The server itself is not held: the relay could not tell that it is healthy.
+    notifications.wait_for("READY=1");
+    let address = listener.local_addr().unwrap();
+    let mut client = std::net::TcpStream::connect(address).unwrap();
+    std::io::Write::write_all(&mut client, b"GET /health HTTP/1.0\r\n\r\n").unwrap();
+    let short = std::time::Duration::from_millis(200);
+    client.set_read_timeout(Some(short)).unwrap();
+    assert!(std::io::Read::read(&mut &client, &mut [0]).is_err());
+    fs::remove_file(&hold).unwrap();
+    client
+        .set_read_timeout(Some(flipless_testing::LIMIT))
+        .unwrap();
+    let answer = std::io::read_to_string(client).unwrap();
+    assert!(answer.starts_with("HTTP/1.0 200"), "{answer}");
+    drop(relay);
+}

@@ -6,6 +6,7 @@ use flipless_settings::layout;
 use crate::deployment::ends::{self, End};
 use crate::deployment::state::State;
 use crate::deployment::trial;
+use crate::instance::output::plain;
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
@@ -35,7 +36,7 @@ pub fn run_ended(system: &System, run: &str, how: &How) -> Result<()> {
         status: how.status.clone(),
         // An end is noted also when systemd can't be asked about it.
         asked: systemd.is_asked_to_stop(&unit).unwrap_or(true),
-        said: systemd.property(&unit, "StatusText").unwrap_or_default(),
+        said: plain(&systemd.property(&unit, "StatusText").unwrap_or_default()),
     };
     let crash = end.is_crash();
     ends::note(system, run, end)?;

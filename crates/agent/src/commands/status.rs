@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::deployment::state::{Run, State};
 use crate::deployment::{alarm, ends, release};
+use crate::instance::output::times;
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
@@ -220,7 +221,7 @@ fn describe_run(run: &RunStatus) -> String {
         age(run.age_seconds)
     );
     if run.crashes > 0 {
-        let _ = write!(text, ", crashed {} times since the boot", run.crashes);
+        let _ = write!(text, ", crashed {} since the boot", times(run.crashes));
     }
     text
 }

@@ -1,16 +1,14 @@
 //! The handover: a run that is ready becomes the current one.
 
-use anyhow::{Result, anyhow};
+use anyhow::{Error, Result};
 use flipless_settings::layout;
 
+use super::run::{self, JOURNAL_LINES, Unfit};
 use super::state::{LastHandover, Run, State};
-use super::{ends, hold, run, trial};
+use super::{ends, hold, trial};
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 use crate::instance::units;
-
-/// How much of the journal a failure shows.
-const JOURNAL_LINES: u32 = 20;
 
 /// EB has flipped to the staged run: hands over to it.
 ///
@@ -42,12 +40,12 @@ fn make_ready(system: &System, state: &State, run: &Run) -> Result<()> {
         (true, _) if state.current.is_none() => Ok(()),
         (false, _) if ends == 0 || state.current.is_none() => run::start(system, run),
         _ => {
-            let lines = systemd.last_lines(&run.unit(), JOURNAL_LINES);
             let did = if is_active { "crashed" } else { "ended" };
-            Err(anyhow!(
-                "the staged run {} {did} before EB's flip; its last lines:\n{lines}",
-                run.run
-            ))
+            Err(Error::new(Unfit {
+                unit: run.unit(),
+                what: format!("the staged run {} {did} before EB's flip", run.run),
+                lines: systemd.last_lines(&run.unit(), JOURNAL_LINES),
+            }))
         }
     }
 }

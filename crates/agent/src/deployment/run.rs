@@ -1,5 +1,6 @@
 //! Runs: starting one beside another, and what to say when it fails.
 
+use std::fmt;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
@@ -12,7 +13,7 @@ use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
 /// How much of the journal a failure shows.
-const JOURNAL_LINES: u32 = 20;
+pub const JOURNAL_LINES: u32 = 20;
 
 /// Starts a run, held, and waits until it is ready; the handover lets it accept.
 ///
@@ -29,10 +30,43 @@ pub fn start(system: &System, run: &Run) -> Result<()> {
             .err()
             .map(|why| format!("; {why:#}"))
             .unwrap_or_default();
-        anyhow!("the new version did not become ready{note}; its last lines:\n{lines}")
-            .context(format!("{error}"))
+        // What systemctl says more is how to read the journal.
+        let said = format!("{error}")
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+        let unfit = Unfit {
+            unit: run.unit(),
+            what: format!("the new version did not become ready{note}"),
+            lines,
+        };
+        anyhow!(said).context(unfit)
     })
 }
+
+/// A run that can't serve.
+#[derive(Debug)]
+pub struct Unfit {
+    /// Its unit.
+    pub unit: String,
+    /// What is wrong, in one line.
+    pub what: String,
+    /// What it wrote last.
+    pub lines: String,
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { what, lines, .. } = self;
+        match lines.is_empty() {
+            true => formatter.write_str(what),
+            false => write!(formatter, "{what}; its last lines are above:\n{lines}"),
+        }
+    }
+}
+
+impl std::error::Error for Unfit {}
 
 /// Gives a run its unit and its way to the release. The unit is a copy of the release's own, so that
 /// an old release runs as it was built to. systemd finds a new file without a daemon-reload: it looks

@@ -4,6 +4,7 @@ use anyhow::{Context, Result, bail};
 use flipless_settings::{FrontMode, layout};
 use serde::{Deserialize, Serialize};
 
+use crate::instance::output::plain;
 use crate::instance::system::System;
 
 /// The format's version; a file of a later one is refused.
@@ -99,7 +100,7 @@ impl Failure {
     pub fn of(system: &System, during: &str, reason: &str) -> Self {
         let mut line: String = reason
             .lines()
-            .map(str::trim)
+            .map(|line| plain(line.trim()))
             .filter(|line| !line.is_empty())
             .collect::<Vec<_>>()
             .join("; ");

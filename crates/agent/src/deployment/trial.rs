@@ -6,6 +6,7 @@ use flipless_settings::Deploy;
 
 use crate::deployment::ends::{self, End};
 use crate::deployment::state::{Run, State, Trial};
+use crate::instance::output::times;
 use crate::instance::system::System;
 
 /// The trial of a release that is committed now; none where the settings say so.
@@ -47,9 +48,9 @@ fn judge(ends: &[End], until: u64, too_many: usize) -> Option<String> {
 }
 
 fn sentence(deploy: &Deploy, current: &Run, previous: &Run, how: &str) -> String {
-    let (crashes, seconds) = (deploy.rollback_crashes, deploy.rollback_seconds);
+    let (crashes, seconds) = (times(deploy.rollback_crashes), deploy.rollback_seconds);
     format!(
-        "{} crashed {crashes} times within {seconds} s of its deployment (last: {}); \
+        "{} crashed {crashes} within {seconds} s of its deployment (last: {}); \
          rolled back to the release {}",
         current.run, how, previous.release
     )

@@ -14,3 +14,43 @@ pub fn result(text: &str) -> Result<()> {
 pub fn say(line: &str) {
     eprintln!("flipless: {line}");
 }
+
+/// Text of the server's, or of another program's, with its control characters escaped: it must not move the
+/// cursor of a terminal, or look like another line.
+pub fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\t' => plain.push(character),
+            _ if character.is_control() || changes_direction(character) => {
+                plain.extend(character.escape_unicode());
+            }
+            _ => plain.push(character),
+        }
+    }
+    plain
+}
+
+/// How often, for a sentence.
+pub fn times(count: usize) -> String {
+    match count {
+        1 => "once".to_owned(),
+        _ => format!("{count} times"),
+    }
+}
+
+/// The characters that reorder a line (Unicode Standard Annex 9, section 2), and the two that break it.
+fn changes_direction(character: char) -> bool {
+    matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn control_characters_are_escaped() {
+        assert_eq!(plain("a\tü\u{1b}[2J\r\n"), "a\tü\\u{1b}[2J\\u{d}\\u{a}");
+        assert_eq!(plain("\u{202e}x\u{85}"), "\\u{202e}x\\u{85}");
+    }
+}
