@@ -1,27 +1,23 @@
 //! `cargo xtask test`: all that CI runs. Every step runs, so that a person sees all results.
 
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
 use crate::project::{self, Project};
-use crate::{tools, ui};
+use crate::ui;
 
 mod dependencies;
 mod machine;
+mod step;
 mod steps;
+
+use step::Step;
 
 /// `cargo xtask test`
 #[derive(clap::Args)]
 pub struct Args {}
-
-/// A step: one command, or the reason why this machine can't run it.
-struct Step {
-    name: &'static str,
-    command: Command,
-    skip: Option<String>,
-}
 
 /// How a step ended.
 enum Outcome {
@@ -93,11 +89,4 @@ fn report(name: &str, outcome: &Outcome) {
         }
         Outcome::Skipped(reason) => ui::skipped("Skipped", format!("{name}: {reason}")),
     }
-}
-
-/// Cargo with these words.
-fn cargo(words: &[&str]) -> Command {
-    let mut cargo = tools::cargo();
-    cargo.args(words);
-    cargo
 }

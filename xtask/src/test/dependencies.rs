@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::{Step, cargo};
+use super::step::Step;
 use crate::project::Project;
 use crate::tools;
 
@@ -46,24 +46,17 @@ pub fn steps(project: &Project) -> Vec<Step> {
 /// Built without optimisation: that takes a minute or two, and it runs for seconds.
 fn install(tools: &Path) -> Step {
     let package = format!("cargo-deny@{VERSION}");
-    let mut command = cargo(&["install", "--locked", "--debug", &package, "--root"]);
-    command.arg(tools);
-    Step {
-        name: "installation of cargo-deny",
-        command,
-        skip: None,
-    }
+    let words = ["install", "--locked", "--debug", &package, "--root"];
+    let mut step = Step::cargo("installation of cargo-deny", &words);
+    step.command.arg(tools);
+    step
 }
 
 fn check(name: &'static str, deny: &PathBuf, checks: &[&str]) -> Step {
     let mut command = Command::new(deny);
     command.args(["--workspace", "--locked", "check", "--hide-inclusion-graph"]);
     command.args(checks);
-    Step {
-        name,
-        command,
-        skip: None,
-    }
+    Step::new(name, command)
 }
 
 /// Why git can't reach a repository; `None`: it can.

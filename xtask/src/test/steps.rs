@@ -5,7 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Step, cargo, dependencies, machine};
+use super::step::Step;
+use super::{dependencies, machine};
 use crate::project::Project;
 use crate::tools;
 
@@ -45,18 +46,18 @@ pub fn all(project: &Project, missing: &[&str]) -> Vec<Step> {
     steps.extend(dependencies::steps(project));
     steps.push(workflows(project, missing));
     let unit = ["test", "--workspace", "--lib", "--bins", "--"];
-    steps.push(step(
+    steps.push(Step::cargo(
         "unit tests",
         &[&unit[..], &["--skip", BY_PROGRAMS]].concat(),
     ));
-    steps.push(step("doc tests", &["test", "--workspace", "--doc"]));
+    steps.push(Step::cargo("doc tests", &["test", "--workspace", "--doc"]));
     steps.push(Step {
         skip: not_linux.or(lacks_systemd),
         ..integration_tests(project)
     });
     steps.push(Step {
         skip: programs.clone(),
-        ..step(
+        ..Step::cargo(
             "checks by systemd and nginx",
             &[&unit[..], &[BY_PROGRAMS]].concat(),
         )
@@ -84,17 +85,9 @@ pub fn all(project: &Project, missing: &[&str]) -> Vec<Step> {
     steps
 }
 
-fn step(name: &'static str, words: &[&str]) -> Step {
-    Step {
-        name,
-        command: cargo(words),
-        skip: None,
-    }
-}
-
 /// The integration tests of these names; cargo itself fails if no package has one of them.
 fn step_of(name: &'static str, tests: &[&str]) -> Step {
-    let mut step = step(name, &["test", "--workspace", "--no-fail-fast"]);
+    let mut step = Step::cargo(name, &["test", "--workspace", "--no-fail-fast"]);
     for test in tests {
         step.command.args(["--test", test]);
     }
@@ -104,15 +97,15 @@ fn step_of(name: &'static str, tests: &[&str]) -> Step {
 fn checks(project: &Project) -> Vec<Step> {
     let clippy = "clippy --workspace --all-targets -- -D warnings";
     let clippy: Vec<_> = clippy.split(' ').collect();
-    let mut fuzz = step("fuzz targets", &["check", "--locked", "--manifest-path"]);
+    let mut fuzz = Step::cargo("fuzz targets", &["check", "--locked", "--manifest-path"]);
     // The same target directory: its dependencies are the workspace's.
     fuzz.command
         .arg(project.root.join("fuzz/Cargo.toml"))
         .arg("--target-dir")
         .arg(project.target_folder());
     vec![
-        step("format", &["fmt", "--all", "--check"]),
-        step("clippy", &clippy),
+        Step::cargo("format", &["fmt", "--all", "--check"]),
+        Step::cargo("clippy", &clippy),
         fuzz,
     ]
 }
@@ -124,9 +117,8 @@ fn workflows(project: &Project, missing: &[&str]) -> Step {
     let folders = folders.map(|name| project.target_folder().join(name));
     command.args(["-euc", WORKFLOWS]).args(folders);
     Step {
-        name: "workflows",
-        command,
         skip: lacking.then(|| "not installed: python3-pip".to_owned()),
+        ..Step::new("workflows", command)
     }
 }
 
