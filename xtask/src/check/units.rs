@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use flipless_settings::layout;
+
 use super::outcome::Check;
 use super::programs;
 use crate::bundle::Bundle;
@@ -16,11 +18,7 @@ use syntax::FOLDER;
 pub use syntax::{Unit, read};
 
 /// Without these nothing is served.
-const NEEDED: [&str; 3] = [
-    "flipless-app.socket",
-    "flipless-app@.service",
-    "flipless-gate.service",
-];
+const NEEDED: [&str; 3] = [layout::APP_SOCKET, layout::APP_TEMPLATE, layout::GATE];
 
 type Rule = fn(&[Unit]) -> Vec<String>;
 
