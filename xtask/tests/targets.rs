@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::{env, fs};
 
@@ -19,7 +19,7 @@ impl Machine {
         fs::write(machine.path("lib/libother.rlib"), "").unwrap();
         fs::create_dir(machine.path("bin")).unwrap();
         let real = env::var_os("RUSTC").unwrap_or("rustc".into());
-        let real = which(Path::new(&real));
+        let real = which::which(real).unwrap();
         // rustup's program finds out by its name which one it is.
         symlink(real, machine.path("bin/rustc")).unwrap();
         let libdir = format!("echo '{}'", machine.path("lib").display());
@@ -75,12 +75,6 @@ impl Machine {
         assert!(!said.contains("Compiling"), "{said}");
         said
     }
-}
-
-fn which(program: &Path) -> PathBuf {
-    let path = env::var_os("PATH").unwrap();
-    let mut places = env::split_paths(&path).map(|folder| folder.join(program));
-    places.find(|place| place.is_file()).unwrap()
 }
 
 #[track_caller]

@@ -9,8 +9,9 @@ use flipless_settings::nginx::{
 use flipless_settings::stock::NGINX_FILES;
 
 use super::outcome::Check;
-use super::programs::{self, Scratch};
+use super::programs::Scratch;
 use crate::bundle::Bundle;
+use crate::tools;
 
 const NAME: &str = "nginx";
 /// What EB lays over its own configuration.
@@ -34,7 +35,7 @@ const ELSEWHERE: [&str; 8] = [
 
 /// EB's configuration with the bundle's files over it.
 pub fn check(bundle: &Bundle) -> Check {
-    check_by(programs::find("nginx").as_deref(), bundle)
+    check_by(tools::installed("nginx").as_deref(), bundle)
 }
 
 /// The same, by this program.

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use flipless_settings::layout;
 
 use super::outcome::Check;
-use super::programs;
 use crate::bundle::Bundle;
+use crate::tools;
 
 mod rules;
 mod syntax;
@@ -57,7 +57,7 @@ const RULES: [(&str, Rule, &str); 9] = [
 
 /// What systemd itself says, where it is.
 pub fn by_systemd(bundle: &Bundle, units: &[Unit]) -> Vec<Check> {
-    by_analyzer(programs::find("systemd-analyze"), bundle, units)
+    by_analyzer(tools::installed("systemd-analyze"), bundle, units)
 }
 
 /// The same, by this program.

@@ -80,8 +80,8 @@ pub fn plain(target: Target, config: &CargoConfig) -> Result<Builder> {
 fn zig_is_there() -> bool {
     let module =
         |python: &str| tools::succeeds(tools::command(python).args(["-m", "ziglang", "version"]));
-    tools::which("cargo-zigbuild").is_some()
-        && (tools::which("zig").is_some() || module("python3") || module("python"))
+    tools::on_path("cargo-zigbuild").is_some()
+        && (tools::on_path("zig").is_some() || module("python3") || module("python"))
 }
 
 fn linker(target: Target, config: &CargoConfig) -> Result<Linker> {
@@ -97,7 +97,7 @@ fn linker(target: Target, config: &CargoConfig) -> Result<Linker> {
         Target::X86Gnu => "x86_64-linux-gnu-gcc",
         Target::ArmGnu => "aarch64-linux-gnu-gcc",
     };
-    if tools::which(linker).is_some() {
+    if tools::on_path(linker).is_some() {
         return Ok(Linker::Named(linker));
     }
     let (package, debian) = match target.arch() {
