@@ -1,11 +1,12 @@
-//! The steps, in order: the quick ones first.
+//! The steps, in order: the quick ones first. The recovery test waits most of its time, so the steps that
+//! compile run beside it.
 //!
 //! Every step of cargo builds the whole workspace and filters the tests: a step of one package would compile
 //! its dependencies a second time, with other features.
 
 use std::collections::BTreeSet;
 
-use super::step::Step;
+use super::step::{Step, Turn};
 use super::{dependencies, machine};
 use crate::project::Project;
 use crate::tools;
@@ -16,10 +17,10 @@ const BUNDLE: [&str; 2] = ["bundle", "stand_in"];
 const BY_PROGRAMS: &str = "check::tests::programs";
 /// Build a bundle for the other processor, and run what is in it.
 const ARM: &str = "arm";
-/// Boot real instances, and judge latencies: one at a time.
-const SYSTEM: [&str; 2] = ["instance", "scenarios"];
-/// Boots real instances, and mostly waits; it judges no latency, so that several run side by side.
-const RECOVERY: &str = "recovery";
+/// Boots real instances, and judges latencies: one at a time.
+const SYSTEM: &str = "scenarios";
+/// Boot real instances, and mostly wait; they judge no latency, so that several run side by side.
+const RECOVERY: [&str; 2] = ["instance", "recovery"];
 
 /// Checks CI's workflows: keys, expressions and the actions' inputs (jactionlint, a fork of actionlint
 /// that pip has whole), then rights, pinned actions and what a stranger could slip in (zizmor). In folders
@@ -50,6 +51,14 @@ pub fn all(project: &Project, missing: &[&str]) -> Vec<Step> {
         "unit tests",
         &[&unit[..], &["--skip", BY_PROGRAMS]].concat(),
     ));
+    // mmdebstrap unpacks Debian's packages with their owners.
+    let booted = programs.clone().or(unprivileged);
+    // What it needs is compiled by now.
+    steps.push(Step {
+        skip: booted.clone(),
+        turn: Turn::Beside,
+        ..threads("3", step_of("recovery test", &RECOVERY))
+    });
     steps.push(Step::cargo("doc tests", &["test", "--workspace", "--doc"]));
     steps.push(Step {
         skip: not_linux.or(lacks_systemd),
@@ -67,21 +76,15 @@ pub fn all(project: &Project, missing: &[&str]) -> Vec<Step> {
         ..step_of("bundle tests", &BUNDLE)
     });
     let foreign = (!machine::can_cross()).then(|| "needs Linux on x86_64".to_owned());
-    // mmdebstrap unpacks Debian's packages with their owners.
-    let booted = programs.clone().or(unprivileged.clone());
     steps.push(Step {
         skip: foreign.or(booted.clone()),
         ..step_of("aarch64 bundle", &[ARM])
     });
-    for (name, tests, threads) in [
-        ("system test", &SYSTEM[..], "--test-threads=1"),
-        ("recovery test", &[RECOVERY], "--test-threads=3"),
-    ] {
-        let mut step = step_of(name, tests);
-        step.command.args(["--", threads]);
-        step.skip.clone_from(&booted);
-        steps.push(step);
-    }
+    steps.push(Step {
+        skip: booted,
+        turn: Turn::Alone,
+        ..threads("1", step_of("system test", &[SYSTEM]))
+    });
     steps
 }
 
@@ -91,6 +94,12 @@ fn step_of(name: &'static str, tests: &[&str]) -> Step {
     for test in tests {
         step.command.args(["--test", test]);
     }
+    step
+}
+
+/// So many tests at a time.
+fn threads(count: &str, mut step: Step) -> Step {
+    step.command.args(["--", "--test-threads", count]);
     step
 }
 
@@ -124,7 +133,7 @@ fn workflows(project: &Project, missing: &[&str]) -> Step {
 
 /// Every integration test without a step of its own.
 fn integration_tests(project: &Project) -> Step {
-    let own: BTreeSet<&str> = [&SYSTEM[..], &BUNDLE, &[ARM, RECOVERY]]
+    let own: BTreeSet<&str> = [&RECOVERY[..], &BUNDLE, &[ARM, SYSTEM]]
         .concat()
         .into_iter()
         .collect();
