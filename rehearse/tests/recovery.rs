@@ -7,11 +7,11 @@
 mod adoption;
 mod booted;
 mod rig;
+#[path = "recovery/scenarios.rs"]
+mod scenarios;
 
 use std::time::Duration;
 
-use flipless_settings::FrontMode;
-use rehearse::engine::variants;
 use rehearse::image::Suite;
 use rehearse::machine::wait_for;
 use rig::{Rig, assert_nothing_lost, lost};
@@ -28,20 +28,6 @@ fn killing(command: &str, calls: &str, signal: &str, number: usize) -> String {
         "#!/bin/sh\nexec strace -qq -o /dev/null -e trace={calls} \
          -e inject={calls}:signal={signal}:when={number} bin/flipless {command}\n"
     )
-}
-
-/// Scenarios that mostly wait. Other tests run beside them, so latency is not judged.
-#[test]
-fn long_scenarios_lose_no_request() {
-    if booted::unavailable() {
-        return;
-    }
-    let bundle = booted::project_bundle(FrontMode::Nginx);
-    for name in booted::LONG {
-        let result = booted::play(name, Suite::Bookworm, &bundle, variants::STANDARD);
-        booted::slower(&result);
-        assert_eq!(result.summary.failed, 0, "{name}");
-    }
 }
 
 /// The agent's hooks, with the system calls whose N-th the kernel answers with SIGKILL or SIGTERM: what replaces

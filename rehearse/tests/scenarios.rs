@@ -1,4 +1,5 @@
-//! Scenarios with the project's bundle, on real instances under load. Needs root on Linux.
+//! Scenarios with the project's bundle, on real instances under load, one at a time: they judge latencies.
+//! Those that judge none are in `recovery/scenarios.rs`. Needs root on Linux.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -12,34 +13,31 @@ use flipless_settings::FrontMode;
 use rehearse::bundle;
 use rehearse::engine::variants;
 use rehearse::image::Suite;
-use rehearse::record::{Kind, Record};
+use rehearse::record::Kind;
 use rehearse::result::ScenarioResult;
 use rehearse::scenario;
 
 /// The scenarios that are played on systemd 252.
-const ON_SYSTEMD_252: [&str; 10] = [
+const ON_SYSTEMD_252: [&str; 6] = [
     "redeploy",
     "environment",
     "restart",
     "crash",
     "unhealthy",
     "bad-proxy",
-    "stop",
-    "reboot",
-    "adoption",
-    "uninstall",
 ];
 /// The scenarios that are played on a current nginx.
-const ON_CURRENT_NGINX: [&str; 3] = ["new-version", "changed-proxy", "kill-nginx"];
-const KILL_APP: &str = "kill-app";
+const ON_CURRENT_NGINX: [&str; 2] = ["new-version", "changed-proxy"];
 
 #[test]
 fn every_scenario_is_played_by_a_test() {
     let played = [
         &ON_SYSTEMD_252[..],
         &ON_CURRENT_NGINX,
-        &[KILL_APP],
+        &[booted::KILL_APP],
         &booted::LONG,
+        &booted::UNTIMED,
+        &booted::UNTIMED_ON_CURRENT_NGINX,
     ]
     .concat();
     let unplayed = scenario::ALL.iter().map(|scenario| scenario.name);
@@ -73,27 +71,6 @@ fn a_new_version_is_deployed_without_a_failed_request() {
     assert_eq!(kinds.len(), 6, "every kind of client took part: {kinds:?}");
     let runs: BTreeSet<&String> = run.records.iter().filter_map(|r| r.run.as_ref()).collect();
     assert_eq!(runs.len(), 2, "both runs answered: {runs:?}");
-}
-
-#[test]
-fn the_same_deployment_behind_a_stock_front_shows_its_outage() {
-    if unavailable() {
-        return;
-    }
-    let run = play(
-        "new-version",
-        Suite::Bookworm,
-        &project_bundle(FrontMode::Stock),
-        variants::STANDARD,
-    );
-    assert!(!run.ok);
-    // Nobody holds port 80 for at least half a second, at 200 connections a second.
-    assert!(run.summary.kinds.refused > 100, "{:?}", run.summary);
-    assert!(
-        run.reasons
-            .iter()
-            .any(|reason| reason.contains("no request failed"))
-    );
 }
 
 #[test]
@@ -137,29 +114,6 @@ fn scenarios_on_systemd_252() {
     let bundle = project_bundle(FrontMode::Nginx);
     for name in ON_SYSTEMD_252 {
         went_well(&play(name, Suite::Bookworm, &bundle, variants::STANDARD));
-    }
-}
-
-/// Requests are in flight when the server dies; nginx sends them to its successor, and older and newer
-/// versions of it keep upstream connections otherwise.
-#[test]
-fn a_killed_server_costs_no_request_that_can_be_sent_again() {
-    if unavailable() {
-        return;
-    }
-    let bundle = project_bundle(FrontMode::Nginx);
-    for suite in [Suite::Bookworm, Suite::Forky] {
-        let run = play(KILL_APP, suite, &bundle, variants::STANDARD);
-        went_well(&run);
-        assert_eq!(run.summary.failed, 0, "{suite:?}");
-        let killed = run.deploy.start;
-        let in_flight = |record: &&Record| {
-            record.kind == Kind::Slow && (record.at..record.at + record.latency).contains(&killed)
-        };
-        assert!(
-            run.records.iter().filter(in_flight).count() > 1,
-            "{suite:?}"
-        );
     }
 }
 

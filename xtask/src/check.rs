@@ -62,11 +62,16 @@ fn by_ourselves(bundle: &Bundle, arch: Option<Arch>, units: &[Unit]) -> Vec<Chec
     if !is_a_bundle(bundle) {
         return checks;
     }
-    checks.push(settings::check(bundle));
+    let settings = bundle.settings();
+    checks.push(settings::check(&settings));
     checks.push(links::check(bundle));
     checks.push(procfile::check(bundle));
     checks.push(hooks::check(bundle));
-    checks.extend(executables::check(bundle, arch));
+    // Settings that can't be read are a finding of their own.
+    let resolves_names = settings
+        .as_ref()
+        .map_or(true, |all| all.server.resolves_names);
+    checks.extend(executables::check(bundle, arch, resolves_names));
     checks.extend(units::by_rules(bundle, units));
     checks
 }

@@ -1,6 +1,6 @@
 //! `cargo xtask dist`: build → stage → archive → check → manifest.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -18,25 +18,29 @@ mod archive;
 mod build;
 mod cargo_config;
 mod dependencies;
+mod draft;
 mod exclude;
-mod files;
+mod file_list;
 mod flags;
 mod include;
+mod job;
 mod link;
 mod linkage;
 mod lock;
 mod manifest;
-mod output;
+mod plan;
+mod platform;
 mod provenance;
 mod sbom;
 mod source;
 mod target;
 mod timestamp;
+mod toolchain;
 mod upload;
 
-use files::{Files, Programs};
+use draft::Draft;
+use file_list::{FileList, Programs};
 use manifest::Manifest;
-use output::Output;
 use provenance::Provenance;
 use sbom::{Executable, Subject};
 use target::Target;
@@ -78,24 +82,24 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let started = Instant::now();
     let project = Project::load(args.config.as_deref())?;
     let _lock = lock::take(project.target_folder())?;
-    let platform = build::platform(&project)?;
-    let planned = files::plan(&project, &platform, args.server.as_deref())?;
+    let platform = platform::render(&project)?;
+    let planned = plan::plan(&project, &platform, args.server.as_deref())?;
     if args.plan {
         print_plan(&planned, args.json)?;
         return Ok(ExitCode::SUCCESS);
     }
     let folder = args.out.clone().unwrap_or_else(|| project.dist_folder());
     // Said before the long build, not after it; a build that is interrupted leaves nothing there.
-    drop(Output::create(&folder)?);
+    drop(Draft::create(&folder)?);
     let name = bundle_name(&project, args)?;
     let (files, executables) = build_programs(&project, args, planned)?;
 
-    let mut output = Output::create(&folder)?;
+    let mut draft = Draft::create(&folder)?;
     ui::status("Packing", format!("{} files", files.len()));
-    archive::write(output.zip(), &files, timestamp::from_environment()?)?;
-    let manifest = checked(&project, &output, args.target(), &name)?;
+    archive::write(draft.zip(), &files, timestamp::from_environment()?)?;
+    let manifest = checked(&project, &draft, args.target(), &name)?;
     let sbom = describe(&project, &manifest, &executables)?;
-    let zip = output.publish(&manifest, &sbom)?;
+    let zip = draft.publish(&manifest, &sbom)?;
 
     let size = ui::size(manifest.bytes);
     let time = ui::duration(started.elapsed());
@@ -125,11 +129,11 @@ fn version(project: &Project) -> Result<String> {
 fn build_programs(
     project: &Project,
     args: &Args,
-    planned: Files,
-) -> Result<(Files, Vec<Executable>)> {
+    planned: FileList,
+) -> Result<(FileList, Vec<Executable>)> {
     let target = args.target();
     let server = match &args.server {
-        Some(path) => build::Program::prebuilt(path),
+        Some(path) => job::Program::prebuilt(path),
         None => build::server(project, target)?,
     };
     let relay = match project.config.server.handover {
@@ -148,7 +152,7 @@ fn build_programs(
         (layout::AGENT_BIN, Some(agent.tree)),
     ];
     let executables = executables.into_iter().filter_map(|(name, tree)| {
-        let place = in_bin(name);
+        let place = layout::in_bin(name);
         tree.map(|tree| Executable { place, tree })
     });
     Ok((files, executables.collect()))
@@ -168,9 +172,9 @@ fn describe(project: &Project, manifest: &Manifest, executables: &[Executable]) 
 }
 
 /// Re-opens the finished zip and checks it.
-fn checked(project: &Project, output: &Output, target: Target, name: &str) -> Result<Manifest> {
+fn checked(project: &Project, draft: &Draft, target: Target, name: &str) -> Result<Manifest> {
     ui::status("Checking", "the finished zip");
-    let bundle = Bundle::open(output.zip_path())?;
+    let bundle = Bundle::open(draft.zip_path())?;
     let checks = check::all(&bundle, Some(target.arch()));
     let failed: Vec<_> = checks.iter().filter(|check| check.failed()).collect();
     if !failed.is_empty() {
@@ -186,7 +190,7 @@ fn checked(project: &Project, output: &Output, target: Target, name: &str) -> Re
     }
     let provenance = Provenance::of(project.server().root(), &bundle)?;
     Manifest::new(
-        output.zip_path(),
+        draft.zip_path(),
         name,
         target.triple(),
         provenance,
@@ -195,7 +199,7 @@ fn checked(project: &Project, output: &Output, target: Target, name: &str) -> Re
     )
 }
 
-fn print_plan(files: &Files, json: bool) -> Result<()> {
+fn print_plan(files: &FileList, json: bool) -> Result<()> {
     if json {
         println!("{}", serde_json::to_string_pretty(&files.to_json())?);
         return Ok(());
@@ -206,14 +210,4 @@ fn print_plan(files: &Files, json: bool) -> Result<()> {
         println!("{mode:04o} {path}  ({origin}{})", size.unwrap_or_default());
     }
     Ok(())
-}
-
-/// For messages and comparisons: what stands in the bundle under `bin/`.
-fn in_bin(name: &str) -> String {
-    format!("bin/{name}")
-}
-
-/// The file, with its path in every error.
-fn open(path: &Path) -> Result<std::fs::File> {
-    std::fs::File::open(path).with_context(|| format!("cannot open {}", path.display()))
 }

@@ -18,6 +18,7 @@ pub mod bundle;
 pub mod check;
 mod diff;
 mod dist;
+mod files;
 mod project;
 mod rehearse;
 mod test;

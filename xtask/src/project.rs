@@ -27,7 +27,7 @@ pub struct Project {
 /// Packages that cargo builds together.
 pub struct Workspace {
     /// The `Cargo.toml` that cargo is given.
-    pub manifest: PathBuf,
+    pub cargo_toml: PathBuf,
     /// Where cargo is run, so that it finds the `.cargo/config.toml` that counts there (registries,
     /// vendored sources); where this runs unless set.
     pub folder: Option<PathBuf>,
@@ -112,27 +112,27 @@ impl Project {
 }
 
 impl Workspace {
-    fn load(manifest: PathBuf, folder: Option<PathBuf>) -> Result<Self> {
+    fn load(cargo_toml: PathBuf, folder: Option<PathBuf>) -> Result<Self> {
         let mut command = MetadataCommand::new();
-        command.manifest_path(&manifest).no_deps();
+        command.manifest_path(&cargo_toml).no_deps();
         if let Some(folder) = &folder {
             command.current_dir(folder);
         }
         let metadata = command
             .exec()
-            .with_context(|| format!("cargo can't read {}", manifest.display()))?;
+            .with_context(|| format!("cargo can't read {}", cargo_toml.display()))?;
         Ok(Self {
-            manifest,
+            cargo_toml,
             folder,
             metadata,
         })
     }
 
     /// The workspace that `[server] manifest` names.
-    fn elsewhere(manifest: &Path) -> Result<Self> {
-        let found = manifest.canonicalize().map_err(|error| {
+    fn elsewhere(cargo_toml: &Path) -> Result<Self> {
+        let found = cargo_toml.canonicalize().map_err(|error| {
             ui::advised(
-                format!("no {}: {error}", manifest.display()),
+                format!("no {}: {error}", cargo_toml.display()),
                 ["`[server] manifest` is the path of a Cargo.toml, relative to flipless.toml"],
             )
         })?;
@@ -177,7 +177,7 @@ impl Workspace {
             .ok_or_else(|| self.choose(format!("the workspace has no package `{name}`")))
     }
 
-    /// The manifest's own package, or the only one of its workspace.
+    /// The package of that `Cargo.toml`, or the only one of its workspace.
     fn only_package(&self) -> Result<&Package> {
         if let Some(package) = self.metadata.root_package() {
             return Ok(package);
@@ -185,7 +185,7 @@ impl Workspace {
         match self.metadata.packages.as_slice() {
             [package] => Ok(package),
             _ => {
-                let path = self.manifest.display();
+                let path = self.cargo_toml.display();
                 Err(self.choose(format!("which package of {path} is the server's?")))
             }
         }
@@ -234,8 +234,8 @@ fn read_config(config: Option<&Path>, root: &Path) -> Result<(PathBuf, Config)> 
 
 /// The workspace's folder: as `cargo run` says, else as when this was compiled.
 pub fn root() -> PathBuf {
-    let manifest = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
-    let xtask = manifest.filter(|folder| folder.ends_with("xtask"));
+    let package = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let xtask = package.filter(|folder| folder.ends_with("xtask"));
     let xtask = xtask.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
     xtask.parent().unwrap_or(&xtask).to_owned()
 }

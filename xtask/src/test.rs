@@ -1,44 +1,34 @@
-//! `cargo xtask test`: all that CI runs. Every step runs, so that a person sees all results.
+//! `cargo xtask test`: all that CI runs.
 
-use std::process::{Command, ExitCode};
-use std::time::{Duration, Instant};
+use std::process::ExitCode;
+use std::time::Instant;
 
 use anyhow::Result;
 
 use crate::project::{self, Project};
-use crate::{tools, ui};
+use crate::ui;
 
 mod dependencies;
 mod machine;
+mod runner;
+mod step;
 mod steps;
+
+use runner::{Outcome, report};
 
 /// `cargo xtask test`
 #[derive(clap::Args)]
 pub struct Args {}
 
-/// A step: one command, or the reason why this machine can't run it.
-struct Step {
-    name: &'static str,
-    command: Command,
-    skip: Option<String>,
-}
-
-/// How a step ended.
-enum Outcome {
-    Passed(Duration),
-    Failed(Duration, String),
-    Skipped(String),
-}
-
 /// Runs all steps and prints a line for each.
 pub fn run(_: &Args) -> Result<ExitCode> {
     let started = Instant::now();
     let missing = machine::prepare()?;
-    let steps = steps::all(&Project::load(None)?, &missing);
-    let outcomes: Vec<_> = steps
-        .into_iter()
-        .map(|step| (step.name, perform(step)))
-        .collect();
+    let mut steps = steps::all(&Project::load(None)?, &missing);
+    for step in &mut steps {
+        step.command.current_dir(project::root());
+    }
+    let outcomes = runner::run(steps);
     anstream::eprintln!();
     outcomes
         .iter()
@@ -65,39 +55,4 @@ pub fn run(_: &Args) -> Result<ExitCode> {
             anyhow::bail!("{count} of {} steps failed, in {time}", outcomes.len());
         }
     }
-}
-
-fn perform(mut step: Step) -> Outcome {
-    if let Some(reason) = step.skip {
-        ui::skipped("Skipping", format!("{}: {reason}", step.name));
-        return Outcome::Skipped(reason);
-    }
-    ui::status("Running", step.name);
-    let started = Instant::now();
-    let status = step.command.current_dir(project::root()).status();
-    let time = started.elapsed();
-    let outcome = match status {
-        Ok(status) if status.success() => Outcome::Passed(time),
-        Ok(status) => Outcome::Failed(time, status.to_string()),
-        Err(error) => Outcome::Failed(time, error.to_string()),
-    };
-    report(step.name, &outcome);
-    outcome
-}
-
-fn report(name: &str, outcome: &Outcome) {
-    match outcome {
-        Outcome::Passed(time) => ui::status("Passed", format!("{name} ({})", ui::duration(*time))),
-        Outcome::Failed(time, why) => {
-            ui::failed("Failed", format!("{name} ({}): {why}", ui::duration(*time)));
-        }
-        Outcome::Skipped(reason) => ui::skipped("Skipped", format!("{name}: {reason}")),
-    }
-}
-
-/// Cargo with these words.
-fn cargo(words: &[&str]) -> Command {
-    let mut cargo = tools::cargo();
-    cargo.args(words);
-    cargo
 }

@@ -7,6 +7,9 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+/// Where Debian has programs for root.
+const SYSTEM_FOLDERS: [&str; 3] = ["/usr/sbin", "/sbin", "/usr/local/sbin"];
+
 /// The cargo that runs this task, so that both are of the same toolchain.
 pub fn cargo() -> Command {
     Command::new(env::var_os("CARGO").unwrap_or("cargo".into()))
@@ -36,12 +39,15 @@ pub fn git() -> Command {
     git
 }
 
-/// Where `program` is found on PATH.
-pub fn which(program: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH")?;
-    env::split_paths(&path)
-        .map(|folder| folder.join(program))
-        .find(|candidate| candidate.is_file())
+/// Where a shell would find `program`.
+pub fn on_path(program: &str) -> Option<PathBuf> {
+    which::which(program).ok()
+}
+
+/// The same, also in the folders that a user's PATH may lack: of a program that is called by its path.
+pub fn installed(program: &str) -> Option<PathBuf> {
+    let system = || env::join_paths(SYSTEM_FOLDERS).ok();
+    on_path(program).or_else(|| which::which_in_global(program, system()).ok()?.next())
 }
 
 /// Standard output of a command that must succeed, trimmed.
@@ -73,7 +79,19 @@ pub fn variable(name: &str) -> Option<OsString> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn only_what_can_be_run_is_a_program() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("program");
+        std::fs::write(&path, "").unwrap();
+        let name = path.to_str().unwrap();
+        assert_eq!(installed(name), None, "no exec bit");
+        assert!(installed("sh").is_some_and(|path| path.is_absolute()));
+        assert_eq!(installed("no-such-program"), None);
+    }
 
     #[test]
     fn git_is_not_told_of_the_repository_whose_hook_runs() {

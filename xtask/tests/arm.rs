@@ -4,11 +4,11 @@
 #[path = "arm/toolchain.rs"]
 mod toolchain;
 
+use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
-use std::{env, fs};
 
 use flipless_testing::programs::workspace;
 
@@ -56,13 +56,12 @@ fn bundle() -> &'static Bundle {
     })
 }
 
-/// `cargo xtask dist --arch aarch64`; its compiler is not the one that xtask is built with.
+/// `dist --arch aarch64`; its compiler is not the one that xtask is built with.
 fn dist(rustc: &Path, target: &Path, out: &Path) -> Value {
-    let set = |name: &str, path: &Path| format!("env.{name}='{}'", path.display());
-    let output = Command::new(env::var_os("CARGO").unwrap())
-        .args(["--config", &set("RUSTC", rustc)])
-        .args(["--config", &set("CARGO_TARGET_DIR", target)])
-        .args(["xtask", "dist", "--arch", "aarch64", "--json", "--out"])
+    let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .env("RUSTC", rustc)
+        .env("CARGO_TARGET_DIR", target)
+        .args(["dist", "--arch", "aarch64", "--json", "--out"])
         .arg(out)
         .envs(QUICK)
         .current_dir(workspace())

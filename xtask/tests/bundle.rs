@@ -50,12 +50,11 @@ const ENTRIES: [(&str, &str); 21] = [
     ("systemd/web.service.d/zz-flipless.conf", "-rw-r--r--"),
 ];
 
-/// `cargo xtask` with what a machine could bring along: its umask, time zone and language.
+/// xtask with what a machine could bring along: its umask, time zone and language.
 fn xtask(arguments: &[&str], out: &Path, prelude: &str) -> Output {
     Command::new("sh")
         .args(["-c", &format!("{prelude}; exec \"$0\" \"$@\"")])
-        .arg(env::var_os("CARGO").unwrap())
-        .arg("xtask")
+        .arg(env!("CARGO_BIN_EXE_xtask"))
         .args(arguments)
         .arg("--out")
         .arg(out)
@@ -503,11 +502,9 @@ fn a_server_with_glibc_linked_in_is_refused_with_the_reason() {
 
 #[test]
 fn check_passes_the_bundle_and_fails_a_broken_one() {
-    let cargo = env::var_os("CARGO").unwrap();
     let check = |zip: &Path| {
-        let mut command = Command::new(&cargo);
-        command.args(["xtask", "check", "--json"]).arg(zip);
-        command.current_dir(workspace()).output().unwrap()
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command.args(["check", "--json"]).arg(zip).output().unwrap()
     };
     let good = check(&bundle().zip);
     assert!(good.status.success(), "{}", said(&good));

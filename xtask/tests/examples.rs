@@ -17,13 +17,11 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// `cargo xtask dist --config CONFIG`, from another folder than flipless's own workspace.
+/// `dist --config CONFIG`, from another folder than flipless's own workspace.
 fn dist(config: &Path, out: &Path, more: &[&str]) -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
     command
-        .args(["run", "--quiet", "--package", "xtask", "--manifest-path"])
-        .arg(workspace().join("Cargo.toml"))
-        .args(["--", "dist", "--config"])
+        .args(["dist", "--config"])
         .arg(config)
         .arg("--out")
         .arg(out)
@@ -283,6 +281,7 @@ fn a_configuration_that_is_not_there_is_an_error() {
     let by_flag = dist(&missing, folder.path(), &["--plan"]).output().unwrap();
     assert_eq!(by_flag.status.code(), Some(2), "{}", said(&by_flag));
     fs::write(&missing, "").unwrap();
+    // As a person calls it.
     let mut by_variable = Command::new(env::var_os("CARGO").unwrap());
     by_variable
         .args(["xtask", "dist", "--plan"])

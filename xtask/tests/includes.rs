@@ -1,12 +1,10 @@
 //! `[bundle] include`, as `dist --plan` reads it: what goes in, and what a mistake is told.
 #![allow(clippy::unwrap_used)]
 
+use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Output};
-use std::{env, fs};
-
-use flipless_testing::programs::workspace;
 
 /// A project's folder with some files to include.
 struct Project(tempfile::TempDir);
@@ -39,10 +37,9 @@ impl Project {
     fn plan(&self, bundle: &str) -> Output {
         let config = self.path().join("flipless.toml");
         fs::write(&config, format!("[bundle]\n{bundle}\n")).unwrap();
-        Command::new(env::var_os("CARGO").unwrap())
-            .args(["xtask", "dist", "--plan", "--config"])
+        Command::new(env!("CARGO_BIN_EXE_xtask"))
+            .args(["dist", "--plan", "--config"])
             .arg(config)
-            .current_dir(workspace())
             .output()
             .unwrap()
     }

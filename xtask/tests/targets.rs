@@ -2,8 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Once;
 use std::{env, fs};
 
 use flipless_testing::programs::workspace;
@@ -19,7 +20,7 @@ impl Machine {
         fs::write(machine.path("lib/libother.rlib"), "").unwrap();
         fs::create_dir(machine.path("bin")).unwrap();
         let real = env::var_os("RUSTC").unwrap_or("rustc".into());
-        let real = which(Path::new(&real));
+        let real = which::which(real).unwrap();
         // rustup's program finds out by its name which one it is.
         symlink(real, machine.path("bin/rustc")).unwrap();
         let libdir = format!("echo '{}'", machine.path("lib").display());
@@ -55,19 +56,13 @@ impl Machine {
 
     /// The same with these arguments.
     fn refused_with(&self, arguments: &[&str]) -> String {
-        // For the finished xtask alone: cargo itself has to find a linker for it.
-        let runner = format!(
-            "target.'cfg(all())'.runner=['/usr/bin/env', 'RUSTC={}', 'PATH={}']",
-            self.path("rustc").display(),
-            self.path("bin").display()
-        );
-        let output = Command::new(env::var_os("CARGO").unwrap())
-            .args(["--config", &runner])
-            .args(["xtask", "dist"])
+        render_the_platform_tree();
+        let output = dist()
             .args(arguments)
             .arg("--out")
             .arg(self.path("out"))
-            .current_dir(workspace())
+            .env("RUSTC", self.path("rustc"))
+            .env("PATH", self.path("bin"))
             .output()
             .unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
@@ -77,10 +72,21 @@ impl Machine {
     }
 }
 
-fn which(program: &Path) -> PathBuf {
-    let path = env::var_os("PATH").unwrap();
-    let mut places = env::split_paths(&path).map(|folder| folder.join(program));
-    places.find(|place| place.is_file()).unwrap()
+/// `dist` of this workspace.
+fn dist() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.arg("dist").current_dir(workspace());
+    command
+}
+
+/// With this machine's own linker, once: cargo does not build it again.
+fn render_the_platform_tree() {
+    static RENDERED: Once = Once::new();
+    RENDERED.call_once(|| {
+        let output = dist().arg("--plan").output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}");
+    });
 }
 
 #[track_caller]

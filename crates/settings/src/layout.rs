@@ -84,6 +84,16 @@ pub const OF_SYSTEMD: [&str; 6] = [
     "WATCHDOG_USEC",
 ];
 
+/// A program's path in the bundle.
+///
+/// ```
+/// use flipless_settings::layout;
+/// assert_eq!(layout::in_bin(layout::AGENT_BIN), "bin/flipless");
+/// ```
+pub fn in_bin(program: &str) -> String {
+    format!("bin/{program}")
+}
+
 /// The unit of one run of a release.
 ///
 /// ```

@@ -11,6 +11,17 @@ pub const KEEPALIVE: &str = "zz-flipless-keepalive.conf";
 /// The first version that knows its directive, `keepalive_min_timeout` (nginx's CHANGES, 1.27.4).
 pub const KEEPALIVE_SINCE: Version = (1, 27, 4);
 
+/// Does this version know the directive of [`KEEPALIVE`]?
+///
+/// ```
+/// use flipless_settings::nginx::{KEEPALIVE_SINCE, knows_keepalive};
+/// assert!(knows_keepalive(KEEPALIVE_SINCE) && knows_keepalive((1, 28, 0)));
+/// assert!(!knows_keepalive((1, 27, 3)));
+/// ```
+pub fn knows_keepalive(version: Version) -> bool {
+    version >= KEEPALIVE_SINCE
+}
+
 /// The file that sends a request a second time, in the bundle's `nginx/` and in `conf.d/`.
 pub const UPSTREAM: &str = "zz-flipless-upstream.conf";
 /// The line in it that only newer versions accept.

@@ -56,8 +56,14 @@ pub fn project_bundle(front: FrontMode) -> PathBuf {
     path
 }
 
-/// The scenarios that mostly wait: `recovery.rs` plays them beside its own.
+/// The scenarios that mostly wait: `recovery/scenarios.rs` plays them, as all below.
 pub const LONG: [&str; 3] = ["slow-start", "hang", "three"];
+/// Scenarios whose tolerance leaves out how long clients wait.
+pub const UNTIMED: [&str; 4] = ["stop", "reboot", "adoption", "uninstall"];
+/// The same on a current nginx.
+pub const UNTIMED_ON_CURRENT_NGINX: [&str; 1] = ["kill-nginx"];
+/// The same on both.
+pub const KILL_APP: &str = "kill-app";
 
 /// Plays a scenario with a bundle, and the same bundle with a file more as the new version.
 pub fn play(name: &str, suite: Suite, from: &Path, variants: Variants) -> ScenarioResult {

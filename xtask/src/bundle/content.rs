@@ -3,10 +3,10 @@
 use std::io::{self, Read};
 
 use flipless_settings::layout;
-use sha2::{Digest, Sha256};
 
-use super::Entry;
 use super::elf::Elf;
+use super::entry::{Content, Entry};
+use crate::files::Meter;
 
 /// Bytes of all entries together, unpacked: eight times EB's limit on the zip.
 const MAX_TOTAL: u64 = 4 << 30;
@@ -18,22 +18,6 @@ const MAX_TEXT: u64 = 1 << 20;
 const MAX_ELF: u64 = 256 << 20;
 /// Bytes of a link's target (PATH_MAX).
 const MAX_LINK: u64 = 4096;
-
-/// The content of an entry.
-#[derive(Debug, Default)]
-pub enum Content {
-    /// Of no interest.
-    #[default]
-    Other,
-    /// A file that EB, systemd or nginx reads.
-    Text(Vec<u8>),
-    /// An executable or library.
-    Elf(Box<Elf>),
-    /// A symbolic link's target.
-    Link(String),
-    /// It could not be read, and why.
-    Broken(String),
-}
 
 /// How much more of one zip is kept in memory.
 pub struct Budget {
@@ -59,7 +43,7 @@ pub fn read_content(file: &mut impl Read, declared: u64, entry: &mut Entry, budg
     let content = interesting(&mut meter, declared, entry, budget);
     // The rest: the zip library compares the checksum at the end, and gives no more than declared.
     let rest = io::copy(&mut meter, &mut io::sink());
-    entry.bytes = meter.bytes;
+    entry.bytes = meter.count();
     entry.sha256 = meter.sha256();
     entry.content = match (content, rest) {
         (Err(error), _) | (_, Err(error)) => Content::Broken(error.to_string()),
@@ -134,40 +118,4 @@ fn is_read_by_the_platform(name: &str) -> bool {
     let of_agent = name.starts_with("nginx/") && name.ends_with(".conf");
     let single = ["Procfile", layout::SETTINGS_FILE];
     single.contains(&name) || of_agent || folders.iter().any(|folder| name.starts_with(folder))
-}
-
-/// Counts and hashes what is read through it.
-pub struct Meter<R> {
-    inner: R,
-    hash: Sha256,
-    bytes: u64,
-}
-
-impl<R: Read> Meter<R> {
-    /// Nothing read yet.
-    pub fn new(inner: R) -> Self {
-        Self {
-            inner,
-            hash: Sha256::new(),
-            bytes: 0,
-        }
-    }
-
-    /// Of what was read, in hex.
-    pub fn sha256(self) -> String {
-        self.hash
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
-    }
-}
-
-impl<R: Read> Read for Meter<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        self.hash.update(&buffer[..count]);
-        self.bytes += count as u64;
-        Ok(count)
-    }
 }

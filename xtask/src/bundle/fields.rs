@@ -1,5 +1,16 @@
 //! Little-endian fields of a zip's records.
 
+use std::io::{Read, Seek, SeekFrom};
+
+/// So many bytes of the zip, from `place` on.
+pub fn at(zip: &mut (impl Read + Seek), place: u64, length: usize) -> Result<Vec<u8>, String> {
+    let text = |error: std::io::Error| error.to_string();
+    let mut bytes = vec![0; length];
+    zip.seek(SeekFrom::Start(place)).map_err(text)?;
+    zip.read_exact(&mut bytes).map_err(text)?;
+    Ok(bytes)
+}
+
 /// The fields of one record, one after the other. The record's length was checked before.
 pub struct Fields<'a>(&'a [u8]);
 

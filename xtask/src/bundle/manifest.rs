@@ -9,8 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::Meter;
-use crate::ui;
+use crate::{files, ui};
 
 /// Bytes of a manifest that are read.
 const MOST: u64 = 64 << 20;
@@ -40,7 +39,8 @@ impl Purpose {
 
     /// The finding, if the manifest describes another zip than this one of so many bytes.
     pub fn is_of_another(&self, zip: &Path, zip_bytes: u64) -> Option<String> {
-        let same = self.bytes == zip_bytes && sha256(zip).is_ok_and(|sum| sum == self.sha256);
+        let same =
+            self.bytes == zip_bytes && files::sha256(zip).is_ok_and(|sum| sum == self.sha256);
         let path = zip.with_extension("json");
         (!same).then(|| format!("{} describes another zip than this one", path.display()))
     }
@@ -67,10 +67,4 @@ pub fn whole(zip: &Path, zip_bytes: u64) -> Result<Option<Value>> {
 
 fn parse<T: DeserializeOwned>(file: File) -> serde_json::Result<T> {
     serde_json::from_reader(io::BufReader::new(file.take(MOST)))
-}
-
-fn sha256(zip: &Path) -> io::Result<String> {
-    let mut meter = Meter::new(File::open(zip)?);
-    io::copy(&mut meter, &mut io::sink())?;
-    Ok(meter.sha256())
 }

@@ -1,27 +1,29 @@
 //! Every ELF file: does the platform's processor, dynamic linker and glibc run it?
 
+use flipless_settings::layout;
+
 use super::outcome::Check;
 use crate::arch::Arch;
 use crate::bundle::elf::Elf;
 use crate::bundle::glibc::{FLOOR, GlibcVersion};
 use crate::bundle::{Bundle, Content, Entry};
 
-/// The agent resolves no name, so it may be linked with glibc statically.
-const AGENT: &str = "bin/flipless";
-
 /// The processor that a finished bundle is for: its agent's.
 pub fn arch_of_agent(bundle: &Bundle) -> Option<Arch> {
     bundle
-        .get(AGENT)
+        .get(&agent())
         .and_then(elf_of)
         .and_then(|(_, elf)| elf.arch)
 }
 
-/// Reads all ELF files.
-pub fn check(bundle: &Bundle, arch: Option<Arch>) -> Vec<Check> {
+/// The agent's name in the bundle.
+fn agent() -> String {
+    layout::in_bin(layout::AGENT_BIN)
+}
+
+/// Reads all ELF files. `resolves_names`: as the settings say of the server.
+pub fn check(bundle: &Bundle, arch: Option<Arch>, resolves_names: bool) -> Vec<Check> {
     let elfs: Vec<(&Entry, &Elf)> = bundle.entries.iter().filter_map(elf_of).collect();
-    // Settings that can't be read are a finding of their own.
-    let resolves_names = bundle.settings().map_or(true, |s| s.server.resolves_names);
     vec![
         present(bundle),
         machine(&elfs, arch),
@@ -41,8 +43,9 @@ fn elf_of(entry: &Entry) -> Option<(&Entry, &Elf)> {
 /// What lies in `bin/` is executable, and the agent is there.
 fn present(bundle: &Bundle) -> Check {
     let mut findings = Vec::new();
-    if bundle.get(AGENT).is_none() {
-        findings.push(format!("{AGENT} is missing"));
+    let agent = agent();
+    if bundle.get(&agent).is_none() {
+        findings.push(format!("{agent} is missing"));
     }
     let in_bin = |entry: &&Entry| entry.name.starts_with("bin/") && !entry.folder;
     for entry in bundle.entries.iter().filter(in_bin) {
@@ -144,9 +147,11 @@ fn static_glibc(elfs: &[(&Entry, &Elf)], resolves_names: bool) -> Check {
             "allowed: nothing resolves names",
         );
     }
+    // The agent resolves no name.
+    let agent = agent();
     let others = elfs
         .iter()
-        .filter(|(entry, elf)| entry.name != AGENT && elf.static_glibc());
+        .filter(|(entry, elf)| entry.name != agent && elf.static_glibc());
     let findings = others
         .map(|(entry, _)| {
             format!(

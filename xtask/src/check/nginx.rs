@@ -4,13 +4,14 @@ use std::io;
 use std::path::Path;
 
 use flipless_settings::nginx::{
-    KEEPALIVE, KEEPALIVE_SINCE, PLATFORM, Version, parse_version, upstream_for,
+    KEEPALIVE, KEEPALIVE_SINCE, PLATFORM, Version, knows_keepalive, parse_version, upstream_for,
 };
 use flipless_settings::stock::NGINX_FILES;
 
 use super::outcome::Check;
-use super::programs::{self, Scratch};
+use super::programs::Scratch;
 use crate::bundle::Bundle;
+use crate::tools;
 
 const NAME: &str = "nginx";
 /// What EB lays over its own configuration.
@@ -34,7 +35,7 @@ const ELSEWHERE: [&str; 8] = [
 
 /// EB's configuration with the bundle's files over it.
 pub fn check(bundle: &Bundle) -> Check {
-    check_by(programs::find("nginx").as_deref(), bundle)
+    check_by(tools::installed("nginx").as_deref(), bundle)
 }
 
 /// The same, by this program.
@@ -52,7 +53,7 @@ pub fn check_by(program: Option<&Path>, bundle: &Bundle) -> Check {
     };
     match test(program, bundle) {
         Ok((version, said)) => match judge(&said, version, pieces) {
-            check if keepalive && version < KEEPALIVE_SINCE && check.ok == Some(true) => {
+            check if keepalive && !knows_keepalive(version) && check.ok == Some(true) => {
                 let [since, here] = [KEEPALIVE_SINCE, version].map(dotted);
                 let why = format!("{OURS}{KEEPALIVE} needs nginx {since}, {here} is here");
                 Check::skipped(NAME, format!("{why}; what else there is is fine"))
@@ -76,7 +77,7 @@ fn test(program: &Path, bundle: &Bundle) -> io::Result<(Version, String)> {
         if let Some(path) = entry.name.strip_prefix(PIECES) {
             folder.write(path, &moved(text, &root))?;
         } else if let Some(name) = entry.name.strip_prefix(OURS)
-            && (name != KEEPALIVE || version >= KEEPALIVE_SINCE)
+            && (name != KEEPALIVE || knows_keepalive(version))
         {
             let text = upstream_for(&String::from_utf8_lossy(text), version);
             folder.write(&format!("conf.d/{name}"), text.as_bytes())?;

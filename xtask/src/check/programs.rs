@@ -3,20 +3,14 @@
 
 use std::fs;
 use std::io::{self, Read, Seek};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tempfile::TempDir;
+use wait_timeout::ChildExt;
 
-use crate::tools;
-
-/// Where Debian has programs that a user's PATH may lack.
-const SYSTEM_FOLDERS: [&str; 3] = ["/usr/sbin", "/sbin", "/usr/local/sbin"];
 const DEADLINE: Duration = Duration::from_secs(30);
-/// Between two looks at whether the program has ended.
-const POLL: Duration = Duration::from_millis(5);
 /// Address space, in KiB.
 const MEMORY: &str = "1048576";
 /// Bytes of its output that are read.
@@ -28,12 +22,6 @@ pub struct Said {
     pub success: bool,
     /// Both outputs, in their order.
     pub text: String,
-}
-
-/// Where `program` is.
-pub fn find(program: &str) -> Option<PathBuf> {
-    let system = SYSTEM_FOLDERS.map(|folder| Path::new(folder).join(program));
-    tools::which(program).or_else(|| system.into_iter().find(|path| path.is_file()))
 }
 
 /// A temporary folder, removed when dropped.
@@ -143,18 +131,12 @@ impl Scratch {
 
 /// How it ended; none if it had to be killed.
 fn wait(mut child: Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
-    let deadline = Instant::now() + limit;
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        if Instant::now() > deadline {
-            child.kill()?;
-            child.wait()?;
-            return Ok(None);
-        }
-        sleep(POLL);
+    let status = child.wait_timeout(limit)?;
+    if status.is_none() {
+        child.kill()?;
+        child.wait()?;
     }
+    Ok(status)
 }
 
 #[cfg(unix)]

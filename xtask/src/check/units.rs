@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use flipless_settings::layout;
+
 use super::outcome::Check;
-use super::programs;
 use crate::bundle::Bundle;
+use crate::tools;
 
 mod rules;
 mod syntax;
@@ -16,11 +18,7 @@ use syntax::FOLDER;
 pub use syntax::{Unit, read};
 
 /// Without these nothing is served.
-const NEEDED: [&str; 3] = [
-    "flipless-app.socket",
-    "flipless-app@.service",
-    "flipless-gate.service",
-];
+const NEEDED: [&str; 3] = [layout::APP_SOCKET, layout::APP_TEMPLATE, layout::GATE];
 
 type Rule = fn(&[Unit]) -> Vec<String>;
 
@@ -59,7 +57,7 @@ const RULES: [(&str, Rule, &str); 9] = [
 
 /// What systemd itself says, where it is.
 pub fn by_systemd(bundle: &Bundle, units: &[Unit]) -> Vec<Check> {
-    by_analyzer(programs::find("systemd-analyze"), bundle, units)
+    by_analyzer(tools::installed("systemd-analyze"), bundle, units)
 }
 
 /// The same, by this program.

@@ -12,7 +12,7 @@ use tempfile::SpooledTempFile;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, System, ZipArchive, ZipWriter};
 
-use super::files::{self, Files};
+use super::file_list::{File as Planned, FileList};
 use super::source;
 use crate::ui;
 
@@ -26,7 +26,7 @@ type Packed = ZipArchive<SpooledTempFile>;
 ///
 /// # Errors
 /// When a file can't be read, or changes while it is.
-pub fn write(zip: &mut File, files: &Files, time: DateTime) -> Result<()> {
+pub fn write(zip: &mut File, files: &FileList, time: DateTime) -> Result<()> {
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
     let sizes = files
         .iter()
@@ -42,7 +42,7 @@ pub fn write(zip: &mut File, files: &Files, time: DateTime) -> Result<()> {
 fn write_with(
     threads: usize,
     zip: &mut File,
-    files: &Files,
+    files: &FileList,
     time: DateTime,
     bar: &ProgressBar,
 ) -> Result<()> {
@@ -69,7 +69,7 @@ fn write_with(
 /// A thread that deflates these files, one after the other; it ends when its receiver does.
 fn deflate_all<'scope, 'env>(
     scope: &'scope Scope<'scope, 'env>,
-    files: impl Iterator<Item = (&'env String, &'env files::File)> + Send + 'scope,
+    files: impl Iterator<Item = (&'env String, &'env Planned)> + Send + 'scope,
     time: DateTime,
     bar: &'env ProgressBar,
 ) -> Receiver<Result<Packed>> {
@@ -84,7 +84,7 @@ fn deflate_all<'scope, 'env>(
     lane
 }
 
-fn deflate(name: &str, file: &files::File, time: DateTime, bar: &ProgressBar) -> Result<Packed> {
+fn deflate(name: &str, file: &Planned, time: DateTime, bar: &ProgressBar) -> Result<Packed> {
     let mut writer = ZipWriter::new(SpooledTempFile::new(IN_MEMORY));
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
@@ -109,16 +109,16 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     use super::*;
-    use crate::dist::files::{EXECUTABLE, LINK, Origin, PLAIN};
+    use crate::dist::file_list::{EXECUTABLE, LINK, Origin, PLAIN};
 
-    fn file(name: &str, content: &str, mode: u32, folder: &Path) -> files::File {
+    fn file(name: &str, content: &str, mode: u32, folder: &Path) -> Planned {
         let source = folder.join(name.replace('/', "-"));
         fs::write(&source, content).unwrap();
-        files::File::new(mode, Origin::Include(source.clone()), source)
+        Planned::new(mode, Origin::Include(source.clone()), source)
     }
 
-    fn some_files(folder: &Path) -> Files {
-        let mut files = Files::default();
+    fn some_files(folder: &Path) -> FileList {
+        let mut files = FileList::default();
         for number in 0..40 {
             // One is above what is held in memory, and hard to compress.
             let bytes = if number == 7 {
@@ -134,13 +134,13 @@ mod tests {
             let file = file(&name, &content, mode, folder);
             files.add(name, file).unwrap();
         }
-        let mut link = files::File::new(LINK, Origin::Agent, PathBuf::new());
+        let mut link = Planned::new(LINK, Origin::Agent, PathBuf::new());
         link.link = Some("07".into());
         files.add("public/latest".into(), link).unwrap();
         files
     }
 
-    fn zipped(threads: usize, files: &Files) -> Result<Vec<u8>> {
+    fn zipped(threads: usize, files: &FileList) -> Result<Vec<u8>> {
         let file = tempfile::NamedTempFile::new().unwrap();
         let mut zip = file.reopen().unwrap();
         let bar = ProgressBar::hidden();

@@ -11,9 +11,9 @@ use super::target::Target;
 use crate::ui;
 
 /// Cargo's configuration, as it counts in a folder.
-pub struct Config(cargo_config2::Config);
+pub struct CargoConfig(cargo_config2::Config);
 
-impl Config {
+impl CargoConfig {
     /// Reads it as cargo does: from `folder`, those above, cargo's home, and the environment.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use super::cargo_config::Config;
+use super::cargo_config::CargoConfig;
 use super::target::Target;
 use crate::project::Project;
 use crate::tools;
@@ -39,7 +39,12 @@ pub fn remap(project: &Project) -> Result<Vec<String>> {
 ///
 /// # Errors
 /// When the user's flags are unknown, or a flag contains the separator.
-pub fn add(cargo: &mut Command, config: &Config, target: Target, flags: &[String]) -> Result<()> {
+pub fn add(
+    cargo: &mut Command,
+    config: &CargoConfig,
+    target: Target,
+    flags: &[String],
+) -> Result<()> {
     let mut all = config.rustflags(target)?;
     flags.iter().for_each(|flag| all.push(flag));
     cargo.env("CARGO_ENCODED_RUSTFLAGS", all.encode()?);

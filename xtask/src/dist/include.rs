@@ -7,7 +7,7 @@ use anyhow::{Context, Result, anyhow};
 use walkdir::{DirEntry, WalkDir};
 
 use super::exclude::Exclude;
-use super::files::{EXECUTABLE, LINK, PLAIN};
+use super::file_list::{EXECUTABLE, LINK, PLAIN};
 use crate::ui;
 use flipless_settings::config::{Include, Mode, Symlinks};
 

@@ -5,8 +5,9 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use super::cargo_config::Config;
-use super::target::{self, Builder, Linker, Target};
+use super::cargo_config::CargoConfig;
+use super::target::Target;
+use super::toolchain::{self, Builder, Linker};
 use crate::tools;
 
 /// What a build of the agent needs.
@@ -25,25 +26,25 @@ const STATIC: &[&str] = &["-Ctarget-feature=+crt-static", "-Crelocation-model=st
 ///
 /// # Errors
 /// When a standard library or a linker is missing.
-pub fn of_agent(server: Target, config: &Config) -> Result<(Target, Linkage)> {
+pub fn of_agent(server: Target, config: &CargoConfig) -> Result<(Target, Linkage)> {
     let of = |builder, is_static| Linkage {
         is_static,
         builder,
         flags: if is_static { STATIC } else { &[] },
     };
     let musl = Target::musl(server.arch());
-    if musl.has_std() {
-        return Ok((musl, of(target::builder(musl, config)?, true)));
+    if toolchain::has_std(musl) {
+        return Ok((musl, of(toolchain::builder(musl, config)?, true)));
     }
     let gnu = Target::gnu(server.arch());
     // A static executable needs no version of glibc: zig, which has no static one, is not asked.
-    if let Ok(builder) = target::plain(gnu, config)
-        && gnu.has_std()
+    if let Ok(builder) = toolchain::plain(gnu, config)
+        && toolchain::has_std(gnu)
         && has_static_glibc(&builder)
     {
         return Ok((gnu, of(builder, true)));
     }
-    Ok((gnu, of(target::builder(gnu, config)?, false)))
+    Ok((gnu, of(toolchain::builder(gnu, config)?, false)))
 }
 
 /// gcc answers with a path only if it has the file.

@@ -1,15 +1,15 @@
 //! What was made, for machines.
 
 use std::collections::BTreeMap;
-use std::io::{Read, copy, sink};
 use std::path::Path;
 
 use anyhow::Result;
 use serde::Serialize;
 
 use super::provenance::Provenance;
-use crate::bundle::{Bundle, Meter};
+use crate::bundle::Bundle;
 use crate::check::Check;
+use crate::files;
 
 /// `cargo xtask dist --json`, and the `.json` beside the zip.
 #[derive(Debug, Clone, Serialize)]
@@ -30,14 +30,14 @@ pub struct Manifest {
     #[serde(flatten)]
     pub provenance: Provenance,
     /// What is in the zip, as read back from it.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<ManifestEntry>,
     /// What was checked.
     pub checks: Vec<Check>,
 }
 
 /// A file of the zip.
 #[derive(Debug, Clone, Serialize)]
-pub struct Entry {
+pub struct ManifestEntry {
     path: String,
     mode: String,
     bytes: u64,
@@ -57,9 +57,9 @@ impl Manifest {
         bundle: &Bundle,
         checks: Vec<Check>,
     ) -> Result<Self> {
-        let sha256 = sha256(&mut super::open(zip)?)?;
+        let sha256 = files::sha256(zip)?;
         let without_arch = name.rsplit_once('-').map_or(name, |(start, _)| start);
-        let entries = bundle.entries.iter().map(|entry| Entry {
+        let entries = bundle.entries.iter().map(|entry| ManifestEntry {
             path: entry.name.clone(),
             mode: format!("{:04o}", entry.mode.unwrap_or(0) & 0o7777),
             bytes: entry.bytes,
@@ -101,10 +101,4 @@ impl Manifest {
     pub fn to_json(&self) -> Result<String> {
         Ok(serde_json::to_string_pretty(self)?)
     }
-}
-
-fn sha256(reader: &mut impl Read) -> Result<String> {
-    let mut meter = Meter::new(reader);
-    copy(&mut meter, &mut sink())?;
-    Ok(meter.sha256())
 }

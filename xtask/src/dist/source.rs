@@ -8,6 +8,8 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
+use crate::files;
+
 /// Copies the file's content to `target`, and compares: size, time and identity before and after, then
 /// the content itself, read once more. Times alone miss a change within one tick of the clock.
 ///
@@ -15,10 +17,10 @@ use sha2::{Digest, Sha256};
 /// When it can't be read, or has changed.
 pub fn copy_unchanged(path: &Path, target: &mut impl Write) -> Result<()> {
     let context = || format!("cannot pack {}", path.display());
-    let mut file = super::open(path)?;
+    let mut file = files::open(path)?;
     let before = Identity::of(&file.metadata()?);
     let first = copy(&mut file, target).with_context(context)?;
-    let mut again = super::open(path)?;
+    let mut again = files::open(path)?;
     let after = Identity::of(&again.metadata()?);
     if before != after || first != copy(&mut again, &mut io::sink()).with_context(context)? {
         bail!("{} changed while it was read", path.display());

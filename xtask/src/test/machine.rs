@@ -1,5 +1,6 @@
 //! What the tests need of the machine, installed if that is allowed.
 
+use std::path::Path;
 use std::process::Stdio;
 
 use anyhow::{Result, bail};
@@ -25,13 +26,10 @@ const NEEDED: [(&str, &str); 11] = [
 /// For the other processor's bundle: its linker, C library and emulator. Debian has them for x86_64.
 const FOR_AARCH64: [(&str, &str); 3] = [
     ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu"),
-    // No program: a file, which `Path::join` leaves as it is.
+    // No program: a file.
     ("/usr/aarch64-linux-gnu/lib/libc.a", "libc6-dev-arm64-cross"),
     ("qemu-aarch64-static", "qemu-user-static"),
 ];
-/// Where Debian has programs that a user's PATH may lack.
-const SYSTEM_FOLDERS: [&str; 2] = ["/usr/sbin", "/sbin"];
-
 /// Debian packages that are still missing after the attempt to install them.
 ///
 /// # Errors
@@ -49,7 +47,7 @@ pub fn prepare() -> Result<Vec<&'static str>> {
         ));
         return Ok(missing);
     }
-    if tools::which("apt-get").is_none() {
+    if tools::installed("apt-get").is_none() {
         bail!("not installed: {list}; there is no apt-get: install what provides them");
     }
     ui::status("Installing", &list);
@@ -74,9 +72,9 @@ pub fn can_cross() -> bool {
 }
 
 fn missing() -> Vec<&'static str> {
-    let absent = |program: &str| {
-        let system = |folder: &&str| std::path::Path::new(folder).join(program).is_file();
-        tools::which(program).is_none() && !SYSTEM_FOLDERS.iter().any(system)
+    let absent = |name: &str| match Path::new(name) {
+        file if file.is_absolute() => !file.exists(),
+        _ => tools::installed(name).is_none(),
     };
     let cross: &[_] = if can_cross() { &FOR_AARCH64 } else { &[] };
     let needed = NEEDED.iter().chain(cross);

@@ -1,11 +1,13 @@
-//! The steps, in order: the quick ones first.
+//! The steps, in order: the quick ones first. The recovery test waits most of its time, so the steps that
+//! compile run beside it.
 //!
 //! Every step of cargo builds the whole workspace and filters the tests: a step of one package would compile
 //! its dependencies a second time, with other features.
 
 use std::collections::BTreeSet;
 
-use super::{Step, cargo, dependencies, machine};
+use super::step::{Step, Turn};
+use super::{dependencies, machine};
 use crate::project::Project;
 use crate::tools;
 
@@ -15,10 +17,10 @@ const BUNDLE: [&str; 2] = ["bundle", "stand_in"];
 const BY_PROGRAMS: &str = "check::tests::programs";
 /// Build a bundle for the other processor, and run what is in it.
 const ARM: &str = "arm";
-/// Boot real instances, and judge latencies: one at a time.
-const SYSTEM: [&str; 2] = ["instance", "scenarios"];
-/// Boots real instances, and mostly waits; it judges no latency, so that several run side by side.
-const RECOVERY: &str = "recovery";
+/// Boots real instances, and judges latencies: one at a time.
+const SYSTEM: &str = "scenarios";
+/// Boot real instances, and mostly wait; they judge no latency, so that several run side by side.
+const RECOVERY: [&str; 2] = ["instance", "recovery"];
 
 /// Checks CI's workflows: keys, expressions and the actions' inputs (jactionlint, a fork of actionlint
 /// that pip has whole), then rights, pinned actions and what a stranger could slip in (zizmor). In folders
@@ -45,18 +47,26 @@ pub fn all(project: &Project, missing: &[&str]) -> Vec<Step> {
     steps.extend(dependencies::steps(project));
     steps.push(workflows(project, missing));
     let unit = ["test", "--workspace", "--lib", "--bins", "--"];
-    steps.push(step(
+    steps.push(Step::cargo(
         "unit tests",
         &[&unit[..], &["--skip", BY_PROGRAMS]].concat(),
     ));
-    steps.push(step("doc tests", &["test", "--workspace", "--doc"]));
+    // mmdebstrap unpacks Debian's packages with their owners.
+    let booted = programs.clone().or(unprivileged);
+    // What it needs is compiled by now.
+    steps.push(Step {
+        skip: booted.clone(),
+        turn: Turn::Beside,
+        ..threads("3", step_of("recovery test", &RECOVERY))
+    });
+    steps.push(Step::cargo("doc tests", &["test", "--workspace", "--doc"]));
     steps.push(Step {
         skip: not_linux.or(lacks_systemd),
         ..integration_tests(project)
     });
     steps.push(Step {
         skip: programs.clone(),
-        ..step(
+        ..Step::cargo(
             "checks by systemd and nginx",
             &[&unit[..], &[BY_PROGRAMS]].concat(),
         )
@@ -66,53 +76,45 @@ pub fn all(project: &Project, missing: &[&str]) -> Vec<Step> {
         ..step_of("bundle tests", &BUNDLE)
     });
     let foreign = (!machine::can_cross()).then(|| "needs Linux on x86_64".to_owned());
-    // mmdebstrap unpacks Debian's packages with their owners.
-    let booted = programs.clone().or(unprivileged.clone());
     steps.push(Step {
         skip: foreign.or(booted.clone()),
         ..step_of("aarch64 bundle", &[ARM])
     });
-    for (name, tests, threads) in [
-        ("system test", &SYSTEM[..], "--test-threads=1"),
-        ("recovery test", &[RECOVERY], "--test-threads=3"),
-    ] {
-        let mut step = step_of(name, tests);
-        step.command.args(["--", threads]);
-        step.skip.clone_from(&booted);
-        steps.push(step);
-    }
+    steps.push(Step {
+        skip: booted,
+        turn: Turn::Alone,
+        ..threads("1", step_of("system test", &[SYSTEM]))
+    });
     steps
-}
-
-fn step(name: &'static str, words: &[&str]) -> Step {
-    Step {
-        name,
-        command: cargo(words),
-        skip: None,
-    }
 }
 
 /// The integration tests of these names; cargo itself fails if no package has one of them.
 fn step_of(name: &'static str, tests: &[&str]) -> Step {
-    let mut step = step(name, &["test", "--workspace", "--no-fail-fast"]);
+    let mut step = Step::cargo(name, &["test", "--workspace", "--no-fail-fast"]);
     for test in tests {
         step.command.args(["--test", test]);
     }
     step
 }
 
+/// So many tests at a time.
+fn threads(count: &str, mut step: Step) -> Step {
+    step.command.args(["--", "--test-threads", count]);
+    step
+}
+
 fn checks(project: &Project) -> Vec<Step> {
     let clippy = "clippy --workspace --all-targets -- -D warnings";
     let clippy: Vec<_> = clippy.split(' ').collect();
-    let mut fuzz = step("fuzz targets", &["check", "--locked", "--manifest-path"]);
+    let mut fuzz = Step::cargo("fuzz targets", &["check", "--locked", "--manifest-path"]);
     // The same target directory: its dependencies are the workspace's.
     fuzz.command
         .arg(project.root.join("fuzz/Cargo.toml"))
         .arg("--target-dir")
         .arg(project.target_folder());
     vec![
-        step("format", &["fmt", "--all", "--check"]),
-        step("clippy", &clippy),
+        Step::cargo("format", &["fmt", "--all", "--check"]),
+        Step::cargo("clippy", &clippy),
         fuzz,
     ]
 }
@@ -124,15 +126,14 @@ fn workflows(project: &Project, missing: &[&str]) -> Step {
     let folders = folders.map(|name| project.target_folder().join(name));
     command.args(["-euc", WORKFLOWS]).args(folders);
     Step {
-        name: "workflows",
-        command,
         skip: lacking.then(|| "not installed: python3-pip".to_owned()),
+        ..Step::new("workflows", command)
     }
 }
 
 /// Every integration test without a step of its own.
 fn integration_tests(project: &Project) -> Step {
-    let own: BTreeSet<&str> = [&SYSTEM[..], &BUNDLE, &[ARM, RECOVERY]]
+    let own: BTreeSet<&str> = [&RECOVERY[..], &BUNDLE, &[ARM, SYSTEM]]
         .concat()
         .into_iter()
         .collect();

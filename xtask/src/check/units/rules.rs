@@ -2,7 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use flipless_settings::layout;
+
 use super::syntax::Unit;
+
+/// EB's own units, whose drop-ins make them stand-ins.
+const OF_EB: [&str; 2] = [layout::NGINX, layout::WEB];
 
 /// Services that are handed a socket: by `Sockets=`, by a socket's `Service=`, or by its name.
 fn with_sockets(units: &[Unit]) -> impl Iterator<Item = &Unit> {
@@ -43,7 +48,7 @@ pub fn not_of_eb(units: &[Unit]) -> Vec<String> {
         for key in ["After", "Before", "Requires", "BindsTo"] {
             let stand_in = |value: &&str| {
                 let mut names = value.split_whitespace();
-                names.any(|name| ["nginx.service", "web.service"].contains(&name))
+                names.any(|name| OF_EB.contains(&name))
             };
             unit.all("Unit", key)
                 .filter(stand_in)
@@ -144,7 +149,7 @@ pub fn stand_in(units: &[Unit]) -> Vec<String> {
         "ExecStop",
         "ExecStopPost",
     ];
-    let Some(unit) = units.iter().find(|unit| unit.name == "nginx.service") else {
+    let Some(unit) = units.iter().find(|unit| unit.name == layout::NGINX) else {
         return Vec::new();
     };
     let kept = RESETS
@@ -180,7 +185,7 @@ pub fn control_groups(units: &[Unit]) -> Vec<String> {
         "SocketBindDeny",
         "TasksMax",
     ];
-    let of_eb = |unit: &&Unit| ["nginx.service", "web.service"].contains(&unit.name.as_str());
+    let of_eb = |unit: &&Unit| OF_EB.contains(&unit.name.as_str());
     let set = units.iter().filter(of_eb).flat_map(|unit| {
         let keys = SETTINGS.iter();
         keys.filter(|key| unit.get("Service", key).is_some())

@@ -4,6 +4,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use flipless_settings::layout;
+
 use super::syntax::{FOLDER, Unit};
 use crate::bundle::Bundle;
 use crate::check::outcome::Check;
@@ -29,10 +31,10 @@ const WEB: &str = "[Service]\nUser=webapp\nExecStart=/bin/sh -c web\nRestart=alw
 
 /// Highest exposure, of 0 to 10: a step above what ours have, so that a lost line is seen.
 const LIMITS: [(&str, f32); 4] = [
-    ("flipless-app@check.service", 1.5),
-    ("flipless-front.service", 2.5),
-    ("nginx.service", 1.0),
-    ("web.service", 1.0),
+    (layout::APP_TEMPLATE, 1.5),
+    (layout::FRONT, 2.5),
+    (layout::NGINX, 1.0),
+    (layout::WEB, 1.0),
 ];
 
 /// `systemd-analyze verify` and `systemd-analyze security`, where the program is.
@@ -110,9 +112,10 @@ impl Analyzer {
 
     fn sandbox(&self, units: &[Unit]) -> Check {
         let (mut findings, mut scores) = (Vec::new(), Vec::new());
-        let has = |name: &str| units.iter().any(|unit| instance(&unit.name) == name);
+        let has = |name: &str| units.iter().any(|unit| unit.name == name);
         for (name, limit) in LIMITS.into_iter().filter(|(name, _)| has(name)) {
-            match self.exposure(name, limit) {
+            let name = instance(name);
+            match self.exposure(&name, limit) {
                 Ok(score) => scores.push(format!("{name} {score}")),
                 Err(finding) => findings.push(finding),
             }
@@ -166,8 +169,8 @@ fn instance(name: &str) -> String {
 /// The units, what the drop-ins need below them, and the programs that are named.
 fn tree(bundle: &Bundle, units: &[Unit]) -> io::Result<Scratch> {
     let tree = Scratch::new()?;
-    tree.write(&format!("{UNITS}nginx.service"), NGINX.as_bytes())?;
-    tree.write(&format!("{UNITS}web.service"), WEB.as_bytes())?;
+    tree.write(&format!("{UNITS}{}", layout::NGINX), NGINX.as_bytes())?;
+    tree.write(&format!("{UNITS}{}", layout::WEB), WEB.as_bytes())?;
     for entry in &bundle.entries {
         if let (Some(name), Some(text)) = (entry.name.strip_prefix(FOLDER), entry.text()) {
             tree.write(&format!("{UNITS}{name}"), text)?;

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::*;
-use crate::dist::target::{Builder, Linker, plain};
+use crate::dist::toolchain::{Builder, Linker, plain};
 
 const ARM: Target = Target::ArmGnu;
 
@@ -18,13 +18,13 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
 }
 
 /// Cargo's configuration with these variables, beside those that name the toolchain.
-fn config(config: &str, variables: &[(&str, &str)]) -> Config {
+fn config(config: &str, variables: &[(&str, &str)]) -> CargoConfig {
     let folder = folder(&[("config.toml", config)]);
     let toolchain = env::vars_os().filter(|(name, _)| name == "RUSTC" || name == "CARGO");
     let variables = variables.iter();
     let variables = variables.map(|(name, value)| (name.into(), value.into()));
     let options = ResolveOptions::default().env(toolchain.chain(variables));
-    Config::with(folder.path(), options).unwrap()
+    CargoConfig::with(folder.path(), options).unwrap()
 }
 
 #[test]

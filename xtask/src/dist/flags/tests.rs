@@ -89,7 +89,7 @@ fn assert_kept(config: &str, variables: &[(&str, &str)], expected: &[&str]) {
         .iter()
         .map(|(name, value)| (name.into(), value.into()));
     let options = ResolveOptions::default().env(seen.chain(variables_too));
-    let config = Config::with(package.path(), options).unwrap();
+    let config = CargoConfig::with(package.path(), options).unwrap();
     let mut cargo = tools::cargo();
     environment(&mut cargo, &variables);
     add(&mut cargo, &config, target(), &[ADDED.into()]).unwrap();
@@ -135,7 +135,7 @@ fn a_variable_goes_before_the_configuration_even_if_it_is_empty() {
 #[test]
 fn a_flag_with_the_separator_in_it_is_an_error() {
     let package = package("");
-    let config = Config::load(package.path()).unwrap();
+    let config = CargoConfig::load(package.path()).unwrap();
     let flags = ["a\u{1f}b".to_owned()];
     add(&mut tools::cargo(), &config, target(), &flags).unwrap_err();
 }

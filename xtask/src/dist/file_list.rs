@@ -2,15 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Result, anyhow};
 use serde_json::{Value, json};
 
-use super::{in_bin, include, link};
-use flipless_settings::{Handover, layout, templates};
-
-use crate::project::Project;
+use super::link;
 use crate::ui;
 
 /// Readable by everyone: the release's files are read by `webapp`.
@@ -74,55 +71,10 @@ pub struct Programs {
 
 /// The bundle's files by their `/`-separated name, sorted.
 #[derive(Debug, Default)]
-pub struct Files(BTreeMap<String, File>);
-
-/// Every file of the bundle, before any program is built, so that a missing or colliding file is found at
-/// once. `platform` is the folder of the platform tree.
-///
-/// # Errors
-/// On a missing include, a link that leads out, or two files of one name.
-pub fn plan(project: &Project, platform: &Path, server: Option<&Path>) -> Result<Files> {
-    let config = &project.config;
-    let rendered = templates::read_all(platform).map_err(anyhow::Error::msg)?;
-    let mut files = Files::default();
-    let server = server.map(Path::to_owned).unwrap_or_default();
-    let mut program = |name: &str, origin, source| {
-        let file = File::new(EXECUTABLE, origin, source);
-        files.add(in_bin(name), file)
-    };
-    program(config.server.bin.as_str(), Origin::Server, server)?;
-    program(layout::AGENT_BIN, Origin::Agent, PathBuf::new())?;
-    if config.server.handover == Handover::Port {
-        program(layout::RELAY, Origin::Relay, PathBuf::new())?;
-    }
-    for (name, content) in rendered {
-        let (mode, source) = (template_mode(&name), platform.join(&name));
-        let mut file = File::new(mode, Origin::Rendered, source);
-        file.bytes = u64::try_from(content.len()).ok();
-        files.add(name, file)?;
-    }
-    for entry in include::find(&config.bundle.include, &project.config_folder)? {
-        let mut file = File::new(entry.mode, Origin::Include(entry.path.clone()), entry.path);
-        file.bytes = match &entry.link {
-            Some(target) => u64::try_from(target.len()).ok(),
-            None => file.source.metadata().map(|data| data.len()).ok(),
-        };
-        file.link = entry.link;
-        files.add(entry.name, file)?;
-    }
-    files.refuse_files_as_folders()?;
-    files.refuse_links_that_lead_out()?;
-    Ok(files)
-}
-
-/// Hooks are run; all else that is rendered is read.
-fn template_mode(name: &str) -> u32 {
-    let hook = name.starts_with(".platform/") && name.ends_with(".sh");
-    if hook { EXECUTABLE } else { PLAIN }
-}
+pub struct FileList(BTreeMap<String, File>);
 
 impl File {
-    pub(super) fn new(mode: u32, origin: Origin, source: PathBuf) -> Self {
+    pub fn new(mode: u32, origin: Origin, source: PathBuf) -> Self {
         Self {
             mode,
             origin,
@@ -133,7 +85,7 @@ impl File {
     }
 }
 
-impl Files {
+impl FileList {
     /// The files, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&String, &File)> {
         self.0.iter()
@@ -172,7 +124,7 @@ impl Files {
 
     /// # Errors
     /// When there is a file of this name.
-    pub(super) fn add(&mut self, name: String, file: File) -> Result<()> {
+    pub fn add(&mut self, name: String, file: File) -> Result<()> {
         if let Some(other) = self.0.get(&name) {
             let (first, second) = (&other.origin, &file.origin);
             return Err(anyhow!(
@@ -183,7 +135,9 @@ impl Files {
         Ok(())
     }
 
-    fn refuse_files_as_folders(&self) -> Result<()> {
+    /// # Errors
+    /// When a file has the name of a folder with files.
+    pub fn refuse_files_as_folders(&self) -> Result<()> {
         for (name, file) in &self.0 {
             let parents = name.match_indices('/').map(|(end, _)| &name[..end]);
             if let Some((parent, other)) = parents
@@ -200,7 +154,10 @@ impl Files {
     }
 
     /// On the instance a link leads from the release's folder: only what the bundle has is there.
-    fn refuse_links_that_lead_out(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// When a link leads elsewhere.
+    pub fn refuse_links_that_lead_out(&self) -> Result<()> {
         for (name, file) in &self.0 {
             let Some(target) = &file.link else { continue };
             if !link::target_in_zip(name, target).is_some_and(|place| self.has(&place)) {

@@ -10,12 +10,12 @@ use tempfile::NamedTempFile;
 use super::manifest::Manifest;
 
 /// A zip that is being written.
-pub struct Output {
+pub struct Draft {
     folder: PathBuf,
     zip: NamedTempFile,
 }
 
-impl Output {
+impl Draft {
     /// A temporary file in `folder`, which is made if it isn't there.
     ///
     /// # Errors

@@ -1,0 +1,82 @@
+//! Scenarios that judge no latency: other tests run beside them.
+
+use flipless_settings::FrontMode;
+use rehearse::engine::variants;
+use rehearse::image::Suite;
+use rehearse::record::{Kind, Record};
+
+use crate::booted;
+
+#[test]
+fn long_scenarios_lose_no_request() {
+    if booted::unavailable() {
+        return;
+    }
+    let bundle = booted::project_bundle(FrontMode::Nginx);
+    for name in booted::LONG {
+        let result = booted::play(name, Suite::Bookworm, &bundle, variants::STANDARD);
+        booted::slower(&result);
+        assert_eq!(result.summary.failed, 0, "{name}");
+    }
+}
+
+#[test]
+fn scenarios_without_a_judged_latency_go_well() {
+    if booted::unavailable() {
+        return;
+    }
+    let bundle = booted::project_bundle(FrontMode::Nginx);
+    for name in booted::UNTIMED {
+        let run = booted::play(name, Suite::Bookworm, &bundle, variants::STANDARD);
+        booted::slower(&run);
+    }
+    for name in booted::UNTIMED_ON_CURRENT_NGINX {
+        let run = booted::play(name, Suite::Forky, &bundle, variants::STANDARD);
+        booted::slower(&run);
+        assert_eq!(run.summary.failed, 0, "{name}");
+    }
+}
+
+#[test]
+fn the_same_deployment_behind_a_stock_front_shows_its_outage() {
+    if booted::unavailable() {
+        return;
+    }
+    let run = booted::play(
+        "new-version",
+        Suite::Bookworm,
+        &booted::project_bundle(FrontMode::Stock),
+        variants::STANDARD,
+    );
+    assert!(!run.ok);
+    // Nobody holds port 80 for at least half a second, at 200 connections a second.
+    assert!(run.summary.kinds.refused > 100, "{:?}", run.summary);
+    assert!(
+        run.reasons
+            .iter()
+            .any(|reason| reason.contains("no request failed"))
+    );
+}
+
+/// Requests are in flight when the server dies; nginx sends them to its successor, and older and newer
+/// versions of it keep upstream connections otherwise.
+#[test]
+fn a_killed_server_costs_no_request_that_can_be_sent_again() {
+    if booted::unavailable() {
+        return;
+    }
+    let bundle = booted::project_bundle(FrontMode::Nginx);
+    for suite in [Suite::Bookworm, Suite::Forky] {
+        let run = booted::play(booted::KILL_APP, suite, &bundle, variants::STANDARD);
+        booted::slower(&run);
+        assert_eq!(run.summary.failed, 0, "{suite:?}");
+        let killed = run.deploy.start;
+        let in_flight = |record: &&Record| {
+            record.kind == Kind::Slow && (record.at..record.at + record.latency).contains(&killed)
+        };
+        assert!(
+            run.records.iter().filter(in_flight).count() > 1,
+            "{suite:?}"
+        );
+    }
+}

@@ -1,0 +1,153 @@
+//! One run of cargo. Where the executable is, cargo says: never a guess.
+
+use std::ffi::OsString;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+
+use anyhow::{Context, Result, bail};
+use cargo_metadata::{Message, Package};
+
+use super::cargo_config::CargoConfig;
+use super::dependencies::{self, Tree};
+use super::flags;
+use super::target::Target;
+use super::toolchain::{self, Builder, Linker};
+use crate::project::Workspace;
+use crate::{tools, ui};
+
+/// An executable.
+pub struct Program {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The crates that it is made of; `None` for one that something else has built.
+    pub tree: Option<Tree>,
+}
+
+impl Program {
+    /// One that something else has built.
+    pub fn prebuilt(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            tree: None,
+        }
+    }
+}
+
+/// One run of cargo.
+pub struct Job<'a> {
+    pub workspace: &'a Workspace,
+    pub package: &'a Package,
+    pub bin: &'a str,
+    pub features: Vec<String>,
+    pub options: &'a [&'a str],
+    pub target: Target,
+    pub builder: Builder,
+    pub config: CargoConfig,
+    pub flags: Vec<String>,
+}
+
+/// Runs cargo, and finds the executable.
+///
+/// # Errors
+/// When the package has no such binary, or it can't be built; cargo has said why.
+pub fn run(job: &Job) -> Result<Program> {
+    let package = job.package;
+    check_binary(package, job.bin)?;
+    let mut executable = None;
+    let status = messages(&mut command(job)?, |message| match message {
+        Message::CompilerArtifact(artifact)
+            if artifact.package_id == package.id
+                && artifact.target.is_bin()
+                && artifact.target.name == job.bin =>
+        {
+            executable = artifact.executable.map(Into::into);
+        }
+        _ => {}
+    })?;
+    if !status.success() {
+        bail!("cargo could not build `{}` ({status})", job.bin);
+    }
+    let path = executable.with_context(|| format!("cargo names no executable `{}`", job.bin))?;
+    let tree = Some(tree(job)?);
+    Ok(Program { path, tree })
+}
+
+fn check_binary(package: &Package, bin: &str) -> Result<()> {
+    let bins = package.targets.iter().filter(|target| target.is_bin());
+    let names: Vec<_> = bins.map(|target| target.name.as_str()).collect();
+    if names.contains(&bin) {
+        return Ok(());
+    }
+    Err(ui::advised(
+        format!("the package `{}` has no binary `{bin}`", package.name),
+        [format!(
+            "`[server] bin` in flipless.toml names one of: {}",
+            names.join(", ")
+        )],
+    ))
+}
+
+/// Runs cargo, and passes each of its messages on.
+///
+/// # Errors
+/// When cargo can't be run, or its messages can't be read.
+pub fn messages(cargo: &mut Command, mut each: impl FnMut(Message)) -> Result<ExitStatus> {
+    let mut child = cargo
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot run cargo")?;
+    let stdout = child
+        .stdout
+        .take()
+        .context("cargo has no standard output")?;
+    for message in Message::parse_stream(BufReader::new(stdout)) {
+        each(message.context("cannot read cargo's messages")?);
+    }
+    Ok(child.wait()?)
+}
+
+fn command(job: &Job) -> Result<Command> {
+    let mut cargo = tools::cargo();
+    let triple = job.target.triple();
+    match &job.builder {
+        Builder::Cargo(linker) => {
+            cargo.args(["build", "--target", triple]);
+            if let Linker::Named(linker) = linker {
+                cargo.env(toolchain::linker_variable(job.target), linker);
+            }
+        }
+        Builder::Zig => {
+            cargo
+                .args(["zigbuild", "--target"])
+                .arg(OsString::from(format!("{triple}.2.34")));
+        }
+    }
+    cargo
+        .args(["--bin", job.bin])
+        .args(job.options)
+        .arg("--message-format=json-render-diagnostics");
+    choose(&mut cargo, job)?;
+    Ok(cargo)
+}
+
+/// What decides on the dependencies: also a flag, by `cfg`.
+fn choose(cargo: &mut Command, job: &Job) -> Result<()> {
+    cargo
+        .args(["--package", job.package.name.as_str()])
+        .args(&job.features)
+        .arg("--manifest-path")
+        .arg(&job.workspace.cargo_toml);
+    if let Some(folder) = &job.workspace.folder {
+        cargo.current_dir(folder);
+    }
+    flags::add(cargo, &job.config, job.target, &job.flags)
+}
+
+fn tree(job: &Job) -> Result<Tree> {
+    let mut cargo = tools::cargo();
+    cargo.args(["tree", "--target", job.target.triple()]);
+    choose(&mut cargo, job)?;
+    dependencies::of(&mut cargo, &job.workspace.root().join("Cargo.lock"))
+}

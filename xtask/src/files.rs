@@ -1,0 +1,68 @@
+//! Files, read with their path in every error.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
+
+/// Opens a file.
+///
+/// # Errors
+/// When it can't be opened.
+pub fn open(path: &Path) -> Result<File> {
+    File::open(path).with_context(|| format!("cannot open {}", path.display()))
+}
+
+/// SHA-256 of a file's content, in hex.
+///
+/// # Errors
+/// When it can't be read.
+pub fn sha256(path: &Path) -> Result<String> {
+    let mut meter = Meter::new(open(path)?);
+    io::copy(&mut meter, &mut io::sink())
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(meter.sha256())
+}
+
+/// Counts and hashes what is read through it.
+pub struct Meter<R> {
+    inner: R,
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl<R: Read> Meter<R> {
+    /// Nothing read yet.
+    pub fn new(inner: R) -> Self {
+        Self {
+            inner,
+            hash: Sha256::new(),
+            bytes: 0,
+        }
+    }
+
+    /// How much was read.
+    pub fn count(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Of what was read, in hex.
+    pub fn sha256(self) -> String {
+        self.hash
+            .finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+}
+
+impl<R: Read> Read for Meter<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.hash.update(&buffer[..count]);
+        self.bytes += count as u64;
+        Ok(count)
+    }
+}
