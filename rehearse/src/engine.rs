@@ -8,10 +8,11 @@ mod error;
 mod flip;
 mod hooks;
 mod log;
+mod paths;
 mod process;
 mod procfile;
 mod proxy;
-mod stage;
+mod staging;
 mod steps;
 mod track;
 pub mod variants;
@@ -22,11 +23,14 @@ use std::time::Duration;
 
 pub use environment::Properties;
 pub use error::EngineError;
-pub use log::{Phase, Record};
+pub use log::History;
 pub use procfile::Process;
 pub use variants::Variants;
 
+use flipless_settings::layout;
+
 use crate::clock::{Clock, Window};
+use crate::instruction::Instruction;
 use crate::machine::{Instance, Machine, MachineError};
 use log::Log;
 
@@ -66,7 +70,7 @@ pub struct Deployment {
     /// From its first instruction to its last.
     pub window: Window,
     /// Its instructions.
-    pub phases: Vec<Phase>,
+    pub instructions: Vec<Instruction>,
     /// EB's verdict.
     pub outcome: Result<(), EngineError>,
 }
@@ -102,8 +106,8 @@ impl<I: Instance> Engine<I> {
     }
 
     /// All that was run so far.
-    pub fn record(&self) -> &Record {
-        &self.log.record
+    pub fn history(&self) -> &History {
+        &self.log.history
     }
 
     /// The environment's properties.
@@ -139,7 +143,7 @@ impl<I: Instance> Engine<I> {
             };
         }
         self.execute(Kind::Configuration, |engine| {
-            let stored = engine.path(stage::BUNDLE);
+            let stored = engine.path(paths::BUNDLE);
             if !stored.exists() {
                 return Err(EngineError::NoBundle);
             }
@@ -152,13 +156,11 @@ impl<I: Instance> Engine<I> {
         self.execute(Kind::Restart, |engine| {
             let proxy = engine.variants.restarts_proxy;
             if proxy {
-                engine.instruction("stop proxy", |engine| engine.stop_process("nginx.service"))?;
+                engine.instruction("stop proxy", |engine| engine.stop_process(layout::NGINX))?;
             }
             engine.instruction("RestartApplication", Self::restart_application)?;
             if proxy {
-                engine.instruction("start proxy", |engine| {
-                    engine.start_process("nginx.service")
-                })?;
+                engine.instruction("start proxy", |engine| engine.start_process(layout::NGINX))?;
             }
             engine.instruction("Track pids in healthd", Self::track_pids)
         })
@@ -166,15 +168,15 @@ impl<I: Instance> Engine<I> {
 
     /// The instructions that application and configuration deployments share.
     fn run_deployment(&mut self, tree: &str) -> Step {
-        self.instruction("StageApplication", Self::stage)?;
-        let hooks = |stage: &str| format!(".platform/{tree}/{stage}");
+        self.instruction("StageApplication", Self::recreate_staging)?;
+        let hooks = |folder: &str| format!(".platform/{tree}/{folder}");
         self.instruction("RunAppDeployPreBuildHooks", |engine| {
-            engine.run_hooks(&hooks("prebuild"), stage::STAGING)
+            engine.run_hooks(&hooks("prebuild"), paths::STAGING)
         })?;
         self.instruction("Golang Specific Build Application", Self::check_procfile)?;
         self.instruction("configure proxy Nginx", Self::stage_proxy)?;
         self.instruction("RunAppDeployPreDeployHooks", |engine| {
-            engine.run_hooks(&hooks("predeploy"), stage::STAGING)
+            engine.run_hooks(&hooks("predeploy"), paths::STAGING)
         })?;
         self.instruction("stop X-Ray", Self::stop_xray)?;
         self.instruction("stop proxy", Self::stop_proxy)?;
@@ -182,7 +184,7 @@ impl<I: Instance> Engine<I> {
         self.instruction("start proxy with new configuration", Self::start_proxy)?;
         self.instruction("Track pids in healthd", Self::track_pids)?;
         self.instruction("RunAppDeployPostDeployHooks", |engine| {
-            engine.run_hooks(&hooks("postdeploy"), stage::CURRENT)
+            engine.run_hooks(&hooks("postdeploy"), paths::CURRENT)
         })
     }
 }
@@ -196,9 +198,7 @@ impl Engine<Machine> {
         self.instance.reboot()?;
         Ok(self.execute(Kind::Boot, |engine| {
             if engine.variants.starts_proxy_at_boot {
-                engine.instruction("start proxy", |engine| {
-                    engine.start_process("nginx.service")
-                })?;
+                engine.instruction("start proxy", |engine| engine.start_process(layout::NGINX))?;
             }
             engine.instruction("Track pids in healthd", Self::track_pids)
         }))

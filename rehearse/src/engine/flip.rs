@@ -2,8 +2,8 @@
 
 use std::fs;
 
+use super::paths::{CURRENT, STAGING};
 use super::procfile::Process;
-use super::stage::{CURRENT, STAGING};
 use super::variants::Polling;
 use super::{Engine, EngineError, Step, environment};
 use crate::machine::Instance;

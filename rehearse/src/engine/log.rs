@@ -1,4 +1,4 @@
-//! `eb-engine.log`, and the run's own record: phases and commands on the load's clock.
+//! `eb-engine.log`, and the engine's history: instructions and commands on the load's clock.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -6,32 +6,23 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::clock::{Clock, Window};
-
-/// One of the engine's instructions.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Phase {
-    /// As in `Executing instruction: NAME`.
-    pub name: String,
-    /// When.
-    #[serde(flatten)]
-    pub window: Window,
-}
+use crate::clock::Clock;
+use crate::instruction::Instruction;
 
 /// What was run, and when.
 #[derive(Debug, Clone, Default)]
-pub struct Record {
+pub struct History {
     /// The instructions in order.
-    pub phases: Vec<Phase>,
+    pub instructions: Vec<Instruction>,
     /// The engine's own commands, as given to `/bin/sh -c`.
     pub commands: Vec<(Duration, String)>,
 }
 
-/// Writes the log and keeps the record.
+/// Writes the log and keeps the history.
 #[derive(Debug)]
 pub(super) struct Log {
     pub clock: Clock,
-    pub record: Record,
+    pub history: History,
 }
 
 /// The log's words for how bad it is.
@@ -56,7 +47,7 @@ impl Log {
     pub fn new(clock: Clock) -> Self {
         Self {
             clock,
-            record: Record::default(),
+            history: History::default(),
         }
     }
 
@@ -68,7 +59,7 @@ impl Log {
 
     /// Notes a command before it is run.
     pub fn command(&mut self, root: &Path, line: &str) -> io::Result<()> {
-        self.record
+        self.history
             .commands
             .push((self.clock.now(), line.to_owned()));
         self.line(

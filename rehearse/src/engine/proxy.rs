@@ -1,14 +1,14 @@
 //! nginx: its staged configuration, its stop, its start.
 
+use flipless_settings::layout::NGINX;
 use flipless_settings::stock::NGINX_FILES;
 
-use super::stage::STAGING;
+use super::paths::STAGING;
 use super::variants::{Polling, ProxyPid};
 use super::{Engine, Step};
 use crate::machine::Instance;
 
 const STAGED: &str = "/var/proxy/staging/nginx";
-const UNIT: &str = "nginx.service";
 const DROP_INS: &str = "/etc/systemd/system/nginx.service.d";
 /// EB's drop-in that makes nginx its own.
 const DROP_IN: &str = "/etc/systemd/system/nginx.service.d/elasticbeanstalk.conf";
@@ -37,23 +37,23 @@ impl<I: Instance> Engine<I> {
         } else {
             DROP_IN
         };
-        self.deregister(UNIT, &[files], polls)
+        self.deregister(NGINX, &[files], polls)
     }
 
     pub(super) fn start_proxy(&mut self) -> Step {
         // Only here, after nginx was stopped, EB finds a configuration that nginx refuses.
         self.command(&format!("/usr/sbin/nginx -t -c {STAGED}/nginx.conf"))?;
         self.command(&format!("cp -rp {STAGED}/* /etc/nginx"))?;
-        if self.variants.leaves_active_proxy && self.is_active(UNIT)? {
+        if self.variants.leaves_active_proxy && self.is_active(NGINX)? {
             return self.info("nginx is running already");
         }
-        if self.is_registered(UNIT)? {
+        if self.is_registered(NGINX)? {
             self.deregister_nginx(false)?;
         }
         self.write(DROP_IN, &self.drop_in())?;
         self.command("systemctl daemon-reload")?;
         self.command("systemctl reset-failed")?;
-        self.start_process(UNIT)
+        self.start_process(NGINX)
     }
 
     fn drop_in(&self) -> String {

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::log::{Level, Phase};
+use super::log::Level;
 use super::{Deployment, Engine, EngineError, Kind, Step, environment};
 use crate::clock::Window;
+use crate::instruction::Instruction;
 use crate::machine::{Command, Instance, Output};
 
 impl<I: Instance> Engine<I> {
@@ -15,7 +16,7 @@ impl<I: Instance> Engine<I> {
         steps: impl FnOnce(&mut Self) -> Step,
     ) -> Deployment {
         let start = self.log.clock.now();
-        let first_phase = self.log.record.phases.len();
+        let first = self.log.history.instructions.len();
         let outcome = self
             .info(format_args!("Starting: {kind}"))
             .and_then(|()| self.publish_properties())
@@ -26,27 +27,24 @@ impl<I: Instance> Engine<I> {
             Ok(()) => self.info(format_args!("The {kind} succeeded")),
             Err(error) => self.write_log(Level::Error, format_args!("The {kind} failed: {error}")),
         };
-        let phases = self.log.record.phases[first_phase..].to_vec();
+        let instructions = self.log.history.instructions[first..].to_vec();
         Deployment {
             kind,
             window: Window { start, end },
-            phases,
+            instructions,
             outcome,
         }
     }
 
-    /// Runs one instruction and records it as a phase.
+    /// Runs one instruction and notes it in the history.
     pub(super) fn instruction(&mut self, name: &str, step: impl FnOnce(&mut Self) -> Step) -> Step {
         self.info(format_args!("Executing instruction: {name}"))?;
         let start = self.log.clock.now();
         let outcome = step(self);
-        let window = Window {
+        self.log.history.instructions.push(Instruction {
+            name: name.to_owned(),
             start,
             end: self.log.clock.now(),
-        };
-        self.log.record.phases.push(Phase {
-            name: name.to_owned(),
-            window,
         });
         outcome
     }

@@ -171,7 +171,7 @@ fn logged() -> Vec<String> {
 
 /// The commands from the first of the flip on, as the log abbreviates them.
 fn flip_of(engine: &Engine<Fake>, from: usize) -> Vec<String> {
-    let commands = engine.record().commands[from..].iter();
+    let commands = engine.history().commands[from..].iter();
     commands
         .map(|(_, line)| line.replace(" | cut -d= -f2", ""))
         .skip_while(|line| line != "systemctl show -p PartOf xray.service")
@@ -181,7 +181,7 @@ fn flip_of(engine: &Engine<Fake>, from: usize) -> Vec<String> {
 #[test]
 fn an_application_deployment_runs_the_commands_of_the_real_log() {
     let mut engine = created(variants::STANDARD);
-    let before = engine.record().commands.len();
+    let before = engine.history().commands.len();
     engine.deploy(bundle().path()).outcome.unwrap();
     assert_eq!(logged().len(), 38);
     assert_eq!(flip_of(&engine, before), logged());
@@ -190,7 +190,7 @@ fn an_application_deployment_runs_the_commands_of_the_real_log() {
 #[test]
 fn the_order_of_2020_does_not_poll() {
     let mut engine = created(variants::named("order-2020").unwrap());
-    let before = engine.record().commands.len();
+    let before = engine.history().commands.len();
     engine.deploy(bundle().path()).outcome.unwrap();
     let mut expected = logged();
     let poll = expected
@@ -243,7 +243,7 @@ fn hooks_run_in_order_with_their_folder_and_environment() {
 #[test]
 fn a_failing_predeploy_hook_stops_nothing() {
     let mut engine = created(variants::STANDARD);
-    let before = engine.record().commands.len();
+    let before = engine.history().commands.len();
     engine.instance.failing.push("10-a.sh".into());
     let deployment = engine.deploy(bundle().path());
     let error = deployment.outcome.unwrap_err().to_string();
@@ -253,7 +253,7 @@ fn a_failing_predeploy_hook_stops_nothing() {
     );
     assert!(flip_of(&engine, before).is_empty());
     assert_eq!(
-        deployment.phases.last().unwrap().name,
+        deployment.instructions.last().unwrap().name,
         "RunAppDeployPreDeployHooks"
     );
 }
@@ -329,7 +329,7 @@ fn a_failing_command_fails_the_deployment_where_it_stands() {
     engine.instance.failing.push("nginx -t".into());
     let deployment = engine.deploy(bundle().path());
     assert_eq!(
-        deployment.phases.last().unwrap().name,
+        deployment.instructions.last().unwrap().name,
         "start proxy with new configuration"
     );
     let error = deployment.outcome.unwrap_err().to_string();

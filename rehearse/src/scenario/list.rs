@@ -1,6 +1,8 @@
 //! The scenarios.
 
-use super::{After, Clients, Scenario, Tolerance, acts};
+use super::acts;
+use super::expectation::{After, Clients, Tolerance};
+use super::script::Scenario;
 
 /// Most scenarios: a deployment on a running environment that no client may notice.
 const DEPLOYMENT: Scenario = Scenario {

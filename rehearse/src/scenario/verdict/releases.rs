@@ -2,17 +2,19 @@
 
 use std::time::Duration;
 
-use super::super::stage::{Stage, Status};
-use super::super::{After, Scenario};
-use super::Check;
 use crate::machine::wait_for;
 use crate::record::Outcome;
+use crate::scenario::check::Check;
+use crate::scenario::expectation::After;
+use crate::scenario::script::Scenario;
+use crate::scenario::status::Status;
+use crate::scenario::subject::Subject;
 
 /// A replaced run drains first: its unit ends a little after the longest request, or deadline.
 const DRAINED: Duration = Duration::from_secs(100);
 
-pub(super) fn of(scenario: &Scenario, stage: &Stage, before: &Status) -> Vec<Check> {
-    let after = stage.status();
+pub(super) fn of(scenario: &Scenario, subject: &Subject, before: &Status) -> Vec<Check> {
+    let after = subject.status();
     let name = |name: Option<String>| name.unwrap_or_else(|| "none".into());
     let mut checks = Vec::new();
     let changed = after.release() != before.release();
@@ -34,18 +36,18 @@ pub(super) fn of(scenario: &Scenario, stage: &Stage, before: &Status) -> Vec<Che
             After::Any => None,
         });
     }
-    checks.push(serves(stage, after.run()));
+    checks.push(serves(subject, after.run()));
     let old = before
         .unit()
         .filter(|old| after.unit().as_ref() != Some(old));
-    checks.extend(old.map(|old| is_gone(stage, &old)));
+    checks.extend(old.map(|old| is_gone(subject, &old)));
     checks
 }
 
 /// The instance answers, and if the server says which run it is, it's the current one.
-fn serves(stage: &Stage, current: Option<String>) -> Check {
+fn serves(subject: &Subject, current: Option<String>) -> Check {
     let name = "the current release serves";
-    match stage.ask() {
+    match subject.ask() {
         Ok(answer) if answer.outcome == Outcome::Ok => {
             let fits = answer.run == current || answer.run.is_none();
             let run = answer
@@ -58,10 +60,10 @@ fn serves(stage: &Stage, current: Option<String>) -> Check {
     }
 }
 
-fn is_gone(stage: &Stage, unit: &str) -> Check {
+fn is_gone(subject: &Subject, unit: &str) -> Check {
     let mut state = String::new();
     let gone = wait_for(DRAINED, || {
-        state = stage.say(&format!("systemctl is-active {unit}"));
+        state = subject.say(&format!("systemctl is-active {unit}"));
         matches!(state.as_str(), "inactive" | "failed").then_some(())
     });
     let ended = gone.is_some() && state == "inactive";

@@ -4,7 +4,12 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Check, ScenarioError, Setting};
+use flipless_settings::layout;
+
+use super::check::Check;
+use super::error::ScenarioError;
+use super::parameters::Parameters;
+use super::status::Status;
 use crate::bundle;
 use crate::clock::{Clock, Window};
 use crate::engine::{Deployment, Engine};
@@ -16,15 +21,14 @@ use crate::record::Outcome;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long one question may take.
 const ANSWER: Duration = Duration::from_secs(10);
-const STATUS: &str = "/opt/flipless/bin/flipless status --json";
 
 /// An instance with its engine.
 #[derive(Debug)]
-pub struct Stage {
+pub struct Subject {
     /// EB's engine, and through it the instance.
     pub engine: Engine<Machine>,
     /// What the rehearsal was asked for.
-    pub setting: Setting,
+    pub parameters: Parameters,
     /// What EB did under load.
     pub deployments: Vec<Deployment>,
     /// What the scenario itself found.
@@ -37,63 +41,16 @@ pub struct Stage {
     pub killed: Option<Window>,
 }
 
-/// What `flipless status --json` says; nothing on an instance without flipless.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Status(serde_json::Value);
-
-impl Status {
-    #[cfg(test)]
-    pub fn of_front(mode: &str) -> Self {
-        Self(serde_json::json!({ "front": { "mode": mode } }))
-    }
-
-    fn text(&self, pointer: &str) -> Option<String> {
-        Some(self.0.pointer(pointer)?.as_str()?.to_owned())
-    }
-
-    /// The run that is current.
-    pub fn run(&self) -> Option<String> {
-        self.text("/current/run")
-    }
-
-    /// Its unit.
-    pub fn unit(&self) -> Option<String> {
-        self.text("/current/unit")
-    }
-
-    /// Its release.
-    pub fn release(&self) -> Option<String> {
-        self.text("/current/release")
-    }
-
-    /// The front mode; `stock` without flipless.
-    pub fn front(&self) -> String {
-        self.text("/front/mode").unwrap_or_else(|| "stock".into())
-    }
-
-    /// Whether a run is staged.
-    pub fn is_staged(&self) -> bool {
-        self.0
-            .pointer("/staged")
-            .is_some_and(|staged| !staged.is_null())
-    }
-
-    /// Whether flipless is installed.
-    pub fn is_there(&self) -> bool {
-        self.0.is_object()
-    }
-}
-
-impl Stage {
+impl Subject {
     pub(super) fn new(
         engine: Engine<Machine>,
-        setting: Setting,
+        parameters: Parameters,
         clock: Clock,
     ) -> Result<Self, ScenarioError> {
         Ok(Self {
-            path: bundle::health_path_of(&setting.from)?,
+            path: bundle::health_path_of(&parameters.from)?,
             engine,
-            setting,
+            parameters,
             deployments: Vec::new(),
             checks: Vec::new(),
             clock,
@@ -215,7 +172,10 @@ impl Stage {
     }
 
     pub(super) fn status(&self) -> Status {
-        Status(serde_json::from_str(&self.say(STATUS)).unwrap_or_default())
+        Status(
+            serde_json::from_str(&self.say(&format!("{} status --json", layout::AGENT)))
+                .unwrap_or_default(),
+        )
     }
 
     /// The versions of systemd and nginx.
