@@ -12,6 +12,9 @@ use serde::de::IgnoredAny;
 /// Where the files lie in a bundle.
 pub const FOLDER: &str = ".ebextensions/";
 
+/// The namespace of environment properties, and of an option without one.
+pub const PROPERTIES: &str = "aws:elasticbeanstalk:application:environment";
+
 /// Whether EB reads this path of a bundle: a file right below [`FOLDER`] with the suffix `.config`.
 ///
 /// ```
@@ -49,14 +52,18 @@ pub struct ConfigFile {
 /// An option of the environment.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct OptionSetting {
-    /// For example `aws:elasticbeanstalk:application:environment`.
-    #[serde(default)]
+    /// For example [`PROPERTIES`].
+    #[serde(default = "properties")]
     pub namespace: String,
     /// Its name; a property's in that namespace.
     pub option_name: String,
     /// Its value, as it is spelled in the file.
     #[serde(default, deserialize_with = "read::text")]
     pub value: String,
+}
+
+fn properties() -> String {
+    PROPERTIES.to_owned()
 }
 
 /// A file that EB writes.

@@ -13,7 +13,7 @@ impl<I: Instance> Engine<I> {
         self.info("fetching environment variables...")?;
         self.write(
             environment::FILE,
-            &environment::render_file(&self.properties),
+            &environment::render_file(&self.variables()),
         )?;
         self.purge_old_processes()?;
         self.remove(CURRENT)?;

@@ -16,6 +16,8 @@ pub struct History {
     pub instructions: Vec<Instruction>,
     /// The engine's own commands, as given to `/bin/sh -c`.
     pub commands: Vec<(Duration, String)>,
+    /// What the model left out of the bundles.
+    pub left_out: Vec<String>,
 }
 
 /// Writes the log and keeps the history.
@@ -23,6 +25,7 @@ pub struct History {
 pub(super) struct Log {
     pub clock: Clock,
     pub history: History,
+    deployments: u32,
 }
 
 /// The log's words for how bad it is.
@@ -48,7 +51,19 @@ impl Log {
         Self {
             clock,
             history: History::default(),
+            deployments: 0,
         }
+    }
+
+    /// The next command gets a log of its own.
+    pub fn begin_deployment(&mut self) {
+        self.deployments += 1;
+    }
+
+    /// The path of the last command's log; EB names it after the command's request.
+    pub fn of_deployment(&self) -> String {
+        let request = self.deployments;
+        format!("/var/log/deployments/eb-deployment-{request:08}-0000-0000-0000-000000000000.log")
     }
 
     /// Appends a line to the instance's `eb-engine.log`.
@@ -68,6 +83,11 @@ impl Log {
             format_args!("Running command /bin/sh -c {line}"),
         )
     }
+}
+
+/// Appends a line to a log.
+pub(super) fn append_line(path: &Path, line: &str) -> io::Result<()> {
+    writeln!(append(path)?, "{line}")
 }
 
 /// Opens a log for appending, and makes its folder.

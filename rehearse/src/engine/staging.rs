@@ -25,11 +25,8 @@ impl<I: Instance> Engine<I> {
         let staging = self.path(STAGING);
         recreate(&staging).map_err(|error| EngineError::Instance(staging.clone(), error))?;
         self.command(&format!("/usr/bin/unzip -q -o {BUNDLE} -d {STAGING}/"))?;
-        self.command(&format!("chown -R webapp:webapp {STAGING}/"))?;
-        if staging.join(".ebextensions").exists() {
-            self.warn("this model does not carry out .ebextensions")?;
-        }
-        Ok(())
+        self.command(&format!("chown -R webapp:webapp {STAGING}/"))
+            .map(drop)
     }
 
     pub(super) fn check_procfile(&mut self) -> Step {

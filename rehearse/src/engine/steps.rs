@@ -3,8 +3,13 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use flipless_settings::ebextensions::PROPERTIES;
+
+use super::deployment::{Deployment, Kind};
+use super::environment::{self, Properties};
+use super::error::EngineError;
 use super::log::Level;
-use super::{Deployment, Engine, EngineError, Kind, Step, environment};
+use super::{Engine, Step};
 use crate::clock::Window;
 use crate::instruction::Instruction;
 use crate::machine::{Command, Instance, Output};
@@ -15,6 +20,7 @@ impl<I: Instance> Engine<I> {
         kind: Kind,
         steps: impl FnOnce(&mut Self) -> Step,
     ) -> Deployment {
+        self.log.begin_deployment();
         let start = self.log.clock.now();
         let first = self.log.history.instructions.len();
         let outcome = self
@@ -36,8 +42,26 @@ impl<I: Instance> Engine<I> {
         }
     }
 
+    /// A command that EB refuses by itself: no instance sees it.
+    pub(super) fn refuse(&self, kind: Kind, error: EngineError) -> Deployment {
+        let now = self.log.clock.now();
+        Deployment {
+            kind,
+            window: Window {
+                start: now,
+                end: now,
+            },
+            instructions: Vec::new(),
+            outcome: Err(error),
+        }
+    }
+
     /// Runs one instruction and notes it in the history.
     pub(super) fn instruction(&mut self, name: &str, step: impl FnOnce(&mut Self) -> Step) -> Step {
+        if self.abort.as_deref() == Some(name) {
+            self.abort = None;
+            return Err(EngineError::Aborted(name.to_owned()));
+        }
         self.info(format_args!("Executing instruction: {name}"))?;
         let start = self.log.clock.now();
         let outcome = step(self);
@@ -49,10 +73,39 @@ impl<I: Instance> Engine<I> {
         outcome
     }
 
+    /// The version's properties, and the environment's own, which win over them
+    /// (<https://docs.aws.amazon.com/elasticbeanstalk/latest/dg/command-options.html#configuration-options-precedence>).
+    fn properties_in_force(&self) -> Properties {
+        let mut properties = self.extensions.options(PROPERTIES);
+        properties.extend(self.properties.clone());
+        properties
+    }
+
+    /// All that hooks and the application see.
+    pub(super) fn variables(&self) -> Properties {
+        let mut variables = self.properties_in_force();
+        variables.extend(self.secrets.clone());
+        variables
+    }
+
+    /// Says that the model leaves something out.
+    pub(super) fn leave_out(&mut self, what: String) -> Step {
+        self.warn(format_args!("this model leaves out {what}"))?;
+        let left_out = &mut self.log.history.left_out;
+        if !left_out.contains(&what) {
+            left_out.push(what);
+        }
+        Ok(())
+    }
+
     pub(super) fn publish_properties(&mut self) -> Step {
         let root = self.instance.root();
-        environment::publish(&root, &self.properties)
-            .map_err(|error| EngineError::Instance(root, error))
+        let mut published = self.properties_in_force();
+        if self.variants.publishes_secrets {
+            published.extend(self.secrets.clone());
+        }
+        let published = (!self.variants.get_config_fails).then_some(&published);
+        environment::publish(&root, published).map_err(|error| EngineError::Instance(root, error))
     }
 
     /// Runs a line that may fail: EB looks at the answer.

@@ -19,7 +19,7 @@ fn options_are_read_in_both_forms_with_their_values_as_spelled() {
     ];
     assert_eq!(file.option_settings, expected);
     let list = "option_settings:\n  - namespace: a:b\n    option_name: V\n    value: 1.50\n  - option_name: W\n    value: x\n";
-    let expected = [option("a:b", "V", "1.50"), option("", "W", "x")];
+    let expected = [option("a:b", "V", "1.50"), option(PROPERTIES, "W", "x")];
     assert_eq!(parse(list).unwrap().option_settings, expected);
 }
 
