@@ -94,6 +94,11 @@ impl<I: Instance> Engine<I> {
         self.secrets = secrets;
     }
 
+    /// Whether the environment has a secret of this name.
+    pub fn has_secret(&self, name: &str) -> bool {
+        self.secrets.contains_key(name)
+    }
+
     /// Aborts the next command before this instruction, as its timeout or a person may.
     pub fn abort_before(&mut self, instruction: &str) {
         self.abort = Some(instruction.to_owned());

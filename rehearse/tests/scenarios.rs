@@ -185,7 +185,16 @@ fn a_bundle_passes_whatever_is_unknown_of_the_engine() {
     let bundle = project_bundle(FrontMode::Nginx);
     let play = |variants| slower(&play("new-version", Suite::Bookworm, &bundle, variants));
     let mut ratios: Vec<f64> = variants::ALL.iter().copied().map(play).collect();
-    // One of nine runs may meet a busy moment; half of them don't.
+    // A bundle's other ways through the engine, where a variant touches them.
+    for (name, variant) in [
+        ("reboot", "deploys-at-boot"),
+        ("environment", "secrets-in-hooks-only"),
+        ("environment", "broken-get-config"),
+    ] {
+        let variants = variants::named(variant).unwrap();
+        went_well(&booted::play(name, Suite::Bookworm, &bundle, variants));
+    }
+    // One of a dozen runs may meet a busy moment; half of them don't.
     ratios.sort_by(f64::total_cmp);
     assert!(ratios[ratios.len() / 2] < SLOWER, "{ratios:?}");
 }

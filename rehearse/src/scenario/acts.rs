@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use flipless_settings::layout;
 
 use super::error::ScenarioError;
-use super::subject::Subject;
+use super::subject::{SECRET, Subject};
 use crate::bundle::{self, Changes};
 use crate::clock::Window;
 use crate::engine::Properties;
@@ -14,6 +14,9 @@ type Acted = Result<(), ScenarioError>;
 
 /// The usual beginning: the first bundle runs.
 pub(super) fn launch(subject: &mut Subject) -> Acted {
+    let (name, value) = SECRET;
+    let secrets = Properties::from([(name.to_owned(), value.to_owned())]);
+    subject.engine.keep_secrets(secrets);
     let from = subject.parameters.from.clone();
     let deployment = subject.engine.create_environment(&from, Properties::new());
     subject.succeed(deployment)

@@ -9,6 +9,8 @@ pub enum After {
     Same,
     /// The very same run: the deployment was refused.
     SameRun,
+    /// The very same run; where EB deploys at a boot, a new run of the same release too.
+    Rebooted,
     /// Whatever there is: flipless came or went.
     Any,
 }

@@ -119,7 +119,7 @@ pub const ALL: &[Scenario] = &[
         name: "reboot",
         about: "a reboot: the first request after it is answered",
         act: acts::reboot,
-        after: After::SameRun,
+        after: After::Rebooted,
         clients: Clients::None,
         ..DEPLOYMENT
     },

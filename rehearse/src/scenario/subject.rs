@@ -22,6 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How long one question may take.
 const ANSWER: Duration = Duration::from_secs(10);
 
+/// A property whose value EB keeps elsewhere, in every environment of a bundle with flipless.
+pub(super) const SECRET: (&str, &str) = ("FLIPLESS_TEST_SECRET", "two \"words\" and a\nline");
+
 /// An instance with its engine.
 #[derive(Debug)]
 pub struct Subject {
@@ -72,16 +75,17 @@ impl Subject {
         outcome.map_err(|error| ScenarioError::Deployment(kind, error))
     }
 
-    /// Keeps `deployment`, which had to fail, and to say why in the hooks' log.
+    /// Keeps `deployment`, which had to fail, and to say why where EB's console shows it.
     pub fn refused(&mut self, deployment: Deployment, reason: &str) -> Result<(), ScenarioError> {
         let (kind, failed) = (deployment.kind.to_string(), deployment.outcome.is_err());
         self.deployments.push(deployment);
         if !failed {
             return Err(ScenarioError::NotRefused(kind));
         }
-        let log = self.say("tail -n 60 /var/log/eb-hooks.log");
-        let detail = format!("{reason:?} in eb-hooks.log: {log}");
-        self.check("the hooks' log says why", log.contains(reason), detail);
+        let path = self.engine.deployment_log();
+        let log = self.say(&format!("cat {path}"));
+        let detail = format!("{reason:?} in {path}: {log}");
+        self.check("EB's console says why", log.contains(reason), detail);
         let staged = self.status().is_staged();
         self.check("nothing stays staged", !staged, "`flipless status`");
         Ok(())

@@ -2,10 +2,12 @@
 
 mod failures;
 mod releases;
+mod secret;
 
 use flipless_settings::layout;
 
 use super::check::Check;
+use super::error::ScenarioError;
 use super::expectation::{Clients, Tolerance};
 use super::script::Scenario;
 use super::status::Status;
@@ -32,8 +34,24 @@ pub(super) fn judge(
         checks.extend(of_latency(scenario.tolerance, summary));
     }
     checks.extend(releases::of(scenario, subject, before));
+    checks.extend(said(secret::of(subject)));
+    checks.extend(left_out(&subject.engine.history().left_out));
     checks.extend([layout::WEB, layout::NGINX].map(|unit| has_process(subject, unit)));
     checks
+}
+
+/// A question that failed is a failed check.
+fn said(asked: Result<Option<Check>, ScenarioError>) -> Option<Check> {
+    asked.unwrap_or_else(|error| {
+        let name = "the instance answers";
+        Some(Check::new(name, false, error.to_string()))
+    })
+}
+
+/// What of the bundles the model does not carry out.
+fn left_out(what: &[String]) -> Option<Check> {
+    let note = || Check::note("a rehearsal leaves this out", what.join("; "));
+    (!what.is_empty()).then(note)
 }
 
 /// What the clients waited.
@@ -70,4 +88,19 @@ fn has_process(subject: &Subject, unit: &'static str) -> Check {
         alive,
         format!("{unit}: main pid {pid}"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_out_is_said_of_a_scenario_that_went_well() {
+        assert_eq!(left_out(&[]), None);
+        let note = left_out(&["`packages` in a.config".into(), "b".into()]);
+        let said = note.filter(|note| note.ok && note.is_worth_saying());
+        let said = said.map(|note| note.to_string());
+        let expected = "a rehearsal leaves this out (`packages` in a.config; b)";
+        assert_eq!(said.as_deref(), Some(expected));
+    }
 }

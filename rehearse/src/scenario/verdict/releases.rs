@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::engine::Variants;
+use crate::engine::variants::AtBoot;
 use crate::machine::wait_for;
 use crate::record::Outcome;
 use crate::scenario::check::Check;
@@ -21,20 +23,22 @@ pub(super) fn of(scenario: &Scenario, subject: &Subject, before: &Status) -> Vec
     let releases = format!("{} after {}", name(after.release()), name(before.release()));
     let runs = format!("{} after {}", name(after.run()), name(before.run()));
     if before.is_there() {
-        checks.extend(match scenario.after {
-            After::Another => Some(Check::new("another release is current", changed, releases)),
-            After::Same => Some(Check::new(
-                "the same release is current",
-                !changed,
-                releases,
-            )),
-            After::SameRun => Some(Check::new(
-                "the same run is current",
-                after.run() == before.run(),
-                runs,
-            )),
-            After::Any => None,
-        });
+        checks.extend(
+            match expected(scenario.after, &subject.parameters.variants) {
+                After::Another => Some(Check::new("another release is current", changed, releases)),
+                After::Same => Some(Check::new(
+                    "the same release is current",
+                    !changed,
+                    releases,
+                )),
+                After::SameRun | After::Rebooted => Some(Check::new(
+                    "the same run is current",
+                    after.run() == before.run(),
+                    runs,
+                )),
+                After::Any => None,
+            },
+        );
     }
     checks.push(serves(subject, after.run()));
     let old = before
@@ -42,6 +46,14 @@ pub(super) fn of(scenario: &Scenario, subject: &Subject, before: &Status) -> Vec
         .filter(|old| after.unit().as_ref() != Some(old));
     checks.extend(old.map(|old| is_gone(subject, &old)));
     checks
+}
+
+/// A deployment at a boot starts the release again, as any deployment of the same bundle may.
+fn expected(after: After, variants: &Variants) -> After {
+    match after {
+        After::Rebooted if variants.at_boot == AtBoot::Deploys => After::Same,
+        after => after,
+    }
 }
 
 /// The instance answers, and if the server says which run it is, it's the current one.
@@ -72,4 +84,18 @@ fn is_gone(subject: &Subject, unit: &str) -> Check {
         ended,
         format!("{unit} is {state}"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::variants::{STANDARD, named};
+
+    #[test]
+    fn only_a_deployment_at_a_boot_may_start_another_run() {
+        assert_eq!(expected(After::Rebooted, &STANDARD), After::Rebooted);
+        let deploys = named("deploys-at-boot").unwrap_or(STANDARD);
+        assert_eq!(expected(After::Rebooted, &deploys), After::Same);
+        assert_eq!(expected(After::SameRun, &deploys), After::SameRun);
+    }
 }
