@@ -24,4 +24,7 @@ pub struct Scenario {
 }
 
 /// A part of a scenario.
-pub type Act = fn(&mut Subject) -> Result<(), ScenarioError>;
+pub type Act = fn(&mut Subject) -> Acted;
+
+/// Whether a part could be played; what it found are the subject's checks.
+pub(super) type Acted = Result<(), ScenarioError>;
