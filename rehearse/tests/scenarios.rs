@@ -32,6 +32,14 @@ const ON_SYSTEMD_252: [&str; 10] = [
 /// The scenarios that are played on a current nginx.
 const ON_CURRENT_NGINX: [&str; 3] = ["new-version", "changed-proxy", "kill-nginx"];
 const KILL_APP: &str = "kill-app";
+/// The scenarios that hold the agent to EB's meaning of a flip.
+const FLIP: [&str; 5] = [
+    "held",
+    "late-failure",
+    "aborted",
+    "failed-postdeploy",
+    "plain",
+];
 
 #[test]
 fn every_scenario_is_played_by_a_test() {
@@ -39,6 +47,7 @@ fn every_scenario_is_played_by_a_test() {
         &ON_SYSTEMD_252[..],
         &ON_CURRENT_NGINX,
         &[KILL_APP],
+        &FLIP,
         &booted::LONG,
     ]
     .concat();
@@ -136,6 +145,19 @@ fn scenarios_on_systemd_252() {
     }
     let bundle = project_bundle(FrontMode::Nginx);
     for name in ON_SYSTEMD_252 {
+        went_well(&play(name, Suite::Bookworm, &bundle, variants::STANDARD));
+    }
+}
+
+/// Before the flip the old version alone answers, after it the new one, whatever a hook does; and a bundle
+/// without flipless is a version as any other.
+#[test]
+fn the_flip_alone_changes_the_version() {
+    if unavailable() {
+        return;
+    }
+    let bundle = project_bundle(FrontMode::Nginx);
+    for name in FLIP {
         went_well(&play(name, Suite::Bookworm, &bundle, variants::STANDARD));
     }
 }

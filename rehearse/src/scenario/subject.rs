@@ -91,6 +91,18 @@ impl Subject {
         Ok(())
     }
 
+    /// Keeps `deployment`, which had to fail as it should; the instance is judged like after any other.
+    pub fn failed(&mut self, deployment: Deployment, expected: bool) -> Result<(), ScenarioError> {
+        let kind = deployment.kind.to_string();
+        let outcome = match &deployment.outcome {
+            Ok(()) => return Err(ScenarioError::NotRefused(kind)),
+            Err(error) => error.to_string(),
+        };
+        self.deployments.push(deployment);
+        self.check("the deployment fails where it should", expected, outcome);
+        Ok(())
+    }
+
     /// Adds something that had to be so.
     pub fn check(&mut self, name: &'static str, ok: bool, detail: impl Into<String>) {
         self.checks.push(Check::new(name, ok, detail));

@@ -1,8 +1,11 @@
 //! Whether a scenario went well.
 
+mod early;
 mod failures;
 mod releases;
 mod secret;
+
+use std::time::Duration;
 
 use flipless_settings::layout;
 
@@ -12,6 +15,7 @@ use super::expectation::{Clients, Tolerance};
 use super::script::Scenario;
 use super::status::Status;
 use super::subject::Subject;
+use crate::engine::Deployment;
 use crate::machine::Instance;
 use crate::record::Record;
 use crate::summary::Summary;
@@ -33,11 +37,20 @@ pub(super) fn judge(
         checks.extend(failures::of(scenario.tolerance, records, circumstances));
         checks.extend(of_latency(scenario.tolerance, summary));
     }
+    let run = before.run();
+    let flip = first_flip(&subject.deployments);
+    checks.extend(early::of(scenario.after, records, run.as_deref(), flip));
     checks.extend(releases::of(scenario, subject, before));
     checks.extend(said(secret::of(subject)));
     checks.extend(left_out(&subject.engine.history().left_out));
     checks.extend([layout::WEB, layout::NGINX].map(|unit| has_process(subject, unit)));
     checks
+}
+
+fn first_flip(deployments: &[Deployment]) -> Option<Duration> {
+    let mut instructions = deployments.iter().flat_map(|done| &done.instructions);
+    let flip = instructions.find(|instruction| instruction.name == early::FLIP)?;
+    Some(flip.start)
 }
 
 /// A question that failed is a failed check.

@@ -37,13 +37,38 @@ pub fn uninstall(subject: &mut Subject) -> Acted {
         layout::DROP_IN
     ));
     subject.check("nothing of flipless is left", left.is_empty(), left);
+    deploy_stock(subject)
+}
+
+/// A bundle without flipless over one with it, a changed property, and flipless again. The agent gets no word
+/// from anybody.
+pub fn leave_and_return(subject: &mut Subject) -> Acted {
+    deploy_stock(subject)?;
+    subject.wait(
+        "nothing of flipless runs beside the plain application",
+        |subject| subject.say(ACTIVE_UNITS).is_empty(),
+    );
+    let ours = subject.say(&format!("systemctl cat {} | grep flipless", layout::NGINX));
+    subject.check("EB's nginx is stock", ours.is_empty(), ours);
+    let deployment = subject.engine.configure(&[("COLOUR", Some("blue"))]);
+    subject.succeed(deployment)?;
+    serves_stock(subject)?;
+    let bundle = subject.parameters.to.clone();
+    subject.deploy(&bundle)
+}
+
+const ACTIVE_UNITS: &str =
+    "systemctl list-units --plain --no-legend --state=active,activating,deactivating 'flipless-*'";
+
+fn deploy_stock(subject: &mut Subject) -> Acted {
     let bundle = stock_bundle(subject)?;
     subject.deploy(&bundle)?;
+    serves_stock(subject)
+}
+
+fn serves_stock(subject: &mut Subject) -> Acted {
     let body = String::from_utf8_lossy(&subject.ask()?.body).into_owned();
-    subject.check(
-        "the stock application serves",
-        body.contains("release stock"),
-        body,
-    );
+    let serves = body.contains("release stock");
+    subject.check("the plain application serves", serves, body);
     Ok(())
 }
