@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use flipless_settings::{FrontMode, layout, unit_file};
+use flipless_settings::{FrontMode, layout, nginx, unit_file};
 use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
@@ -101,7 +101,7 @@ pub fn changed(original: &Path, copy: &Path, changes: &Changes) -> Result<(), Bu
 pub fn retries(bundle: &Path) -> Result<bool, BundleError> {
     let archive = open(bundle)?;
     Ok(archive
-        .index_for_name("nginx/zz-flipless-upstream.conf")
+        .index_for_name(&format!("nginx/{}", nginx::UPSTREAM))
         .is_some())
 }
 

@@ -14,7 +14,7 @@ use rehearse::engine::{Engine, Properties, variants};
 use rehearse::image::{Image, Source};
 use rehearse::machine::{self, Machine};
 use rehearse::report::{self, Rehearsal};
-use rehearse::scenario::{self, Played, Scenario, Setting};
+use rehearse::scenario::{self, Parameters, Played, Scenario};
 use rehearse::{progress, requirements};
 
 /// Does what the command line says; whether all went well.
@@ -53,7 +53,7 @@ fn rehearse(arguments: &Arguments) -> anyhow::Result<Rehearsal> {
     for front in fronts {
         let (from, to) = pair(arguments, front, bundles.path())?;
         for variants in &arguments.variant.0 {
-            let setting = Setting {
+            let parameters = Parameters {
                 image: image.clone(),
                 machines: store().join("machines"),
                 bundles: bundles.path().to_owned(),
@@ -63,7 +63,7 @@ fn rehearse(arguments: &Arguments) -> anyhow::Result<Rehearsal> {
                 variants: *variants,
             };
             for scenario in &arguments.scenario.0 {
-                played.extend(play(scenario, &setting, arguments.instances)?);
+                played.extend(play(scenario, &parameters, arguments.instances)?);
             }
         }
     }
@@ -81,14 +81,18 @@ fn rehearse(arguments: &Arguments) -> anyhow::Result<Rehearsal> {
 }
 
 /// Plays a scenario on so many instances at the same time.
-fn play(scenario: &Scenario, setting: &Setting, instances: u32) -> anyhow::Result<Vec<Played>> {
+fn play(
+    scenario: &Scenario,
+    parameters: &Parameters,
+    instances: u32,
+) -> anyhow::Result<Vec<Played>> {
     let what = format!(
         "{}: {} ({})",
-        scenario.name, scenario.about, setting.variants.name
+        scenario.name, scenario.about, parameters.variants.name
     );
     progress::status("Rehearsing", what);
     let results: Vec<_> = std::thread::scope(|scope| {
-        let player = || scope.spawn(|| scenario::play(scenario, setting));
+        let player = || scope.spawn(|| scenario::play(scenario, parameters));
         let threads: Vec<_> = (0..instances).map(|_| player()).collect();
         threads.into_iter().map(|thread| thread.join()).collect()
     });

@@ -1,4 +1,4 @@
-//! One clock for the load and the engine, so that requests and phases line up.
+//! One clock for the load and the engine, so that requests and instructions line up.
 
 use std::time::{Duration, Instant};
 

@@ -1,75 +1,42 @@
 //! What EB's engine does on an instance, in its order, as its logs show it.
 //!
-//! Not modelled: `.ebextensions` (`packages`, `files`, `commands`, `container_commands`), log
-//! streaming, X-Ray, and the worker tier. The log says so where a bundle has them.
+//! Of `.ebextensions` the sections `files`, `commands`, `container_commands` and some of `option_settings`
+//! are carried out. Not modelled: the other sections, log streaming, X-Ray, and the worker tier. The log
+//! says so where a bundle has them.
 
+mod boot;
+mod container_commands;
+mod deployment;
 mod environment;
 mod error;
+mod extensions;
 mod flip;
 mod hooks;
+mod lifecycle;
 mod log;
+mod paths;
+mod prebuild;
 mod process;
 mod procfile;
 mod proxy;
-mod stage;
+mod staging;
 mod steps;
 mod track;
 pub mod variants;
 
-use std::fmt;
-use std::path::Path;
 use std::time::Duration;
 
+pub use deployment::{Deployment, Kind};
 pub use environment::Properties;
 pub use error::EngineError;
-pub use log::{Phase, Record};
+pub use log::History;
 pub use procfile::Process;
 pub use variants::Variants;
 
-use crate::clock::{Clock, Window};
-use crate::machine::{Instance, Machine, MachineError};
+use crate::clock::Clock;
+use crate::machine::Instance;
+use extensions::Extensions;
 use log::Log;
-
-/// The command that EB received.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// Launches the environment with its first application version.
-    Create,
-    /// Deploys an application version.
-    Application,
-    /// Deploys changed environment properties.
-    Configuration,
-    /// "Restart app server(s)".
-    Restart,
-    /// What EB does after the instance has booted again.
-    Boot,
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Create => "environment creation",
-            Self::Application => "application deployment",
-            Self::Configuration => "configuration deployment",
-            Self::Restart => "app server restart",
-            Self::Boot => "boot",
-        })
-    }
-}
-
-/// One command on the environment, done or failed.
-#[derive(Debug)]
-pub struct Deployment {
-    /// What it was.
-    pub kind: Kind,
-    /// From its first instruction to its last.
-    pub window: Window,
-    /// Its instructions.
-    pub phases: Vec<Phase>,
-    /// EB's verdict.
-    pub outcome: Result<(), EngineError>,
-}
 
 /// EB's engine on one instance.
 #[derive(Debug)]
@@ -77,7 +44,14 @@ pub struct Engine<I> {
     instance: I,
     variants: Variants,
     log: Log,
+    /// The environment's own properties.
     properties: Properties,
+    /// Properties whose values are kept elsewhere, such as in Secrets Manager.
+    secrets: Properties,
+    /// `.ebextensions` of the version that was deployed last.
+    extensions: Extensions,
+    /// The instruction before which the next deployment is aborted.
+    abort: Option<String>,
     /// Between two tries of what EB repeats.
     pause: Duration,
 }
@@ -92,6 +66,9 @@ impl<I: Instance> Engine<I> {
             variants,
             log: Log::new(clock),
             properties: Properties::new(),
+            secrets: Properties::new(),
+            extensions: Extensions::default(),
+            abort: None,
             pause: Duration::from_secs(1),
         }
     }
@@ -102,106 +79,29 @@ impl<I: Instance> Engine<I> {
     }
 
     /// All that was run so far.
-    pub fn record(&self) -> &Record {
-        &self.log.record
+    pub fn history(&self) -> &History {
+        &self.log.history
     }
 
-    /// The environment's properties.
-    pub fn properties(&self) -> &Properties {
-        &self.properties
+    /// The log of the last command, which EB's console shows.
+    pub fn deployment_log(&self) -> String {
+        self.log.of_deployment()
     }
 
-    /// Launches the environment: a first application deployment on a fresh instance.
-    pub fn create_environment(&mut self, bundle: &Path, properties: Properties) -> Deployment {
-        self.properties = properties;
-        self.execute(Kind::Create, |engine| {
-            engine.instruction("GetBundle", |engine| engine.download(bundle))?;
-            engine.run_deployment("hooks")
-        })
+    /// Sets properties whose values are kept elsewhere
+    /// (`aws:elasticbeanstalk:application:environmentsecrets`); in force from the next deployment on.
+    pub fn keep_secrets(&mut self, secrets: Properties) {
+        self.secrets = secrets;
     }
 
-    /// Deploys an application version.
-    pub fn deploy(&mut self, bundle: &Path) -> Deployment {
-        self.execute(Kind::Application, |engine| {
-            engine.instruction("GetBundle", |engine| engine.download(bundle))?;
-            engine.run_deployment("hooks")
-        })
+    /// Whether the environment has a secret of this name.
+    pub fn has_secret(&self, name: &str) -> bool {
+        self.secrets.contains_key(name)
     }
 
-    /// Sets and, by `None`, removes environment properties; restages the stored bundle and flips.
-    pub fn configure(&mut self, changes: &[(&str, Option<&str>)]) -> Deployment {
-        for (name, value) in changes {
-            match value {
-                Some(value) => self
-                    .properties
-                    .insert((*name).to_owned(), (*value).to_owned()),
-                None => self.properties.remove(*name),
-            };
-        }
-        self.execute(Kind::Configuration, |engine| {
-            let stored = engine.path(stage::BUNDLE);
-            if !stored.exists() {
-                return Err(EngineError::NoBundle);
-            }
-            engine.run_deployment("confighooks")
-        })
-    }
-
-    /// "Restart app server(s)".
-    pub fn restart_app_server(&mut self) -> Deployment {
-        self.execute(Kind::Restart, |engine| {
-            let proxy = engine.variants.restarts_proxy;
-            if proxy {
-                engine.instruction("stop proxy", |engine| engine.stop_process("nginx.service"))?;
-            }
-            engine.instruction("RestartApplication", Self::restart_application)?;
-            if proxy {
-                engine.instruction("start proxy", |engine| {
-                    engine.start_process("nginx.service")
-                })?;
-            }
-            engine.instruction("Track pids in healthd", Self::track_pids)
-        })
-    }
-
-    /// The instructions that application and configuration deployments share.
-    fn run_deployment(&mut self, tree: &str) -> Step {
-        self.instruction("StageApplication", Self::stage)?;
-        let hooks = |stage: &str| format!(".platform/{tree}/{stage}");
-        self.instruction("RunAppDeployPreBuildHooks", |engine| {
-            engine.run_hooks(&hooks("prebuild"), stage::STAGING)
-        })?;
-        self.instruction("Golang Specific Build Application", Self::check_procfile)?;
-        self.instruction("configure proxy Nginx", Self::stage_proxy)?;
-        self.instruction("RunAppDeployPreDeployHooks", |engine| {
-            engine.run_hooks(&hooks("predeploy"), stage::STAGING)
-        })?;
-        self.instruction("stop X-Ray", Self::stop_xray)?;
-        self.instruction("stop proxy", Self::stop_proxy)?;
-        self.instruction("FlipApplication", Self::flip_application)?;
-        self.instruction("start proxy with new configuration", Self::start_proxy)?;
-        self.instruction("Track pids in healthd", Self::track_pids)?;
-        self.instruction("RunAppDeployPostDeployHooks", |engine| {
-            engine.run_hooks(&hooks("postdeploy"), stage::CURRENT)
-        })
-    }
-}
-
-impl Engine<Machine> {
-    /// Reboots the instance; then EB starts what it alone starts.
-    ///
-    /// # Errors
-    /// When the machine doesn't come up.
-    pub fn reboot(&mut self) -> Result<Deployment, MachineError> {
-        self.instance.reboot()?;
-        Ok(self.execute(Kind::Boot, |engine| {
-            if engine.variants.starts_proxy_at_boot {
-                engine.instruction("start proxy", |engine| {
-                    engine.start_process("nginx.service")
-                })?;
-            }
-            engine.instruction("Track pids in healthd", Self::track_pids)
-        }))
+    /// Aborts the next command before this instruction, as its timeout or a person may.
+    pub fn abort_before(&mut self, instruction: &str) {
+        self.abort = Some(instruction.to_owned());
     }
 }
 

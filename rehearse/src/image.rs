@@ -1,70 +1,14 @@
 //! The root file system of an instance: a Debian suite, built once and kept, or a directory.
 
 mod build;
+mod error;
 pub mod model;
+mod source;
 
-pub(crate) use build::tail;
-
-use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
-/// Which root file system.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    /// A Debian suite: `bookworm` has systemd 252, as Amazon Linux 2023 has.
-    Suite(Suite),
-    /// A root directory, say an Amazon Linux one; it is never written to.
-    Directory(PathBuf),
-}
-
-/// The suites that are known to boot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Suite {
-    /// systemd 252, nginx 1.22.
-    Bookworm,
-    /// systemd 257, nginx 1.26.
-    Trixie,
-    /// The newest systemd; nginx at least 1.28, as EB's.
-    Forky,
-}
-
-impl Suite {
-    /// Debian's name of it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Bookworm => "bookworm",
-            Self::Trixie => "trixie",
-            Self::Forky => "forky",
-        }
-    }
-}
-
-impl FromStr for Source {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "bookworm" => Ok(Self::Suite(Suite::Bookworm)),
-            "trixie" => Ok(Self::Suite(Suite::Trixie)),
-            "forky" => Ok(Self::Suite(Suite::Forky)),
-            path if Path::new(path).is_dir() => Ok(Self::Directory(path.into())),
-            other => Err(format!(
-                "{other} is neither bookworm, trixie, forky nor a directory"
-            )),
-        }
-    }
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Suite(suite) => formatter.write_str(suite.name()),
-            Self::Directory(path) => path.display().fmt(formatter),
-        }
-    }
-}
+pub use error::ImageError;
+pub use source::{Source, Suite};
 
 /// A root file system that machines can be booted from.
 #[derive(Debug, Clone)]
@@ -77,27 +21,6 @@ pub struct Image {
     pub bare: bool,
 }
 
-/// Why there is no image.
-#[derive(Debug, thiserror::Error)]
-pub enum ImageError {
-    /// A directory that can't be an instance.
-    #[error("{0} has no {1}\nhint: install {2} there")]
-    Incomplete(PathBuf, &'static str, &'static str),
-    /// mmdebstrap failed.
-    #[error("the image {suite} could not be built\n{tail}\nhint: {hint}")]
-    Build {
-        /// Its suite.
-        suite: &'static str,
-        /// The last lines it printed.
-        tail: String,
-        /// What to do.
-        hint: &'static str,
-    },
-    /// A file that can't be written or read.
-    #[error("{0}: {1}")]
-    File(PathBuf, #[source] io::Error),
-}
-
 impl Image {
     /// The image of `source`; a suite's is built below `store` (normally `target/rehearse/images`)
     /// unless it's there.
@@ -106,7 +29,11 @@ impl Image {
     /// When the directory lacks systemd, nginx or unzip, or the build fails.
     pub fn obtain(source: &Source, store: &Path) -> Result<Self, ImageError> {
         match source {
-            Source::Suite(suite) => build::obtain(*suite, store),
+            Source::Suite(suite) => Ok(Self {
+                name: suite.name().to_owned(),
+                root: build::obtain(*suite, store)?,
+                bare: false,
+            }),
             Source::Directory(path) => from_directory(path),
         }
     }

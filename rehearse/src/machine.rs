@@ -6,6 +6,7 @@
 //! is left then is removed by the next boot.
 
 mod command;
+mod error;
 mod exec;
 mod interrupt;
 mod launch;
@@ -18,57 +19,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use rustix::process::Pid;
 
 pub use command::{Command, Instance, LONGEST, Output, SEARCH_PATH};
+pub use error::MachineError;
 pub use interrupt::tear_down_on_signals;
 pub use wait::wait_for;
 
 use crate::image::Image;
+use error::SHUTDOWN_DEADLINE;
 use interrupt::Live;
 use launch::Running;
 use place::Place;
-
-const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(120);
-
-/// Why a machine is not there.
-#[derive(Debug, thiserror::Error)]
-pub enum MachineError {
-    /// A file or program of the host.
-    #[error("{0}: {1}{hint}", hint = disk_hint(.1))]
-    Host(String, #[source] io::Error),
-    /// It did not get up.
-    #[error("the instance did not boot: {reason}; its console's last lines:\n{console}{hint}", hint = overlay_hint(.console))]
-    Boot {
-        /// What was waited for.
-        reason: String,
-        /// The console's last lines.
-        console: String,
-    },
-    /// It did not go down for a reboot.
-    #[error("the instance did not shut down within {SHUTDOWN_DEADLINE:?}")]
-    Shutdown,
-}
-
-fn disk_hint(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::StorageFull => {
-            "\nhint: free some space, or put the target directory elsewhere with CARGO_TARGET_DIR"
-        }
-        _ => "",
-    }
-}
-
-fn overlay_hint(console: &str) -> &'static str {
-    if console.contains("mount:") {
-        "\nhint: the target directory must be on a file system that an overlay can use, such as ext4, xfs or tmpfs: \
-         set CARGO_TARGET_DIR"
-    } else {
-        ""
-    }
-}
 
 /// A booted container.
 #[derive(Debug)]

@@ -64,14 +64,3 @@ impl Outcome {
         self != Self::Ok
     }
 }
-
-/// A stretch of the engine's work, on the same clock.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Phase {
-    /// As the engine's log names it: `predeploy hooks`, `stop proxy`, …
-    pub name: String,
-    /// Its start.
-    pub start: Duration,
-    /// Its end.
-    pub end: Duration,
-}

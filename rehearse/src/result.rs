@@ -2,7 +2,8 @@
 
 use std::{ops::Range, time::Duration};
 
-use crate::record::{Phase, Record};
+use crate::instruction::Instruction;
+use crate::record::Record;
 use crate::summary::Summary;
 
 /// One scenario behind one front.
@@ -19,7 +20,7 @@ pub struct ScenarioResult {
     /// When it took place, on the records' clock.
     pub deploy: Range<Duration>,
     /// The engine's work, on the same clock.
-    pub phases: Vec<Phase>,
+    pub instructions: Vec<Instruction>,
     /// All the load saw.
     pub records: Vec<Record>,
     /// The verdict.

@@ -97,6 +97,65 @@ fn eb_deploys_a_stock_application_and_reboots() {
     );
 }
 
+const EXTENSIONS: &str = r#"
+option_settings:
+  aws:elasticbeanstalk:application:environment:
+    FROM_FILE: "1"
+  aws:elasticbeanstalk:environment:proxy:staticfiles:
+    /static: static
+files:
+  "/etc/rehearsal/a.conf":
+    mode: "000640"
+    owner: root
+    group: webapp
+    content: |
+      placed
+commands:
+  01_before:
+    command: "[ ! -e /var/app/staging/static ] && cat /etc/rehearsal/a.conf > /tmp/before"
+  02_untested: {command: exit 1, test: "false"}
+container_commands:
+  01_in_staging:
+    command: 'echo "$FROM_FILE $EB_IS_COMMAND_LEADER" > static/page; chown -R webapp: static'
+"#;
+
+#[test]
+fn eb_carries_out_configuration_files() {
+    if unavailable() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (stock, zip) = (folder.path().join("1.zip"), folder.path().join("2.zip"));
+    bundle::stock_app(&stock, "one").unwrap();
+    let files = [
+        (".ebextensions/10-a.config", EXTENSIONS, 0o644),
+        ("static/page", "", 0o644),
+    ];
+    let changes = bundle::Changes {
+        files: &files,
+        ..Default::default()
+    };
+    bundle::changed(&stock, &zip, &changes).unwrap();
+    let mut engine = Engine::new(boot(Suite::Bookworm), variants::STANDARD, Clock::start());
+    // The second time EB keeps the file that is there.
+    for _ in 0..2 {
+        let deployment = engine.create_environment(&zip, Properties::new());
+        deployment.outcome.unwrap();
+    }
+    let said = |line: &str| say(engine.instance(), line);
+    assert_eq!(
+        said("stat -c '%a %U:%G' /etc/rehearsal/a.conf"),
+        "640 root:webapp"
+    );
+    assert_eq!(
+        said("cat /etc/rehearsal/a.conf.bak /tmp/before"),
+        "placed\nplaced"
+    );
+    assert_eq!(said("cat /var/app/current/static/page"), "1 true");
+    let page = "exec 3<>/dev/tcp/127.0.0.1/80; printf 'GET /static/page HTTP/1.0\\r\\n\\r\\n' >&3; tail -n 1 <&3";
+    assert_eq!(said(&format!("bash -c \"{page}\"")), "1 true");
+}
+
 /// A run that keeps an instance, and the instance's init.
 fn kept_instance() -> (Child, PathBuf) {
     image(Suite::Bookworm);

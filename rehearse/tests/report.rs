@@ -6,7 +6,7 @@ mod synthetic;
 use std::{collections::HashSet, time::Duration};
 
 use rehearse::{
-    record::Phase,
+    instruction::Instruction,
     report::{self, Rehearsal},
     result::ScenarioResult,
     summary::{Failures, Latency, Summary},
@@ -40,7 +40,7 @@ fn run(scenario: &str, front: &str, failed: usize) -> ScenarioResult {
         },
         deploy_seconds: 8.25,
         deploy: Duration::from_secs(5)..Duration::from_millis(13_250),
-        phases: vec![],
+        instructions: vec![],
         records: vec![],
         ok: failed == 0,
         reasons: if failed > 0 {
@@ -178,7 +178,7 @@ fn page_asks_for_nothing_and_runs_nothing() {
 fn page_escapes_all_text() {
     let mut run = run(HOSTILE, HOSTILE, 1);
     run.reasons = vec![HOSTILE.into()];
-    run.phases = vec![Phase {
+    run.instructions = vec![Instruction {
         name: HOSTILE.into(),
         start: run.deploy.start,
         end: run.deploy.end,
@@ -197,12 +197,12 @@ fn page_escapes_all_text() {
         .filter_map(|node| node.text())
         .collect();
     let whole = text.iter().filter(|text| text.trim() == HOSTILE).count();
-    // Image, systemd, nginx; overview's scenario and front; heading, reason, table of phases; total's front.
+    // Image, systemd, nginx; overview's scenario and front; heading, reason, table of instructions; total's front.
     assert!(whole >= 9, "only {whole} texts came through whole");
     assert!(
         text.iter()
             .any(|text| text.starts_with("<script>alert(") && text.contains('…')),
-        "no phase label"
+        "no instruction label"
     );
 }
 

@@ -28,6 +28,14 @@ const ON_SYSTEMD_252: [&str; 6] = [
 ];
 /// The scenarios that are played on a current nginx.
 const ON_CURRENT_NGINX: [&str; 2] = ["new-version", "changed-proxy"];
+/// The scenarios that hold the agent to EB's meaning of a flip.
+const FLIP: [&str; 5] = [
+    "held",
+    "late-failure",
+    "aborted",
+    "failed-postdeploy",
+    "plain",
+];
 
 #[test]
 fn every_scenario_is_played_by_a_test() {
@@ -35,6 +43,7 @@ fn every_scenario_is_played_by_a_test() {
         &ON_SYSTEMD_252[..],
         &ON_CURRENT_NGINX,
         &[booted::KILL_APP],
+        &FLIP,
         &booted::LONG,
         &booted::UNTIMED,
         &booted::UNTIMED_ON_CURRENT_NGINX,
@@ -117,6 +126,19 @@ fn scenarios_on_systemd_252() {
     }
 }
 
+/// Before the flip the old version alone answers, after it the new one, whatever a hook does; and a bundle
+/// without flipless is a version as any other.
+#[test]
+fn the_flip_alone_changes_the_version() {
+    if unavailable() {
+        return;
+    }
+    let bundle = project_bundle(FrontMode::Nginx);
+    for name in FLIP {
+        went_well(&play(name, Suite::Bookworm, &bundle, variants::STANDARD));
+    }
+}
+
 /// nginx from 1.27.4 on loses nothing in a reload either.
 #[test]
 fn scenarios_on_a_current_nginx() {
@@ -139,7 +161,16 @@ fn a_bundle_passes_whatever_is_unknown_of_the_engine() {
     let bundle = project_bundle(FrontMode::Nginx);
     let play = |variants| slower(&play("new-version", Suite::Bookworm, &bundle, variants));
     let mut ratios: Vec<f64> = variants::ALL.iter().copied().map(play).collect();
-    // One of nine runs may meet a busy moment; half of them don't.
+    // A bundle's other ways through the engine, where a variant touches them.
+    for (name, variant) in [
+        ("reboot", "deploys-at-boot"),
+        ("environment", "secrets-in-hooks-only"),
+        ("environment", "broken-get-config"),
+    ] {
+        let variants = variants::named(variant).unwrap();
+        went_well(&booted::play(name, Suite::Bookworm, &bundle, variants));
+    }
+    // One of a dozen runs may meet a busy moment; half of them don't.
     ratios.sort_by(f64::total_cmp);
     assert!(ratios[ratios.len() / 2] < SLOWER, "{ratios:?}");
 }

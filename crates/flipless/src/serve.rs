@@ -19,7 +19,8 @@ mod signals;
 
 pub use error::ServeError;
 
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
+use error::BoxError;
+use options::Chosen;
 
 /// Serves an axum `Router` or any tower service until SIGTERM or SIGINT, with the options of
 /// [`Server::new`].
@@ -68,13 +69,7 @@ where
 #[derive(Debug, Clone, Default)]
 #[must_use = "a server does nothing until `serve` is called and awaited"]
 pub struct Server {
-    socket: Option<String>,
-    bind: Option<SocketAddr>,
-    health_path: Option<String>,
-    start: Option<Duration>,
-    drain: Option<Duration>,
-    idle: Option<Duration>,
-    health_log: Option<PathBuf>,
+    chosen: Chosen,
 }
 
 impl Server {
@@ -86,27 +81,27 @@ impl Server {
     /// The name of the inherited sockets to accept on: `FileDescriptorName=` of the socket unit.
     /// The default is `app`. If no inherited socket has a name, the server accepts on all.
     pub fn socket(mut self, name: impl Into<String>) -> Self {
-        self.socket = Some(name.into());
+        self.chosen.socket = Some(name.into());
         self
     }
 
     /// The address to listen on if the server inherits no socket. The default is 127.0.0.1 and the port in
     /// the environment's `PORT`.
     pub fn bind(mut self, address: SocketAddr) -> Self {
-        self.bind = Some(address);
+        self.chosen.bind = Some(address);
         self
     }
 
     /// The path of the health check. The service has to answer it with 200 to 299 before the server is
     /// ready. The default is the environment's `FLIPLESS_HEALTH_PATH`.
     pub fn health_path(mut self, path: impl Into<String>) -> Self {
-        self.health_path = Some(path.into());
+        self.chosen.health_path = Some(path.into());
         self
     }
 
     /// How long the health check may take. The default is the environment's `FLIPLESS_START_SECONDS`.
     pub fn start(mut self, limit: Duration) -> Self {
-        self.start = Some(limit);
+        self.chosen.start = Some(limit);
         self
     }
 
@@ -114,21 +109,21 @@ impl Server {
     /// default is the environment's `FLIPLESS_DRAIN_SECONDS`. Keep it below the unit's `TimeoutStopSec=`. If
     /// clients or a load balancer connect directly, keep it above their idle timeout.
     pub fn drain(mut self, limit: Duration) -> Self {
-        self.drain = Some(limit);
+        self.chosen.drain = Some(limit);
         self
     }
 
     /// How long a connection may be idle, and how long a request's head may take to arrive. The default of
     /// 75 s is above the 60 s after which a load balancer closes an idle connection.
     pub fn idle(mut self, limit: Duration) -> Self {
-        self.idle = Some(limit);
+        self.chosen.idle = Some(limit);
         self
     }
 
     /// The directory of EB's enhanced health log, `/var/log/nginx/healthd`, for a server without nginx in
     /// front of it. The default is the environment's `FLIPLESS_HEALTH_LOG`; without both there is no log.
     pub fn health_log(mut self, directory: impl Into<PathBuf>) -> Self {
-        self.health_log = Some(directory.into());
+        self.chosen.health_log = Some(directory.into());
         self
     }
 
@@ -151,6 +146,6 @@ impl Server {
         B::Data: Send,
         B::Error: Into<BoxError>,
     {
-        run::run(self.resolve()?, service).await
+        run::run(self.chosen.resolve()?, service).await
     }
 }

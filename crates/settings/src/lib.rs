@@ -6,6 +6,8 @@
 
 #[cfg(feature = "generator")]
 pub mod config;
+#[cfg(feature = "ebextensions")]
+pub mod ebextensions;
 pub mod layout;
 pub mod nginx;
 #[cfg(feature = "generator")]

@@ -1,6 +1,7 @@
 //! Code that tests share: programs of the workspace as processes, clients that never retry, random inputs.
 #![allow(clippy::unwrap_used, missing_docs, reason = "for tests")]
 
+pub mod circles;
 pub mod client;
 pub mod notify;
 pub mod process;

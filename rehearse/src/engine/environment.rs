@@ -13,11 +13,17 @@ pub type Properties = BTreeMap<String, String>;
 /// The file that `web.service` reads; written only in the flip.
 pub(super) const FILE: &str = "opt/elasticbeanstalk/deployment/env";
 
-/// What a hook sees: all properties, HOME, PATH and PORT; a property wins.
+/// What a hook sees: all properties, HOME, PATH, PORT, and whether this instance leads (the only one does);
+/// a property wins.
 pub(super) fn of_hooks(properties: &Properties) -> Vec<(String, String)> {
     with_defaults(
         properties,
-        &[("HOME", "/root"), ("PATH", SEARCH_PATH), ("PORT", "5000")],
+        &[
+            ("EB_IS_COMMAND_LEADER", "true"),
+            ("HOME", "/root"),
+            ("PATH", SEARCH_PATH),
+            ("PORT", "5000"),
+        ],
     )
 }
 
@@ -54,19 +60,29 @@ fn quote(value: &str) -> String {
     quoted
 }
 
-/// What `get-config environment` answers from now on.
-pub(super) fn publish(root: &Path, properties: &Properties) -> io::Result<()> {
+/// What `get-config environment` answers from now on; without properties it fails.
+pub(super) fn publish(root: &Path, properties: Option<&Properties>) -> io::Result<()> {
     let folder = root.join("opt/elasticbeanstalk/config");
     let each = folder.join("environment.d");
     if each.exists() {
         fs::remove_dir_all(&each)?;
     }
+    let Some(properties) = properties else {
+        return remove_file(&folder.join("environment.json"));
+    };
     fs::create_dir_all(&each)?;
     for (name, value) in properties {
-        fs::write(each.join(name), value)?;
+        fs::write(each.join(name.replace('/', "%2F")), value)?;
     }
     let json = serde_json::to_string(properties).map_err(io::Error::other)?;
     fs::write(folder.join("environment.json"), json + "\n")
+}
+
+fn remove_file(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
 }
 
 #[cfg(test)]
@@ -95,6 +111,6 @@ mod tests {
         let environment = of_hooks(&properties(&[("PORT", "8080")]));
         assert!(environment.contains(&("PORT".into(), "8080".into())));
         assert!(environment.contains(&("HOME".into(), "/root".into())));
-        assert_eq!(environment.len(), 3);
+        assert_eq!(environment.len(), 4);
     }
 }

@@ -26,6 +26,22 @@ pub enum EngineError {
         /// What it printed.
         output: String,
     },
+    /// A command of `.ebextensions` exited non-zero.
+    #[error("the command {name} of .ebextensions failed with exit status {status}: {output}")]
+    Extension {
+        /// Its name.
+        name: String,
+        /// Its exit status.
+        status: i32,
+        /// What it printed.
+        output: String,
+    },
+    /// EB does not accept the version.
+    #[error("{0}")]
+    Refused(String),
+    /// The command was aborted.
+    #[error("the command was aborted before `{0}`")]
+    Aborted(String),
     /// A hook without the exec bit.
     #[error("the hook {0} is not executable (`permission denied`)")]
     NotExecutable(String),

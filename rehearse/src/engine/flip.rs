@@ -2,8 +2,8 @@
 
 use std::fs;
 
+use super::paths::{CURRENT, STAGING};
 use super::procfile::Process;
-use super::stage::{CURRENT, STAGING};
 use super::variants::Polling;
 use super::{Engine, EngineError, Step, environment};
 use crate::machine::Instance;
@@ -13,7 +13,7 @@ impl<I: Instance> Engine<I> {
         self.info("fetching environment variables...")?;
         self.write(
             environment::FILE,
-            &environment::render_file(&self.properties),
+            &environment::render_file(&self.variables()),
         )?;
         self.purge_old_processes()?;
         self.remove(CURRENT)?;

@@ -1,11 +1,12 @@
 //! Platform hooks: as root, in the order of their names; the first that fails ends the deployment.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use super::{Engine, EngineError, Step, environment, log};
+use super::error::EngineError;
+use super::{Engine, Step, environment, log};
 use crate::machine::{Command, Instance};
 
 impl<I: Instance> Engine<I> {
@@ -39,24 +40,39 @@ impl<I: Instance> Engine<I> {
         self.info(format_args!("Running platform hook: {hook}"))?;
         let command = Command::new([hook])
             .in_folder(folder)
-            .with_environment(environment::of_hooks(&self.properties));
+            .with_merged_output()
+            .with_environment(environment::of_hooks(&self.variables()));
         let output = self
             .instance
             .run(&command)
             .map_err(|error| EngineError::Instance(hook.into(), error))?;
         let path = self.path("/var/log/eb-hooks.log");
-        log::append(&path)
-            .and_then(|mut file| writeln!(file, "{}", output.text()))
+        log::append_line(&path, &output.text())
             .map_err(|error| EngineError::Instance(path, error))?;
         if output.succeeded() {
             return Ok(());
         }
+        let shown = last_lines(&output.text());
+        self.write_deployment_log(&format!("{hook} failed; its last lines:\n{shown}"))?;
         Err(EngineError::Hook {
             hook: hook.to_owned(),
             status: output.status,
-            output: output.text(),
+            output: shown,
         })
     }
+
+    fn write_deployment_log(&self, text: &str) -> Step {
+        let path = self.path(&self.deployment_log());
+        log::append_line(&path, text).map_err(|error| EngineError::Instance(path, error))
+    }
+}
+
+/// EB's console shows no more of a failed hook.
+const SHOWN_LINES: usize = 50;
+
+fn last_lines(text: &str) -> String {
+    let lines: Vec<_> = text.lines().collect();
+    lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n")
 }
 
 /// The files in `folder` by name, and whether each is executable.

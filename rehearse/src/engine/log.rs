@@ -1,4 +1,4 @@
-//! `eb-engine.log`, and the run's own record: phases and commands on the load's clock.
+//! `eb-engine.log`, and the engine's history: instructions and commands on the load's clock.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -6,32 +6,26 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::clock::{Clock, Window};
-
-/// One of the engine's instructions.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Phase {
-    /// As in `Executing instruction: NAME`.
-    pub name: String,
-    /// When.
-    #[serde(flatten)]
-    pub window: Window,
-}
+use crate::clock::Clock;
+use crate::instruction::Instruction;
 
 /// What was run, and when.
 #[derive(Debug, Clone, Default)]
-pub struct Record {
+pub struct History {
     /// The instructions in order.
-    pub phases: Vec<Phase>,
+    pub instructions: Vec<Instruction>,
     /// The engine's own commands, as given to `/bin/sh -c`.
     pub commands: Vec<(Duration, String)>,
+    /// What the model left out of the bundles.
+    pub left_out: Vec<String>,
 }
 
-/// Writes the log and keeps the record.
+/// Writes the log and keeps the history.
 #[derive(Debug)]
 pub(super) struct Log {
     pub clock: Clock,
-    pub record: Record,
+    pub history: History,
+    deployments: u32,
 }
 
 /// The log's words for how bad it is.
@@ -56,8 +50,20 @@ impl Log {
     pub fn new(clock: Clock) -> Self {
         Self {
             clock,
-            record: Record::default(),
+            history: History::default(),
+            deployments: 0,
         }
+    }
+
+    /// The next command gets a log of its own.
+    pub fn begin_deployment(&mut self) {
+        self.deployments += 1;
+    }
+
+    /// The path of the last command's log; EB names it after the command's request.
+    pub fn of_deployment(&self) -> String {
+        let request = self.deployments;
+        format!("/var/log/deployments/eb-deployment-{request:08}-0000-0000-0000-000000000000.log")
     }
 
     /// Appends a line to the instance's `eb-engine.log`.
@@ -68,7 +74,7 @@ impl Log {
 
     /// Notes a command before it is run.
     pub fn command(&mut self, root: &Path, line: &str) -> io::Result<()> {
-        self.record
+        self.history
             .commands
             .push((self.clock.now(), line.to_owned()));
         self.line(
@@ -77,6 +83,11 @@ impl Log {
             format_args!("Running command /bin/sh -c {line}"),
         )
     }
+}
+
+/// Appends a line to a log.
+pub(super) fn append_line(path: &Path, line: &str) -> io::Result<()> {
+    writeln!(append(path)?, "{line}")
 }
 
 /// Opens a log for appending, and makes its folder.

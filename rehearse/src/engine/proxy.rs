@@ -1,14 +1,15 @@
 //! nginx: its staged configuration, its stop, its start.
 
+use flipless_settings::layout::NGINX;
 use flipless_settings::stock::NGINX_FILES;
 
-use super::stage::STAGING;
+use super::extensions::{PROXY, STATIC_FILES};
+use super::paths::{CURRENT, STAGING};
 use super::variants::{Polling, ProxyPid};
 use super::{Engine, Step};
 use crate::machine::Instance;
 
 const STAGED: &str = "/var/proxy/staging/nginx";
-const UNIT: &str = "nginx.service";
 const DROP_INS: &str = "/etc/systemd/system/nginx.service.d";
 /// EB's drop-in that makes nginx its own.
 const DROP_IN: &str = "/etc/systemd/system/nginx.service.d/elasticbeanstalk.conf";
@@ -20,10 +21,31 @@ impl<I: Instance> Engine<I> {
         for (path, text) in NGINX_FILES {
             self.write(&format!("{STAGED}/{path}"), text)?;
         }
+        self.stage_static_files()?;
         if self.path(STAGING).join(".platform/nginx").is_dir() {
             self.command(&format!("cp -rp {STAGING}/.platform/nginx/. {STAGED}"))?;
         }
         Ok(())
+    }
+
+    /// The folders of the application that nginx serves itself.
+    fn stage_static_files(&mut self) -> Step {
+        let folders = self.extensions.options(STATIC_FILES);
+        if folders.is_empty() {
+            return Ok(());
+        }
+        let location = |(path, folder): (&String, &String)| {
+            let folder = folder.trim_start_matches('/');
+            format!("location {path} {{\n    alias {CURRENT}/{folder};\n    access_log off;\n}}\n")
+        };
+        let text: String = folders.iter().map(location).collect();
+        let file = format!("{STAGED}/conf.d/elasticbeanstalk/01_static.conf");
+        self.write(&file, &text)
+    }
+
+    fn has_proxy(&self) -> bool {
+        let options = self.extensions.options(PROXY);
+        options.get("ProxyServer").is_none_or(|name| name != "none")
     }
 
     pub(super) fn stop_proxy(&mut self) -> Step {
@@ -37,23 +59,26 @@ impl<I: Instance> Engine<I> {
         } else {
             DROP_IN
         };
-        self.deregister(UNIT, &[files], polls)
+        self.deregister(NGINX, &[files], polls)
     }
 
     pub(super) fn start_proxy(&mut self) -> Step {
+        if !self.has_proxy() {
+            return self.info("The environment has no proxy server");
+        }
         // Only here, after nginx was stopped, EB finds a configuration that nginx refuses.
         self.command(&format!("/usr/sbin/nginx -t -c {STAGED}/nginx.conf"))?;
         self.command(&format!("cp -rp {STAGED}/* /etc/nginx"))?;
-        if self.variants.leaves_active_proxy && self.is_active(UNIT)? {
+        if self.variants.leaves_active_proxy && self.is_active(NGINX)? {
             return self.info("nginx is running already");
         }
-        if self.is_registered(UNIT)? {
+        if self.is_registered(NGINX)? {
             self.deregister_nginx(false)?;
         }
         self.write(DROP_IN, &self.drop_in())?;
         self.command("systemctl daemon-reload")?;
         self.command("systemctl reset-failed")?;
-        self.start_process(UNIT)
+        self.start_process(NGINX)
     }
 
     fn drop_in(&self) -> String {

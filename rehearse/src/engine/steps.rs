@@ -3,9 +3,15 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::log::{Level, Phase};
-use super::{Deployment, Engine, EngineError, Kind, Step, environment};
+use flipless_settings::ebextensions::PROPERTIES;
+
+use super::deployment::{Deployment, Kind};
+use super::environment::{self, Properties};
+use super::error::EngineError;
+use super::log::Level;
+use super::{Engine, Step};
 use crate::clock::Window;
+use crate::instruction::Instruction;
 use crate::machine::{Command, Instance, Output};
 
 impl<I: Instance> Engine<I> {
@@ -14,8 +20,9 @@ impl<I: Instance> Engine<I> {
         kind: Kind,
         steps: impl FnOnce(&mut Self) -> Step,
     ) -> Deployment {
+        self.log.begin_deployment();
         let start = self.log.clock.now();
-        let first_phase = self.log.record.phases.len();
+        let first = self.log.history.instructions.len();
         let outcome = self
             .info(format_args!("Starting: {kind}"))
             .and_then(|()| self.publish_properties())
@@ -26,35 +33,79 @@ impl<I: Instance> Engine<I> {
             Ok(()) => self.info(format_args!("The {kind} succeeded")),
             Err(error) => self.write_log(Level::Error, format_args!("The {kind} failed: {error}")),
         };
-        let phases = self.log.record.phases[first_phase..].to_vec();
+        let instructions = self.log.history.instructions[first..].to_vec();
         Deployment {
             kind,
             window: Window { start, end },
-            phases,
+            instructions,
             outcome,
         }
     }
 
-    /// Runs one instruction and records it as a phase.
+    /// A command that EB refuses by itself: no instance sees it.
+    pub(super) fn refuse(&self, kind: Kind, error: EngineError) -> Deployment {
+        let now = self.log.clock.now();
+        Deployment {
+            kind,
+            window: Window {
+                start: now,
+                end: now,
+            },
+            instructions: Vec::new(),
+            outcome: Err(error),
+        }
+    }
+
+    /// Runs one instruction and notes it in the history.
     pub(super) fn instruction(&mut self, name: &str, step: impl FnOnce(&mut Self) -> Step) -> Step {
+        if self.abort.as_deref() == Some(name) {
+            self.abort = None;
+            return Err(EngineError::Aborted(name.to_owned()));
+        }
         self.info(format_args!("Executing instruction: {name}"))?;
         let start = self.log.clock.now();
         let outcome = step(self);
-        let window = Window {
+        self.log.history.instructions.push(Instruction {
+            name: name.to_owned(),
             start,
             end: self.log.clock.now(),
-        };
-        self.log.record.phases.push(Phase {
-            name: name.to_owned(),
-            window,
         });
         outcome
     }
 
+    /// The version's properties, and the environment's own, which win over them
+    /// (<https://docs.aws.amazon.com/elasticbeanstalk/latest/dg/command-options.html#configuration-options-precedence>).
+    fn properties_in_force(&self) -> Properties {
+        let mut properties = self.extensions.options(PROPERTIES);
+        properties.extend(self.properties.clone());
+        properties
+    }
+
+    /// All that hooks and the application see.
+    pub(super) fn variables(&self) -> Properties {
+        let mut variables = self.properties_in_force();
+        variables.extend(self.secrets.clone());
+        variables
+    }
+
+    /// Says that the model leaves something out.
+    pub(super) fn leave_out(&mut self, what: String) -> Step {
+        self.warn(format_args!("this model leaves out {what}"))?;
+        let left_out = &mut self.log.history.left_out;
+        if !left_out.contains(&what) {
+            left_out.push(what);
+        }
+        Ok(())
+    }
+
     pub(super) fn publish_properties(&mut self) -> Step {
         let root = self.instance.root();
-        environment::publish(&root, &self.properties)
-            .map_err(|error| EngineError::Instance(root, error))
+        let mut published = self.properties_in_force();
+        if self.variants.publishes_secrets {
+            published.extend(self.secrets.clone());
+        }
+        let published = (!self.variants.get_config_fails).then_some(&published);
+        environment::publish(&root, published).map_err(|error| EngineError::Instance(root, error))
     }
 
     /// Runs a line that may fail: EB looks at the answer.

@@ -1,155 +1,14 @@
 #![allow(clippy::unwrap_used)]
 
-use std::cell::RefCell;
-use std::collections::BTreeSet;
+mod extensions;
+mod fake;
+mod hooks;
+mod unknown;
+
 use std::fs;
-use std::io;
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
 
 use super::*;
-use crate::machine::{Command, Output};
-
-/// A recorder in place of an instance: units are on or off, files lie in a folder.
-struct Fake {
-    folder: tempfile::TempDir,
-    active: RefCell<BTreeSet<String>>,
-    ran: RefCell<Vec<Command>>,
-    failing: Vec<String>,
-    files: Vec<(&'static str, &'static str, u32)>,
-}
-
-impl Fake {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        for (path, text) in [
-            ("run/nginx.pid", "1"),
-            ("var/pids/web.pid", "2"),
-            ("proc/1/x", ""),
-            ("proc/2/x", ""),
-        ] {
-            let path = folder.path().join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        }
-        let files = vec![
-            ("Procfile", "web: ./app\n", 0o644),
-            (".platform/hooks/predeploy/20-b.sh", "", 0o755),
-            (".platform/hooks/predeploy/10-a.sh", "", 0o755),
-            (".platform/hooks/postdeploy/c.sh", "", 0o755),
-            (".platform/confighooks/predeploy/d.sh", "", 0o755),
-        ];
-        Self {
-            folder,
-            active: RefCell::default(),
-            ran: RefCell::default(),
-            failing: Vec::new(),
-            files,
-        }
-    }
-
-    fn has(&self, path: &str) -> bool {
-        self.folder.path().join(path).exists()
-    }
-
-    fn unzip(&self) {
-        for (path, text, mode) in &self.files {
-            let path = self.folder.path().join("var/app/staging").join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(&path, text).unwrap();
-            fs::set_permissions(&path, fs::Permissions::from_mode(*mode)).unwrap();
-        }
-    }
-
-    fn part_of(&self, unit: &str) -> &'static str {
-        match unit {
-            "nginx.service"
-                if self.has("etc/systemd/system/nginx.service.d/elasticbeanstalk.conf") =>
-            {
-                "PartOf=aws-eb.target\n"
-            }
-            "web.service" if self.has("etc/systemd/system/web.service") => "PartOf=eb-app.target\n",
-            _ => "PartOf=\n",
-        }
-    }
-
-    fn answer(&self, words: &[&str]) -> (i32, &'static str) {
-        let mut active = self.active.borrow_mut();
-        match words {
-            ["systemctl", "show", "-p", "PartOf", unit] => (0, self.part_of(unit)),
-            ["systemctl", "show", "-p", "ConsistsOf", "aws-eb.target", ..] => {
-                (0, "nginx.service\n")
-            }
-            ["systemctl", "show", "-p", "ConsistsOf", ..]
-                if self.has("etc/systemd/system/web.service") =>
-            {
-                (0, "web.service\n")
-            }
-            ["systemctl", "is-active", unit] => (if active.contains(*unit) { 0 } else { 3 }, ""),
-            ["systemctl", "start", unit] => {
-                active.insert((*unit).to_owned());
-                (0, "")
-            }
-            ["systemctl", "stop", "eb-app.target"] => {
-                active.remove("web.service");
-                (0, "")
-            }
-            ["systemctl", "stop", "xray.service"] => (5, "Unit xray.service not loaded.\n"),
-            ["systemctl", "stop", unit] => {
-                active.remove(*unit);
-                (0, "")
-            }
-            ["/usr/bin/unzip", ..] => {
-                self.unzip();
-                (0, "")
-            }
-            _ => (0, ""),
-        }
-    }
-}
-
-impl Instance for Fake {
-    fn run(&self, command: &Command) -> io::Result<Output> {
-        self.ran.borrow_mut().push(command.clone());
-        let line = command.words.last().unwrap().clone();
-        if self.failing.iter().any(|failing| line.contains(failing)) {
-            return Ok(Output {
-                status: 1,
-                stdout: "no".into(),
-                stderr: String::new(),
-            });
-        }
-        let (status, stdout) = self.answer(&line.split_whitespace().collect::<Vec<_>>());
-        Ok(Output {
-            status,
-            stdout: stdout.into(),
-            stderr: String::new(),
-        })
-    }
-
-    fn root(&self) -> PathBuf {
-        self.folder.path().to_owned()
-    }
-}
-
-fn engine(fake: Fake, variants: Variants) -> Engine<Fake> {
-    let mut engine = Engine::new(fake, variants, Clock::start());
-    engine.pause = Duration::ZERO;
-    engine
-}
-
-fn bundle() -> tempfile::NamedTempFile {
-    tempfile::NamedTempFile::new().unwrap()
-}
-
-fn created(variants: Variants) -> Engine<Fake> {
-    let mut engine = engine(Fake::new(), variants);
-    engine
-        .create_environment(bundle().path(), Properties::new())
-        .outcome
-        .unwrap();
-    engine
-}
+use fake::{Fake, bundle, created};
 
 /// The commands of the log of 2026, without times, remarks and engine steps.
 fn logged() -> Vec<String> {
@@ -171,7 +30,7 @@ fn logged() -> Vec<String> {
 
 /// The commands from the first of the flip on, as the log abbreviates them.
 fn flip_of(engine: &Engine<Fake>, from: usize) -> Vec<String> {
-    let commands = engine.record().commands[from..].iter();
+    let commands = engine.history().commands[from..].iter();
     commands
         .map(|(_, line)| line.replace(" | cut -d= -f2", ""))
         .skip_while(|line| line != "systemctl show -p PartOf xray.service")
@@ -181,7 +40,7 @@ fn flip_of(engine: &Engine<Fake>, from: usize) -> Vec<String> {
 #[test]
 fn an_application_deployment_runs_the_commands_of_the_real_log() {
     let mut engine = created(variants::STANDARD);
-    let before = engine.record().commands.len();
+    let before = engine.history().commands.len();
     engine.deploy(bundle().path()).outcome.unwrap();
     assert_eq!(logged().len(), 38);
     assert_eq!(flip_of(&engine, before), logged());
@@ -190,7 +49,7 @@ fn an_application_deployment_runs_the_commands_of_the_real_log() {
 #[test]
 fn the_order_of_2020_does_not_poll() {
     let mut engine = created(variants::named("order-2020").unwrap());
-    let before = engine.record().commands.len();
+    let before = engine.history().commands.len();
     engine.deploy(bundle().path()).outcome.unwrap();
     let mut expected = logged();
     let poll = expected
@@ -205,69 +64,6 @@ fn the_order_of_2020_does_not_poll() {
             .unwrap();
     expected.remove(poll);
     assert_eq!(flip_of(&engine, before), expected);
-}
-
-#[test]
-fn hooks_run_in_order_with_their_folder_and_environment() {
-    let mut engine = engine(Fake::new(), variants::STANDARD);
-    let properties = Properties::from([("GREETING".to_owned(), "hi".to_owned())]);
-    engine
-        .create_environment(bundle().path(), properties)
-        .outcome
-        .unwrap();
-    let ran = engine.instance.ran.borrow();
-    let hooks: Vec<_> = ran
-        .iter()
-        .filter(|c| c.words[0].starts_with(".platform"))
-        .collect();
-    let seen: Vec<_> = hooks
-        .iter()
-        .map(|c| (c.words[0].as_str(), c.folder.as_str()))
-        .collect();
-    assert_eq!(
-        seen,
-        [
-            (".platform/hooks/predeploy/10-a.sh", "/var/app/staging"),
-            (".platform/hooks/predeploy/20-b.sh", "/var/app/staging"),
-            (".platform/hooks/postdeploy/c.sh", "/var/app/current"),
-        ]
-    );
-    let names: Vec<_> = hooks[0]
-        .environment
-        .iter()
-        .map(|(name, _)| name.as_str())
-        .collect();
-    assert_eq!(names, ["GREETING", "HOME", "PATH", "PORT"]);
-}
-
-#[test]
-fn a_failing_predeploy_hook_stops_nothing() {
-    let mut engine = created(variants::STANDARD);
-    let before = engine.record().commands.len();
-    engine.instance.failing.push("10-a.sh".into());
-    let deployment = engine.deploy(bundle().path());
-    let error = deployment.outcome.unwrap_err().to_string();
-    assert_eq!(
-        error,
-        "the hook .platform/hooks/predeploy/10-a.sh failed with exit status 1: no"
-    );
-    assert!(flip_of(&engine, before).is_empty());
-    assert_eq!(
-        deployment.phases.last().unwrap().name,
-        "RunAppDeployPreDeployHooks"
-    );
-}
-
-#[test]
-fn a_hook_without_the_exec_bit_fails() {
-    let mut fake = Fake::new();
-    fake.files[1].2 = 0o644;
-    let mut engine = engine(fake, variants::STANDARD);
-    let error = engine
-        .create_environment(bundle().path(), Properties::new())
-        .outcome
-        .unwrap_err();
-    assert!(matches!(error, EngineError::NotExecutable(hook) if hook.ends_with("20-b.sh")));
 }
 
 #[test]
@@ -329,7 +125,7 @@ fn a_failing_command_fails_the_deployment_where_it_stands() {
     engine.instance.failing.push("nginx -t".into());
     let deployment = engine.deploy(bundle().path());
     assert_eq!(
-        deployment.phases.last().unwrap().name,
+        deployment.instructions.last().unwrap().name,
         "start proxy with new configuration"
     );
     let error = deployment.outcome.unwrap_err().to_string();

@@ -15,8 +15,23 @@ pub struct Variants {
     pub proxy_pid: ProxyPid,
     /// "Restart app server" restarts the proxy too.
     pub restarts_proxy: bool,
-    /// EB starts the proxy after a reboot.
-    pub starts_proxy_at_boot: bool,
+    /// What EB does after a reboot.
+    pub at_boot: AtBoot,
+    /// `get-config` has the values of secrets too; hooks always have them.
+    pub publishes_secrets: bool,
+    /// `get-config` fails ("could not parse environment variables" was seen).
+    pub get_config_fails: bool,
+}
+
+/// What EB does after a reboot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AtBoot {
+    /// It only looks for its processes.
+    Tracks,
+    /// It starts the proxy.
+    StartsProxy,
+    /// It deploys the stored bundle again, with hooks and flip: `self-startup`.
+    Deploys,
 }
 
 /// After which stops EB polls `is-active`.
@@ -49,7 +64,9 @@ pub const STANDARD: Variants = Variants {
     polling: Polling::Application,
     proxy_pid: ProxyPid::Run,
     restarts_proxy: false,
-    starts_proxy_at_boot: true,
+    at_boot: AtBoot::StartsProxy,
+    publishes_secrets: true,
+    get_config_fails: false,
 };
 
 /// All of them, [`STANDARD`] first.
@@ -92,7 +109,22 @@ pub const ALL: &[Variants] = &[
     },
     Variants {
         name: "no-proxy-at-boot",
-        starts_proxy_at_boot: false,
+        at_boot: AtBoot::Tracks,
+        ..STANDARD
+    },
+    Variants {
+        name: "deploys-at-boot",
+        at_boot: AtBoot::Deploys,
+        ..STANDARD
+    },
+    Variants {
+        name: "secrets-in-hooks-only",
+        publishes_secrets: false,
+        ..STANDARD
+    },
+    Variants {
+        name: "broken-get-config",
+        get_config_fails: true,
         ..STANDARD
     },
 ];

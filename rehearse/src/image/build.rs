@@ -7,8 +7,11 @@ use std::process::{Command, Stdio};
 
 use sha2::{Digest, Sha256};
 
-use super::{Image, ImageError, Suite, model};
+use super::error::ImageError;
+use super::model;
+use super::source::Suite;
 use crate::progress;
+use crate::text::tail;
 
 /// strace: tests kill the agent at a system call of their choice.
 const PACKAGES: &str = "systemd,systemd-sysv,dbus,nginx,unzip,procps,util-linux,iproute2,strace";
@@ -25,7 +28,8 @@ const PROGRAM: &[&str] = &[
     "mmdebstrap",
 ];
 
-pub(super) fn obtain(suite: Suite, store: &Path) -> Result<Image, ImageError> {
+/// The root of a suite's image below `store`, which is built unless it's there.
+pub(super) fn obtain(suite: Suite, store: &Path) -> Result<PathBuf, ImageError> {
     let root = store.join(format!("{}-{}", suite.name(), recipe_hash(suite)));
     fs::create_dir_all(store).map_err(|error| ImageError::File(store.into(), error))?;
     // One build at a time; the lock goes with the process that holds it.
@@ -37,11 +41,7 @@ pub(super) fn obtain(suite: Suite, store: &Path) -> Result<Image, ImageError> {
     if !root.exists() {
         build(suite, store, &root)?;
     }
-    Ok(Image {
-        name: suite.name().to_owned(),
-        root,
-        bare: false,
-    })
+    Ok(root)
 }
 
 fn recipe_hash(suite: Suite) -> String {
@@ -133,20 +133,6 @@ fn run(suite: Suite, mut command: Command) -> Result<(), ImageError> {
     })
 }
 
-/// The last `count` lines, indented.
-pub(crate) fn tail(text: &str, count: usize) -> String {
-    let lines: Vec<_> = text
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-        .collect();
-    let shown = &lines[lines.len().saturating_sub(count)..];
-    shown
-        .iter()
-        .map(|line| format!("    {line}"))
-        .collect::<Vec<_>>()
-        .join("\n")
-}
-
 fn hint(output: &str) -> &'static str {
     let says = |words: &[&str]| words.iter().any(|word| output.contains(word));
     if says(&[
@@ -183,10 +169,5 @@ mod tests {
     fn a_failed_build_says_what_to_do() {
         assert!(hint("E: Could not resolve 'deb'").contains("--image DIR"));
         assert!(hint("write: No space left on device").contains("CARGO_TARGET_DIR"));
-    }
-
-    #[test]
-    fn the_tail_is_the_last_lines() {
-        assert_eq!(tail("a\n\nb\nc\n", 2), "    b\n    c");
     }
 }

@@ -38,6 +38,11 @@ const FILES: &[ModelFile] = &[
         model!("systemd/healthd.service"),
     ),
     ModelFile(
+        "etc/systemd/system/xray.service",
+        0o644,
+        model!("systemd/xray.service"),
+    ),
+    ModelFile(
         "usr/lib/sysusers.d/elasticbeanstalk.conf",
         0o644,
         model!("sysusers.conf"),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
 
-use super::Plan;
+use super::plan::Plan;
 use super::request::{Answer, Fault};
 use crate::record::{Kind, Outcome, Record};
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use super::LoadError;
+use super::error::LoadError;
 
 /// A network namespace: this process's, or a container's.
 #[derive(Debug, Clone, Default)]

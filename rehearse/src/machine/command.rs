@@ -31,6 +31,8 @@ pub struct Command {
     pub environment: Vec<(String, String)>,
     /// It's killed after this time.
     pub deadline: Duration,
+    /// Whether its standard error goes where its standard output goes, so that the lines keep their order.
+    pub merges_output: bool,
 }
 
 impl Command {
@@ -50,6 +52,7 @@ impl Command {
                 ("LANG".into(), "C.UTF-8".into()),
             ],
             deadline: LONGEST,
+            merges_output: false,
         }
     }
 
@@ -67,6 +70,12 @@ impl Command {
     /// With another environment.
     pub fn with_environment(mut self, environment: Vec<(String, String)>) -> Self {
         self.environment = environment;
+        self
+    }
+
+    /// With its standard error in its standard output.
+    pub fn with_merged_output(mut self) -> Self {
+        self.merges_output = true;
         self
     }
 

@@ -15,6 +15,10 @@ const TIMED_OUT: i32 = 124;
 pub(super) fn run(leader: Pid, command: &Command) -> io::Result<Output> {
     // Files, not pipes: a process that the command leaves behind keeps a pipe open for ever.
     let (mut stdout, mut stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
+    let errors = match command.merges_output {
+        true => &stdout,
+        false => &stderr,
+    };
     let status = std::process::Command::new("timeout")
         .arg("--kill-after=5")
         .arg(command.deadline.as_secs_f64().to_string())
@@ -35,7 +39,7 @@ pub(super) fn run(leader: Pid, command: &Command) -> io::Result<Output> {
         .args(&command.words)
         .stdin(Stdio::null())
         .stdout(stdout.try_clone()?)
-        .stderr(stderr.try_clone()?)
+        .stderr(errors.try_clone()?)
         .status()?;
     if status.code() == Some(TIMED_OUT) {
         let text = format!("{:?} ran longer than {:?}", command.words, command.deadline);

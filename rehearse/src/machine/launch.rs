@@ -9,10 +9,14 @@ use std::time::Duration;
 
 use rustix::process::Pid;
 
+use super::command::Command;
+use super::error::MachineError;
+use super::exec;
 use super::interrupt::Live;
 use super::place::Place;
-use super::{Command, MachineError, exec, wait_for};
+use super::wait::wait_for;
 use crate::image::{Image, model};
+use crate::text::tail;
 
 /// A container boots in two seconds; a loaded machine may take much longer.
 const BOOT_DEADLINE: Duration = Duration::from_secs(90);
@@ -57,7 +61,7 @@ fn launch(live: &Live, setup: &str) -> Result<Running, MachineError> {
             let _ = supervisor.wait();
             live.set_supervisor(None);
             let text = fs::read(&console).unwrap_or_default();
-            let console = crate::image::tail(&String::from_utf8_lossy(&text), 15);
+            let console = tail(&String::from_utf8_lossy(&text), 15);
             Err(MachineError::Boot { reason, console })
         }
     }

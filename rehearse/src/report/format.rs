@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::rehearsal::STOCK;
+
 /// `20412` as `20,412`.
 pub fn count(value: usize) -> String {
     let digits = value.to_string();
@@ -72,7 +74,7 @@ pub fn share(part: usize, whole: usize) -> String {
 pub fn front(name: &str) -> String {
     match name {
         "nginx" | "direct" => format!("flipless, {name} front"),
-        super::STOCK => "stock Elastic Beanstalk".into(),
+        STOCK => "stock Elastic Beanstalk".into(),
         other => other.into(),
     }
 }

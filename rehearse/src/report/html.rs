@@ -1,16 +1,19 @@
 //! The result as one page that needs nothing else: no script, no request.
 
+mod templates;
 mod view;
 
 use crate::result::ScenarioResult;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior, value::Serde};
+use minijinja::Environment;
 use serde::Serialize;
 
 use super::{
-    Rehearsal, STOCK, format,
+    format,
+    rehearsal::{Rehearsal, STOCK, Total},
     svg::{Chart, Scale},
     timeline::Timeline,
 };
+use templates::{render, templates};
 use view::{View, view};
 
 /// What `page.html` shows.
@@ -60,28 +63,6 @@ pub fn html(rehearsal: &Rehearsal) -> String {
     render(&templates, "page.html", &page)
 }
 
-fn render(templates: &Environment, name: &str, data: &impl Serialize) -> String {
-    let text = templates
-        .get_template(name)
-        .and_then(|template| template.render(Serde(data)));
-    text.expect("a template fits its data, as its tests show")
-}
-
-fn templates() -> Environment<'static> {
-    let mut templates = Environment::new();
-    templates.set_auto_escape_callback(|_| AutoEscape::Html);
-    templates.set_undefined_behavior(UndefinedBehavior::Strict);
-    for (name, source) in [
-        ("page.html", include_str!("page.html")),
-        ("timeline.svg", include_str!("timeline.svg")),
-    ] {
-        templates
-            .add_template(name, source)
-            .expect("the template can be parsed, as its tests show");
-    }
-    templates
-}
-
 /// Stock is there for comparison: unless it ran alone, the verdict is on the others.
 fn verdict(rehearsal: &Rehearsal) -> (bool, String) {
     let totals = rehearsal.totals();
@@ -105,7 +86,7 @@ fn verdict(rehearsal: &Rehearsal) -> (bool, String) {
 }
 
 fn totals(rehearsal: &Rehearsal) -> Vec<TotalView> {
-    let view = |total: super::Total| TotalView {
+    let view = |total: Total| TotalView {
         name: format::front(total.front),
         requests: format::count(total.requests),
         failed: format::count(total.failed),

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Rehearsal;
+use super::rehearsal::Rehearsal;
 use crate::result::ScenarioResult;
 use crate::summary::Summary;
 

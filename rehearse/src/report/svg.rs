@@ -3,6 +3,7 @@
 //! Widths are shares of the page's, heights are pixels: curves stretch with the window, text does not.
 //! So x is a percentage where it places text, and counts bins within a curve.
 
+mod geometry;
 mod lanes;
 mod paths;
 mod scale;
@@ -17,14 +18,10 @@ use super::{
     timeline::{Bin, Timeline},
 };
 use crate::summary::Latency;
+use geometry::{FAILED, LATENCY, RATE, round};
 use lanes::Lane;
 pub use scale::Scale;
 use scale::Tick;
-
-/// Heights of the tracks, in pixels.
-const RATE: f64 = 84.0;
-const FAILED: f64 = 36.0;
-const LATENCY: f64 = 120.0;
 
 /// What `timeline.svg` draws.
 #[derive(Debug, Serialize)]
@@ -72,7 +69,7 @@ impl Chart {
             }))
         };
         let start = scale.x(run, run.deploy.start);
-        let lanes = lanes::pack(&run.phases, |moment| scale.x(run, moment));
+        let lanes = lanes::pack(&run.instructions, |moment| scale.x(run, moment));
         Self {
             bins: scale.bins(),
             offset: scale.offset(run),
@@ -146,11 +143,6 @@ fn description(run: &ScenarioResult, timeline: &Timeline) -> String {
         latency("during the deployment", &summary.deploy),
         format::seconds(run.deploy_seconds),
     )
-}
-
-/// Two decimals: a page need not carry more.
-fn round(value: f64) -> f64 {
-    (value * 100.0).round() / 100.0
 }
 
 #[cfg(test)]

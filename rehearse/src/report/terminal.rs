@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
-use super::{Rehearsal, format};
+use super::format;
+use super::rehearsal::Rehearsal;
 use crate::result::ScenarioResult;
 use crate::summary::Latency;
 

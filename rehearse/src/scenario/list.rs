@@ -1,6 +1,8 @@
 //! The scenarios.
 
-use super::{After, Clients, Scenario, Tolerance, acts};
+use super::acts;
+use super::expectation::{After, Clients, Tolerance};
+use super::script::Scenario;
 
 /// Most scenarios: a deployment on a running environment that no client may notice.
 const DEPLOYMENT: Scenario = Scenario {
@@ -88,6 +90,32 @@ pub const ALL: &[Scenario] = &[
         ..DEPLOYMENT
     },
     Scenario {
+        name: "held",
+        about: "a predeploy hook that sorts after flipless's and takes its time",
+        act: acts::deploy_with_migration,
+        ..DEPLOYMENT
+    },
+    Scenario {
+        name: "late-failure",
+        about: "a predeploy hook that sorts after flipless's and fails",
+        act: acts::deploy_with_late_failure,
+        after: After::SameRun,
+        ..DEPLOYMENT
+    },
+    Scenario {
+        name: "aborted",
+        about: "a deployment that is aborted before the flip",
+        act: acts::abort,
+        after: After::SameRun,
+        ..DEPLOYMENT
+    },
+    Scenario {
+        name: "failed-postdeploy",
+        about: "a postdeploy hook that fails: the flip has happened",
+        act: acts::deploy_with_failure_after_the_flip,
+        ..DEPLOYMENT
+    },
+    Scenario {
         name: "kill-app",
         about: "kill -9 of the server",
         act: acts::kill_app,
@@ -117,7 +145,7 @@ pub const ALL: &[Scenario] = &[
         name: "reboot",
         about: "a reboot: the first request after it is answered",
         act: acts::reboot,
-        after: After::SameRun,
+        after: After::Rebooted,
         clients: Clients::None,
         ..DEPLOYMENT
     },
@@ -129,6 +157,14 @@ pub const ALL: &[Scenario] = &[
         after: After::Any,
         tolerance: Tolerance::Measured,
         clients: Clients::Plain,
+    },
+    Scenario {
+        name: "plain",
+        about: "a bundle without flipless, a changed property, and flipless again",
+        act: acts::leave_and_return,
+        tolerance: Tolerance::Measured,
+        clients: Clients::Plain,
+        ..DEPLOYMENT
     },
     Scenario {
         name: "uninstall",

@@ -3,15 +3,20 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::stage::{Stage, Status};
-use super::verdict::{self, Check, Circumstances};
-use super::{Clients, Played, Scenario, ScenarioError, Setting};
+use super::check::Check;
+use super::error::ScenarioError;
+use super::expectation::Clients;
+use super::parameters::Parameters;
+use super::script::Scenario;
+use super::status::Status;
+use super::subject::Subject;
+use super::verdict::{self, Circumstances};
 use crate::bundle;
 use crate::clock::Clock;
-use crate::engine::{self, Deployment, Engine, Variants};
+use crate::engine::{Engine, Variants};
 use crate::load::{Load, Plan};
 use crate::machine::Machine;
-use crate::record::{Phase, Record};
+use crate::record::Record;
 use crate::result::ScenarioResult;
 use crate::summary::Summary;
 
@@ -22,28 +27,39 @@ const SETTLE: Duration = Duration::from_secs(1);
 /// And how long the load runs on at the end.
 const AFTER: Duration = Duration::from_secs(2);
 
+/// A scenario, played, with the versions of systemd and nginx.
+#[derive(Debug)]
+pub struct Played {
+    /// What the report shows.
+    pub run: ScenarioResult,
+    /// systemd's version.
+    pub systemd: String,
+    /// nginx's version.
+    pub nginx: String,
+}
+
 /// Boots an instance, plays `scenario` on it, and judges.
 ///
 /// # Errors
 /// When it could not be played; see [`ScenarioError`].
-pub fn play(scenario: &Scenario, setting: &Setting) -> Result<Played, ScenarioError> {
+pub fn play(scenario: &Scenario, parameters: &Parameters) -> Result<Played, ScenarioError> {
     let clock = Clock::start();
-    let machine = Machine::boot(&setting.image, &setting.machines)?;
-    let engine = Engine::new(machine, setting.variants, clock);
-    let mut stage = Stage::new(engine, setting.clone(), clock)?;
-    (scenario.prepare)(&mut stage)?;
-    stage.deployments.clear();
-    stage.wait_until_serving()?;
-    let before = stage.status();
-    let load = match plan(scenario, &stage)? {
-        Some(plan) => Some(Load::start(plan, stage.namespace()?, clock.zero())?),
+    let machine = Machine::boot(&parameters.image, &parameters.machines)?;
+    let engine = Engine::new(machine, parameters.variants, clock);
+    let mut subject = Subject::new(engine, parameters.clone(), clock)?;
+    (scenario.prepare)(&mut subject)?;
+    subject.deployments.clear();
+    subject.wait_until_serving()?;
+    let before = subject.status();
+    let load = match plan(scenario, &subject)? {
+        Some(plan) => Some(Load::start(plan, subject.namespace()?, clock.zero())?),
         None => None,
     };
     // Measured time, not a wait: the steady state needs some requests.
     let measure = |length| load.as_ref().map(|_| std::thread::sleep(length));
     measure(STEADY);
     let start = clock.now();
-    let acted = (scenario.act)(&mut stage);
+    let acted = (scenario.act)(&mut subject);
     let end = clock.now();
     measure(SETTLE + AFTER);
     let records = load.map(Load::stop).transpose()?.unwrap_or_default();
@@ -53,7 +69,7 @@ pub fn play(scenario: &Scenario, setting: &Setting) -> Result<Played, ScenarioEr
         window: start..end,
         records,
     };
-    finish(scenario, stage, observed)
+    finish(scenario, subject, observed)
 }
 
 /// What there was to see.
@@ -66,7 +82,7 @@ struct Observed {
 /// Judges, and brings all of it into the report's form.
 fn finish(
     scenario: &Scenario,
-    mut stage: Stage,
+    mut subject: Subject,
     observed: Observed,
 ) -> Result<Played, ScenarioError> {
     let Observed {
@@ -75,28 +91,32 @@ fn finish(
         records,
     } = observed;
     let summary = Summary::of(&records, window.start..window.end + SETTLE);
-    let (systemd, nginx) = stage.versions();
+    let (systemd, nginx) = subject.versions();
     let circumstances = Circumstances {
         nginx: nginx.clone(),
-        killed: stage.killed,
+        killed: subject.killed,
         direct: before.front() == "direct",
-        retries: bundle::retries(&stage.setting.from)?,
+        retries: bundle::retries(&subject.parameters.from)?,
     };
-    let front = front(&before, &stage.status());
+    let front = front(&before, &subject.status());
     let checks = verdict::judge(
         scenario,
-        &mut stage,
+        &mut subject,
         &before,
         &records,
         &circumstances,
         &summary,
     );
     let run = ScenarioResult {
-        scenario: name(scenario, &stage.setting.variants),
+        scenario: name(scenario, &subject.parameters.variants),
         front,
         deploy_seconds: (window.end - window.start).as_secs_f64(),
         deploy: window,
-        phases: stage.deployments.iter().flat_map(phases).collect(),
+        instructions: subject
+            .deployments
+            .iter()
+            .flat_map(|deployment| deployment.instructions.clone())
+            .collect(),
         ok: checks.iter().all(|check| check.ok),
         reasons: checks
             .into_iter()
@@ -126,34 +146,25 @@ fn name(scenario: &Scenario, variants: &Variants) -> String {
 }
 
 /// The clients of a scenario.
-fn plan(scenario: &Scenario, stage: &Stage) -> Result<Option<Plan>, ScenarioError> {
-    let rate = stage.setting.rate;
+fn plan(scenario: &Scenario, subject: &Subject) -> Result<Option<Plan>, ScenarioError> {
+    let rate = subject.parameters.rate;
     Ok(match scenario.clients {
         Clients::None => None,
-        Clients::All if stage.serves_long_requests()? => Some(Plan {
+        Clients::All if subject.serves_long_requests()? => Some(Plan {
             rate,
-            path: stage.path.clone(),
+            path: subject.path.clone(),
             ..Plan::default()
         }),
-        Clients::Repeatable if stage.serves_long_requests()? => Some(Plan {
+        Clients::Repeatable if subject.serves_long_requests()? => Some(Plan {
             rate,
             slow: Plan::default().slow,
-            ..Plan::only_path(&stage.path)
+            ..Plan::only_path(&subject.path)
         }),
         Clients::All | Clients::Repeatable | Clients::Plain => Some(Plan {
             rate,
-            ..Plan::only_path(&stage.path)
+            ..Plan::only_path(&subject.path)
         }),
     })
-}
-
-fn phases(deployment: &Deployment) -> Vec<Phase> {
-    let phase = |phase: &engine::Phase| Phase {
-        name: phase.name.clone(),
-        start: phase.window.start,
-        end: phase.window.end,
-    };
-    deployment.phases.iter().map(phase).collect()
 }
 
 #[cfg(test)]

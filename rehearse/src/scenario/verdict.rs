@@ -1,12 +1,21 @@
 //! Whether a scenario went well.
 
+mod early;
 mod failures;
 mod releases;
+mod secret;
 
-use std::fmt;
+use std::time::Duration;
 
-use super::stage::{Stage, Status};
-use super::{Clients, Scenario, Tolerance};
+use flipless_settings::layout;
+
+use super::check::Check;
+use super::error::ScenarioError;
+use super::expectation::{Clients, Tolerance};
+use super::script::Scenario;
+use super::status::Status;
+use super::subject::Subject;
+use crate::engine::Deployment;
 use crate::machine::Instance;
 use crate::record::Record;
 use crate::summary::Summary;
@@ -15,69 +24,47 @@ pub(super) use failures::Circumstances;
 /// The deployment's p99.9 may be above the steady one by this.
 const SLOWER_MS: f64 = 25.0;
 
-/// One thing that had to be so.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Check {
-    name: &'static str,
-    /// Whether it was.
-    pub ok: bool,
-    detail: String,
-    note: bool,
-}
-
-impl Check {
-    pub(super) fn new(name: &'static str, ok: bool, detail: impl Into<String>) -> Self {
-        Self {
-            name,
-            ok,
-            detail: detail.into(),
-            note: false,
-        }
-    }
-
-    /// Something to say of a scenario that went well.
-    fn note(name: &'static str, detail: impl Into<String>) -> Self {
-        Self {
-            note: true,
-            ..Self::new(name, true, detail)
-        }
-    }
-
-    /// What failed, and notes.
-    pub(super) fn is_worth_saying(&self) -> bool {
-        self.note || !self.ok
-    }
-}
-
-impl fmt::Display for Check {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.ok {
-            true => write!(formatter, "{} ({})", self.name, self.detail),
-            false => write!(
-                formatter,
-                "expected that {}, found: {}",
-                self.name, self.detail
-            ),
-        }
-    }
-}
-
 pub(super) fn judge(
     scenario: &Scenario,
-    stage: &mut Stage,
+    subject: &mut Subject,
     before: &Status,
     records: &[Record],
     circumstances: &Circumstances,
     summary: &Summary,
 ) -> Vec<Check> {
-    let mut checks = std::mem::take(&mut stage.checks);
+    let mut checks = std::mem::take(&mut subject.checks);
     if scenario.clients != Clients::None {
         checks.extend(failures::of(scenario.tolerance, records, circumstances));
         checks.extend(of_latency(scenario.tolerance, summary));
     }
-    checks.extend(releases::of(scenario, stage, before));
-    checks.extend(["web.service", "nginx.service"].map(|unit| has_process(stage, unit)));
+    let run = before.run();
+    let flip = first_flip(&subject.deployments);
+    checks.extend(early::of(scenario.after, records, run.as_deref(), flip));
+    checks.extend(releases::of(scenario, subject, before));
+    checks.extend(said(secret::of(subject)));
+    checks.extend(left_out(&subject.engine.history().left_out));
+    checks.extend([layout::WEB, layout::NGINX].map(|unit| has_process(subject, unit)));
     checks
+}
+
+fn first_flip(deployments: &[Deployment]) -> Option<Duration> {
+    let mut instructions = deployments.iter().flat_map(|done| &done.instructions);
+    let flip = instructions.find(|instruction| instruction.name == early::FLIP)?;
+    Some(flip.start)
+}
+
+/// A question that failed is a failed check.
+fn said(asked: Result<Option<Check>, ScenarioError>) -> Option<Check> {
+    asked.unwrap_or_else(|error| {
+        let name = "the instance answers";
+        Some(Check::new(name, false, error.to_string()))
+    })
+}
+
+/// What of the bundles the model does not carry out.
+fn left_out(what: &[String]) -> Option<Check> {
+    let note = || Check::note("a rehearsal leaves this out", what.join("; "));
+    (!what.is_empty()).then(note)
 }
 
 /// What the clients waited.
@@ -92,7 +79,7 @@ fn of_latency(tolerance: Tolerance, summary: &Summary) -> Option<Check> {
         return Some(Check::new(
             "requests were answered",
             false,
-            "none in one of the two phases",
+            "none in one of the two windows",
         ));
     };
     let (steady, deploy) = (steady.p999_ms, deploy.p999_ms);
@@ -105,13 +92,28 @@ fn of_latency(tolerance: Tolerance, summary: &Summary) -> Option<Check> {
 }
 
 /// EB fails a deployment whose processes have no main pid.
-fn has_process(stage: &Stage, unit: &'static str) -> Check {
-    let pid = stage.main_pid(unit);
-    let process = stage.engine.instance().root().join("proc").join(&pid);
+fn has_process(subject: &Subject, unit: &'static str) -> Check {
+    let pid = subject.main_pid(unit);
+    let process = subject.engine.instance().root().join("proc").join(&pid);
     let alive = pid.parse::<u32>().is_ok_and(|pid| pid > 0) && process.exists();
     Check::new(
         "EB's processes live",
         alive,
         format!("{unit}: main pid {pid}"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_out_is_said_of_a_scenario_that_went_well() {
+        assert_eq!(left_out(&[]), None);
+        let note = left_out(&["`packages` in a.config".into(), "b".into()]);
+        let said = note.filter(|note| note.ok && note.is_worth_saying());
+        let said = said.map(|note| note.to_string());
+        let expected = "a rehearsal leaves this out (`packages` in a.config; b)";
+        assert_eq!(said.as_deref(), Some(expected));
+    }
 }

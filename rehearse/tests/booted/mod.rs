@@ -11,7 +11,7 @@ use rehearse::image::{Image, Source, Suite};
 use rehearse::machine::{Command, Instance, Machine};
 use rehearse::requirements;
 use rehearse::result::ScenarioResult;
-use rehearse::scenario::{self, Setting};
+use rehearse::scenario::{self, Parameters};
 
 /// Why these tests don't run here; as root on Linux they always do.
 pub fn unavailable() -> bool {
@@ -79,7 +79,7 @@ pub fn play(name: &str, suite: Suite, from: &Path, variants: Variants) -> Scenar
         },
     )
     .unwrap();
-    let setting = Setting {
+    let parameters = Parameters {
         image: image(suite),
         machines: store("machines"),
         bundles: folder.path().to_owned(),
@@ -88,7 +88,7 @@ pub fn play(name: &str, suite: Suite, from: &Path, variants: Variants) -> Scenar
         rate: 200,
         variants,
     };
-    scenario::play(scenario::named(name).unwrap(), &setting)
+    scenario::play(scenario::named(name).unwrap(), &parameters)
         .unwrap()
         .run
 }

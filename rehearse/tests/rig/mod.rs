@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use flipless_settings::layout;
 use rehearse::bundle::{self, Changes};
 use rehearse::clock::Clock;
 use rehearse::engine::{Engine, Properties, variants};
@@ -18,7 +19,6 @@ use crate::booted;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The least that `flipless.toml` allows.
 pub const DEAD_MAN_SECONDS: u32 = 60;
-const STATUS: &str = "/opt/flipless/bin/flipless status --json";
 
 /// The instance, EB's engine on it, and a bundle to make versions of.
 pub struct Rig {
@@ -112,7 +112,11 @@ impl Rig {
     }
 
     pub fn status(&self) -> Value {
-        let output = self.engine.instance().run(&Command::shell(STATUS)).unwrap();
+        let output = self
+            .engine
+            .instance()
+            .run(&Command::new([layout::AGENT, "status", "--json"]))
+            .unwrap();
         assert!(output.succeeded(), "{}", output.text());
         serde_json::from_str(output.stdout.trim()).unwrap()
     }
@@ -131,23 +135,21 @@ impl Rig {
     }
 
     pub fn is_active(&self, run: &str) -> bool {
-        self.say(&format!("systemctl is-active flipless-app@{run}.service")) == "active"
+        self.say(&format!("systemctl is-active {}", layout::app_unit(run))) == "active"
     }
 
     /// Runs that serve, draining ones not counted.
     pub fn active_runs(&self) -> Vec<String> {
-        let units = self.say(
-            "systemctl list-units --plain --no-legend --full --state=active,activating 'flipless-app@*'",
-        );
+        let units = self.say(&format!(
+            "systemctl list-units --plain --no-legend --full --state=active,activating '{}'",
+            layout::APP_UNITS
+        ));
         let names = units
             .lines()
             .filter_map(|line| line.split_whitespace().next());
-        let run = |name: &str| {
-            name.strip_prefix("flipless-app@")?
-                .strip_suffix(".service")
-                .map(String::from)
-        };
-        names.filter_map(run).collect()
+        names
+            .filter_map(|name| layout::run_of_unit(name).map(String::from))
+            .collect()
     }
 
     /// What the public port answers; empty if nothing.

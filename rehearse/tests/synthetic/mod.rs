@@ -3,7 +3,8 @@
 use std::{ops::Range, time::Duration};
 
 use rehearse::{
-    record::{Kind, Outcome, Phase, Record},
+    instruction::Instruction,
+    record::{Kind, Outcome, Record},
     report::Rehearsal,
     result::ScenarioResult,
     summary::Summary,
@@ -11,7 +12,7 @@ use rehearse::{
 
 const LENGTH: f64 = 20.0;
 const DEPLOY: Range<f64> = 5.0..13.4;
-const PHASES: [(&str, f64, f64); 8] = [
+const INSTRUCTIONS: [(&str, f64, f64); 8] = [
     ("unzip", 5.0, 5.6),
     ("predeploy hooks", 5.7, 8.9),
     ("flip", 9.0, 9.1),
@@ -53,9 +54,9 @@ fn run(scenario: &str, front: &str, outage: Option<Range<f64>>) -> ScenarioResul
         summary,
         deploy_seconds: DEPLOY.end - DEPLOY.start,
         deploy,
-        phases: PHASES
+        instructions: INSTRUCTIONS
             .iter()
-            .map(|(name, start, end)| Phase {
+            .map(|(name, start, end)| Instruction {
                 name: (*name).into(),
                 start: seconds(*start),
                 end: seconds(*end),

@@ -4,7 +4,8 @@ use std::time::{Instant, SystemTime};
 
 use http::{HeaderMap, StatusCode};
 
-use super::{HealthLog, Line};
+use super::line::Line;
+use super::writer::HealthLog;
 
 /// Logs its line when it is dropped: together with the answer's body, or before that if there is no answer.
 #[derive(Debug)]
@@ -16,20 +17,23 @@ pub(crate) struct LoggedRequest {
     status: Option<StatusCode>,
 }
 
-impl LoggedRequest {
-    pub(super) fn new(log: HealthLog, path: &str, headers: &HeaderMap) -> Self {
+impl HealthLog {
+    /// Begins to log a request.
+    pub(crate) fn begin(&self, path: &str, headers: &HeaderMap) -> LoggedRequest {
         let forwarded_for = headers
             .get("x-forwarded-for")
             .map(|value| value.as_bytes().to_vec());
-        Self {
-            log,
+        LoggedRequest {
+            log: self.clone(),
             path: path.to_owned(),
             forwarded_for,
             began: Instant::now(),
             status: None,
         }
     }
+}
 
+impl LoggedRequest {
     /// Notes the status of the answer that begins.
     pub(crate) fn answered(&mut self, status: StatusCode) {
         self.status = Some(status);

@@ -5,6 +5,9 @@ use std::net::SocketAddr;
 
 use crate::{ActivationError, HealthError};
 
+/// Any error of a service or of its answer's body.
+pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
 /// Why a server could not serve.
 ///
 /// ```

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{ServeError, Server};
+use super::error::ServeError;
 use crate::defaults::{DRAIN, HEALTH_PATH, LISTENER, PORT, START};
 
 /// How long a connection may be idle, and how long a request's head may take. It is longer than the load
@@ -29,7 +29,19 @@ pub(super) struct Options {
     pub(super) hold: Option<PathBuf>,
 }
 
-impl Server {
+/// What the program set itself.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Chosen {
+    pub(super) socket: Option<String>,
+    pub(super) bind: Option<SocketAddr>,
+    pub(super) health_path: Option<String>,
+    pub(super) start: Option<Duration>,
+    pub(super) drain: Option<Duration>,
+    pub(super) idle: Option<Duration>,
+    pub(super) health_log: Option<PathBuf>,
+}
+
+impl Chosen {
     pub(super) fn resolve(self) -> Result<Options, ServeError> {
         self.resolve_with(|name| std::env::var(name).ok())
     }
@@ -91,6 +103,7 @@ fn number<T: std::str::FromStr>(
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::Server;
 
     fn environment<'a>(pairs: &'a [(&str, &str)]) -> impl Fn(&str) -> Option<String> + 'a {
         |name| {
@@ -103,7 +116,7 @@ mod tests {
 
     #[test]
     fn without_any_setting_the_defaults_hold() {
-        let options = Server::new()
+        let options = Chosen::default()
             .resolve_with(environment(&[("PORT", "")]))
             .unwrap();
         assert_eq!(options.bind, (Ipv4Addr::LOCALHOST, PORT).into());
@@ -114,7 +127,7 @@ mod tests {
 
     #[test]
     fn the_environment_overrides_the_defaults() {
-        let options = Server::new()
+        let options = Chosen::default()
             .resolve_with(environment(&[
                 ("PORT", "8080"),
                 ("FLIPLESS_DRAIN_SECONDS", "7"),
@@ -146,7 +159,7 @@ mod tests {
             ("FLIPLESS_DRAIN_SECONDS", "x"),
             ("FLIPLESS_HEALTH_PATH", "/b"),
         ];
-        let options = server.resolve_with(environment(&variables)).unwrap();
+        let options = server.chosen.resolve_with(environment(&variables)).unwrap();
         assert_eq!(options.bind, ([0, 0, 0, 0], 1).into());
         assert_eq!(options.drain, Duration::ZERO);
         assert_eq!(options.health_path, "/a");
@@ -168,7 +181,7 @@ mod tests {
                 r#"FLIPLESS_START_SECONDS="-1" is not allowed: a whole number of seconds"#,
             ),
         ] {
-            let error = Server::new()
+            let error = Chosen::default()
                 .resolve_with(environment(&[(name, "-1")]))
                 .unwrap_err();
             assert_eq!(error.to_string(), message);

@@ -11,7 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tower_service::Service;
 
-use super::BoxError;
+use super::error::BoxError;
 use crate::drain::{Lifecycle, Phase};
 use crate::health_log::{HealthLog, LoggedRequest};
 use crate::{Activity, Draining};

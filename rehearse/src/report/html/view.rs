@@ -3,9 +3,9 @@
 use minijinja::Environment;
 use serde::Serialize;
 
-use super::render;
+use super::templates::render;
 use crate::{
-    record::Phase,
+    instruction::Instruction,
     report::{format, svg::Chart, timeline::Timeline},
     result::ScenarioResult,
     summary::{Failures, Latency},
@@ -26,12 +26,12 @@ pub struct View {
     steady: [String; 4],
     deploy: [String; 4],
     change: [String; 4],
-    phases: Vec<PhaseRow>,
+    instructions: Vec<InstructionRow>,
     svg: String,
 }
 
 #[derive(Serialize)]
-struct PhaseRow {
+struct InstructionRow {
     name: String,
     start: String,
     length: String,
@@ -82,20 +82,20 @@ pub fn view(
         steady: steady.map(format::ms),
         deploy: deploy.map(format::ms),
         change: std::array::from_fn(|index| format::change(steady[index], deploy[index])),
-        phases: run
-            .phases
+        instructions: run
+            .instructions
             .iter()
-            .map(|phase| phase_row(phase, run))
+            .map(|instruction| instruction_row(instruction, run))
             .collect(),
     }
 }
 
-fn phase_row(phase: &Phase, run: &ScenarioResult) -> PhaseRow {
-    let start = phase.start.as_secs_f64() - run.deploy.start.as_secs_f64();
-    PhaseRow {
-        name: phase.name.clone(),
+fn instruction_row(instruction: &Instruction, run: &ScenarioResult) -> InstructionRow {
+    let start = instruction.start.as_secs_f64() - run.deploy.start.as_secs_f64();
+    InstructionRow {
+        name: instruction.name.clone(),
         start: format!("{start:.2}").replace('-', "−"),
-        length: format::duration(phase.end.saturating_sub(phase.start)),
+        length: format::duration(instruction.end.saturating_sub(instruction.start)),
     }
 }
 

@@ -1,18 +1,19 @@
-//! Phases in as few rows as their labels need.
+//! Instructions in as few rows as their labels need.
 
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{super::format, round};
-use crate::record::Phase;
+use super::geometry::round;
+use crate::instruction::Instruction;
+use crate::report::format;
 
 /// The part of the narrowest plot (a phone's) that one character of a label takes, in percent.
 const CHARACTER: f64 = 100.0 * 6.1 / 280.0;
 /// Longer names are cut; the table below the picture has them whole.
 const LONGEST: usize = 20;
 
-/// A phase's bar and label; x and width in percent.
+/// A instruction's bar and label; x and width in percent.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Lane {
     /// From the top.
@@ -25,12 +26,12 @@ pub struct Lane {
     anchor: &'static str,
 }
 
-/// Puts each phase into the first row where neither bar nor label meets another.
-pub fn pack(phases: &[Phase], x: impl Fn(Duration) -> f64) -> Vec<Lane> {
+/// Puts each instruction into the first row where neither bar nor label meets another.
+pub fn pack(instructions: &[Instruction], x: impl Fn(Duration) -> f64) -> Vec<Lane> {
     let mut rows: Vec<Vec<(f64, f64)>> = Vec::new();
-    let lane = |phase: &Phase| {
-        let (start, end) = (x(phase.start), x(phase.end));
-        let label = label(phase);
+    let lane = |instruction: &Instruction| {
+        let (start, end) = (x(instruction.start), x(instruction.end));
+        let label = label(instruction);
         let width = label.chars().count() as f64 * CHARACTER;
         let (anchor, label_x, taken) = if start <= 50.0 {
             ("start", start, (start, end.max(start + width)))
@@ -55,15 +56,15 @@ pub fn pack(phases: &[Phase], x: impl Fn(Duration) -> f64) -> Vec<Lane> {
             anchor,
         }
     };
-    phases.iter().map(lane).collect()
+    instructions.iter().map(lane).collect()
 }
 
-fn label(phase: &Phase) -> String {
-    let length = format::duration(phase.end.saturating_sub(phase.start));
-    if phase.name.chars().count() <= LONGEST {
-        return format!("{} {length}", phase.name);
+fn label(instruction: &Instruction) -> String {
+    let length = format::duration(instruction.end.saturating_sub(instruction.start));
+    if instruction.name.chars().count() <= LONGEST {
+        return format!("{} {length}", instruction.name);
     }
-    let name: String = phase.name.chars().take(LONGEST - 1).collect();
+    let name: String = instruction.name.chars().take(LONGEST - 1).collect();
     format!("{name}… {length}")
 }
 
@@ -71,16 +72,16 @@ fn label(phase: &Phase) -> String {
 mod tests {
     use super::*;
 
-    fn phase(name: &str, start: u64, end: u64) -> Phase {
-        Phase {
+    fn instruction(name: &str, start: u64, end: u64) -> Instruction {
+        Instruction {
             name: name.into(),
             start: Duration::from_secs(start),
             end: Duration::from_secs(end),
         }
     }
 
-    fn rows(phases: &[Phase]) -> Vec<usize> {
-        pack(phases, |moment| moment.as_secs_f64())
+    fn rows(instructions: &[Instruction]) -> Vec<usize> {
+        pack(instructions, |moment| moment.as_secs_f64())
             .iter()
             .map(|lane| lane.row)
             .collect()
@@ -90,9 +91,9 @@ mod tests {
     fn labels_that_would_meet_are_in_different_rows() {
         assert_eq!(
             rows(&[
-                phase("predeploy hooks", 10, 11),
-                phase("flip", 12, 13),
-                phase("start", 98, 99)
+                instruction("predeploy hooks", 10, 11),
+                instruction("flip", 12, 13),
+                instruction("start", 98, 99)
             ]),
             [0, 1, 0]
         );
@@ -100,14 +101,16 @@ mod tests {
 
     #[test]
     fn a_label_in_the_right_half_ends_with_its_bar() {
-        let lanes = pack(&[phase("flip", 80, 90)], |moment| moment.as_secs_f64());
+        let lanes = pack(&[instruction("flip", 80, 90)], |moment| {
+            moment.as_secs_f64()
+        });
         assert_eq!((lanes[0].anchor, lanes[0].label_x), ("end", 90.0));
     }
 
     #[test]
     fn a_long_name_is_cut() {
         assert_eq!(
-            label(&phase(&"x".repeat(50), 1, 3)),
+            label(&instruction(&"x".repeat(50), 1, 3)),
             format!("{}… 2.0 s", "x".repeat(19))
         );
     }

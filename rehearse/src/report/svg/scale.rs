@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::{LATENCY, RATE, round};
+use super::geometry::{LATENCY, RATE, round};
 use crate::report::{
     format,
     timeline::{BIN, Timeline},
@@ -133,9 +133,9 @@ impl Scale {
 /// The last moment of a run, in seconds.
 fn last(run: &ScenarioResult, timeline: &Timeline) -> f64 {
     let ends = run
-        .phases
+        .instructions
         .iter()
-        .map(|phase| phase.end)
+        .map(|instruction| instruction.end)
         .chain([run.deploy.end, timeline.end()]);
     ends.max().unwrap_or_default().as_secs_f64()
 }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::Check;
 use crate::clock::Window;
 use crate::record::{Kind, Outcome, Record};
-use crate::scenario::Tolerance;
+use crate::scenario::check::Check;
+use crate::scenario::expectation::Tolerance;
 
 /// The first nginx whose reload leaves idle connections open (`keepalive_min_timeout`).
 const KEEPS_IDLE: [u32; 3] = [1, 27, 4];

@@ -2,50 +2,64 @@
 
 use std::time::Duration;
 
-use super::super::stage::{Stage, Status};
-use super::super::{After, Scenario};
-use super::Check;
+use crate::engine::Variants;
+use crate::engine::variants::AtBoot;
 use crate::machine::wait_for;
 use crate::record::Outcome;
+use crate::scenario::check::Check;
+use crate::scenario::expectation::After;
+use crate::scenario::script::Scenario;
+use crate::scenario::status::Status;
+use crate::scenario::subject::Subject;
 
 /// A replaced run drains first: its unit ends a little after the longest request, or deadline.
 const DRAINED: Duration = Duration::from_secs(100);
 
-pub(super) fn of(scenario: &Scenario, stage: &Stage, before: &Status) -> Vec<Check> {
-    let after = stage.status();
+pub(super) fn of(scenario: &Scenario, subject: &Subject, before: &Status) -> Vec<Check> {
+    let after = subject.status();
     let name = |name: Option<String>| name.unwrap_or_else(|| "none".into());
     let mut checks = Vec::new();
     let changed = after.release() != before.release();
     let releases = format!("{} after {}", name(after.release()), name(before.release()));
     let runs = format!("{} after {}", name(after.run()), name(before.run()));
     if before.is_there() {
-        checks.extend(match scenario.after {
-            After::Another => Some(Check::new("another release is current", changed, releases)),
-            After::Same => Some(Check::new(
-                "the same release is current",
-                !changed,
-                releases,
-            )),
-            After::SameRun => Some(Check::new(
-                "the same run is current",
-                after.run() == before.run(),
-                runs,
-            )),
-            After::Any => None,
-        });
+        checks.extend(
+            match expected(scenario.after, &subject.parameters.variants) {
+                After::Another => Some(Check::new("another release is current", changed, releases)),
+                After::Same => Some(Check::new(
+                    "the same release is current",
+                    !changed,
+                    releases,
+                )),
+                After::SameRun | After::Rebooted => Some(Check::new(
+                    "the same run is current",
+                    after.run() == before.run(),
+                    runs,
+                )),
+                After::Any => None,
+            },
+        );
     }
-    checks.push(serves(stage, after.run()));
+    checks.push(serves(subject, after.run()));
     let old = before
         .unit()
         .filter(|old| after.unit().as_ref() != Some(old));
-    checks.extend(old.map(|old| is_gone(stage, &old)));
+    checks.extend(old.map(|old| is_gone(subject, &old)));
     checks
 }
 
+/// A deployment at a boot starts the release again, as any deployment of the same bundle may.
+fn expected(after: After, variants: &Variants) -> After {
+    match after {
+        After::Rebooted if variants.at_boot == AtBoot::Deploys => After::Same,
+        after => after,
+    }
+}
+
 /// The instance answers, and if the server says which run it is, it's the current one.
-fn serves(stage: &Stage, current: Option<String>) -> Check {
+fn serves(subject: &Subject, current: Option<String>) -> Check {
     let name = "the current release serves";
-    match stage.ask() {
+    match subject.ask() {
         Ok(answer) if answer.outcome == Outcome::Ok => {
             let fits = answer.run == current || answer.run.is_none();
             let run = answer
@@ -58,10 +72,10 @@ fn serves(stage: &Stage, current: Option<String>) -> Check {
     }
 }
 
-fn is_gone(stage: &Stage, unit: &str) -> Check {
+fn is_gone(subject: &Subject, unit: &str) -> Check {
     let mut state = String::new();
     let gone = wait_for(DRAINED, || {
-        state = stage.say(&format!("systemctl is-active {unit}"));
+        state = subject.say(&format!("systemctl is-active {unit}"));
         matches!(state.as_str(), "inactive" | "failed").then_some(())
     });
     let ended = gone.is_some() && state == "inactive";
@@ -70,4 +84,18 @@ fn is_gone(stage: &Stage, unit: &str) -> Check {
         ended,
         format!("{unit} is {state}"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::variants::{STANDARD, named};
+
+    #[test]
+    fn only_a_deployment_at_a_boot_may_start_another_run() {
+        assert_eq!(expected(After::Rebooted, &STANDARD), After::Rebooted);
+        let deploys = named("deploys-at-boot").unwrap_or(STANDARD);
+        assert_eq!(expected(After::Rebooted, &deploys), After::Same);
+        assert_eq!(expected(After::SameRun, &deploys), After::SameRun);
+    }
 }

@@ -1,5 +1,8 @@
 #![allow(clippy::unwrap_used)]
-use super::*;
+use super::file::*;
+use super::gather::*;
+use anyhow::{Result, anyhow};
+use std::ffi::OsString;
 
 mod properties;
 
@@ -124,6 +127,73 @@ fn a_hook_s_own_environment_is_taken_but_for_what_is_not_a_property() {
     ]);
     let own: Vec<_> = own.unwrap().into_iter().collect();
     assert_eq!(own, [("A".to_owned(), "1".to_owned())]);
+}
+
+#[test]
+fn what_eb_gives_every_hook_is_no_property() {
+    let own = hook(&[
+        (b"EB_IS_COMMAND_LEADER", b"true"),
+        (b"HOME", b"/root"),
+        (b"PORT", b"5000"),
+        (b"TOKEN", b"1"),
+    ]);
+    assert_eq!(own.unwrap(), environment(&[("TOKEN", "1")]));
+    // A property of the user's.
+    assert_eq!(
+        hook(&[(b"PORT", b"6000")]).unwrap(),
+        environment(&[("PORT", "6000")])
+    );
+}
+
+fn environment(pairs: &[(&str, &str)]) -> Environment {
+    let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    pairs.iter().map(pair).collect()
+}
+
+#[test]
+fn the_hook_s_own_values_win_over_get_config_s() {
+    // get-config may have the name of a secret where the hook has its value, or not have it at all.
+    let asked = environment(&[
+        ("A", "1"),
+        ("SECRET", "arn:aws:secretsmanager:x"),
+        ("LANG", "C"),
+    ]);
+    let own = environment(&[("A", "1"), ("SECRET", "hunter2"), ("TOKEN", "x")]);
+    let (merged, warning) = merge(Ok(asked), own);
+    let expected = [
+        ("A", "1"),
+        ("LANG", "C"),
+        ("SECRET", "hunter2"),
+        ("TOKEN", "x"),
+    ];
+    assert_eq!((merged, warning), (environment(&expected), None));
+}
+
+#[test]
+fn without_get_config_the_hook_s_own_environment_is_taken_with_a_warning() {
+    let own = environment(&[("A", "1")]);
+    let (merged, warning) = merge(Err(anyhow!("get-config failed")), own.clone());
+    assert_eq!(merged, own);
+    let warning = warning.unwrap();
+    assert!(
+        warning.starts_with("warning: get-config failed; "),
+        "{warning}"
+    );
+    assert!(warning.contains("the hook's own environment"), "{warning}");
+}
+
+#[test]
+fn a_name_that_systemd_does_not_take_is_left_out() {
+    let mut properties = environment(&[
+        ("A", "1"),
+        ("a.b", "2"),
+        ("a:b/c+d\\e-f@g", "3"),
+        ("1X", "4"),
+        ("_x", "5"),
+    ]);
+    let left_out = leave_out_names(&mut properties);
+    assert_eq!(properties, environment(&[("A", "1"), ("_x", "5")]));
+    assert_eq!(left_out, ["1X", "a.b", "a:b/c+d\\e-f@g"]);
 }
 
 #[test]

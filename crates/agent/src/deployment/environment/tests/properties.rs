@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::super::*;
+use super::super::file::*;
+use super::super::gather::*;
 use flipless_testing::any_input;
 
 /// A reader of `EnvironmentFile=` of its own, after systemd.exec(5); compared with systemd's own

@@ -3,14 +3,10 @@
 use std::fs;
 use std::path::Path;
 
+use super::paths::{BUNDLE, STAGING};
 use super::procfile::{self, Process};
 use super::{Engine, EngineError, Step};
 use crate::machine::Instance;
-
-/// The stored bundle, which a configuration deployment restages.
-pub(super) const BUNDLE: &str = "/opt/elasticbeanstalk/deployment/app_source_bundle";
-pub(super) const STAGING: &str = "/var/app/staging";
-pub(super) const CURRENT: &str = "/var/app/current";
 
 impl<I: Instance> Engine<I> {
     /// EB's download from S3.
@@ -24,16 +20,13 @@ impl<I: Instance> Engine<I> {
     }
 
     /// Recreates the staging directory from the stored bundle.
-    pub(super) fn stage(&mut self) -> Step {
+    pub(super) fn recreate_staging(&mut self) -> Step {
         self.info("Recreating /var/app/staging/")?;
         let staging = self.path(STAGING);
         recreate(&staging).map_err(|error| EngineError::Instance(staging.clone(), error))?;
         self.command(&format!("/usr/bin/unzip -q -o {BUNDLE} -d {STAGING}/"))?;
-        self.command(&format!("chown -R webapp:webapp {STAGING}/"))?;
-        if staging.join(".ebextensions").exists() {
-            self.warn("this model does not carry out .ebextensions")?;
-        }
-        Ok(())
+        self.command(&format!("chown -R webapp:webapp {STAGING}/"))
+            .map(drop)
     }
 
     pub(super) fn check_procfile(&mut self) -> Step {

@@ -4,7 +4,12 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Check, ScenarioError, Setting};
+use flipless_settings::layout;
+
+use super::check::Check;
+use super::error::ScenarioError;
+use super::parameters::Parameters;
+use super::status::Status;
 use crate::bundle;
 use crate::clock::{Clock, Window};
 use crate::engine::{Deployment, Engine};
@@ -16,15 +21,17 @@ use crate::record::Outcome;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long one question may take.
 const ANSWER: Duration = Duration::from_secs(10);
-const STATUS: &str = "/opt/flipless/bin/flipless status --json";
+
+/// A property whose value EB keeps elsewhere, in every environment of a bundle with flipless.
+pub(super) const SECRET: (&str, &str) = ("FLIPLESS_TEST_SECRET", "two \"words\" and a\nline");
 
 /// An instance with its engine.
 #[derive(Debug)]
-pub struct Stage {
+pub struct Subject {
     /// EB's engine, and through it the instance.
     pub engine: Engine<Machine>,
     /// What the rehearsal was asked for.
-    pub setting: Setting,
+    pub parameters: Parameters,
     /// What EB did under load.
     pub deployments: Vec<Deployment>,
     /// What the scenario itself found.
@@ -37,63 +44,16 @@ pub struct Stage {
     pub killed: Option<Window>,
 }
 
-/// What `flipless status --json` says; nothing on an instance without flipless.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Status(serde_json::Value);
-
-impl Status {
-    #[cfg(test)]
-    pub fn of_front(mode: &str) -> Self {
-        Self(serde_json::json!({ "front": { "mode": mode } }))
-    }
-
-    fn text(&self, pointer: &str) -> Option<String> {
-        Some(self.0.pointer(pointer)?.as_str()?.to_owned())
-    }
-
-    /// The run that is current.
-    pub fn run(&self) -> Option<String> {
-        self.text("/current/run")
-    }
-
-    /// Its unit.
-    pub fn unit(&self) -> Option<String> {
-        self.text("/current/unit")
-    }
-
-    /// Its release.
-    pub fn release(&self) -> Option<String> {
-        self.text("/current/release")
-    }
-
-    /// The front mode; `stock` without flipless.
-    pub fn front(&self) -> String {
-        self.text("/front/mode").unwrap_or_else(|| "stock".into())
-    }
-
-    /// Whether a run is staged.
-    pub fn is_staged(&self) -> bool {
-        self.0
-            .pointer("/staged")
-            .is_some_and(|staged| !staged.is_null())
-    }
-
-    /// Whether flipless is installed.
-    pub fn is_there(&self) -> bool {
-        self.0.is_object()
-    }
-}
-
-impl Stage {
+impl Subject {
     pub(super) fn new(
         engine: Engine<Machine>,
-        setting: Setting,
+        parameters: Parameters,
         clock: Clock,
     ) -> Result<Self, ScenarioError> {
         Ok(Self {
-            path: bundle::health_path_of(&setting.from)?,
+            path: bundle::health_path_of(&parameters.from)?,
             engine,
-            setting,
+            parameters,
             deployments: Vec::new(),
             checks: Vec::new(),
             clock,
@@ -115,18 +75,31 @@ impl Stage {
         outcome.map_err(|error| ScenarioError::Deployment(kind, error))
     }
 
-    /// Keeps `deployment`, which had to fail, and to say why in the hooks' log.
+    /// Keeps `deployment`, which had to fail, and to say why where EB's console shows it.
     pub fn refused(&mut self, deployment: Deployment, reason: &str) -> Result<(), ScenarioError> {
         let (kind, failed) = (deployment.kind.to_string(), deployment.outcome.is_err());
         self.deployments.push(deployment);
         if !failed {
             return Err(ScenarioError::NotRefused(kind));
         }
-        let log = self.say("tail -n 60 /var/log/eb-hooks.log");
-        let detail = format!("{reason:?} in eb-hooks.log: {log}");
-        self.check("the hooks' log says why", log.contains(reason), detail);
+        let path = self.engine.deployment_log();
+        let log = self.say(&format!("cat {path}"));
+        let detail = format!("{reason:?} in {path}: {log}");
+        self.check("EB's console says why", log.contains(reason), detail);
         let staged = self.status().is_staged();
         self.check("nothing stays staged", !staged, "`flipless status`");
+        Ok(())
+    }
+
+    /// Keeps `deployment`, which had to fail as it should; the instance is judged like after any other.
+    pub fn failed(&mut self, deployment: Deployment, expected: bool) -> Result<(), ScenarioError> {
+        let kind = deployment.kind.to_string();
+        let outcome = match &deployment.outcome {
+            Ok(()) => return Err(ScenarioError::NotRefused(kind)),
+            Err(error) => error.to_string(),
+        };
+        self.deployments.push(deployment);
+        self.check("the deployment fails where it should", expected, outcome);
         Ok(())
     }
 
@@ -215,7 +188,10 @@ impl Stage {
     }
 
     pub(super) fn status(&self) -> Status {
-        Status(serde_json::from_str(&self.say(STATUS)).unwrap_or_default())
+        Status(
+            serde_json::from_str(&self.say(&format!("{} status --json", layout::AGENT)))
+                .unwrap_or_default(),
+        )
     }
 
     /// The versions of systemd and nginx.

@@ -1,0 +1,192 @@
+//! The queue of lines, and the thread that writes them into the hours' files.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::{fs, io, thread};
+
+use tokio::sync::oneshot;
+
+use super::line::Line;
+
+/// How many lines may wait for the disk. The log drops further lines, and counts them.
+const WAITING_LINES: usize = 8192;
+
+/// Queues the requests' lines for a thread that writes them.
+#[derive(Debug, Clone)]
+pub(crate) struct HealthLog {
+    queue: SyncSender<Message>,
+    dropped: Arc<AtomicU64>,
+}
+
+enum Message {
+    Line(Line),
+    Flush(oneshot::Sender<()>),
+}
+
+impl HealthLog {
+    /// Starts the thread that writes into this directory.
+    pub(crate) fn start(directory: PathBuf) -> io::Result<Self> {
+        let (queue, messages) = sync_channel(WAITING_LINES);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let writer = Writer {
+            directory,
+            hour: String::new(),
+            file: None,
+            dropped: dropped.clone(),
+        };
+        thread::Builder::new()
+            .name("health-log".to_owned())
+            .spawn(move || writer.run(&messages))?;
+        Ok(Self { queue, dropped })
+    }
+
+    pub(super) fn send(&self, line: Line) {
+        if self.queue.try_send(Message::Line(line)).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Waits until the thread has written all queued lines.
+    pub(crate) async fn flush(&self) {
+        let (done, written) = oneshot::channel();
+        if self.queue.try_send(Message::Flush(done)).is_ok() {
+            let _ = written.await;
+        }
+    }
+}
+
+struct Writer {
+    directory: PathBuf,
+    /// The hour in the name of `file`.
+    hour: String,
+    file: Option<fs::File>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl Writer {
+    fn run(mut self, messages: &Receiver<Message>) {
+        for message in messages {
+            match message {
+                Message::Line(line) => self.write(&line),
+                Message::Flush(done) => drop(done.send(())),
+            }
+        }
+    }
+
+    fn write(&mut self, line: &Line) {
+        let hour = line.hour();
+        if hour != self.hour {
+            self.open(hour);
+        }
+        let Some(file) = &mut self.file else {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
+        // One write per line: with O_APPEND, the lines of an old and a new server don't mix (write(2)).
+        if io::Write::write_all(file, line.to_string().as_bytes()).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Opens the file of another hour. If that fails, the server serves without a log and says so once per
+    /// hour.
+    fn open(&mut self, hour: String) {
+        let path = self.directory.join(format!("application.log.{hour}"));
+        let opened = fs::OpenOptions::new().create(true).append(true).open(&path);
+        self.file = opened
+            .inspect_err(|error| {
+                crate::notice::say(format_args!(
+                    "cannot open the health log {}: {error}",
+                    path.display()
+                ));
+            })
+            .ok();
+        let dropped = self.dropped.swap(0, Ordering::Relaxed);
+        if dropped > 0 {
+            crate::notice::say(format_args!(
+                "{dropped} lines of the health log were dropped"
+            ));
+        }
+        self.hour = hour;
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use http::{HeaderMap, StatusCode};
+    use std::time::{Duration, SystemTime};
+
+    fn line_at(seconds: u64) -> Line {
+        Line {
+            at: SystemTime::UNIX_EPOCH + Duration::from_secs(seconds),
+            path: "/".to_owned(),
+            status: StatusCode::OK,
+            took: Duration::from_millis(5),
+            forwarded_for: None,
+        }
+    }
+
+    fn names(directory: &std::path::Path) -> Vec<String> {
+        let entries = fs::read_dir(directory).unwrap();
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[tokio::test]
+    async fn each_hour_has_a_file_and_lines_are_appended() {
+        let directory = tempfile::tempdir().unwrap();
+        for _ in 0..2 {
+            let log = HealthLog::start(directory.path().to_owned()).unwrap();
+            log.send(line_at(3599));
+            log.send(line_at(3600));
+            log.flush().await;
+        }
+        let expected = [
+            "application.log.1970-01-01-00",
+            "application.log.1970-01-01-01",
+        ];
+        assert_eq!(names(directory.path()), expected);
+        let text = fs::read_to_string(directory.path().join(expected[1])).unwrap();
+        assert_eq!(text, line_at(3600).to_string().repeat(2));
+    }
+
+    #[tokio::test]
+    async fn a_missing_directory_only_drops_the_lines() {
+        let log = HealthLog::start(PathBuf::from("/nonexistent/healthd")).unwrap();
+        log.send(line_at(0));
+        log.flush().await;
+        assert_eq!(log.dropped.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn a_request_leaves_one_line_when_it_ends() {
+        let directory = tempfile::tempdir().unwrap();
+        let log = HealthLog::start(directory.path().to_owned()).unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert("x-forwarded-for", "203.0.113.9".parse().unwrap());
+        let mut answered = log.begin("/a", &headers);
+        answered.answered(StatusCode::NOT_FOUND);
+        drop(answered);
+        drop(log.begin("/hung-up", &HeaderMap::new()));
+        log.flush().await;
+        let file = directory.path().join(&names(directory.path())[0]);
+        let text = fs::read_to_string(file).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 2);
+        assert!(
+            lines[0].contains("\"/a\"404\"0.") && lines[0].ends_with("\"203.0.113.9"),
+            "{text}"
+        );
+        assert!(
+            lines[1].contains("\"/hung-up\"499\"0.") && lines[1].ends_with("\"-"),
+            "{text}"
+        );
+    }
+}

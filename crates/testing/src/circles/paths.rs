@@ -1,0 +1,129 @@
+//! The paths in a file: what its `use` lines bring, and what its code names in full.
+
+/// A path that a file uses.
+pub(super) struct Import {
+    pub path: Vec<String>,
+    /// The name that a `use` gives it.
+    pub name: Option<String>,
+}
+
+/// The code before a file's own tests, which come last.
+pub(super) fn without_tests(text: &str) -> String {
+    let mut lines = Vec::new();
+    let mut gated = false;
+    for line in text.lines() {
+        if gated && line.starts_with("mod ") && line.ends_with('{') {
+            break;
+        }
+        gated = line == "#[cfg(test)]" || gated && line.starts_with("#[");
+        lines.push(code(line));
+    }
+    lines.join("\n")
+}
+
+/// A line without its comment, and without what stands in quotes.
+fn code(line: &str) -> String {
+    let parts = line.split('"').enumerate();
+    let code = parts
+        .filter(|(index, _)| index % 2 == 0)
+        .map(|(_, part)| part);
+    let code = code.collect::<Vec<_>>().join("\"");
+    code.split("//").next().unwrap().to_owned()
+}
+
+/// The modules that a file declares as files of their own.
+pub(super) fn modules(text: &str) -> Vec<String> {
+    let declared = text.lines().filter_map(|line| {
+        let line = line.trim_end().strip_suffix(';')?;
+        line.rsplit_once("mod ").map(|(_, name)| name.to_owned())
+    });
+    declared.collect()
+}
+
+/// Every path that begins with `crate`, `self`, `super` or one of `modules`.
+pub(super) fn imports(text: &str, modules: &[String]) -> Vec<Import> {
+    let mut imports = Vec::new();
+    let mut rest = text;
+    while let Some(at) = next_path(rest, modules) {
+        let in_use = is_use(&rest[..at]);
+        let path = &rest[at..];
+        let end = end_of(path, in_use);
+        tree(&path[..end], &[], in_use, &mut imports);
+        rest = &path[end..];
+    }
+    imports
+}
+
+/// Where the next path begins.
+fn next_path(text: &str, modules: &[String]) -> Option<usize> {
+    let heads = ["crate", "self", "super"].into_iter();
+    let heads = heads.chain(modules.iter().map(String::as_str));
+    let part_of_name = |c: char| c.is_alphanumeric() || "_:$".contains(c);
+    let first = |head: &str| {
+        let path = format!("{head}::");
+        let mut found = text.match_indices(&path).map(|(at, _)| at);
+        found.find(|at| !text[..*at].ends_with(part_of_name))
+    };
+    heads.filter_map(first).min()
+}
+
+fn is_use(before: &str) -> bool {
+    before.ends_with("use ")
+}
+
+/// A `use` ends with its semicolon, any other path with the first character that is no name's.
+fn end_of(path: &str, in_use: bool) -> usize {
+    let ends = |c: char| match in_use {
+        true => c == ';',
+        false => !(c.is_alphanumeric() || c == '_' || c == ':'),
+    };
+    path.find(ends).unwrap_or(path.len())
+}
+
+/// Takes `a::{b, c as d}` apart.
+fn tree(text: &str, above: &[String], in_use: bool, imports: &mut Vec<Import>) {
+    let text = text.trim();
+    let (head, group) = text.split_once('{').unwrap_or((text, ""));
+    let (head, name) = head
+        .split_once(" as ")
+        .map_or((head, None), |(head, name)| (head, Some(name)));
+    let names = head
+        .split("::")
+        .map(str::trim)
+        .filter(|name| !matches!(*name, "" | "*"));
+    let own = names.filter(|name| *name != "self" || above.is_empty());
+    let path: Vec<String> = above.iter().cloned().chain(own.map(String::from)).collect();
+    if group.is_empty() {
+        let name = name
+            .map(|name| name.trim().to_owned())
+            .or_else(|| path.last().cloned());
+        imports.push(Import {
+            path,
+            name: name.filter(|_| in_use),
+        });
+        return;
+    }
+    let inside = group.rsplit_once('}').map_or(group, |(inside, _)| inside);
+    for branch in branches(inside) {
+        tree(branch, &path, in_use, imports);
+    }
+}
+
+/// The parts between the commas that no brace encloses.
+fn branches(inside: &str) -> Vec<&str> {
+    let (mut depth, mut begin, mut found) = (0, 0, Vec::new());
+    for (at, character) in inside.char_indices() {
+        match character {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                found.push(&inside[begin..at]);
+                begin = at + 1;
+            }
+            _ => {}
+        }
+    }
+    found.push(&inside[begin..]);
+    found.retain(|branch| !branch.trim().is_empty());
+    found
+}

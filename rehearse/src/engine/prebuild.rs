@@ -1,0 +1,131 @@
+//! `.ebextensions` before the bundle is staged: of each configuration file the files, then the commands, as
+//! cfn-init does it
+//! (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-init.html>).
+
+use flipless_settings::ebextensions::{CommandEntry, FileEntry, Words};
+
+use super::error::EngineError;
+use super::{Engine, Step, log};
+use crate::machine::{Command, Instance};
+
+/// The content of the next file, where no link of the instance leads out of it.
+const CONTENT: &str = "/opt/elasticbeanstalk/deployment/file-content";
+
+/// Puts `$1` at `$2` with the mode, user and group in `$3` to `$5`; what was there is kept beside it.
+const PLACE: &str = "set -e; mkdir -p \"$(dirname \"$2\")\"; [ ! -f \"$2\" ] || mv -f \"$2\" \"$2.bak\"; \
+                     cp \"$1\" \"$2\"; chown \"$4:$5\" \"$2\"; chmod \"$3\" \"$2\"";
+
+impl<I: Instance> Engine<I> {
+    pub(super) fn run_prebuild(&mut self) -> Step {
+        for what in self.extensions.left_out() {
+            self.leave_out(what)?;
+        }
+        // Put back whatever happens: a configuration deployment needs it again.
+        let extensions = std::mem::take(&mut self.extensions);
+        let outcome = extensions.files.iter().try_for_each(|(_, file)| {
+            file.files
+                .iter()
+                .try_for_each(|(path, entry)| self.place_file(path, entry))?;
+            file.commands
+                .iter()
+                .try_for_each(|(name, entry)| self.run_extension(name, entry, "/", Vec::new()))
+        });
+        self.extensions = extensions;
+        outcome
+    }
+
+    fn place_file(&mut self, path: &str, entry: &FileEntry) -> Step {
+        if entry.source.is_some() {
+            return self.leave_out(format!("the file {path}, which is downloaded"));
+        }
+        if entry
+            .encoding
+            .as_deref()
+            .is_some_and(|name| name != "plain")
+        {
+            return self.leave_out(format!("the file {path}, which is encoded"));
+        }
+        let content = entry.content.as_deref().unwrap_or_default();
+        let mode = entry.mode.as_deref().unwrap_or("000644");
+        let owner = entry.owner.as_deref().unwrap_or("root");
+        let group = entry.group.as_deref().unwrap_or("root");
+        let command = match mode.starts_with("120") {
+            true => Command::new(["ln", "-sfn", content, path]),
+            false => {
+                self.write(CONTENT, content)?;
+                Command::new([
+                    "/bin/sh", "-c", PLACE, "sh", CONTENT, path, mode, owner, group,
+                ])
+            }
+        };
+        self.info(format_args!("Writing the file {path}"))?;
+        self.run_logged(path, &command)
+    }
+
+    /// Runs a command of a configuration file, unless its test fails.
+    pub(super) fn run_extension(
+        &mut self,
+        name: &str,
+        entry: &CommandEntry,
+        folder: &str,
+        environment: Vec<(String, String)>,
+    ) -> Step {
+        let folder = entry.cwd.as_deref().unwrap_or(folder);
+        let own = entry
+            .env
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone()));
+        let own: Vec<_> = environment.into_iter().chain(own).collect();
+        let prepare = |mut command: Command| {
+            command.environment.extend(own.clone());
+            command.in_folder(folder).with_merged_output()
+        };
+        if let Some(test) = &entry.test
+            && !self.try_run(name, &prepare(Command::shell(test)))?
+        {
+            return self.info(format_args!(
+                "Test failed with code 1, ignoring command {name}"
+            ));
+        }
+        let command = match &entry.command {
+            Words::Line(line) => Command::shell(line),
+            Words::List(words) => Command {
+                words: words.clone(),
+                ..Command::new([])
+            },
+        };
+        match self.run_logged(name, &prepare(command)) {
+            Err(EngineError::Extension { .. }) if entry.ignore_errors => self.info(format_args!(
+                "ignoreErrors set to true, continuing build after {name}"
+            )),
+            outcome => outcome,
+        }
+    }
+
+    fn try_run(&mut self, name: &str, command: &Command) -> Result<bool, EngineError> {
+        match self.run_logged(name, command) {
+            Ok(()) => Ok(true),
+            Err(EngineError::Extension { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Runs it, and keeps what it says where cfn-init does.
+    fn run_logged(&mut self, name: &str, command: &Command) -> Step {
+        let output = self
+            .instance
+            .run(command)
+            .map_err(|error| EngineError::Instance(name.into(), error))?;
+        let path = self.path("/var/log/cfn-init-cmd.log");
+        log::append_line(&path, &output.text())
+            .map_err(|error| EngineError::Instance(path, error))?;
+        if output.succeeded() {
+            return Ok(());
+        }
+        Err(EngineError::Extension {
+            name: name.to_owned(),
+            status: output.status,
+            output: output.text(),
+        })
+    }
+}

@@ -1,0 +1,16 @@
+//! A stretch of the engine's work: the one type that engine, result and report share.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// One of the engine's instructions. Times are on the rehearsal's clock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Instruction {
+    /// As in the engine's log, `Executing instruction: NAME`.
+    pub name: String,
+    /// Its start.
+    pub start: Duration,
+    /// Its end.
+    pub end: Duration,
+}

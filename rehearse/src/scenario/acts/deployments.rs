@@ -1,0 +1,125 @@
+//! Deployments that succeed or are refused.
+
+use std::path::Path;
+
+use super::bundles::{changed, with_proxy, with_server};
+use crate::bundle::{self, Changes};
+use crate::scenario::script::Acted;
+use crate::scenario::subject::Subject;
+
+pub fn deploy_from(subject: &mut Subject) -> Acted {
+    let bundle = subject.parameters.from.clone();
+    subject.deploy(&bundle)
+}
+
+pub fn deploy_to(subject: &mut Subject) -> Acted {
+    let bundle = subject.parameters.to.clone();
+    subject.deploy(&bundle)
+}
+
+pub fn deploy_thrice(subject: &mut Subject) -> Acted {
+    deploy_to(subject)?;
+    deploy_from(subject)?;
+    deploy_to(subject)
+}
+
+pub fn deploy_changed_proxy(subject: &mut Subject) -> Acted {
+    let bundle = with_proxy(subject, "server_tokens off;\n")?;
+    subject.deploy(&bundle)?;
+    let hidden = subject
+        .ask()?
+        .headers
+        .get("server")
+        .is_some_and(|server| server == "nginx");
+    subject.check(
+        "the new nginx configuration is in force",
+        hidden,
+        "server_tokens off",
+    );
+    Ok(())
+}
+
+pub fn deploy_broken_proxy(subject: &mut Subject) -> Acted {
+    let bundle = with_proxy(subject, "}\n")?;
+    refuse(subject, &bundle, "rehearsal.conf")
+}
+
+/// Quotes, spaces, `$`, `%`, a backslash, line breaks and non-ASCII.
+const AWKWARD: &str = "a \"b\" 'c' $HOME ${X} %n %% \\ `d`\nsecond line\té 日本 #;";
+
+pub fn change_environment(subject: &mut Subject) -> Acted {
+    let name = "FLIPLESS_TEST_VALUE";
+    let deployment = subject.engine.configure(&[(name, Some(AWKWARD))]);
+    subject.succeed(deployment)?;
+    if subject.serves_long_requests()? {
+        let answer = subject.get(&format!("/env?name={name}"))?;
+        let served = String::from_utf8_lossy(&answer.body).into_owned();
+        subject.check(
+            "the new value is served",
+            served == AWKWARD,
+            format!("{served:?}"),
+        );
+    }
+    Ok(())
+}
+
+pub fn restart_app_server(subject: &mut Subject) -> Acted {
+    let before = subject.status().run();
+    let deployment = subject.engine.restart_app_server();
+    subject.succeed(deployment)?;
+    let after = subject.status().run();
+    subject.check(
+        "the server was restarted",
+        before != after,
+        format!("{before:?}, {after:?}"),
+    );
+    Ok(())
+}
+
+pub fn deploy_slow(subject: &mut Subject) -> Acted {
+    let server = bundle::server_of(&subject.parameters.from)?;
+    let real = format!("{server}.real");
+    let script = format!(
+        "#!/bin/sh\nsleep 20\nexec \"${{0%/*}}/{}\" \"$@\"\n",
+        file_name(&real)
+    );
+    let changes = Changes {
+        rename: Some((&server, &real)),
+        files: &[(&server, &script, 0o755)],
+    };
+    let bundle = changed(subject, &changes)?;
+    subject.deploy(&bundle)
+}
+
+pub fn deploy_crashing(subject: &mut Subject) -> Acted {
+    let bundle = with_server(
+        subject,
+        "#!/bin/sh\necho the rehearsal crashes >&2\nexit 7\n",
+    )?;
+    refuse(subject, &bundle, "the rehearsal crashes")
+}
+
+pub fn deploy_hanging(subject: &mut Subject) -> Acted {
+    let bundle = with_server(
+        subject,
+        "#!/bin/sh\necho the rehearsal hangs >&2\nexec sleep 3600\n",
+    )?;
+    refuse(subject, &bundle, "the rehearsal hangs")
+}
+
+/// By a configuration deployment: its hooks must refuse as the others do.
+pub fn deploy_unhealthy(subject: &mut Subject) -> Acted {
+    let deployment = subject
+        .engine
+        .configure(&[("FLIPLESS_TEST_START", Some("unhealthy"))]);
+    subject.refused(deployment, "health check")
+}
+
+fn refuse(subject: &mut Subject, bundle: &Path, reason: &str) -> Acted {
+    let deployment = subject.engine.deploy(bundle);
+    subject.refused(deployment, reason)
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}

@@ -1,0 +1,66 @@
+//! What dies or is stopped while the instance serves.
+
+use flipless_settings::layout;
+
+use crate::clock::Window;
+use crate::scenario::script::Acted;
+use crate::scenario::subject::Subject;
+
+pub fn kill_app(subject: &mut Subject) -> Acted {
+    let unit = subject
+        .status()
+        .unit()
+        .unwrap_or_else(|| layout::WEB.into());
+    kill(subject, &unit)
+}
+
+pub fn kill_nginx(subject: &mut Subject) -> Acted {
+    let unit = match subject.status().front().as_str() {
+        "nginx" => layout::FRONT,
+        _ => layout::NGINX,
+    };
+    kill(subject, unit)
+}
+
+/// Kills a unit's main process and waits until there is another.
+fn kill(subject: &mut Subject, unit: &str) -> Acted {
+    let pid = subject.main_pid(unit);
+    let start = subject.clock.now();
+    subject.must(&format!(
+        "systemctl kill --kill-whom=main --signal=KILL {unit}"
+    ))?;
+    subject.killed = Some(Window {
+        start,
+        end: subject.clock.now(),
+    });
+    subject.wait("another process runs", |subject| {
+        let now = subject.main_pid(unit);
+        now != pid && now != "0" && subject.say(&format!("systemctl is-active {unit}")) == "active"
+    });
+    Ok(())
+}
+
+pub fn stop_app(subject: &mut Subject) -> Acted {
+    let unit = subject
+        .status()
+        .unit()
+        .unwrap_or_else(|| layout::WEB.into());
+    subject.must(&format!("systemctl stop {unit}"))?;
+    subject.wait("a connection starts it again", |subject| {
+        subject.say(&format!("systemctl is-active {unit}")) == "active"
+    });
+    Ok(())
+}
+
+pub fn reboot(subject: &mut Subject) -> Acted {
+    let deployment = subject.engine.reboot()?;
+    let answer = subject
+        .ask()
+        .map_or_else(|error| error.to_string(), |a| format!("{:?}", a.outcome));
+    subject.check(
+        "the first request after the boot is answered",
+        answer == "Ok",
+        answer.clone(),
+    );
+    subject.succeed(deployment)
+}

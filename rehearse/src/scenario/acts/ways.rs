@@ -1,0 +1,74 @@
+//! The ways to flipless and back.
+
+use flipless_settings::layout;
+
+use super::bundles::stock_bundle;
+use crate::engine::Properties;
+use crate::scenario::script::Acted;
+use crate::scenario::subject::{SECRET, Subject};
+
+/// The usual beginning: the first bundle runs.
+pub fn launch(subject: &mut Subject) -> Acted {
+    let (name, value) = SECRET;
+    let secrets = Properties::from([(name.to_owned(), value.to_owned())]);
+    subject.engine.keep_secrets(secrets);
+    let from = subject.parameters.from.clone();
+    let deployment = subject.engine.create_environment(&from, Properties::new());
+    subject.succeed(deployment)
+}
+
+/// An application that knows nothing of flipless runs.
+pub fn launch_stock(subject: &mut Subject) -> Acted {
+    let bundle = stock_bundle(subject)?;
+    let deployment = subject
+        .engine
+        .create_environment(&bundle, Properties::new());
+    subject.succeed(deployment)
+}
+
+pub fn uninstall(subject: &mut Subject) -> Acted {
+    subject.must(&format!("{} uninstall", layout::AGENT))?;
+    let left = subject.say(&format!(
+        "ls -d {} {} /etc/systemd/system/flipless* \
+         /usr/lib/systemd/system/*.service.d/{} 2>/dev/null; \
+         systemctl list-units --all --plain --no-legend 'flipless*'",
+        layout::ROOT,
+        layout::STATE_FOLDER,
+        layout::DROP_IN
+    ));
+    subject.check("nothing of flipless is left", left.is_empty(), left);
+    deploy_stock(subject)
+}
+
+/// A bundle without flipless over one with it, a changed property, and flipless again. The agent gets no word
+/// from anybody.
+pub fn leave_and_return(subject: &mut Subject) -> Acted {
+    deploy_stock(subject)?;
+    subject.wait(
+        "nothing of flipless runs beside the plain application",
+        |subject| subject.say(ACTIVE_UNITS).is_empty(),
+    );
+    let ours = subject.say(&format!("systemctl cat {} | grep flipless", layout::NGINX));
+    subject.check("EB's nginx is stock", ours.is_empty(), ours);
+    let deployment = subject.engine.configure(&[("COLOUR", Some("blue"))]);
+    subject.succeed(deployment)?;
+    serves_stock(subject)?;
+    let bundle = subject.parameters.to.clone();
+    subject.deploy(&bundle)
+}
+
+const ACTIVE_UNITS: &str =
+    "systemctl list-units --plain --no-legend --state=active,activating,deactivating 'flipless-*'";
+
+fn deploy_stock(subject: &mut Subject) -> Acted {
+    let bundle = stock_bundle(subject)?;
+    subject.deploy(&bundle)?;
+    serves_stock(subject)
+}
+
+fn serves_stock(subject: &mut Subject) -> Acted {
+    let body = String::from_utf8_lossy(&subject.ask()?.body).into_owned();
+    let serves = body.contains("release stock");
+    subject.check("the plain application serves", serves, body);
+    Ok(())
+}

@@ -1,0 +1,20 @@
+//! A value that EB keeps elsewhere reaches the server.
+
+use crate::scenario::check::Check;
+use crate::scenario::error::ScenarioError;
+use crate::scenario::subject::{SECRET, Subject};
+
+/// Asks the demonstration server, which shows variables for tests; another server is not asked.
+pub(super) fn of(subject: &Subject) -> Result<Option<Check>, ScenarioError> {
+    let (name, value) = SECRET;
+    if !subject.engine.has_secret(name) || !subject.serves_long_requests()? {
+        return Ok(None);
+    }
+    let answer = subject.get(&format!("/env?name={name}"))?;
+    let detail = format!("status {}", answer.status);
+    Ok(Some(Check::new(
+        "the server has the value of a secret",
+        answer.body == value.as_bytes(),
+        detail,
+    )))
+}
