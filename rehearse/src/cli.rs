@@ -67,6 +67,10 @@ fn rehearse(arguments: &Arguments) -> anyhow::Result<Rehearsal> {
             }
         }
     }
+    gather(image, played)
+}
+
+fn gather(image: Image, played: Vec<Played>) -> anyhow::Result<Rehearsal> {
     let Some(Played { systemd, nginx, .. }) = played.first() else {
         bail!("nothing was played")
     };

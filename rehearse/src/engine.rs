@@ -24,6 +24,7 @@ mod steps;
 mod track;
 pub mod variants;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use deployment::{Deployment, Kind};
@@ -49,7 +50,7 @@ pub struct Engine<I> {
     /// Properties whose values are kept elsewhere, such as in Secrets Manager.
     secrets: Properties,
     /// `.ebextensions` of the version that was deployed last.
-    extensions: Extensions,
+    extensions: Arc<Extensions>,
     /// The instruction before which the next deployment is aborted.
     abort: Option<String>,
     /// Between two tries of what EB repeats.
@@ -67,7 +68,7 @@ impl<I: Instance> Engine<I> {
             log: Log::new(clock),
             properties: Properties::new(),
             secrets: Properties::new(),
-            extensions: Extensions::default(),
+            extensions: Arc::default(),
             abort: None,
             pause: Duration::from_secs(1),
         }

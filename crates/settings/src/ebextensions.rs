@@ -2,18 +2,22 @@
 //!
 //! <https://docs.aws.amazon.com/elasticbeanstalk/latest/dg/ebextensions.html>
 
-mod read;
+mod document;
+mod options;
+mod scalars;
+mod words;
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+pub use document::SyntaxError;
+pub use options::{OptionSetting, PROPERTIES};
+pub use words::Words;
+
 /// Where the files lie in a bundle.
 pub const FOLDER: &str = ".ebextensions/";
-
-/// The namespace of environment properties, and of an option without one.
-pub const PROPERTIES: &str = "aws:elasticbeanstalk:application:environment";
 
 /// Whether EB reads this path of a bundle: a file right below [`FOLDER`] with the suffix `.config`.
 ///
@@ -33,37 +37,20 @@ pub fn is_config_file(path: &str) -> bool {
 #[serde(default)]
 pub struct ConfigFile {
     /// The environment's options.
-    #[serde(deserialize_with = "read::options")]
+    #[serde(deserialize_with = "options::either")]
     pub option_settings: Vec<OptionSetting>,
     /// Files by their path on the instance.
-    #[serde(deserialize_with = "read::section")]
+    #[serde(deserialize_with = "scalars::section")]
     pub files: BTreeMap<String, FileEntry>,
     /// Commands before the bundle is staged.
-    #[serde(deserialize_with = "read::section")]
+    #[serde(deserialize_with = "scalars::section")]
     pub commands: BTreeMap<String, CommandEntry>,
     /// Commands in the staged bundle.
-    #[serde(deserialize_with = "read::section")]
+    #[serde(deserialize_with = "scalars::section")]
     pub container_commands: BTreeMap<String, CommandEntry>,
     /// The names of the other sections.
     #[serde(skip)]
     pub others: Vec<String>,
-}
-
-/// An option of the environment.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct OptionSetting {
-    /// For example [`PROPERTIES`].
-    #[serde(default = "properties")]
-    pub namespace: String,
-    /// Its name; a property's in that namespace.
-    pub option_name: String,
-    /// Its value, as it is spelled in the file.
-    #[serde(default, deserialize_with = "read::text")]
-    pub value: String,
-}
-
-fn properties() -> String {
-    PROPERTIES.to_owned()
 }
 
 /// A file that EB writes.
@@ -89,7 +76,7 @@ pub struct FileEntry {
 #[serde(default)]
 pub struct CommandEntry {
     /// A line for a shell, or a program and its arguments.
-    #[serde(deserialize_with = "read::words")]
+    #[serde(deserialize_with = "words::either")]
     pub command: Words,
     /// Its working directory.
     pub cwd: Option<String>,
@@ -98,38 +85,11 @@ pub struct CommandEntry {
     /// A line whose failure leaves the command out.
     pub test: Option<String>,
     /// Whether its failure is ignored.
-    #[serde(rename = "ignoreErrors", deserialize_with = "read::flag")]
+    #[serde(rename = "ignoreErrors", deserialize_with = "scalars::flag")]
     pub ignore_errors: bool,
     /// Whether one instance alone runs it.
-    #[serde(deserialize_with = "read::flag")]
+    #[serde(deserialize_with = "scalars::flag")]
     pub leader_only: bool,
-}
-
-/// A command in the two forms that EB allows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Words {
-    /// A line for a shell.
-    Line(String),
-    /// A program and its arguments.
-    List(Vec<String>),
-}
-
-impl Default for Words {
-    fn default() -> Self {
-        Self::Line(String::new())
-    }
-}
-
-/// A configuration file that EB refuses, and with it the whole version.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}, column {column}: {reason}")]
-pub struct SyntaxError {
-    /// The line, from 1.
-    pub line: u64,
-    /// The column, from 1.
-    pub column: u64,
-    /// Why.
-    pub reason: String,
 }
 
 /// Reads one configuration file: YAML, of which JSON is a part.
@@ -137,8 +97,8 @@ pub struct SyntaxError {
 /// # Errors
 /// When it is neither, or a section has another form than EB's.
 pub fn parse(text: &str) -> Result<ConfigFile, SyntaxError> {
-    let sections: BTreeMap<String, IgnoredAny> = read::document(text)?;
-    let mut file: ConfigFile = read::document(text)?;
+    let sections: BTreeMap<String, IgnoredAny> = document::read(text)?;
+    let mut file: ConfigFile = document::read(text)?;
     let carried_out = ["option_settings", "files", "commands", "container_commands"];
     let others = sections.into_keys();
     file.others = others

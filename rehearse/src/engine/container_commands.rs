@@ -1,23 +1,22 @@
 //! `container_commands`: in the staged bundle, with the environment of hooks, before them.
 
+use std::sync::Arc;
+
+use super::paths::STAGING;
 use super::{Engine, Step, environment};
 use crate::machine::Instance;
 
-use super::paths::STAGING;
-
 impl<I: Instance> Engine<I> {
     pub(super) fn run_container_commands(&mut self) -> Step {
-        // Put back whatever happens: a configuration deployment needs it again.
-        let variables = environment::of_hooks(&self.variables());
-        let extensions = std::mem::take(&mut self.extensions);
-        let mut commands = extensions
-            .files
-            .iter()
-            .flat_map(|(_, file)| &file.container_commands);
-        let outcome = commands.try_for_each(|(name, entry)| {
-            self.run_extension(name, entry, STAGING, variables.clone())
-        });
-        self.extensions = extensions;
-        outcome
+        let extensions = Arc::clone(&self.extensions);
+        let files = extensions.files.iter();
+        for (name, entry) in files.flat_map(|(_, file)| &file.container_commands) {
+            // A command's own variables win over the properties.
+            let mut variables = self.variables();
+            variables.extend(entry.env.clone());
+            let variables = environment::of_hooks(&variables);
+            self.run_extension(name, entry, STAGING, variables)?;
+        }
+        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! The commands that EB receives, and the instructions that each of them takes.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use flipless_settings::layout;
 
@@ -26,7 +27,7 @@ impl<I: Instance> Engine<I> {
     /// EB refuses a version whose configuration files it can't read before it touches an instance.
     fn deploy_version(&mut self, kind: Kind, bundle: &Path) -> Deployment {
         match Extensions::read(bundle) {
-            Ok(extensions) => self.extensions = extensions,
+            Ok(extensions) => self.extensions = Arc::new(extensions),
             Err(error) => return self.refuse(kind, error),
         }
         self.execute(kind, |engine| {

@@ -2,6 +2,8 @@
 //! cfn-init does it
 //! (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-init.html>).
 
+use std::sync::Arc;
+
 use flipless_settings::ebextensions::{CommandEntry, FileEntry, Words};
 
 use super::error::EngineError;
@@ -20,18 +22,16 @@ impl<I: Instance> Engine<I> {
         for what in self.extensions.left_out() {
             self.leave_out(what)?;
         }
-        // Put back whatever happens: a configuration deployment needs it again.
-        let extensions = std::mem::take(&mut self.extensions);
-        let outcome = extensions.files.iter().try_for_each(|(_, file)| {
-            file.files
-                .iter()
-                .try_for_each(|(path, entry)| self.place_file(path, entry))?;
-            file.commands
-                .iter()
-                .try_for_each(|(name, entry)| self.run_extension(name, entry, "/", Vec::new()))
-        });
-        self.extensions = extensions;
-        outcome
+        let extensions = Arc::clone(&self.extensions);
+        for (_, file) in &extensions.files {
+            for (path, entry) in &file.files {
+                self.place_file(path, entry)?;
+            }
+            for (name, entry) in &file.commands {
+                self.run_extension(name, entry, "/", environment(entry))?;
+            }
+        }
+        Ok(())
     }
 
     fn place_file(&mut self, path: &str, entry: &FileEntry) -> Step {
@@ -71,14 +71,11 @@ impl<I: Instance> Engine<I> {
         environment: Vec<(String, String)>,
     ) -> Step {
         let folder = entry.cwd.as_deref().unwrap_or(folder);
-        let own = entry
-            .env
-            .iter()
-            .map(|(name, value)| (name.clone(), value.clone()));
-        let own: Vec<_> = environment.into_iter().chain(own).collect();
-        let prepare = |mut command: Command| {
-            command.environment.extend(own.clone());
-            command.in_folder(folder).with_merged_output()
+        let prepare = |command: Command| {
+            command
+                .in_folder(folder)
+                .with_environment(environment.clone())
+                .with_merged_output()
         };
         if let Some(test) = &entry.test
             && !self.try_run(name, &prepare(Command::shell(test)))?
@@ -127,5 +124,14 @@ impl<I: Instance> Engine<I> {
             status: output.status,
             output: output.text(),
         })
+    }
+}
+
+/// The environment of a command: its own replaces the usual one
+/// (<https://docs.aws.amazon.com/elasticbeanstalk/latest/dg/customize-containers-ec2.html#linux-commands>).
+fn environment(entry: &CommandEntry) -> Vec<(String, String)> {
+    match entry.env.is_empty() {
+        true => Command::new([]).environment,
+        false => entry.env.clone().into_iter().collect(),
     }
 }

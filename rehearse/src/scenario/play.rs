@@ -13,7 +13,8 @@ use super::subject::Subject;
 use super::verdict::{self, Circumstances};
 use crate::bundle;
 use crate::clock::Clock;
-use crate::engine::{Engine, Variants};
+use crate::engine::{Deployment, Engine, Variants};
+use crate::instruction::Instruction;
 use crate::load::{Load, Plan};
 use crate::machine::Machine;
 use crate::record::Record;
@@ -85,19 +86,10 @@ fn finish(
     mut subject: Subject,
     observed: Observed,
 ) -> Result<Played, ScenarioError> {
-    let Observed {
-        before,
-        window,
-        records,
-    } = observed;
+    let (before, window, records) = (observed.before, observed.window, observed.records);
     let summary = Summary::of(&records, window.start..window.end + SETTLE);
     let (systemd, nginx) = subject.versions();
-    let circumstances = Circumstances {
-        nginx: nginx.clone(),
-        killed: subject.killed,
-        direct: before.front() == "direct",
-        retries: bundle::retries(&subject.parameters.from)?,
-    };
+    let circumstances = circumstances(&subject, &before, &nginx)?;
     let front = front(&before, &subject.status());
     let checks = verdict::judge(
         scenario,
@@ -112,11 +104,7 @@ fn finish(
         front,
         deploy_seconds: (window.end - window.start).as_secs_f64(),
         deploy: window,
-        instructions: subject
-            .deployments
-            .iter()
-            .flat_map(|deployment| deployment.instructions.clone())
-            .collect(),
+        instructions: instructions(&subject.deployments),
         ok: checks.iter().all(|check| check.ok),
         reasons: checks
             .into_iter()
@@ -131,6 +119,24 @@ fn finish(
         systemd,
         nginx,
     })
+}
+
+fn circumstances(
+    subject: &Subject,
+    before: &Status,
+    nginx: &str,
+) -> Result<Circumstances, ScenarioError> {
+    Ok(Circumstances {
+        nginx: nginx.to_owned(),
+        killed: subject.killed,
+        direct: before.front() == "direct",
+        retries: bundle::retries(&subject.parameters.from)?,
+    })
+}
+
+fn instructions(deployments: &[Deployment]) -> Vec<Instruction> {
+    let all = deployments.iter().flat_map(|done| &done.instructions);
+    all.cloned().collect()
 }
 
 /// The front of the bundle: an adoption begins without flipless, an uninstall ends without.

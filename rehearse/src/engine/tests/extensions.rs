@@ -121,6 +121,23 @@ fn commands_have_their_folder_and_environment() {
 }
 
 #[test]
+fn the_environment_of_a_command_replaces_the_usual_one_that_of_a_container_command_adds_to_it() {
+    let engine = deployed(
+        "commands:\n  a: {command: first, env: {X: 1}}\n  b: {command: second}\n\
+         container_commands:\n  c: {command: third, env: {OWN: 2}}\n",
+    );
+    let first = ran(&engine, "first").1;
+    assert_eq!(
+        (value(&first, "X"), value(&first, "PATH")),
+        (Some("1"), None)
+    );
+    assert!(value(&ran(&engine, "second").1, "PATH").is_some());
+    let third = ran(&engine, "third").1;
+    assert_eq!(value(&third, "OWN"), Some("2"));
+    assert!(value(&third, "PATH").is_some());
+}
+
+#[test]
 fn a_failed_command_ends_the_deployment_unless_it_may_fail() {
     let deploy = |text: &str| {
         let mut fake = Fake::new();

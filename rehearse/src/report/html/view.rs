@@ -82,12 +82,14 @@ pub fn view(
         steady: steady.map(format::ms),
         deploy: deploy.map(format::ms),
         change: std::array::from_fn(|index| format::change(steady[index], deploy[index])),
-        instructions: run
-            .instructions
-            .iter()
-            .map(|instruction| instruction_row(instruction, run))
-            .collect(),
+        instructions: instruction_rows(run),
     }
+}
+
+fn instruction_rows(run: &ScenarioResult) -> Vec<InstructionRow> {
+    let instructions = run.instructions.iter();
+    let row = |instruction| instruction_row(instruction, run);
+    instructions.map(row).collect()
 }
 
 fn instruction_row(instruction: &Instruction, run: &ScenarioResult) -> InstructionRow {

@@ -44,12 +44,16 @@ pub fn deploy_broken_proxy(subject: &mut Subject) -> Acted {
     refuse(subject, &bundle, "rehearsal.conf")
 }
 
+/// A name that EB allows and systemd drops: a stock server starts without the variable.
+const UNTAKEN: &str = "rehearsal:a.b/c+d-e@f";
+
 /// Quotes, spaces, `$`, `%`, a backslash, line breaks and non-ASCII.
 const AWKWARD: &str = "a \"b\" 'c' $HOME ${X} %n %% \\ `d`\nsecond line\té 日本 #;";
 
 pub fn change_environment(subject: &mut Subject) -> Acted {
     let name = "FLIPLESS_TEST_VALUE";
-    let deployment = subject.engine.configure(&[(name, Some(AWKWARD))]);
+    let changes = [(name, Some(AWKWARD)), (UNTAKEN, Some("x"))];
+    let deployment = subject.engine.configure(&changes);
     subject.succeed(deployment)?;
     if subject.serves_long_requests()? {
         let answer = subject.get(&format!("/env?name={name}"))?;

@@ -44,17 +44,7 @@ pub(super) fn of(
         records.len() > 100,
         format!("{}", records.len()),
     );
-    let tolerated = match tolerance {
-        Tolerance::Nothing => false,
-        Tolerance::IdleKeepAlives | Tolerance::Waiting => {
-            !keeps_idle(&circumstances.nginx) && failed.iter().all(|record| is_idle_close(record))
-        }
-        Tolerance::InFlight => circumstances.killed.is_some_and(|killed| {
-            let excused = |record: &&Record| is_lost(record, killed, circumstances);
-            failed.iter().all(excused)
-        }),
-        Tolerance::Measured => true,
-    };
+    let tolerated = is_tolerated(tolerance, &failed, circumstances);
     let failures = match (failed.is_empty(), tolerance) {
         (true, _) => Check::new("no request failed", true, "0"),
         (false, Tolerance::Measured) => Check::note("measured, not judged", said),
@@ -68,6 +58,21 @@ pub(super) fn of(
         (false, _) => Check::new("no request failed", false, said),
     };
     vec![load, failures]
+}
+
+/// Whether what failed is a part of such a scenario.
+fn is_tolerated(tolerance: Tolerance, failed: &[&Record], circumstances: &Circumstances) -> bool {
+    match tolerance {
+        Tolerance::Nothing => false,
+        Tolerance::IdleKeepAlives | Tolerance::Waiting => {
+            !keeps_idle(&circumstances.nginx) && failed.iter().all(|record| is_idle_close(record))
+        }
+        Tolerance::InFlight => circumstances.killed.is_some_and(|killed| {
+            let excused = |record: &&Record| is_lost(record, killed, circumstances);
+            failed.iter().all(excused)
+        }),
+        Tolerance::Measured => true,
+    }
 }
 
 /// It had to end with the killed server.

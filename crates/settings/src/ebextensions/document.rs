@@ -1,0 +1,36 @@
+//! A document as EB's own parser takes it.
+
+use serde::de::DeserializeOwned;
+use serde_saphyr::options::DuplicateKeyPolicy;
+
+/// A configuration file that EB refuses, and with it the whole version.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}, column {column}: {reason}")]
+pub struct SyntaxError {
+    /// The line, from 1.
+    pub line: u64,
+    /// The column, from 1.
+    pub column: u64,
+    /// Why.
+    pub reason: String,
+}
+
+/// EB's own parser takes the last of two equal keys.
+pub(super) fn read<T: DeserializeOwned + Default>(text: &str) -> Result<T, SyntaxError> {
+    let options = serde_saphyr::options! {
+        duplicate_keys: DuplicateKeyPolicy::LastWins,
+        with_snippet: false,
+    };
+    let read: Result<Option<T>, _> = serde_saphyr::from_str_with_options(text, options);
+    read.map(Option::unwrap_or_default).map_err(|error| {
+        let place = error.location();
+        let said = error.to_string();
+        SyntaxError {
+            line: place.map_or(1, |place| place.line()),
+            column: place.map_or(1, |place| place.column()),
+            reason: said
+                .rsplit_once(" at line ")
+                .map_or(said.clone(), |(reason, _)| reason.to_owned()),
+        }
+    })
+}

@@ -1,0 +1,72 @@
+#![allow(clippy::unwrap_used)]
+use super::*;
+
+#[test]
+fn a_new_version_has_the_old_files_but_for_what_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second) = (folder.path().join("1.zip"), folder.path().join("2.zip"));
+    stock_app(&first, "one").unwrap();
+    let files = [("REHEARSAL", "2", 0o644), ("Procfile", "web: x", 0o644)];
+    let changes = Changes {
+        rename: Some(("app.conf", "a.conf")),
+        files: &files,
+    };
+    changed(&first, &second, &changes).unwrap();
+    let mut archive = ZipArchive::new(File::open(&second).unwrap()).unwrap();
+    let names: Vec<_> = archive
+        .file_names()
+        .map(|name| name.unwrap().into_owned())
+        .collect();
+    assert_eq!(names, ["a.conf", "REHEARSAL", "Procfile"]);
+    let text = io::read_to_string(archive.by_name("a.conf").unwrap()).unwrap();
+    assert!(text.contains("\"release one\\n\""), "{text}");
+}
+
+#[test]
+fn a_bundle_with_the_upstream_retries() {
+    let folder = tempfile::tempdir().unwrap();
+    let (without, with) = (folder.path().join("1.zip"), folder.path().join("2.zip"));
+    stock_app(&without, "one").unwrap();
+    let changes = Changes {
+        files: &[("nginx/zz-flipless-upstream.conf", "", 0o644)],
+        ..Changes::default()
+    };
+    changed(&without, &with, &changes).unwrap();
+    assert!(!retries(&without).unwrap() && retries(&with).unwrap());
+}
+
+#[test]
+fn the_unit_says_what_is_started_and_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let (stock, path) = (folder.path().join("1.zip"), folder.path().join("2.zip"));
+    stock_app(&stock, "one").unwrap();
+    assert_eq!(health_path_of(&stock).unwrap(), "/health");
+    let unit = "[Service]\nEnvironment=FLIPLESS_HEALTH_PATH=/up\n\
+                ExecStart=/opt/flipless/runs/%i/app/bin/shop \"-v\"\n";
+    let files = [("systemd/flipless-app@.service", unit, 0o644)];
+    let changes = Changes {
+        files: &files,
+        ..Changes::default()
+    };
+    changed(&stock, &path, &changes).unwrap();
+    assert_eq!(server_of(&path).unwrap(), "bin/shop");
+    assert_eq!(health_path_of(&path).unwrap(), "/up");
+}
+
+#[test]
+fn the_zip_is_read_from_what_dist_prints() {
+    assert_eq!(
+        parse_dist(br#"{"zip":"/x/a.zip","bytes":1}"#),
+        Some("/x/a.zip".into())
+    );
+    assert_eq!(parse_dist(b""), None);
+}
+
+#[test]
+fn a_file_that_is_no_zip_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.zip");
+    std::fs::write(&path, "x").unwrap();
+    let error = changed(&path, &folder.path().join("y.zip"), &Changes::default()).unwrap_err();
+    assert!(error.to_string().contains("x.zip"), "{error}");
+}
