@@ -29,13 +29,7 @@ const ON_SYSTEMD_252: [&str; 6] = [
 /// The scenarios that are played on a current nginx.
 const ON_CURRENT_NGINX: [&str; 2] = ["new-version", "changed-proxy"];
 /// The scenarios that hold the agent to EB's meaning of a flip.
-const FLIP: [&str; 5] = [
-    "held",
-    "late-failure",
-    "aborted",
-    "failed-postdeploy",
-    "plain",
-];
+const FLIP: [&str; 4] = ["held", "late-failure", "aborted", "failed-postdeploy"];
 
 #[test]
 fn every_scenario_is_played_by_a_test() {

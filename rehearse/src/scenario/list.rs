@@ -159,6 +159,15 @@ pub const ALL: &[Scenario] = &[
         clients: Clients::Plain,
     },
     Scenario {
+        name: "failed-adoption",
+        about: "a first flipless bundle that fails before the flip, then a plain one, and flipless again",
+        prepare: acts::launch_stock,
+        act: acts::fail_adoption,
+        after: After::Any,
+        tolerance: Tolerance::Measured,
+        clients: Clients::Plain,
+    },
+    Scenario {
         name: "plain",
         about: "a bundle without flipless, a changed property, and flipless again",
         act: acts::leave_and_return,

@@ -59,7 +59,14 @@ pub fn project_bundle(front: FrontMode) -> PathBuf {
 /// The scenarios that mostly wait: `recovery/scenarios.rs` plays them, as all below.
 pub const LONG: [&str; 3] = ["slow-start", "hang", "three"];
 /// Scenarios whose tolerance leaves out how long clients wait.
-pub const UNTIMED: [&str; 4] = ["stop", "reboot", "adoption", "uninstall"];
+pub const UNTIMED: [&str; 6] = [
+    "stop",
+    "reboot",
+    "adoption",
+    "failed-adoption",
+    "plain",
+    "uninstall",
+];
 /// The same on a current nginx.
 pub const UNTIMED_ON_CURRENT_NGINX: [&str; 1] = ["kill-nginx"];
 /// The same on both.

@@ -4,6 +4,7 @@ use flipless_settings::layout;
 
 use super::bundles::stock_bundle;
 use crate::engine::Properties;
+use crate::record::Outcome;
 use crate::scenario::script::Acted;
 use crate::scenario::subject::{SECRET, Subject};
 
@@ -28,26 +29,35 @@ pub fn launch_stock(subject: &mut Subject) -> Acted {
 
 pub fn uninstall(subject: &mut Subject) -> Acted {
     subject.must(&format!("{} uninstall", layout::AGENT))?;
+    nothing_left(subject);
+    subject.wait(
+        "the server serves by itself after the uninstallation",
+        |subject| {
+            let answer = subject.ask();
+            answer.is_ok_and(|answer| answer.outcome == Outcome::Ok)
+        },
+    );
+    deploy_stock(subject)
+}
+
+/// Neither files of flipless nor units.
+pub fn nothing_left(subject: &mut Subject) {
     let left = subject.say(&format!(
         "ls -d {} {} /etc/systemd/system/flipless* \
          /usr/lib/systemd/system/*.service.d/{} 2>/dev/null; \
-         systemctl list-units --all --plain --no-legend 'flipless*'",
+         grep -rl flipless /etc/nginx; systemctl list-units --all --plain --no-legend 'flipless*'",
         layout::ROOT,
         layout::STATE_FOLDER,
         layout::DROP_IN
     ));
     subject.check("nothing of flipless is left", left.is_empty(), left);
-    deploy_stock(subject)
 }
 
 /// A bundle without flipless over one with it, a changed property, and flipless again. The agent gets no word
 /// from anybody.
 pub fn leave_and_return(subject: &mut Subject) -> Acted {
     deploy_stock(subject)?;
-    subject.wait(
-        "nothing of flipless runs beside the plain application",
-        |subject| subject.say(ACTIVE_UNITS).is_empty(),
-    );
+    nothing_left(subject);
     let ours = subject.say(&format!("systemctl cat {} | grep flipless", layout::NGINX));
     subject.check("EB's nginx is stock", ours.is_empty(), ours);
     let deployment = subject.engine.configure(&[("COLOUR", Some("blue"))]);
@@ -57,10 +67,7 @@ pub fn leave_and_return(subject: &mut Subject) -> Acted {
     subject.deploy(&bundle)
 }
 
-const ACTIVE_UNITS: &str =
-    "systemctl list-units --plain --no-legend --state=active,activating,deactivating 'flipless-*'";
-
-fn deploy_stock(subject: &mut Subject) -> Acted {
+pub fn deploy_stock(subject: &mut Subject) -> Acted {
     let bundle = stock_bundle(subject)?;
     subject.deploy(&bundle)?;
     serves_stock(subject)

@@ -16,7 +16,7 @@ pub(super) fn of(
     before: Option<&str>,
     flip: Option<Duration>,
 ) -> Option<Check> {
-    let before = before?;
+    let before = before.filter(|_| after != After::Any)?;
     // Without a flip a run may follow another, where the server is restarted.
     if flip.is_none() && after != After::SameRun {
         return None;
@@ -81,6 +81,9 @@ mod tests {
     #[test]
     fn without_flipless_there_is_nothing_to_say() {
         let flip = Some(Duration::from_secs(1));
-        assert_eq!(of(After::Any, &[record(0, None)], None, flip), None);
+        assert_eq!(of(After::Another, &[record(0, None)], None, flip), None);
+        // After `flipless uninstall` the server serves as no run.
+        let alone = [record(0, Some("none"))];
+        assert_eq!(ok(After::Any, &alone, Some(1)), None);
     }
 }
