@@ -4,12 +4,17 @@ use std::io;
 
 use anyhow::Error;
 
+use crate::proxy::advice::Advice;
+
 /// A hint for the first cause that has one.
-pub fn of(error: &Error) -> Option<&'static str> {
-    error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<io::Error>())
-        .find_map(|cause| for_kind(cause.kind()))
+pub fn of(error: &Error) -> Option<String> {
+    error.chain().find_map(|cause| {
+        let advice = cause.downcast_ref::<Advice>();
+        let kind = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+        advice
+            .map(|advice| advice.hint.clone())
+            .or_else(|| for_kind(kind?).map(String::from))
+    })
 }
 
 fn for_kind(kind: io::ErrorKind) -> Option<&'static str> {

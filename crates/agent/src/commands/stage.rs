@@ -30,7 +30,7 @@ pub fn stage_locked(system: &System, state: &mut State, bundle: &Path) -> Result
     user::check(system)?;
     settle_leftover(system, state)?;
     run::stop_strays(system, state)?;
-    staged::test(system, bundle, settings.server.port)?;
+    staged::test(system, bundle, &settings)?;
     let environment = environment::gather(system)?;
     let environment = environment::to_file(&environment, settings.server.port)?;
     let identity = release::install(system, bundle, &settings.server.bin, &environment)?;

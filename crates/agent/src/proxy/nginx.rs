@@ -1,10 +1,8 @@
 //! The nginx program: its version, and what it says of a configuration.
 
 use anyhow::{Context, Result, bail};
-use flipless_settings::layout;
 use flipless_settings::nginx::{Version, parse_version};
 
-use crate::instance::paths::NGINX;
 use crate::instance::system::System;
 
 const PROGRAM: &str = "/usr/sbin/nginx";
@@ -23,39 +21,55 @@ pub fn test(system: &System) -> Result<()> {
     run_test(system, PROGRAM, &["-t", "-q"])
 }
 
-/// Tests the configuration in `folder` as if it were in /etc/nginx: in a mount namespace of its own,
-/// so that absolute paths in it mean the same files as later (unshare(1)).
-pub fn test_in_place(system: &System, folder: &str) -> Result<()> {
-    let script = format!("mount --bind \"$1\" {NGINX} && exec {PROGRAM} -t -q");
-    let arguments = [
-        "--mount",
-        "--propagation",
-        "private",
-        "sh",
-        "-c",
-        &script,
-        "sh",
-        folder,
-    ];
-    run_test(system, "unshare", &arguments)
+/// The configuration in force with all that it includes: `nginx -T`.
+pub fn dump(system: &System) -> Result<String> {
+    said(system, PROGRAM, &["-T", "-q"])
 }
 
-/// Where a staged configuration is put together for its test.
-pub fn test_folder() -> String {
-    format!("{}/nginx-test", layout::RUNTIME)
+/// How nginx is started for a test: with lines of a unit, and with some folders in the places of others.
+#[derive(Debug, Default)]
+pub struct Surroundings {
+    /// `Key=Value`, as in a unit.
+    pub lines: Vec<String>,
+    /// The folder, and the place in which nginx finds it.
+    pub places: Vec<(String, &'static str)>,
+}
+
+impl Surroundings {
+    /// Runs nginx in them, in a service of its own (systemd-run(1)), and returns what it prints.
+    pub fn run(&self, system: &System, arguments: &[&str]) -> Result<String> {
+        let lines = self.lines.iter().map(|line| format!("--property={line}"));
+        let places = self
+            .places
+            .iter()
+            .map(|(folder, place)| format!("--property=BindPaths={folder}:{place}"));
+        let properties: Vec<_> = lines.chain(places).collect();
+        let mut all = vec!["--quiet", "--wait", "--pipe", "--collect"];
+        all.extend(properties.iter().map(String::as_str));
+        all.extend(["--", PROGRAM]);
+        all.extend(arguments);
+        said(system, "systemd-run", &all)
+    }
 }
 
 fn run_test(system: &System, program: &str, arguments: &[&str]) -> Result<()> {
+    said(system, program, arguments).map(drop)
+}
+
+/// What a test prints; nginx's own lines if it refuses.
+fn said(system: &System, program: &str, arguments: &[&str]) -> Result<String> {
     let output = system
         .run(program, arguments)
         .with_context(|| format!("cannot run {program}"))?;
-    if !output.status.success() {
-        bail!(
-            "nginx refuses the configuration:\n{}",
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
-    Ok(())
+    let lines = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    match lines.is_empty() {
+        false => bail!("nginx refuses the configuration:\n{lines}"),
+        // It did not come to nginx's own first line: 226 is a sandbox that can't be set up (systemd.exec(5)).
+        true => bail!("nginx could not be run for a test: {}", output.status),
+    }
 }
 
 /// Has the nginx of nginx.service itself read its configuration again.

@@ -45,6 +45,14 @@ pub struct Model {
     pub clock: i64,
     /// nginx refuses a configuration with a file of this name in `conf.d`.
     pub nginx_refuses_with: Option<String>,
+    /// EB's own test refuses it.
+    pub eb_refuses_with: Option<String>,
+    /// nginx refuses it in the front's sandbox.
+    pub sandbox_refuses_with: Option<String>,
+    /// The `listen`s of the only server; `None`: the public port.
+    pub listens: Option<String>,
+    /// How nginx was run in a service of its own.
+    pub tests: Vec<String>,
     /// Whether web.service is the stand-in, as systemd has read the units.
     pub web_is_stand_in: bool,
     /// How often EB's own nginx was told to read its configuration again.
@@ -101,17 +109,15 @@ impl Commands for FakeCommands {
             ("systemctl", arguments) => model.systemctl(arguments, &self.root),
             ("journalctl", _) => answer(true, "panicked at line 1", ""),
             ("/usr/sbin/nginx", ["-v"]) => answer(true, "", "nginx version: nginx/1.28.0"),
-            ("unshare" | "/usr/sbin/nginx", _) if model.nginx_refuses => {
+            ("systemd-run" | "/usr/sbin/nginx", _) if model.nginx_refuses => {
                 answer(false, "", "unexpected \"}\" in nginx.conf:3")
             }
-            ("unshare", [.., folder]) if model.refuses(&self.root, folder) => {
-                answer(false, "", "host not found in upstream \"flipless_app\"")
-            }
+            ("systemd-run", arguments) => model.tested(arguments, &self.root),
             ("/usr/sbin/nginx", ["-s", "reload"]) => {
                 model.reloads_of_stock += 1;
                 answer(true, "", "")
             }
-            ("unshare" | "/usr/sbin/nginx" | "chown", _) => answer(true, "", ""),
+            ("/usr/sbin/nginx" | "chown", _) => answer(true, "", ""),
             (_, ["environment"]) => match model.properties.clone() {
                 None => answer(true, "{}", ""),
                 Some((success, stdout, stderr)) => Output {
@@ -259,14 +265,35 @@ impl Model {
         crate::proxy::front::starting(&system).unwrap();
     }
 
-    fn refuses(&self, root: &Path, folder: &str) -> bool {
-        let name = self.nginx_refuses_with.as_ref();
-        let file = |name| {
-            root.join(folder.trim_start_matches('/'))
-                .join("conf.d")
-                .join(name)
+    /// nginx in a service of its own: which files it is given, and in which sandbox.
+    fn tested(&mut self, arguments: &[&str], root: &Path) -> Output {
+        self.tests.push(arguments.join(" "));
+        let bound = |argument: &&str| {
+            let folder = argument.strip_prefix("--property=BindPaths=")?;
+            folder.strip_suffix(":/etc/nginx").map(String::from)
         };
-        name.is_some_and(|name| file(name).exists())
+        let by_eb = arguments.last() == Some(&"/var/proxy/staging/nginx/nginx.conf");
+        let folder = arguments.iter().find_map(bound);
+        let folder = folder.unwrap_or_else(|| crate::instance::paths::PROXY_STAGING.to_owned());
+        let folder = root.join(folder.trim_start_matches('/'));
+        let refused = |name: &Option<String>| {
+            let name = name.as_ref();
+            name.is_some_and(|name| folder.join("conf.d").join(name).exists())
+        };
+        let sandboxed = arguments
+            .iter()
+            .any(|argument| argument.contains("ProtectHome="));
+        if refused(&self.nginx_refuses_with)
+            || by_eb && refused(&self.eb_refuses_with)
+            || sandboxed && refused(&self.sandbox_refuses_with)
+        {
+            return answer(false, "", "host not found in upstream \"flipless_app\"");
+        }
+        let listens = self.listens.clone().unwrap_or_else(|| "listen 80;".into());
+        let dump = format!(
+            "# configuration file /etc/nginx/nginx.conf:\nhttp {{ server {{ {listens} }} }}\n"
+        );
+        answer(true, if arguments.contains(&"-T") { &dump } else { "" }, "")
     }
 
     fn property(&self, unit: &str, name: &str) -> String {
