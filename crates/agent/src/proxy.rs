@@ -1,7 +1,9 @@
 //! The real nginx: its configuration before and after the flip, its start and its reload.
 
 pub mod advice;
+mod fallback;
 pub mod front;
+mod good;
 mod listens;
 mod loaded;
 mod nginx;
@@ -10,5 +12,7 @@ mod probe;
 mod processes;
 mod retry;
 mod sandbox;
+mod sockets;
 pub mod staged;
+mod succession;
 mod syntax;

@@ -7,7 +7,7 @@ use flipless_settings::Settings;
 use flipless_settings::nginx::{KEEPALIVE, KEEPALIVE_SINCE, UPSTREAM};
 
 use super::probe::Probe;
-use super::{nginx, retry};
+use super::{good, nginx, retry};
 use crate::instance::paths::{NGINX, PROXY_STAGING};
 use crate::instance::system::System;
 
@@ -18,6 +18,7 @@ pub fn test(system: &System, bundle: &Path, settings: &Settings) -> Result<()> {
     if !system.exists(PROXY_STAGING) {
         return Ok(());
     }
+    good::settle(system)?;
     let port = settings.server.port;
     add_keepalive(system, bundle)?;
     retry::stage(system, bundle, port)?;

@@ -51,6 +51,10 @@ pub struct Model {
     pub sandbox_refuses_with: Option<String>,
     /// The `listen`s of the only server; `None`: the public port.
     pub listens: Option<String>,
+    /// The front can't load a configuration with a file of this name in `conf.d`; no test sees it.
+    pub front_fails_with: Option<String>,
+    /// How often the front's master was killed; systemd started another one each time.
+    pub kills: u32,
     /// How nginx was run in a service of its own.
     pub tests: Vec<String>,
     /// Whether web.service is the stand-in, as systemd has read the units.
@@ -112,6 +116,14 @@ impl Commands for FakeCommands {
             ("systemd-run" | "/usr/sbin/nginx", _) if model.nginx_refuses => {
                 answer(false, "", "unexpected \"}\" in nginx.conf:3")
             }
+            ("systemd-run", [.., "systemctl", "start", unit]) => {
+                model.calls.push(format!("start {unit} soon"));
+                model.units.insert((*unit).into(), "active".into());
+                answer(true, "", "")
+            }
+            ("/usr/sbin/nginx", ["-t", "-q"]) if model.refuses(&self.root) => {
+                answer(false, "", "unexpected \"}\" in bad.conf:1")
+            }
             ("systemd-run", arguments) => model.tested(arguments, &self.root),
             ("/usr/sbin/nginx", ["-s", "reload"]) => {
                 model.reloads_of_stock += 1;
@@ -134,6 +146,11 @@ impl Commands for FakeCommands {
             .borrow_mut()
             .calls
             .push(format!("{signal:?} {pid}"));
+        if signal == Signal::Kill {
+            let mut model = self.model.borrow_mut();
+            model.kills += 1;
+            model.load_front(&self.root);
+        }
         Ok(())
     }
 
@@ -227,7 +244,8 @@ impl Model {
     fn change(&mut self, arguments: &[&str], root: &Path) -> Output {
         match arguments {
             ["start" | "restart", "--no-block", unit] | ["start" | "restart", unit] => {
-                if self.failing.iter().any(|failing| unit.contains(failing)) {
+                let refused = *unit == layout::FRONT && self.cannot_load(root);
+                if refused || self.failing.iter().any(|failing| unit.contains(failing)) {
                     if unit.starts_with("flipless-app@") {
                         // Restart=always goes on trying.
                         self.units.insert((*unit).into(), "activating".into());
@@ -253,6 +271,7 @@ impl Model {
                 self.enabled
                     .extend(units.iter().map(|unit| (*unit).to_owned()));
             }
+            ["reload", _] if self.cannot_load(root) => return answer(false, "", "Job failed."),
             ["reload", _] => self.load_front(root),
             _ => {}
         }
@@ -263,6 +282,15 @@ impl Model {
     fn load_front(&mut self, root: &Path) {
         let system = System::new(root, Box::new(Nothing));
         crate::proxy::front::starting(&system).unwrap();
+    }
+
+    /// By a test, as what is in force.
+    fn refuses(&self, root: &Path) -> bool {
+        in_force(root, self.nginx_refuses_with.as_ref())
+    }
+
+    fn cannot_load(&self, root: &Path) -> bool {
+        in_force(root, self.front_fails_with.as_ref())
     }
 
     /// nginx in a service of its own: which files it is given, and in which sandbox.
@@ -311,7 +339,7 @@ impl Model {
             (unit, "StatusText") if unit.starts_with("flipless-app@") => self.says.clone(),
             ("nginx.service", "ExecStart") => format!("{{ path={} ; argv[]=x }}", layout::AGENT),
             ("web.service", "NRestarts") => self.restarts_of_web.to_string(),
-            (layout::FRONT, "MainPID") => "77".into(),
+            (layout::FRONT, "MainPID") => (77 + self.kills).to_string(),
             _ => String::new(),
         }
     }
@@ -323,6 +351,10 @@ impl Model {
             text + unit + " loaded active running x\n"
         })
     }
+}
+
+fn in_force(root: &Path, name: Option<&String>) -> bool {
+    name.is_some_and(|name| root.join("etc/nginx/conf.d").join(name).exists())
 }
 
 pub fn has_drop_in(root: &Path, unit: &str) -> bool {
@@ -349,7 +381,10 @@ struct Nothing;
 
 impl Commands for Nothing {
     fn run(&self, program: &str, _: &[&str]) -> io::Result<Output> {
-        panic!("{program} was run")
+        match program {
+            "/usr/sbin/nginx" => Ok(answer(true, "", "")),
+            other => panic!("{other} was run"),
+        }
     }
     fn signal(&self, _: u32, _: Signal) -> io::Result<()> {
         panic!("a signal was sent")

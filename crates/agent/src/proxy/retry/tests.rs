@@ -230,13 +230,9 @@ fn an_upstream_that_nothing_is_led_through_is_removed_from_what_is_in_force() {
     let upstream = format!("{NGINX}/conf.d/{UPSTREAM}");
     tidy(&instance.system, NGINX).unwrap();
     assert!(instance.system.exists(&upstream), "it is in use");
+    crate::proxy::front::sync(&instance.system).unwrap();
     // The next bundle has `retry = false`: EB copies its own file over.
     put(&instance, &format!("{NGINX}/{APPLICATION}"), EBS);
-    let front = (
-        flipless_settings::layout::FRONT.to_owned(),
-        "active".to_owned(),
-    );
-    instance.model.borrow_mut().units.extend([front]);
     assert_eq!(
         crate::proxy::front::sync(&instance.system).unwrap(),
         Synced::Reloaded
