@@ -16,3 +16,6 @@ mod sockets;
 pub mod staged;
 mod succession;
 mod syntax;
+
+#[cfg(test)]
+pub use nginx::TEST_UNITS;

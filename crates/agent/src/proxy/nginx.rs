@@ -1,11 +1,18 @@
 //! The nginx program: its version, and what it says of a configuration.
 
-use anyhow::{Context, Result, bail};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use anyhow::{Context, Result, anyhow, bail};
+use flipless_settings::layout;
 use flipless_settings::nginx::{Version, parse_version};
 
+use crate::instance::paths::RUNTIME_UNITS;
 use crate::instance::system::System;
+use crate::instance::systemd::Systemd;
 
 const PROGRAM: &str = "/usr/sbin/nginx";
+/// How the units of tests begin.
+pub const TEST_UNITS: &str = "nginx-test-flipless-";
 
 /// nginx's version.
 pub fn version(system: &System) -> Result<Version> {
@@ -36,20 +43,52 @@ pub struct Surroundings {
 }
 
 impl Surroundings {
-    /// Runs nginx in them, in a service of its own (systemd-run(1)), and returns what it prints.
+    /// Runs nginx in them, and returns what it prints.
+    ///
+    /// By a unit file, and not by systemd-run(1): there a second `CapabilityBoundingSet=` replaces the first one,
+    /// and in a file it adds to it.
     pub fn run(&self, system: &System, arguments: &[&str]) -> Result<String> {
-        let lines = self.lines.iter().map(|line| format!("--property={line}"));
-        let places = self
-            .places
-            .iter()
-            .map(|(folder, place)| format!("--property=BindPaths={folder}:{place}"));
-        let properties: Vec<_> = lines.chain(places).collect();
-        let mut all = vec!["--quiet", "--wait", "--pipe", "--collect"];
-        all.extend(properties.iter().map(String::as_str));
-        all.extend(["--", PROGRAM]);
-        all.extend(arguments);
-        said(system, "systemd-run", &all)
+        let name = unit_name();
+        let unit = format!("{RUNTIME_UNITS}/{name}");
+        let output = format!("{}/{name}", layout::RUNTIME);
+        system.make_folder(layout::RUNTIME)?;
+        system.write(&unit, self.unit(&output, arguments).as_bytes(), 0o644)?;
+        let started = Systemd::new(system).start(&name);
+        let read = |kind: &str| -> Result<String> {
+            let path = format!("{output}.{kind}");
+            let text = system.read(&path)?.unwrap_or_default();
+            system.remove(&path)?;
+            Ok(String::from_utf8_lossy(&text).into_owned())
+        };
+        let (out, error) = (read("out"), read("err"));
+        system.remove(&unit)?;
+        match started {
+            Ok(()) => out,
+            Err(why) => Err(refusal(&error?, &format!("{why:#}"))),
+        }
     }
+
+    fn unit(&self, output: &str, arguments: &[&str]) -> String {
+        let mut text =
+            "[Unit]\nCollectMode=inactive-or-failed\n[Service]\nType=oneshot\n".to_owned();
+        text += &format!("ExecStart={PROGRAM} {}\n", arguments.join(" "));
+        text += &format!("StandardOutput=file:{output}.out\nStandardError=file:{output}.err\n");
+        for (folder, place) in &self.places {
+            text += &format!("BindPaths={folder}:{place}\n");
+        }
+        for line in &self.lines {
+            text += &format!("{line}\n");
+        }
+        text
+    }
+}
+
+/// A name of its own for each test: systemd reads a file of a name that it does not know, without a daemon-reload.
+/// It does not begin as ours do, so that nothing takes it for an installed unit.
+fn unit_name() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let next = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("{TEST_UNITS}{}-{next}.service", std::process::id())
 }
 
 fn run_test(system: &System, program: &str, arguments: &[&str]) -> Result<()> {
@@ -64,11 +103,15 @@ fn said(system: &System, program: &str, arguments: &[&str]) -> Result<String> {
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
-    let lines = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    match lines.is_empty() {
-        false => bail!("nginx refuses the configuration:\n{lines}"),
-        // It did not come to nginx's own first line: 226 is a sandbox that can't be set up (systemd.exec(5)).
-        true => bail!("nginx could not be run for a test: {}", output.status),
+    let lines = String::from_utf8_lossy(&output.stderr).into_owned();
+    Err(refusal(&lines, &output.status.to_string()))
+}
+
+fn refusal(lines: &str, status: &str) -> anyhow::Error {
+    match lines.trim() {
+        // It did not come to nginx's own first line: the sandbox can't be set up, say.
+        "" => anyhow!("nginx could not be run for a test: {status}"),
+        lines => anyhow!("nginx refuses the configuration:\n{lines}"),
     }
 }
 

@@ -113,7 +113,7 @@ impl Commands for FakeCommands {
             ("systemctl", arguments) => model.systemctl(arguments, &self.root),
             ("journalctl", _) => answer(true, "panicked at line 1", ""),
             ("/usr/sbin/nginx", ["-v"]) => answer(true, "", "nginx version: nginx/1.28.0"),
-            ("systemd-run" | "/usr/sbin/nginx", _) if model.nginx_refuses => {
+            ("/usr/sbin/nginx", _) if model.nginx_refuses => {
                 answer(false, "", "unexpected \"}\" in nginx.conf:3")
             }
             ("systemd-run", [.., "systemctl", "start", unit]) => {
@@ -124,7 +124,6 @@ impl Commands for FakeCommands {
             ("/usr/sbin/nginx", ["-t", "-q"]) if model.refuses(&self.root) => {
                 answer(false, "", "unexpected \"}\" in bad.conf:1")
             }
-            ("systemd-run", arguments) => model.tested(arguments, &self.root),
             ("/usr/sbin/nginx", ["-s", "reload"]) => {
                 model.reloads_of_stock += 1;
                 answer(true, "", "")
@@ -208,6 +207,9 @@ impl Model {
             }
             ["list-units", .., pattern] => answer(true, &self.list(pattern), ""),
             ["reset-failed", _] => answer(true, "", ""),
+            ["start", unit] if unit.starts_with(crate::proxy::TEST_UNITS) => {
+                self.tested(unit, root)
+            }
             _ => {
                 self.calls.push(arguments.join(" "));
                 if matches!(arguments[0], "daemon-reload" | "enable" | "disable") {
@@ -294,34 +296,45 @@ impl Model {
     }
 
     /// nginx in a service of its own: which files it is given, and in which sandbox.
-    fn tested(&mut self, arguments: &[&str], root: &Path) -> Output {
-        self.tests.push(arguments.join(" "));
-        let bound = |argument: &&str| {
-            let folder = argument.strip_prefix("--property=BindPaths=")?;
-            folder.strip_suffix(":/etc/nginx").map(String::from)
+    fn tested(&mut self, name: &str, root: &Path) -> Output {
+        let unit = std::fs::read_to_string(root.join("run/systemd/system").join(name)).unwrap();
+        self.tests.push(unit.clone());
+        let by_eb = unit.contains("-c /var/proxy/staging/nginx/nginx.conf");
+        let line = |key: &str| unit.lines().find_map(|line| line.strip_prefix(key));
+        let bound = unit.lines().find_map(|line| {
+            let folder = line.strip_prefix("BindPaths=")?;
+            folder.strip_suffix(":/etc/nginx")
+        });
+        let folder = match by_eb {
+            true => crate::instance::paths::PROXY_STAGING,
+            false => bound.unwrap_or("/etc/nginx"),
         };
-        let by_eb = arguments.last() == Some(&"/var/proxy/staging/nginx/nginx.conf");
-        let folder = arguments.iter().find_map(bound);
-        let folder = folder.unwrap_or_else(|| crate::instance::paths::PROXY_STAGING.to_owned());
-        let folder = root.join(folder.trim_start_matches('/'));
+        let folder = root.join(&folder[1..]).join("conf.d");
         let refused = |name: &Option<String>| {
             let name = name.as_ref();
-            name.is_some_and(|name| folder.join("conf.d").join(name).exists())
+            name.is_some_and(|name| folder.join(name).exists())
         };
-        let sandboxed = arguments
-            .iter()
-            .any(|argument| argument.contains("ProtectHome="));
-        if refused(&self.nginx_refuses_with)
+        let put = |kind: &str, text: &str| {
+            let path = line(&format!("Standard{kind}=file:")).unwrap();
+            std::fs::write(root.join(&path[1..]), text).unwrap();
+        };
+        if self.nginx_refuses {
+            put("Error", "unexpected \"}\" in nginx.conf:3");
+        } else if refused(&self.nginx_refuses_with)
             || by_eb && refused(&self.eb_refuses_with)
-            || sandboxed && refused(&self.sandbox_refuses_with)
+            || line("ProtectHome=").is_some() && refused(&self.sandbox_refuses_with)
         {
-            return answer(false, "", "host not found in upstream \"flipless_app\"");
+            put("Error", "host not found in upstream \"flipless_app\"");
+        } else {
+            let listens = self.listens.as_deref().unwrap_or("listen 80;");
+            let text = format!("http {{ server {{ {listens} }} }}");
+            put(
+                "Output",
+                &format!("# configuration file /etc/nginx/nginx.conf:\n{text}\n"),
+            );
+            return answer(true, "", "");
         }
-        let listens = self.listens.clone().unwrap_or_else(|| "listen 80;".into());
-        let dump = format!(
-            "# configuration file /etc/nginx/nginx.conf:\nhttp {{ server {{ {listens} }} }}\n"
-        );
-        answer(true, if arguments.contains(&"-T") { &dump } else { "" }, "")
+        answer(false, "", "Job failed.")
     }
 
     fn property(&self, unit: &str, name: &str) -> String {

@@ -68,16 +68,16 @@ fn nginx_is_tested_in_the_sandbox_that_the_bundles_front_has() {
     let [by_eb, by_front] = &tests[..] else {
         panic!("{tests:?}")
     };
-    let current = "--property=BindPaths=/var/app/staging:/var/app/current";
+    let current = "\nBindPaths=/var/app/staging:/var/app/current\n";
     assert!(by_eb.contains(current) && by_front.contains(current));
     assert!(
         !by_eb.contains("ProtectHome="),
         "EB has no sandbox: {by_eb}"
     );
     for part in [
-        "--property=ProtectHome=read-only",
-        "--property=BindPaths=/run/flipless/nginx-test:/etc/nginx",
-        "/usr/sbin/nginx -T -q",
+        "\nProtectHome=read-only\n",
+        "\nBindPaths=/run/flipless/nginx-test:/etc/nginx\n",
+        "\nExecStart=/usr/sbin/nginx -T -q\n",
     ] {
         assert!(by_front.contains(part), "{part}: {by_front}");
     }
@@ -92,7 +92,7 @@ fn where_ebs_nginx_runs_the_test_has_its_sandbox() {
     instance.model.borrow_mut().listens = Some("listen [::]:80 ipv6only=off;".into());
     test(&instance).unwrap();
     let tests = instance.model.borrow().tests.clone();
-    assert!(tests[1].contains("--property=PrivateTmp=true"), "{tests:?}");
+    assert!(tests[1].contains("\nPrivateTmp=true\n"), "{tests:?}");
 }
 
 #[test]
