@@ -1,6 +1,8 @@
 //! The listening sockets of processes, as /proc shows them (proc(5)).
 
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 
 use crate::instance::system::System;
 
@@ -30,18 +32,14 @@ pub fn is_served(system: &System, path: &str) -> bool {
 fn listeners(system: &System, public: u16) -> BTreeSet<String> {
     let inherited = format!("00000000:{public:04X}");
     let mut inodes = BTreeSet::new();
-    for (table, state) in [
-        ("tcp", LISTENING),
-        ("tcp6", LISTENING),
-        ("udp", UNCONNECTED),
-        ("udp6", UNCONNECTED),
-    ] {
-        let lines = text(system, &format!("/proc/net/{table}"));
-        inodes.extend(lines.lines().filter_map(|line| {
-            let fields: Vec<_> = line.split_whitespace().collect();
-            let own = *fields.get(1)? != inherited || table != "tcp";
-            (own && *fields.get(3)? == state).then(|| fields.get(9).map(|inode| (*inode).into()))?
-        }));
+    for table in ["tcp", "tcp6"] {
+        let sockets = lines(system, table).map_while(|line| internet(&line, LISTENING));
+        let own = sockets.filter(|(address, _)| table != "tcp" || *address != inherited);
+        inodes.extend(own.map(|(_, inode)| inode));
+    }
+    for table in ["udp", "udp6"] {
+        let sockets = lines(system, table).filter_map(|line| internet(&line, UNCONNECTED));
+        inodes.extend(sockets.map(|(_, inode)| inode));
     }
     let unix_sockets = text(system, "/proc/net/unix");
     inodes.extend(
@@ -51,6 +49,25 @@ fn listeners(system: &System, public: u16) -> BTreeSet<String> {
             .map(|(inode, _)| inode.to_owned()),
     );
     inodes
+}
+
+/// The lines of a table behind its heading. They are read one by one: of TCP the listeners come first
+/// (tcp_get_idx in the kernel's tcp_ipv4.c), and connections may be many.
+fn lines(system: &System, table: &str) -> impl Iterator<Item = String> {
+    let file = File::open(system.locate(format!("/proc/net/{table}"))).ok();
+    let lines = file
+        .into_iter()
+        .flat_map(|file| BufReader::new(file).lines());
+    lines.map_while(Result::ok).skip(1)
+}
+
+/// Address and inode of a socket in this state.
+fn internet(line: &str, state: &str) -> Option<(String, String)> {
+    let mut fields = line.split_whitespace().skip(1);
+    let address = fields.next()?.to_owned();
+    let is_in_state = fields.nth(1)? == state;
+    let inode = fields.nth(5)?.to_owned();
+    is_in_state.then_some((address, inode))
 }
 
 /// Inode and path of a listening socket: `Num RefCount Protocol Flags Type St Inode Path`.

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use flipless_settings::layout;
 
 use super::front::master;
-use super::listens::{self, Host};
+use super::listens::{self, Host, Listen};
 use super::nginx::{self, Surroundings};
 use super::{loaded, processes, sandbox, sockets};
 use crate::instance::digest::of_bytes;
@@ -43,6 +43,8 @@ pub fn starting(system: &System) -> Result<()> {
 /// (ngx_open_listening_sockets), and give up. Connections to the public port wait in systemd's queue meanwhile.
 fn make_way(system: &System, dump: &str) -> Result<()> {
     let public = system.settings()?.front.port;
+    // Before anything ends: the public port is unserved from then on.
+    let listens = listens::in_dump(dump, &format!("{NGINX}/nginx.conf"));
     let orphans = processes::orphans(system, std::process::id()).unwrap_or_default();
     if sockets::hold_more_than(system, &orphans, public) {
         quit(system, &orphans)?;
@@ -51,13 +53,13 @@ fn make_way(system: &System, dump: &str) -> Result<()> {
             std::thread::sleep(Duration::from_millis(5));
         }
     }
-    remove_stale_sockets(system, dump)
+    remove_stale_sockets(system, listens)
 }
 
 /// Only a master removes the file of a unix socket, and a killed one did not; nginx can't open it then
 /// (ngx_close_listening_sockets in ngx_connection.c).
-fn remove_stale_sockets(system: &System, dump: &str) -> Result<()> {
-    for listen in listens::in_dump(dump, &format!("{NGINX}/nginx.conf")) {
+fn remove_stale_sockets(system: &System, listens: Vec<Listen>) -> Result<()> {
+    for listen in listens {
         let Host::Unix(path) = listen.host else {
             continue;
         };

@@ -22,7 +22,8 @@ fn crashed(address: &str) -> Instance {
     process(&instance, std::process::id(), 1, "flipless front-starting");
     process(&instance, 70, 1, "nginx: worker process");
     let system = &instance.system;
-    let table = format!("0: {address} 00000000:0000 0A 0:0 0:0 0 0 0 4711 1\n");
+    let table =
+        format!("  sl  local_address\n   0: {address} 00000000:0000 0A 0:0 0:0 0 0 0 4711 1\n");
     system
         .write("/proc/net/tcp", table.as_bytes(), 0o644)
         .unwrap();
