@@ -20,8 +20,9 @@ use crate::instance::systemd::Systemd;
 
 /// The sandbox in which nginx runs.
 const SANDBOX: &str = "/run/flipless/front-sandbox";
-/// How long nginx may take until it has workers: names of upstreams are looked up before that.
-const START_LIMIT: Duration = Duration::from_secs(60);
+/// How long nginx may take until it has workers: names of upstreams are looked up before that. A second start, after
+/// a failure, fits into the 90 s of the stand-in's start.
+const START_LIMIT: Duration = Duration::from_secs(40);
 /// How long old workers may take until they have closed their listeners.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 /// ESRCH (kill(2)).
