@@ -44,6 +44,11 @@ pub fn restore(system: &System) -> Result<bool> {
     }
 }
 
+/// From here on EB's own nginx decides.
+pub fn forget(system: &System) -> Result<()> {
+    system.remove(GOOD)
+}
+
 /// Before a deployment: keeps the configuration in force, or takes out what an interrupted deployment brought
 /// into it.
 pub fn settle(system: &System) -> Result<()> {

@@ -80,6 +80,8 @@ fn add_keepalive(system: &System, bundle: &Path) -> Result<()> {
 
 /// Takes all that is ours out of the configuration in force.
 pub fn restore_configuration(system: &System, port: u16) -> Result<()> {
+    // It would be an old one when flipless comes again.
+    good::forget(system)?;
     system.remove(format!("{NGINX}/conf.d/{KEEPALIVE}"))?;
     retry::restore(system, NGINX, port)
 }

@@ -98,6 +98,14 @@ fn what_a_person_changed_and_nginx_accepts_stays() {
     assert!(instance.system.exists(BAD));
 }
 
+#[test]
+fn an_instance_that_is_given_back_keeps_no_copy() {
+    let instance = Instance::new();
+    front::sync(&instance.system).unwrap();
+    staged::restore_configuration(&instance.system, 5000).unwrap();
+    assert!(!restore(&instance.system).unwrap());
+}
+
 /// A part of a copy would take files out of /etc/nginx.
 #[test]
 fn a_copy_that_was_interrupted_is_none() {
