@@ -5,23 +5,23 @@ use std::io;
 use anyhow::Error;
 
 use crate::deployment::run::Unfit;
+use crate::proxy::advice::Advice;
 
 /// A hint for the first cause that has one.
 pub fn of(error: &Error) -> Option<String> {
-    if let Some(unfit) = error
-        .chain()
-        .find_map(|cause| cause.downcast_ref::<Unfit>())
-    {
-        return Some(format!(
-            "`journalctl --unit {}` shows all that the server wrote",
-            unfit.unit
-        ));
-    }
-    error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<io::Error>())
-        .find_map(|cause| for_kind(cause.kind()))
-        .map(String::from)
+    error.chain().find_map(|cause| {
+        if let Some(unfit) = cause.downcast_ref::<Unfit>() {
+            let unit = &unfit.unit;
+            return Some(format!(
+                "`journalctl --unit {unit}` shows all that the server wrote"
+            ));
+        }
+        let advice = cause.downcast_ref::<Advice>();
+        let kind = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+        advice
+            .map(|advice| advice.hint.clone())
+            .or_else(|| for_kind(kind?).map(String::from))
+    })
 }
 
 fn for_kind(kind: io::ErrorKind) -> Option<&'static str> {

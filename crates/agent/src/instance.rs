@@ -3,6 +3,7 @@
 pub mod digest;
 pub mod lock;
 pub mod memory;
+pub mod mirror;
 pub mod output;
 pub mod paths;
 pub mod replaced;

@@ -1,8 +1,21 @@
 //! The real nginx: its configuration before and after the flip, its start and its reload.
 
+pub mod advice;
+mod fallback;
 pub mod front;
+mod good;
+mod listens;
 mod loaded;
 mod nginx;
+mod port;
+mod probe;
 mod processes;
 mod retry;
+mod sandbox;
+mod sockets;
 pub mod staged;
+mod succession;
+mod syntax;
+
+#[cfg(test)]
+pub use nginx::TEST_UNITS;

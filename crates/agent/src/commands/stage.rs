@@ -34,7 +34,7 @@ pub fn stage_locked(system: &System, state: &mut State, bundle: &Path) -> Result
     prune::prune_or_say(system, state);
     // A marker of another deployment is no part of the bundle.
     flipped::unmark(system, bundle)?;
-    staged::test(system, bundle, settings.server.port)?;
+    staged::test(system, bundle, &settings)?;
     let environment = environment::gather(system)?;
     let environment = environment::to_file(&environment, settings.server.port)?;
     let identity = release::install(system, bundle, &settings.server.bin, &environment)?;

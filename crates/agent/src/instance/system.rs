@@ -138,7 +138,7 @@ impl System {
     }
 
     /// An effect on a file.
-    fn change<T>(
+    pub(super) fn change<T>(
         &self,
         name: &str,
         path: &Path,

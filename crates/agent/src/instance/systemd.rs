@@ -26,6 +26,15 @@ impl<'a> Systemd<'a> {
         self.must(&["start", "--no-block", unit])
     }
 
+    /// Has systemd start a unit in a second, when the job is over in which this command runs.
+    pub fn start_soon(&self, unit: &str) -> Result<()> {
+        let timer = ["--on-active=1s", "--timer-property=AccuracySec=100ms"];
+        let command = ["systemctl", "start", unit];
+        let arguments = [&["--quiet", "--collect"], &timer[..], &command].concat();
+        let output = self.system.run("systemd-run", &arguments);
+        succeed(&arguments, &output.context("cannot run systemd-run")?)
+    }
+
     /// Stops a unit and waits until it has ended.
     pub fn stop(&self, unit: &str) -> Result<()> {
         self.must(&["stop", unit])

@@ -9,14 +9,14 @@ use crate::instance::lock::{self, Lock};
 use crate::instance::paths::{NGINX, PIDS};
 use crate::instance::system::{Signal, System};
 use crate::instance::systemd::Systemd;
-use crate::proxy::{loaded, nginx, processes, retry};
+use crate::proxy::{fallback, good, loaded, nginx, processes, retry, succession};
+
+pub use super::succession::{started, starting};
 
 /// What EB's nginx.conf names.
 const PID_FILE: &str = "/run/nginx.pid";
 /// How long a reload may take until every worker is a new one.
 const RELOAD_LIMIT: Duration = Duration::from_secs(20);
-/// ESRCH (kill(2)).
-const NO_SUCH_PROCESS: i32 = rustix::io::Errno::SRCH.raw_os_error();
 /// How long nginx may finish requests when it ends for good.
 const END_LIMIT: Duration = Duration::from_secs(5);
 /// How long one agent waits for another's reload.
@@ -49,6 +49,8 @@ pub enum Synced {
     Started,
     /// nginx had another configuration.
     Reloaded,
+    /// nginx had another sandbox.
+    Replaced,
     /// nginx has the configuration on disk.
     Unchanged,
 }
@@ -59,6 +61,7 @@ impl std::fmt::Display for Synced {
             Self::NoFront => "nginx is EB's own",
             Self::Started => "nginx started",
             Self::Reloaded => "nginx reloaded",
+            Self::Replaced => "nginx replaced by one with the sandbox of this bundle",
             Self::Unchanged => "nginx has the configuration already",
         })
     }
@@ -72,11 +75,24 @@ pub fn sync(system: &System) -> Result<Synced> {
     }
     let _lock = lock(system, "front-sync")?;
     retry::tidy(system, NGINX)?;
+    match load(system) {
+        Ok(synced) => {
+            good::keep(system);
+            Ok(synced)
+        }
+        Err(error) => Err(fallback::after(system, error)),
+    }
+}
+
+fn load(system: &System) -> Result<Synced> {
     let systemd = Systemd::new(system);
     if !systemd.is_active(layout::FRONT)? {
-        systemd.start(layout::FRONT_SOCKET)?;
-        systemd.start(layout::FRONT)?;
+        start(system)?;
         return Ok(Synced::Started);
+    }
+    if succession::sandbox_changed(system)? {
+        succession::replace(system)?;
+        return Ok(Synced::Replaced);
     }
     if loaded::is_current(system)? {
         return Ok(Synced::Unchanged);
@@ -85,12 +101,21 @@ pub fn sync(system: &System) -> Result<Synced> {
     Ok(Synced::Reloaded)
 }
 
+pub(super) fn start(system: &System) -> Result<()> {
+    let systemd = Systemd::new(system);
+    systemd.start(layout::FRONT_SOCKET)?;
+    systemd.start(layout::FRONT).map_err(|error| {
+        let lines = systemd.last_lines(layout::FRONT, 10);
+        error.context(format!("nginx did not start:\n{lines}"))
+    })
+}
+
 /// Reloads the real nginx because nginx.service is reloaded, by certbot for example, whose new certificate
 /// no digest of ours may know.
 pub fn renew(system: &System) -> Result<()> {
     let _lock = lock(system, "front-renew")?;
     if Systemd::new(system).is_active(layout::FRONT)? {
-        return ask_for_reload(system);
+        return ask_for_reload(system).map(|()| good::keep(system));
     }
     // Before the first flip nginx.service runs EB's own nginx; this is its own ExecReload=.
     nginx::reload_stock(system)
@@ -106,39 +131,19 @@ fn ask_for_reload(system: &System) -> Result<()> {
     Ok(())
 }
 
-/// Before nginx starts: notes the configuration it is about to read. A change in between is seen as
-/// a difference later, and reloaded.
-pub fn starting(system: &System) -> Result<()> {
-    loaded::note(system, &loaded::digest(system)?)
-}
-
-/// After nginx was started: lets the workers of a killed master finish and go.
-pub fn started(system: &System, master: u32) -> Result<()> {
-    for orphan in processes::orphans(master)? {
-        // One that has ended meanwhile is what we want.
-        match system.signal(orphan, Signal::Quit) {
-            Err(error) if error.raw_os_error() != Some(NO_SUCH_PROCESS) => {
-                return Err(error).context("cannot stop an old worker");
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
 /// Reloads nginx, and waits until every worker is a new one: SIGHUP by itself reports success also
 /// for a file that nginx then refuses.
 pub fn reload(system: &System) -> Result<()> {
     let master = master(system)?;
     let digest = loaded::digest(system)?;
     nginx::test(system)?;
-    let old = processes::workers(master)?;
+    let old = processes::workers(system, master)?;
     system
         .signal(master, Signal::Hangup)
         .context("cannot signal nginx")?;
     let deadline = Instant::now() + RELOAD_LIMIT;
     loop {
-        let now = processes::workers(master)?;
+        let now = processes::workers(system, master)?;
         if !now.is_empty() && now.iter().all(|worker| !old.contains(worker)) {
             return loaded::note(system, &digest);
         }
@@ -175,7 +180,7 @@ pub fn end(system: &System) -> Result<()> {
 }
 
 /// The real nginx's pid.
-fn master(system: &System) -> Result<u32> {
+pub(super) fn master(system: &System) -> Result<u32> {
     let pid = Systemd::new(system).property(layout::FRONT, "MainPID")?;
     match pid.parse() {
         Ok(pid) if pid > 0 => Ok(pid),

@@ -1,13 +1,18 @@
 //! The nginx program: its version, and what it says of a configuration.
 
-use anyhow::{Context, Result, bail};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use anyhow::{Context, Result, anyhow, bail};
 use flipless_settings::layout;
 use flipless_settings::nginx::{Version, parse_version};
 
-use crate::instance::paths::NGINX;
+use crate::instance::paths::RUNTIME_UNITS;
 use crate::instance::system::System;
+use crate::instance::systemd::Systemd;
 
 const PROGRAM: &str = "/usr/sbin/nginx";
+/// How the units of tests begin.
+pub const TEST_UNITS: &str = "nginx-test-flipless-";
 
 /// nginx's version.
 pub fn version(system: &System) -> Result<Version> {
@@ -23,39 +28,91 @@ pub fn test(system: &System) -> Result<()> {
     run_test(system, PROGRAM, &["-t", "-q"])
 }
 
-/// Tests the configuration in `folder` as if it were in /etc/nginx: in a mount namespace of its own,
-/// so that absolute paths in it mean the same files as later (unshare(1)).
-pub fn test_in_place(system: &System, folder: &str) -> Result<()> {
-    let script = format!("mount --bind \"$1\" {NGINX} && exec {PROGRAM} -t -q");
-    let arguments = [
-        "--mount",
-        "--propagation",
-        "private",
-        "sh",
-        "-c",
-        &script,
-        "sh",
-        folder,
-    ];
-    run_test(system, "unshare", &arguments)
+/// The configuration in force with all that it includes: `nginx -T`.
+pub fn dump(system: &System) -> Result<String> {
+    said(system, PROGRAM, &["-T", "-q"])
 }
 
-/// Where a staged configuration is put together for its test.
-pub fn test_folder() -> String {
-    format!("{}/nginx-test", layout::RUNTIME)
+/// How nginx is started for a test: with lines of a unit, and with some folders in the places of others.
+#[derive(Debug, Default)]
+pub struct Surroundings {
+    /// `Key=Value`, as in a unit.
+    pub lines: Vec<String>,
+    /// The folder, and the place in which nginx finds it.
+    pub places: Vec<(String, &'static str)>,
+}
+
+impl Surroundings {
+    /// Runs nginx in them, and returns what it prints.
+    ///
+    /// By a unit file, and not by systemd-run(1): there a second `CapabilityBoundingSet=` replaces the first one,
+    /// and in a file it adds to it.
+    pub fn run(&self, system: &System, arguments: &[&str]) -> Result<String> {
+        let name = unit_name();
+        let unit = format!("{RUNTIME_UNITS}/{name}");
+        let output = format!("{}/{name}", layout::RUNTIME);
+        system.make_folder(layout::RUNTIME)?;
+        system.write(&unit, self.unit(&output, arguments).as_bytes(), 0o644)?;
+        let started = Systemd::new(system).start(&name);
+        let read = |kind: &str| -> Result<String> {
+            let path = format!("{output}.{kind}");
+            let text = system.read(&path)?.unwrap_or_default();
+            system.remove(&path)?;
+            Ok(String::from_utf8_lossy(&text).into_owned())
+        };
+        let (out, error) = (read("out"), read("err"));
+        system.remove(&unit)?;
+        match started {
+            Ok(()) => out,
+            Err(why) => Err(refusal(&error?, &format!("{why:#}"))),
+        }
+    }
+
+    fn unit(&self, output: &str, arguments: &[&str]) -> String {
+        let mut text =
+            "[Unit]\nCollectMode=inactive-or-failed\n[Service]\nType=oneshot\n".to_owned();
+        text += &format!("ExecStart={PROGRAM} {}\n", arguments.join(" "));
+        text += &format!("StandardOutput=file:{output}.out\nStandardError=file:{output}.err\n");
+        for (folder, place) in &self.places {
+            text += &format!("BindPaths={folder}:{place}\n");
+        }
+        for line in &self.lines {
+            text += &format!("{line}\n");
+        }
+        text
+    }
+}
+
+/// A name of its own for each test: systemd reads a file of a name that it does not know, without a daemon-reload.
+/// It does not begin as ours do, so that nothing takes it for an installed unit.
+fn unit_name() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let next = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("{TEST_UNITS}{}-{next}.service", std::process::id())
 }
 
 fn run_test(system: &System, program: &str, arguments: &[&str]) -> Result<()> {
+    said(system, program, arguments).map(drop)
+}
+
+/// What a test prints; nginx's own lines if it refuses.
+fn said(system: &System, program: &str, arguments: &[&str]) -> Result<String> {
     let output = system
         .run(program, arguments)
         .with_context(|| format!("cannot run {program}"))?;
-    if !output.status.success() {
-        bail!(
-            "nginx refuses the configuration:\n{}",
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
-    Ok(())
+    let lines = String::from_utf8_lossy(&output.stderr).into_owned();
+    Err(refusal(&lines, &output.status.to_string()))
+}
+
+fn refusal(lines: &str, status: &str) -> anyhow::Error {
+    match lines.trim() {
+        // It did not come to nginx's own first line: the sandbox can't be set up, say.
+        "" => anyhow!("nginx could not be run for a test: {status}"),
+        lines => anyhow!("nginx refuses the configuration:\n{lines}"),
+    }
 }
 
 /// Has the nginx of nginx.service itself read its configuration again.

@@ -1,8 +1,8 @@
 //! nginx's processes, as /proc shows them (proc(5)).
 
-use std::fs;
-
 use anyhow::{Context, Result};
+
+use crate::instance::system::System;
 
 struct Process {
     pid: u32,
@@ -11,46 +11,49 @@ struct Process {
 }
 
 /// The workers of `master` that take connections. One that a reload replaced says so in its title.
-pub fn workers(master: u32) -> Result<Vec<u32>> {
+pub fn workers(system: &System, master: u32) -> Result<Vec<u32>> {
     let ours = |process: &Process| {
         process.parent == master
             && process.title.starts_with("nginx: worker process")
             && !process.title.contains("is shutting down")
     };
-    Ok(all()?
-        .into_iter()
-        .filter(ours)
-        .map(|process| process.pid)
-        .collect())
+    Ok(pids(all(system)?, ours))
 }
 
-/// nginx processes in the unit of `master` that are not its children: a killed master left them.
-pub fn orphans(master: u32) -> Result<Vec<u32>> {
-    let unit = cgroup(master).context("cannot read nginx's control group")?;
+/// nginx processes in the control group of `pid` that are neither it nor its children: a killed master left
+/// them.
+pub fn orphans(system: &System, pid: u32) -> Result<Vec<u32>> {
+    let unit = cgroup(system, pid).context("cannot read nginx's control group")?;
     let orphan = |process: &Process| {
-        process.pid != master
-            && process.parent != master
+        process.pid != pid
+            && process.parent != pid
             && process.title.starts_with("nginx:")
-            && cgroup(process.pid).is_some_and(|other| other == unit)
+            && cgroup(system, process.pid).is_some_and(|other| other == unit)
     };
-    Ok(all()?
-        .into_iter()
-        .filter(orphan)
-        .map(|process| process.pid)
-        .collect())
+    Ok(pids(all(system)?, orphan))
 }
 
-fn all() -> Result<Vec<Process>> {
-    let folder = fs::read_dir("/proc").context("cannot list /proc")?;
-    let pids = folder.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+/// Whether the process is there and runs: one that ended and was not waited for has no command line.
+pub fn is_running(system: &System, pid: u32) -> bool {
+    process(system, pid).is_some_and(|process| !process.title.trim().is_empty())
+}
+
+fn pids(processes: Vec<Process>, wanted: impl Fn(&Process) -> bool) -> Vec<u32> {
+    let wanted = processes.into_iter().filter(wanted);
+    wanted.map(|process| process.pid).collect()
+}
+
+fn all(system: &System) -> Result<Vec<Process>> {
+    let names = system.names("/proc")?;
+    let pids = names.iter().filter_map(|name| name.parse().ok());
     // A process that ends meanwhile is one that is not there.
-    Ok(pids.filter_map(process).collect())
+    Ok(pids.filter_map(|pid| process(system, pid)).collect())
 }
 
-fn process(pid: u32) -> Option<Process> {
-    let title = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-    let title = String::from_utf8_lossy(&title).replace('\0', " ");
-    let parent = parent(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?;
+fn process(system: &System, pid: u32) -> Option<Process> {
+    let read = |file| system.read(format!("/proc/{pid}/{file}")).ok().flatten();
+    let title = String::from_utf8_lossy(&read("cmdline")?).replace('\0', " ");
+    let parent = parent(&String::from_utf8_lossy(&read("stat")?))?;
     Some(Process { pid, parent, title })
 }
 
@@ -64,8 +67,8 @@ fn parent(stat: &str) -> Option<u32> {
         .ok()
 }
 
-fn cgroup(pid: u32) -> Option<String> {
-    fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()
+fn cgroup(system: &System, pid: u32) -> Option<Vec<u8>> {
+    system.read(format!("/proc/{pid}/cgroup")).ok().flatten()
 }
 
 #[cfg(test)]

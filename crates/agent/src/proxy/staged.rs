@@ -3,52 +3,64 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use flipless_settings::nginx::{KEEPALIVE, KEEPALIVE_SINCE};
+use flipless_settings::Settings;
+use flipless_settings::nginx::{KEEPALIVE, KEEPALIVE_SINCE, UPSTREAM};
 
-use super::{nginx, retry};
+use super::probe::Probe;
+use super::{good, nginx, retry};
 use crate::instance::paths::{NGINX, PROXY_STAGING};
 use crate::instance::system::System;
 
 /// Tests EB's staged proxy configuration as it will be in force after the flip: EB copies it over
-/// /etc/nginx, deletes nothing there, and tests it only after it has stopped nginx.
-pub fn test(system: &System, bundle: &Path, port: u16) -> Result<()> {
+/// /etc/nginx, deletes nothing there, and tests it only after it has stopped nginx. Adds the bundle's own pieces
+/// if nginx accepts them.
+pub fn test(system: &System, bundle: &Path, settings: &Settings) -> Result<()> {
     if !system.exists(PROXY_STAGING) {
         return Ok(());
     }
+    good::settle(system)?;
+    let port = settings.server.port;
     add_keepalive(system, bundle)?;
-    let leads = retry::stage(system, bundle, port)?;
-    let mut tested = test_copy(system);
-    if let (true, Err(error)) = (leads, &tested) {
+    retry::stage(system, bundle, port)?;
+    let probe = Probe::new(system, bundle, settings)?;
+    let mut tested = probe.run();
+    let pieces: [(&str, TakeOut); 2] = [
+        (
+            "second try for what a server that dies has begun",
+            take_out_retry,
+        ),
+        (
+            "protection of idle connections in a reload",
+            take_out_keepalive,
+        ),
+    ];
+    for (without, take_out) in pieces {
+        let Err(error) = &tested else {
+            break;
+        };
         let why = nginx::first_line(error);
-        retry::restore(system, PROXY_STAGING, port)?;
-        tested = test_copy(system);
-        if tested.is_ok() {
-            eprintln!(
-                "flipless: warning: this configuration has no second try for what a server that \
-                 dies has begun: {why}"
-            );
+        if take_out(system, port)? {
+            tested = probe.run();
+            if tested.is_ok() {
+                eprintln!("flipless: warning: this configuration has no {without}: {why}");
+            }
         }
     }
     tested.context("the proxy configuration of this deployment can't be used")
 }
 
-/// Tests a copy of what is in force with what is staged over it.
-fn test_copy(system: &System) -> Result<()> {
-    let folder = nginx::test_folder();
-    system.remove(&folder)?;
-    // A copy may hold keys: for root alone.
-    system.make_private_folder(&folder)?;
-    let test = || -> Result<()> {
-        if system.exists(NGINX) {
-            system.copy_tree(NGINX, &folder)?;
-        }
-        system.copy_tree(PROXY_STAGING, &folder)?;
-        retry::tidy(system, &folder)?;
-        nginx::test_in_place(system, &folder)
-    };
-    let tested = test();
-    system.remove(&folder)?;
-    tested
+/// Takes one of our pieces out of the staged configuration, and says whether it was in it.
+type TakeOut = fn(&System, u16) -> Result<bool>;
+
+fn take_out_retry(system: &System, port: u16) -> Result<bool> {
+    let was_in = system.exists(format!("{PROXY_STAGING}/conf.d/{UPSTREAM}"));
+    retry::restore(system, PROXY_STAGING, port).map(|()| was_in)
+}
+
+fn take_out_keepalive(system: &System, _: u16) -> Result<bool> {
+    let piece = format!("{PROXY_STAGING}/conf.d/{KEEPALIVE}");
+    let was_in = system.exists(&piece);
+    system.remove(piece).map(|()| was_in)
 }
 
 /// Adds the bundle's keep-alive setting to EB's staged configuration where nginx knows it.
@@ -68,6 +80,11 @@ fn add_keepalive(system: &System, bundle: &Path) -> Result<()> {
 
 /// Takes all that is ours out of the configuration in force.
 pub fn restore_configuration(system: &System, port: u16) -> Result<()> {
+    // It would be an old one when flipless comes again.
+    good::forget(system)?;
     system.remove(format!("{NGINX}/conf.d/{KEEPALIVE}"))?;
     retry::restore(system, NGINX, port)
 }
+
+#[cfg(test)]
+mod tests;

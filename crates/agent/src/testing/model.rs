@@ -12,6 +12,8 @@ use flipless_settings::layout;
 
 use crate::instance::system::{Commands, Signal, System};
 
+mod nginx;
+
 /// What the model knows, and what a test sets.
 #[derive(Default)]
 pub struct Model {
@@ -45,6 +47,18 @@ pub struct Model {
     pub clock: i64,
     /// nginx refuses a configuration with a file of this name in `conf.d`.
     pub nginx_refuses_with: Option<String>,
+    /// EB's own test refuses it.
+    pub eb_refuses_with: Option<String>,
+    /// nginx refuses it in the front's sandbox.
+    pub sandbox_refuses_with: Option<String>,
+    /// The `listen`s of the only server; `None`: the public port.
+    pub listens: Option<String>,
+    /// The front can't load a configuration with a file of this name in `conf.d`; no test sees it.
+    pub front_fails_with: Option<String>,
+    /// How often the front's master was killed; systemd started another one each time.
+    pub kills: u32,
+    /// How nginx was run in a service of its own.
+    pub tests: Vec<String>,
     /// Whether web.service is the stand-in, as systemd has read the units.
     pub web_is_stand_in: bool,
     /// How often EB's own nginx was told to read its configuration again.
@@ -101,17 +115,22 @@ impl Commands for FakeCommands {
             ("systemctl", arguments) => model.systemctl(arguments, &self.root),
             ("journalctl", _) => answer(true, "panicked at line 1", ""),
             ("/usr/sbin/nginx", ["-v"]) => answer(true, "", "nginx version: nginx/1.28.0"),
-            ("unshare" | "/usr/sbin/nginx", _) if model.nginx_refuses => {
+            ("/usr/sbin/nginx", _) if model.nginx_refuses => {
                 answer(false, "", "unexpected \"}\" in nginx.conf:3")
             }
-            ("unshare", [.., folder]) if model.refuses(&self.root, folder) => {
-                answer(false, "", "host not found in upstream \"flipless_app\"")
+            ("systemd-run", [.., "systemctl", "start", unit]) => {
+                model.calls.push(format!("start {unit} soon"));
+                model.units.insert((*unit).into(), "active".into());
+                answer(true, "", "")
+            }
+            ("/usr/sbin/nginx", ["-t", "-q"]) if model.refuses(&self.root) => {
+                answer(false, "", "unexpected \"}\" in bad.conf:1")
             }
             ("/usr/sbin/nginx", ["-s", "reload"]) => {
                 model.reloads_of_stock += 1;
                 answer(true, "", "")
             }
-            ("unshare" | "/usr/sbin/nginx" | "chown", _) => answer(true, "", ""),
+            ("/usr/sbin/nginx" | "chown", _) => answer(true, "", ""),
             (_, ["environment"]) => match model.properties.clone() {
                 None => answer(true, "{}", ""),
                 Some((success, stdout, stderr)) => Output {
@@ -128,6 +147,11 @@ impl Commands for FakeCommands {
             .borrow_mut()
             .calls
             .push(format!("{signal:?} {pid}"));
+        if signal == Signal::Kill {
+            let mut model = self.model.borrow_mut();
+            model.kills += 1;
+            model.load_front(&self.root);
+        }
         Ok(())
     }
 
@@ -185,6 +209,9 @@ impl Model {
             }
             ["list-units", .., pattern] => answer(true, &self.list(pattern), ""),
             ["reset-failed", _] => answer(true, "", ""),
+            ["start", unit] if unit.starts_with(crate::proxy::TEST_UNITS) => {
+                self.tested(unit, root)
+            }
             _ => {
                 self.calls.push(arguments.join(" "));
                 if matches!(arguments[0], "daemon-reload" | "enable" | "disable") {
@@ -226,7 +253,8 @@ impl Model {
     fn change(&mut self, arguments: &[&str], root: &Path) -> Output {
         match arguments {
             ["start" | "restart", "--no-block", unit] | ["start" | "restart", unit] => {
-                if self.failing.iter().any(|failing| unit.contains(failing)) {
+                let refused = *unit == layout::FRONT && self.cannot_load(root);
+                if refused || self.failing.iter().any(|failing| unit.contains(failing)) {
                     if unit.starts_with("flipless-app@") {
                         // Restart=always goes on trying.
                         self.units.insert((*unit).into(), "activating".into());
@@ -255,6 +283,7 @@ impl Model {
             ["disable", "--quiet", unit] => {
                 self.enabled.remove(*unit);
             }
+            ["reload", _] if self.cannot_load(root) => return answer(false, "", "Job failed."),
             ["reload", _] => self.load_front(root),
             _ => {}
         }
@@ -265,16 +294,6 @@ impl Model {
     fn load_front(&mut self, root: &Path) {
         let system = System::new(root, Box::new(Nothing));
         crate::proxy::front::starting(&system).unwrap();
-    }
-
-    fn refuses(&self, root: &Path, folder: &str) -> bool {
-        let name = self.nginx_refuses_with.as_ref();
-        let file = |name| {
-            root.join(folder.trim_start_matches('/'))
-                .join("conf.d")
-                .join(name)
-        };
-        name.is_some_and(|name| file(name).exists())
     }
 
     fn property(&self, unit: &str, name: &str) -> String {
@@ -292,7 +311,7 @@ impl Model {
             (unit, "StatusText") if unit.starts_with("flipless-app@") => self.says.clone(),
             ("nginx.service", "ExecStart") => format!("{{ path={} ; argv[]=x }}", layout::AGENT),
             ("web.service", "NRestarts") => self.restarts_of_web.to_string(),
-            (layout::FRONT, "MainPID") => "77".into(),
+            (layout::FRONT, "MainPID") => (77 + self.kills).to_string(),
             _ => String::new(),
         }
     }
@@ -330,7 +349,10 @@ struct Nothing;
 
 impl Commands for Nothing {
     fn run(&self, program: &str, _: &[&str]) -> io::Result<Output> {
-        panic!("{program} was run")
+        match program {
+            "/usr/sbin/nginx" => Ok(answer(true, "", "")),
+            other => panic!("{other} was run"),
+        }
     }
     fn signal(&self, _: u32, _: Signal) -> io::Result<()> {
         panic!("a signal was sent")

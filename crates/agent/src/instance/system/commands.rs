@@ -36,4 +36,6 @@ pub enum Signal {
     Hangup,
     /// nginx: finish what has begun, then end.
     Quit,
+    /// The kernel: end at once.
+    Kill,
 }

@@ -32,6 +32,7 @@ impl Commands for RealCommands {
         let signal = match signal {
             Signal::Hangup => rustix::process::Signal::HUP,
             Signal::Quit => rustix::process::Signal::QUIT,
+            Signal::Kill => rustix::process::Signal::KILL,
         };
         Ok(rustix::process::kill_process(
             pid.ok_or_else(invalid)?,

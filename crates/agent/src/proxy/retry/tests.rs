@@ -204,17 +204,22 @@ fn only_the_directive_is_led_through_the_upstream() {
     assert!(application.contains(THROUGH_UPSTREAM), "{application}");
 }
 
+fn test_staged(instance: &Instance) -> anyhow::Result<()> {
+    let settings = flipless_settings::Settings::default();
+    crate::proxy::staged::test(&instance.system, instance.bundle(), &settings)
+}
+
 #[test]
 fn a_configuration_that_is_bad_only_with_the_upstream_goes_without() {
     let instance = staged(EBS);
     let upstream = format!("{PROXY_STAGING}/conf.d/{UPSTREAM}");
     instance.model.borrow_mut().nginx_refuses_with = Some(UPSTREAM.into());
-    crate::proxy::staged::test(&instance.system, instance.bundle(), 5000).unwrap();
+    test_staged(&instance).unwrap();
     assert_eq!(result(&instance), (EBS.into(), false));
     assert!(!instance.system.exists(upstream));
     // One that is bad in itself is an error still.
     instance.model.borrow_mut().nginx_refuses = true;
-    crate::proxy::staged::test(&instance.system, instance.bundle(), 5000).unwrap_err();
+    test_staged(&instance).unwrap_err();
 }
 
 #[test]
@@ -225,13 +230,9 @@ fn an_upstream_that_nothing_is_led_through_is_removed_from_what_is_in_force() {
     let upstream = format!("{NGINX}/conf.d/{UPSTREAM}");
     tidy(&instance.system, NGINX).unwrap();
     assert!(instance.system.exists(&upstream), "it is in use");
+    crate::proxy::front::sync(&instance.system).unwrap();
     // The next bundle has `retry = false`: EB copies its own file over.
     put(&instance, &format!("{NGINX}/{APPLICATION}"), EBS);
-    let front = (
-        flipless_settings::layout::FRONT.to_owned(),
-        "active".to_owned(),
-    );
-    instance.model.borrow_mut().units.extend([front]);
     assert_eq!(
         crate::proxy::front::sync(&instance.system).unwrap(),
         Synced::Reloaded
@@ -260,7 +261,7 @@ fn the_test_before_the_flip_is_without_an_upstream_that_goes_in_it() {
     put(&instance, &format!("{NGINX}/conf.d/{UPSTREAM}"), "refused");
     // As if only that file were bad.
     instance.model.borrow_mut().nginx_refuses_with = Some(UPSTREAM.into());
-    crate::proxy::staged::test(&instance.system, instance.bundle(), 5000).unwrap();
+    test_staged(&instance).unwrap();
 }
 
 #[test]

@@ -1,0 +1,125 @@
+#![allow(clippy::unwrap_used)]
+
+use flipless_settings::{Settings, layout};
+
+use super::*;
+use crate::instance::paths::{DROP_INS, PROXY_STAGING};
+use crate::proxy::{front, staged};
+use crate::testing::Instance;
+
+const BAD: &str = "/etc/nginx/conf.d/bad.conf";
+
+/// EB's copy in the flip.
+fn copy_bad(instance: &Instance) {
+    instance.system.write(BAD, b"bad", 0o644).unwrap();
+    let main = "/etc/nginx/nginx.conf";
+    instance.system.write(main, b"replaced", 0o644).unwrap();
+}
+
+fn main(instance: &Instance) -> Vec<u8> {
+    let main = instance.system.read("/etc/nginx/nginx.conf");
+    main.unwrap().unwrap()
+}
+
+#[test]
+fn what_a_failed_reload_could_not_load_is_taken_out_again() {
+    let instance = Instance::new();
+    front::sync(&instance.system).unwrap();
+    copy_bad(&instance);
+    instance.model.borrow_mut().front_fails_with = Some("bad.conf".into());
+    front::sync(&instance.system).unwrap_err();
+    assert!(!instance.system.exists(BAD));
+    assert_eq!(main(&instance), b"one", "a file that was replaced is back");
+    // nginx still has it.
+    let synced = front::sync(&instance.system).unwrap();
+    assert_eq!(synced, front::Synced::Unchanged);
+}
+
+#[test]
+fn a_front_that_cannot_start_with_it_starts_with_the_previous_one() {
+    let instance = Instance::new();
+    // The first version's `stage`.
+    settle(&instance.system).unwrap();
+    copy_bad(&instance);
+    instance.model.borrow_mut().front_fails_with = Some("bad.conf".into());
+    let error = front::sync(&instance.system).unwrap_err();
+    let error = format!("{error:#}");
+    assert!(
+        error.contains("started with the previous configuration"),
+        "{error}"
+    );
+    assert!(
+        error.contains("panicked at line 1"),
+        "its own lines: {error}"
+    );
+    assert_eq!(instance.unit(layout::FRONT), "active");
+    assert!(!instance.system.exists(BAD));
+}
+
+#[test]
+fn a_front_that_cannot_start_at_all_gives_the_port_to_ebs_nginx() {
+    let instance = Instance::new();
+    settle(&instance.system).unwrap();
+    let drop_in = format!("{DROP_INS}/{}.d/{}", layout::NGINX, layout::DROP_IN);
+    instance.system.write(drop_in, b"", 0o644).unwrap();
+    instance.model.borrow_mut().failing = vec![layout::FRONT.into()];
+    let error = format!("{:#}", front::sync(&instance.system).unwrap_err());
+    assert!(error.contains("given back to EB's own nginx"), "{error}");
+    assert!(!instance.has_drop_in(layout::NGINX));
+    for ours in [layout::FRONT, layout::FRONT_SOCKET] {
+        assert_eq!(instance.unit(ours), "inactive", "{ours}");
+    }
+    let calls = instance.take_calls();
+    assert_eq!(calls.last().unwrap(), "start nginx.service soon");
+}
+
+/// The deployment that brought it was killed before the front could refuse it.
+#[test]
+fn what_an_interrupted_deployment_left_is_taken_out_before_the_next_is_tested() {
+    let instance = Instance::new();
+    front::sync(&instance.system).unwrap();
+    copy_bad(&instance);
+    instance.model.borrow_mut().nginx_refuses_with = Some("bad.conf".into());
+    instance.system.make_folder(PROXY_STAGING).unwrap();
+    staged::test(&instance.system, instance.bundle(), &Settings::default()).unwrap();
+    assert!(!instance.system.exists(BAD));
+}
+
+#[test]
+fn what_a_person_changed_and_nginx_accepts_stays() {
+    let instance = Instance::new();
+    front::sync(&instance.system).unwrap();
+    copy_bad(&instance);
+    settle(&instance.system).unwrap();
+    assert!(instance.system.exists(BAD));
+    // A later failure brings this back, and not what was before.
+    instance.system.remove(BAD).unwrap();
+    assert!(restore(&instance.system).unwrap());
+    assert!(instance.system.exists(BAD));
+}
+
+#[test]
+fn an_instance_that_is_given_back_keeps_no_copy() {
+    let instance = Instance::new();
+    front::sync(&instance.system).unwrap();
+    staged::restore_configuration(&instance.system, 5000).unwrap();
+    assert!(!restore(&instance.system).unwrap());
+}
+
+/// A part of a copy would take files out of /etc/nginx.
+#[test]
+fn a_copy_that_was_interrupted_is_none() {
+    for point in 0.. {
+        let instance = Instance::new();
+        let interrupted = instance.kill_at(point, |system| {
+            keep(system);
+            Ok(())
+        });
+        restore(&instance.system).unwrap();
+        assert_eq!(main(&instance), b"one", "point {point}");
+        if interrupted.is_none() {
+            assert!(point > 3);
+            break;
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! nginx's configuration syntax, as `ngx_conf_read_token` in its ngx_conf_file.c reads it.
+
+use std::iter::Peekable;
+use std::str::Chars;
+
+/// One directive: its words, and the directives of its block, which a simple directive has none of.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Directive {
+    pub words: Vec<String>,
+    pub block: Vec<Directive>,
+}
+
+impl Directive {
+    /// The first word.
+    pub fn name(&self) -> &str {
+        self.words.first().map_or("", String::as_str)
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Token {
+    Word(String),
+    End,
+    Open,
+    Close,
+}
+
+/// Every directive of a text that nginx accepts. Of any other text it returns something: nginx is the judge.
+pub fn parse(text: &str) -> Vec<Directive> {
+    let mut open = vec![Directive::default()];
+    let mut words = Vec::new();
+    let mut characters = text.chars().peekable();
+    while let Some(token) = next(&mut characters) {
+        match token {
+            Token::Word(word) => words.push(word),
+            Token::End => add(&mut open, leaf(&mut words)),
+            Token::Open => open.push(leaf(&mut words)),
+            Token::Close => {
+                words.clear();
+                close(&mut open);
+            }
+        }
+    }
+    while open.len() > 1 {
+        close(&mut open);
+    }
+    open.pop().unwrap_or_default().block
+}
+
+fn leaf(words: &mut Vec<String>) -> Directive {
+    Directive {
+        words: std::mem::take(words),
+        block: Vec::new(),
+    }
+}
+
+fn add(open: &mut [Directive], directive: Directive) {
+    if let Some(above) = open.last_mut() {
+        above.block.push(directive);
+    }
+}
+
+fn close(open: &mut Vec<Directive>) {
+    // The text itself stays open.
+    if open.len() > 1
+        && let Some(block) = open.pop()
+    {
+        add(open, block);
+    }
+}
+
+fn next(characters: &mut Peekable<Chars>) -> Option<Token> {
+    loop {
+        return Some(match *characters.peek()? {
+            '#' => {
+                characters.find(|&character| character == '\n');
+                continue;
+            }
+            character if is_space(character) => {
+                characters.next();
+                continue;
+            }
+            ';' => single(characters, Token::End),
+            '{' => single(characters, Token::Open),
+            '}' => single(characters, Token::Close),
+            quote @ ('"' | '\'') => {
+                characters.next();
+                Token::Word(quoted(characters, quote))
+            }
+            _ => Token::Word(plain(characters)),
+        });
+    }
+}
+
+fn single(characters: &mut Peekable<Chars>, token: Token) -> Token {
+    characters.next();
+    token
+}
+
+fn is_space(character: char) -> bool {
+    matches!(character, ' ' | '\t' | '\r' | '\n')
+}
+
+fn quoted(characters: &mut Peekable<Chars>, quote: char) -> String {
+    let mut word = String::new();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => word.extend(characters.next()),
+            _ if character == quote => break,
+            _ => word.push(character),
+        }
+    }
+    word
+}
+
+/// A word without quotes. `${` in it begins a variable, and no block.
+fn plain(characters: &mut Peekable<Chars>) -> String {
+    let mut word = String::new();
+    while let Some(&character) = characters.peek() {
+        let in_variable = word.ends_with('$') && character == '{';
+        if is_space(character) || character == ';' || character == '{' && !in_variable {
+            break;
+        }
+        characters.next();
+        match character {
+            '\\' => word.extend(characters.next()),
+            _ => word.push(character),
+        }
+    }
+    word
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<Vec<String>> {
+        parse(text).into_iter().map(|found| found.words).collect()
+    }
+
+    #[test]
+    fn words_are_read_as_nginx_reads_them() {
+        for (text, expected) in [
+            ("listen 80;", vec![vec!["listen", "80"]]),
+            (
+                "a 'b c' \"d;{\";#x;\nb;",
+                vec![vec!["a", "b c", "d;{"], vec!["b"]],
+            ),
+            ("a x#y;", vec![vec!["a", "x#y"]]),
+            ("a b\\;c;", vec![vec!["a", "b;c"]]),
+            ("set $x ${y}z;", vec![vec!["set", "$x", "${y}z"]]),
+            ("a \"it\\\"s\";", vec![vec!["a", "it\"s"]]),
+            ("a\n\tb\r\n;", vec![vec!["a", "b"]]),
+            ("# listen 1;", vec![]),
+        ] {
+            assert_eq!(words(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn blocks_hold_their_directives() {
+        let parsed = parse("http { server { listen 80; } if ($a) { b; } } events{}");
+        assert_eq!(parsed.len(), 2);
+        assert_eq!(parsed[0].block[0].block[0].words, ["listen", "80"]);
+        assert_eq!(parsed[0].block[1].words, ["if", "($a)"]);
+        assert_eq!(parsed[1].name(), "events");
+    }
+
+    proptest::proptest! {
+        /// Whatever the text, the parser returns, deep blocks included.
+        #[test]
+        fn any_text_is_read(text in "[a-z $#'\"\\\\;{}\n]{0,200}") {
+            parse(&text);
+        }
+
+        /// A word that is quoted comes back as it was.
+        #[test]
+        fn a_quoted_word_comes_back(word in "[a-z ;{}#$']{0,20}") {
+            let found = words(&format!("a \"{word}\";"));
+            proptest::prop_assert_eq!(found, vec![vec!["a".to_owned(), word]]);
+        }
+    }
+}
