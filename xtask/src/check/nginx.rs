@@ -128,6 +128,7 @@ fn judge(said: &str, version: Version, pieces: usize) -> Check {
     let Some((_, message)) = emergency else {
         return Check::of(NAME, vec![format!("nginx failed: {}", said.trim())], "");
     };
+    let message = without_numbers(message);
     let absolute = message.contains("open() \"/") || message.contains("opendir() \"/");
     if absolute || ELSEWHERE.iter().any(|text| message.contains(text)) {
         return Check::skipped(NAME, format!("not here, maybe on the instance: {message}"));
@@ -139,6 +140,16 @@ fn judge(said: &str, version: Version, pieces: usize) -> Check {
         "paths are those of EB's /etc/nginx: `.platform/nginx/conf.d/*.conf` is in its `http` block, \
          `.platform/nginx/conf.d/elasticbeanstalk/*.conf` in its `server` block",
     )
+}
+
+/// A message without the numbers of the process and thread that may come first: `7#7: `.
+fn without_numbers(message: &str) -> &str {
+    let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let (numbers, rest) = message.split_once(": ").unwrap_or_default();
+    match numbers.split_once('#') {
+        Some((process, thread)) if number(process) && number(thread) => rest,
+        _ => message,
+    }
 }
 
 /// EB's nginx may accept what this one refuses: it has every module, and may be newer.
@@ -175,7 +186,10 @@ mod tests {
 
     #[test]
     fn what_nginx_says_is_a_finding_or_not_checked() {
-        let emerg = |message: &str| format!("nginx: [emerg] {message} in conf.d/a.conf:1\n");
+        // As nginx writes it, with its process and thread.
+        let emerg = |message: &str| {
+            format!("2026/11/26 13:00:00 [emerg] 7#7: {message} in conf.d/a.conf:1\n")
+        };
         let old = (1, 22, 1);
         for (said, version, ok) in [
             ("nginx: the configuration file x syntax is ok\nnginx: [emerg] bind() to 0.0.0.0:80 failed (13: Permission denied)".into(), old, Some(true)),
