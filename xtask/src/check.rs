@@ -10,15 +10,19 @@ use crate::arch::Arch;
 use crate::bundle::Bundle;
 use crate::ui;
 
+mod directives;
+mod ebextensions;
 mod executables;
 mod hooks;
 mod links;
 mod manifest;
 mod names;
 mod nginx;
+mod nginx_syntax;
 mod outcome;
 mod procfile;
 mod programs;
+mod proxy_ports;
 mod settings;
 mod size;
 mod units;
@@ -67,11 +71,11 @@ fn by_ourselves(bundle: &Bundle, arch: Option<Arch>, units: &[Unit]) -> Vec<Chec
     checks.push(links::check(bundle));
     checks.push(procfile::check(bundle));
     checks.push(hooks::check(bundle));
-    // Settings that can't be read are a finding of their own.
-    let resolves_names = settings
-        .as_ref()
-        .map_or(true, |all| all.server.resolves_names);
-    checks.extend(executables::check(bundle, arch, resolves_names));
+    checks.push(ebextensions::check(bundle));
+    checks.push(directives::check(bundle));
+    let port = settings.as_ref().ok().map(|all| all.server.port);
+    checks.push(proxy_ports::check(bundle, port));
+    checks.extend(executables::check(bundle, arch, settings.as_ref().ok()));
     checks.extend(units::by_rules(bundle, units));
     checks
 }
@@ -98,6 +102,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         .collect();
     hints.dedup();
     hints.into_iter().for_each(ui::hint);
+    let warnings = checks.iter().filter(|check| !check.warnings.is_empty());
+    warnings.flat_map(Check::remarks).for_each(ui::warning);
     let skipped = checks.iter().filter(|check| check.ok.is_none()).count();
     if skipped > 0 {
         ui::warning(format!("{skipped} of {} checks: not checked", checks.len()));

@@ -11,8 +11,9 @@ use flipless_settings::{Handover, layout};
 
 use crate::arch::Arch;
 use crate::bundle::Bundle;
+use crate::check::{self, Check};
 use crate::project::Project;
-use crate::{check, ui};
+use crate::ui;
 
 mod archive;
 mod build;
@@ -185,9 +186,7 @@ fn checked(project: &Project, draft: &Draft, target: Target, name: &str) -> Resu
         let hints = failed.iter().filter_map(|check| check.hint.clone());
         return Err(ui::advised(message, hints)).context("the bundle is not fit to ship");
     }
-    for check in checks.iter().filter(|check| check.ok.is_none()) {
-        ui::warning(format!("{}: {}", check.name, check.detail));
-    }
+    checks.iter().flat_map(Check::remarks).for_each(ui::warning);
     let provenance = Provenance::of(project.server().root(), &bundle)?;
     Manifest::new(
         draft.zip_path(),

@@ -11,7 +11,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Both compile what renders the platform tree, beside other steps.
+const PATIENCE: Duration = Duration::from_secs(300);
 const RENDERING: &str = "   Rendering the platform tree";
 const BLOCKING: &str = "    Blocking waiting for another `cargo xtask dist`";
 

@@ -97,14 +97,23 @@ pub struct CommandEntry {
 /// # Errors
 /// When it is neither, or a section has another form than EB's.
 pub fn parse(text: &str) -> Result<ConfigFile, SyntaxError> {
-    let sections: BTreeMap<String, IgnoredAny> = document::read(text)?;
+    let sections = sections(text)?;
     let mut file: ConfigFile = document::read(text)?;
     let carried_out = ["option_settings", "files", "commands", "container_commands"];
-    let others = sections.into_keys();
+    let others = sections.into_iter();
     file.others = others
         .filter(|name| !carried_out.contains(&name.as_str()))
         .collect();
     Ok(file)
+}
+
+/// The names of the sections, whatever is in them.
+///
+/// # Errors
+/// Where the text is neither YAML nor JSON, or no mapping: EB refuses the whole version then.
+pub fn sections(text: &str) -> Result<Vec<String>, SyntaxError> {
+    let sections: BTreeMap<String, IgnoredAny> = document::read(text)?;
+    Ok(sections.into_keys().collect())
 }
 
 #[cfg(test)]

@@ -110,6 +110,7 @@ fn elf(reader: &mut impl Read, declared: u64, start: Vec<u8>) -> io::Result<Cont
 
 fn is_read_by_the_platform(name: &str) -> bool {
     let folders = [
+        ".ebextensions/",
         ".platform/hooks/",
         ".platform/confighooks/",
         ".platform/nginx/",

@@ -1,6 +1,6 @@
 //! Every ELF file: does the platform's processor, dynamic linker and glibc run it?
 
-use flipless_settings::layout;
+use flipless_settings::{Settings, layout};
 
 use super::outcome::Check;
 use crate::arch::Arch;
@@ -21,11 +21,12 @@ fn agent() -> String {
     layout::in_bin(layout::AGENT_BIN)
 }
 
-/// Reads all ELF files. `resolves_names`: as the settings say of the server.
-pub fn check(bundle: &Bundle, arch: Option<Arch>, resolves_names: bool) -> Vec<Check> {
+/// Reads all ELF files. Settings that can't be read are a finding of their own.
+pub fn check(bundle: &Bundle, arch: Option<Arch>, settings: Option<&Settings>) -> Vec<Check> {
+    let resolves_names = settings.is_none_or(|all| all.server.resolves_names);
     let elfs: Vec<(&Entry, &Elf)> = bundle.entries.iter().filter_map(elf_of).collect();
     vec![
-        present(bundle),
+        present(bundle, settings),
         machine(&elfs, arch),
         interpreter(&elfs),
         glibc(&elfs),
@@ -40,15 +41,19 @@ fn elf_of(entry: &Entry) -> Option<(&Entry, &Elf)> {
     }
 }
 
-/// What lies in `bin/` is executable, and the agent is there.
-fn present(bundle: &Bundle) -> Check {
+/// The agent, the server and the relay are there, and can be run. What else lies in `bin/` is the user's.
+fn present(bundle: &Bundle, settings: Option<&Settings>) -> Check {
     let mut findings = Vec::new();
-    let agent = agent();
-    if bundle.get(&agent).is_none() {
-        findings.push(format!("{agent} is missing"));
+    let server = settings.map(|all| all.server.bin.as_str());
+    let needed = [layout::AGENT_BIN].into_iter().chain(server);
+    for name in needed.map(layout::in_bin) {
+        if bundle.get(&name).is_none() {
+            findings.push(format!("{name} is missing"));
+        }
     }
-    let in_bin = |entry: &&Entry| entry.name.starts_with("bin/") && !entry.folder;
-    for entry in bundle.entries.iter().filter(in_bin) {
+    let started = [Some(layout::AGENT_BIN), Some(layout::RELAY), server];
+    let started = started.into_iter().flatten().map(layout::in_bin);
+    for entry in started.filter_map(|name| bundle.get(&name)) {
         let Entry { name, mode, .. } = entry;
         if matches!(entry.content, Content::Other | Content::Text(_)) {
             findings.push(format!("{name} is not an ELF executable"));

@@ -8,21 +8,37 @@ use flipless_settings::nginx::{
 };
 use flipless_settings::stock::NGINX_FILES;
 
+use super::directives;
+use super::nginx_syntax::PIECES;
 use super::outcome::Check;
 use super::programs::Scratch;
 use crate::bundle::Bundle;
 use crate::tools;
 
 const NAME: &str = "nginx";
-/// What EB lays over its own configuration.
-const PIECES: &str = ".platform/nginx/";
 /// What the agent adds to it.
 const OURS: &str = "nginx/";
-/// What EB's nginx.conf includes of the distribution's.
-const TYPES: (&str, &str) = ("mime.types", "types { text/html html; }\n");
+/// The distribution's files in /etc/nginx, which a bundle may include: a line of each, for the contexts in
+/// which it is allowed (Amazon Linux 2023's package nginx-core).
+const DISTRIBUTION: [(&str, &str); 8] = [
+    ("mime.types", "types { text/html html; }\n"),
+    (
+        "fastcgi.conf",
+        "fastcgi_param QUERY_STRING $query_string;\n",
+    ),
+    (
+        "fastcgi_params",
+        "fastcgi_param QUERY_STRING $query_string;\n",
+    ),
+    ("scgi_params", "scgi_param QUERY_STRING $query_string;\n"),
+    ("uwsgi_params", "uwsgi_param QUERY_STRING $query_string;\n"),
+    ("koi-utf", "charset_map koi8-r utf-8 { C0 D18E; }\n"),
+    ("koi-win", "charset_map koi8-r windows-1251 { C0 FE; }\n"),
+    ("win-utf", "charset_map windows-1251 utf-8 { C0 D090; }\n"),
+];
 
 /// What the instance has and this machine need not have: nginx can't go on without it.
-const ELSEWHERE: [&str; 8] = [
+const ELSEWHERE: [&str; 9] = [
     "cannot load certificate",
     "host not found",
     "getpwnam(",
@@ -31,6 +47,8 @@ const ELSEWHERE: [&str; 8] = [
     "BIO_new_file(",
     "SSL_CTX_load_verify_locations(",
     "MMDB_open(",
+    // Of a module that is not compiled in.
+    "requires ngx_",
 ];
 
 /// EB's configuration with the bundle's files over it.
@@ -69,7 +87,7 @@ fn test(program: &Path, bundle: &Bundle) -> io::Result<(Version, String)> {
     let root = folder.path().display().to_string();
     let said = folder.run(program, &["-v"])?.text;
     let version = parse_version(&said).ok_or(io::Error::other(format!("version {said:?}?")))?;
-    for (path, text) in NGINX_FILES.iter().chain([&TYPES]) {
+    for (path, text) in NGINX_FILES.iter().chain(&DISTRIBUTION) {
         folder.write(path, &moved(text.as_bytes(), &root))?;
     }
     for entry in &bundle.entries {
@@ -110,17 +128,44 @@ fn judge(said: &str, version: Version, pieces: usize) -> Check {
     let Some((_, message)) = emergency else {
         return Check::of(NAME, vec![format!("nginx failed: {}", said.trim())], "");
     };
+    let message = without_numbers(message);
     let absolute = message.contains("open() \"/") || message.contains("opendir() \"/");
     if absolute || ELSEWHERE.iter().any(|text| message.contains(text)) {
         return Check::skipped(NAME, format!("not here, maybe on the instance: {message}"));
     }
-    if version < PLATFORM && message.contains("unknown directive") {
+    if known_to_eb(message, version) {
         return Check::skipped(NAME, format!("{message}: {shown}, which may know it"));
     }
     Check::of(NAME, vec![format!("{message} ({shown})")], "").with_hint(
         "paths are those of EB's /etc/nginx: `.platform/nginx/conf.d/*.conf` is in its `http` block, \
          `.platform/nginx/conf.d/elasticbeanstalk/*.conf` in its `server` block",
     )
+}
+
+/// A message without the numbers of the process and thread that may come first: `7#7: `.
+fn without_numbers(message: &str) -> &str {
+    let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let (numbers, rest) = message.split_once(": ").unwrap_or_default();
+    match numbers.split_once('#') {
+        Some((process, thread)) if number(process) && number(thread) => rest,
+        _ => message,
+    }
+}
+
+/// EB's nginx may accept what this one refuses: it has every module, and may be newer.
+fn known_to_eb(message: &str, version: Version) -> bool {
+    let directive = message.strip_prefix("unknown directive \"");
+    let name = directive.and_then(|rest| rest.split('"').next());
+    let newer = [
+        "unknown directive",
+        "invalid parameter",
+        "invalid value",
+        "\" variable",
+    ];
+    // `on` and `off` are all that a flag ever takes.
+    let may_be_newer =
+        newer.iter().any(|text| message.contains(text)) && !message.contains("it must be");
+    name.is_some_and(directives::is_nginx_s) || (version < PLATFORM && may_be_newer)
 }
 
 fn shown(version: Version) -> String {
@@ -141,12 +186,22 @@ mod tests {
 
     #[test]
     fn what_nginx_says_is_a_finding_or_not_checked() {
-        let emerg = |message: &str| format!("nginx: [emerg] {message} in conf.d/a.conf:1\n");
+        // As nginx writes it, with its process and thread.
+        let emerg = |message: &str| {
+            format!("2026/11/26 13:00:00 [emerg] 7#7: {message} in conf.d/a.conf:1\n")
+        };
         let old = (1, 22, 1);
         for (said, version, ok) in [
             ("nginx: the configuration file x syntax is ok\nnginx: [emerg] bind() to 0.0.0.0:80 failed (13: Permission denied)".into(), old, Some(true)),
             (emerg("unknown directive \"gzp\""), old, None),
             (emerg("unknown directive \"gzp\""), PLATFORM, Some(false)),
+            (emerg("unknown directive \"http3\""), PLATFORM, None),
+            (emerg("invalid parameter \"quic\""), old, None),
+            (emerg("invalid parameter \"quic\""), PLATFORM, Some(false)),
+            (emerg("unknown \"http3\" variable"), old, None),
+            (emerg("invalid value \"x\""), old, None),
+            (emerg("invalid value \"x\" in \"gzip\" directive, it must be \"on\" or \"off\""), old, Some(false)),
+            (emerg("the \"quic\" parameter requires ngx_http_v3_module"), PLATFORM, None),
             (emerg("unexpected \"}\""), old, Some(false)),
             (emerg("open() \"/opt/x\" failed (2: No such file or directory)"), old, None),
             (emerg("open() \"conf.d/y\" failed (2: No such file or directory)"), old, Some(false)),

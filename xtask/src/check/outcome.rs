@@ -16,6 +16,9 @@ pub struct Check {
     pub ok: Option<bool>,
     /// What was found; if not fine, every finding, `; ` between them.
     pub detail: String,
+    /// What is allowed, and rarely meant.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// The findings, each by itself.
     #[serde(skip)]
     findings: Vec<String>,
@@ -39,6 +42,7 @@ impl Check {
             name,
             ok: Some(findings.is_empty()),
             detail,
+            warnings: Vec::new(),
             findings,
             hint: None,
         }
@@ -56,8 +60,24 @@ impl Check {
 
     /// Says what to do about it, if it isn't fine.
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = (self.ok != Some(true)).then(|| hint.into());
+        let fine = self.ok == Some(true) && self.warnings.is_empty();
+        self.hint = (!fine).then(|| hint.into());
         self
+    }
+
+    /// Adds what is fine for EB, but rarely meant.
+    pub fn with_warnings(mut self, warnings: &[String]) -> Self {
+        let shown = warnings.iter().take(MOST);
+        self.warnings = shown.map(|warning| printable(warning)).collect();
+        self
+    }
+
+    /// What a person should know though nothing has failed: each warning, and why it was not checked.
+    pub fn remarks(&self) -> Vec<String> {
+        let skipped = self.ok.is_none().then_some(&self.detail);
+        let all = skipped.into_iter().chain(&self.warnings);
+        all.map(|remark| format!("{}: {remark}", self.name))
+            .collect()
     }
 
     /// Found to be wrong; what was not checked has not failed.
@@ -73,11 +93,13 @@ pub fn table(checks: &[Check]) -> String {
     let mut table = String::new();
     for check in checks {
         let mark = match check.ok {
+            Some(true) if !check.warnings.is_empty() => "warn",
             Some(true) => "ok",
             Some(false) => "FAIL",
             None => "skip",
         };
-        let mut lines = check.findings.iter().map(String::as_str);
+        let lines = check.findings.iter().chain(&check.warnings);
+        let mut lines = lines.map(String::as_str);
         let first = lines.next().unwrap_or(&check.detail);
         table += &format!("{mark:<4}  {:<width$}  {first}\n", check.name);
         for line in lines {
@@ -97,9 +119,10 @@ mod tests {
             Check::of("size", vec![], "small"),
             Check::of("names", vec!["one".into(), "two".into()], ""),
             Check::skipped("nginx", "no nginx here"),
+            Check::of("hooks", vec![], "5").with_warnings(&["one".into()]),
         ];
         let expected = "ok    size   small\nFAIL  names  one\n             two\n\
-                        skip  nginx  not checked: no nginx here\n";
+                        skip  nginx  not checked: no nginx here\nwarn  hooks  one\n";
         assert_eq!(table(&checks), expected);
     }
 

@@ -19,6 +19,14 @@ pub fn check(bundle: &Bundle) -> Check {
 fn findings(text: &str) -> Vec<String> {
     let mut findings = Vec::new();
     let mut names = Vec::new();
+    // Editors on Windows write one; EB's pattern for a name does not match it.
+    let text = match text.strip_prefix('\u{feff}') {
+        Some(rest) => {
+            findings.push("begins with a byte order mark".into());
+            rest
+        }
+        None => text,
+    };
     if text.contains('\r') {
         findings.push("lines must end in LF".into());
     }

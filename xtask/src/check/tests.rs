@@ -8,3 +8,4 @@ mod mistakes;
 mod mutated;
 #[cfg(unix)]
 mod programs;
+mod public_cases;

@@ -3,20 +3,20 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use flipless_settings::{Handover, layout, templates};
+use flipless_settings::{Handover, layout};
 
 use super::file_list::{EXECUTABLE, File, FileList, Origin, PLAIN};
 use super::include;
+use super::platform::PlatformTree;
 use crate::project::Project;
 
 /// Every file of the bundle, before any program is built, so that a missing or colliding file is found at
-/// once. `platform` is the folder of the platform tree.
+/// once. `platform` is what was rendered.
 ///
 /// # Errors
 /// On a missing include, a link that leads out, or two files of one name.
-pub fn plan(project: &Project, platform: &Path, server: Option<&Path>) -> Result<FileList> {
+pub fn plan(project: &Project, platform: &PlatformTree, server: Option<&Path>) -> Result<FileList> {
     let config = &project.config;
-    let rendered = templates::read_all(platform).map_err(anyhow::Error::msg)?;
     let mut files = FileList::default();
     let server = server.map(Path::to_owned).unwrap_or_default();
     let mut program = |name: &str, origin, source| {
@@ -28,11 +28,11 @@ pub fn plan(project: &Project, platform: &Path, server: Option<&Path>) -> Result
     if config.server.handover == Handover::Port {
         program(layout::RELAY, Origin::Relay, PathBuf::new())?;
     }
-    for (name, content) in rendered {
-        let (mode, source) = (template_mode(&name), platform.join(&name));
+    for (name, content) in &platform.files {
+        let (mode, source) = (template_mode(name), platform.path(name));
         let mut file = File::new(mode, Origin::Rendered, source);
         file.bytes = u64::try_from(content.len()).ok();
-        files.add(name, file)?;
+        files.add(name.clone(), file)?;
     }
     for entry in include::find(&config.bundle.include, &project.config_folder)? {
         let mut file = File::new(entry.mode, Origin::Include(entry.path.clone()), entry.path);

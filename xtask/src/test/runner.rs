@@ -46,13 +46,13 @@ pub fn run(steps: Vec<Step>) -> Vec<(&'static str, Outcome)> {
             begun = begun.into_iter().map(wait).collect();
             company = false;
         }
+        let step = if company { yielding(step) } else { step };
         let step = match step.turn {
             Turn::Beside => {
-                company = true;
+                company |= step.skip.is_none();
                 Begun::Running(thread::spawn(|| perform(step, kept)))
             }
-            _ if company => Begun::Ended(perform(step, yielding)),
-            _ => Begun::Ended(perform(step, |command| command.status())),
+            _ => Begun::Ended(perform(step, Command::status)),
         };
         begun.push((name, step));
     }
@@ -92,15 +92,18 @@ fn kept(command: &mut Command) -> io::Result<ExitStatus> {
     status
 }
 
-/// Leaves the processors to the step beside it, whose clients have timeouts (nice(1)).
-fn yielding(command: &mut Command) -> io::Result<ExitStatus> {
-    let mut nice = Command::new("nice");
-    nice.args(["-n", "10"]);
-    nice.arg(command.get_program()).args(command.get_args());
-    if let Some(folder) = command.get_current_dir() {
-        nice.current_dir(folder);
+/// Leaves the processors to the first step beside it, whose deployments have a dead man: with the lowest
+/// priority it gets a 68th of a contended processor (nice(1), sched(7)).
+fn yielding(step: Step) -> Step {
+    let mut command = Command::new("nice");
+    command.args(["-n", "19"]);
+    command
+        .arg(step.command.get_program())
+        .args(step.command.get_args());
+    if let Some(folder) = step.command.get_current_dir() {
+        command.current_dir(folder);
     }
-    nice.status()
+    Step { command, ..step }
 }
 
 /// A line about a step that has ended.
@@ -142,8 +145,16 @@ mod tests {
         let outcomes = run(vec![
             step("before", Turn::InOrder, "[ ! -e go ]"),
             step("beside", Turn::Beside, &waits),
-            step("after", Turn::InOrder, "[ ! -e end ] && touch go"),
-            step("alone", Turn::Alone, "[ -e end ]"),
+            step(
+                "after",
+                Turn::InOrder,
+                "[ ! -e end ] && nice > yields && touch go",
+            ),
+            step(
+                "alone",
+                Turn::Alone,
+                "[ -e end ] && [ $(nice) -lt $(cat yields) ]",
+            ),
         ]);
         let names: Vec<_> = outcomes.iter().map(|(name, _)| *name).collect();
         assert_eq!(names, ["before", "beside", "after", "alone"]);

@@ -1,5 +1,4 @@
-//! The steps, in order: the quick ones first. The recovery test waits most of its time, so the steps that
-//! compile run beside it.
+//! The steps, in order: the quick ones first.
 //!
 //! Every step of cargo builds the whole workspace and filters the tests: a step of one package would compile
 //! its dependencies a second time, with other features.
@@ -36,56 +35,86 @@ const WORKFLOWS: &str = r#"
 
 /// All steps; `missing` are the Debian packages that this machine lacks.
 pub fn all(project: &Project, missing: &[&str]) -> Vec<Step> {
-    let not_linux = (!cfg!(target_os = "linux")).then(|| "needs Linux".to_owned());
-    let lacking = (!missing.is_empty()).then(|| format!("not installed: {}", missing.join(" ")));
-    let unprivileged = (!machine::is_root()).then(|| "needs root".to_owned());
-    let programs = not_linux.clone().or(lacking);
-    let lacks_systemd = missing
-        .contains(&"systemd")
-        .then(|| "not installed: systemd".to_owned());
+    let reasons = Reasons::of(missing);
     let mut steps = checks(project);
     steps.extend(dependencies::steps(project));
     steps.push(workflows(project, missing));
-    let unit = ["test", "--workspace", "--lib", "--bins", "--"];
-    steps.push(Step::cargo(
-        "unit tests",
-        &[&unit[..], &["--skip", BY_PROGRAMS]].concat(),
-    ));
-    // mmdebstrap unpacks Debian's packages with their owners.
-    let booted = programs.clone().or(unprivileged);
-    // What it needs is compiled by now.
-    steps.push(Step {
-        skip: booted.clone(),
-        turn: Turn::Beside,
-        ..threads("3", step_of("recovery test", &RECOVERY))
-    });
+    steps.push(unit_tests("unit tests", &["--skip", BY_PROGRAMS]));
+    // What they need is compiled by now.
+    steps.extend(beside(&reasons));
     steps.push(Step::cargo("doc tests", &["test", "--workspace", "--doc"]));
     steps.push(Step {
-        skip: not_linux.or(lacks_systemd),
+        skip: reasons.systemd,
         ..integration_tests(project)
     });
     steps.push(Step {
-        skip: programs.clone(),
-        ..Step::cargo(
-            "checks by systemd and nginx",
-            &[&unit[..], &[BY_PROGRAMS]].concat(),
-        )
+        skip: reasons.programs.clone(),
+        ..unit_tests("checks by systemd and nginx", &[BY_PROGRAMS])
     });
     steps.push(Step {
-        skip: programs.clone(),
+        skip: reasons.programs,
         ..step_of("bundle tests", &BUNDLE)
     });
-    let foreign = (!machine::can_cross()).then(|| "needs Linux on x86_64".to_owned());
     steps.push(Step {
-        skip: foreign.or(booted.clone()),
-        ..step_of("aarch64 bundle", &[ARM])
-    });
-    steps.push(Step {
-        skip: booted,
+        skip: reasons.booted,
         turn: Turn::Alone,
         ..threads("1", step_of("system test", &[SYSTEM]))
     });
     steps
+}
+
+/// Those that wait much, for instances or for packages: the steps that compile run beside them.
+fn beside(reasons: &Reasons) -> [Step; 2] {
+    let foreign = (!machine::can_cross()).then(|| "needs Linux on x86_64".to_owned());
+    [
+        Step {
+            skip: reasons.booted.clone(),
+            turn: Turn::Beside,
+            ..threads("3", step_of("recovery test", &RECOVERY))
+        },
+        Step {
+            skip: foreign.or(reasons.booted.clone()),
+            turn: Turn::Beside,
+            ..step_of("aarch64 bundle", &[ARM])
+        },
+    ]
+}
+
+/// Why this machine can't run some steps; none: it can.
+struct Reasons {
+    /// Those that call other programs.
+    programs: Option<String>,
+    /// Those that call systemd's.
+    systemd: Option<String>,
+    /// Those that boot an instance, or unpack Debian's packages with their owners.
+    booted: Option<String>,
+}
+
+impl Reasons {
+    fn of(missing: &[&str]) -> Self {
+        let not_linux = (!cfg!(target_os = "linux")).then(|| "needs Linux".to_owned());
+        let lacking = |packages: &[&str]| {
+            (!packages.is_empty()).then(|| format!("not installed: {}", packages.join(" ")))
+        };
+        let systemd: &[&str] = if missing.contains(&"systemd") {
+            &["systemd"]
+        } else {
+            &[]
+        };
+        let programs = not_linux.clone().or(lacking(missing));
+        let unprivileged = (!machine::is_root()).then(|| "needs root".to_owned());
+        Self {
+            systemd: not_linux.or(lacking(systemd)),
+            booted: programs.clone().or(unprivileged),
+            programs,
+        }
+    }
+}
+
+/// The unit tests that these words of the test program choose.
+fn unit_tests(name: &'static str, words: &[&str]) -> Step {
+    let all = ["test", "--workspace", "--lib", "--bins", "--"];
+    Step::cargo(name, &[&all, words].concat())
 }
 
 /// The integration tests of these names; cargo itself fails if no package has one of them.

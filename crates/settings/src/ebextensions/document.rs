@@ -15,6 +15,17 @@ pub struct SyntaxError {
     pub reason: String,
 }
 
+/// The parser's reason without its place, in words for a person.
+fn reason(said: &str) -> String {
+    match said
+        .rsplit_once(" at line ")
+        .map_or(said, |(reason, _)| reason)
+    {
+        "expected mapping start" => "the file is not a mapping of sections".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
 /// EB's own parser takes the last of two equal keys.
 pub(super) fn read<T: DeserializeOwned + Default>(text: &str) -> Result<T, SyntaxError> {
     let options = serde_saphyr::options! {
@@ -28,9 +39,7 @@ pub(super) fn read<T: DeserializeOwned + Default>(text: &str) -> Result<T, Synta
         SyntaxError {
             line: place.map_or(1, |place| place.line()),
             column: place.map_or(1, |place| place.column()),
-            reason: said
-                .rsplit_once(" at line ")
-                .map_or(said.clone(), |(reason, _)| reason.to_owned()),
+            reason: reason(&said),
         }
     })
 }

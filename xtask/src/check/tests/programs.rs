@@ -109,6 +109,15 @@ fn nginx_accepts_pieces_at_their_places() {
             "server { listen 127.0.0.1:444; }\n",
         ),
         (
+            ".platform/nginx/conf.d/elasticbeanstalk/a.conf",
+            "location /a { include /etc/nginx/fastcgi_params; fastcgi_pass 127.0.0.1:9000; }\n\
+             location /b { include fastcgi.conf; include scgi_params; include uwsgi_params; }\n",
+        ),
+        (
+            ".platform/nginx/conf.d/charset.conf",
+            "include koi-win; include koi-utf; include win-utf;\n",
+        ),
+        (
             ".platform/nginx/conf.d/elasticbeanstalk/00_application.conf",
             "location / { return 204; }",
         ),
@@ -174,6 +183,14 @@ fn what_nginx_needs_of_the_instance_is_not_checked_here() {
     let check = by_nginx(".platform/nginx/conf.d/https.conf", certificate);
     assert_eq!(check.ok, None, "{check:?}");
     assert!(check.detail.starts_with("not checked: "), "{check:?}");
+}
+
+/// Debian's nginx is older than EB's, or lacks modules of it.
+#[test]
+fn what_eb_s_nginx_knows_is_not_refused_by_another() {
+    let quic = "server { listen 444 quic; listen 444 ssl; http2 on; }\n";
+    let check = by_nginx(".platform/nginx/conf.d/h3.conf", quic);
+    assert!(!check.failed(), "{check:?}");
 }
 
 #[test]

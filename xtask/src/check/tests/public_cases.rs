@@ -1,0 +1,195 @@
+//! What people ship to EB, by public repositories and reports: refused if EB or nginx refuses it, and only
+//! then. The same on every machine: no other program is asked.
+
+use super::bundle::{EXPECTED, Zip, assert_fails, failed, open};
+use crate::check::{Check, without_programs};
+
+const PIECE: &str = ".platform/nginx/conf.d/a.conf";
+const LOCATION: &str = ".platform/nginx/conf.d/elasticbeanstalk/00_application.conf";
+
+/// The warnings about a bundle that passes.
+fn warned(zip: &Zip) -> Vec<String> {
+    assert_eq!(failed(&zip.bytes()), []);
+    let checks = without_programs(&open(&zip.bytes()), EXPECTED);
+    checks.iter().flat_map(Check::remarks).collect()
+}
+
+fn with(name: &str, text: &str) -> Zip {
+    Zip::good().with(name, 0o644, text.as_bytes())
+}
+
+#[test]
+fn a_misspelt_directive_is_named_with_its_line() {
+    for (text, detail) in [
+        (
+            "client_max_body_sise 20m;\n",
+            "conf.d/a.conf:1: `client_max_body_sise`",
+        ),
+        (
+            "client_max_body_sise 20m;\n",
+            "did you mean `client_max_body_size`?",
+        ),
+        (
+            "gzip on; # a comment;\nserver {\n  location / { retrun 204; }\n}\n",
+            "a.conf:3: `retrun`",
+        ),
+        (
+            "map $a $b { default x; }\nlog_fromat x '{ $b; }';\n",
+            "a.conf:2: `log_fromat`",
+        ),
+    ] {
+        assert_fails(&with(PIECE, text).bytes(), "nginx: directives", detail);
+    }
+}
+
+#[test]
+fn all_that_eb_s_nginx_knows_is_fine() {
+    for text in [
+        "server { listen 443 quic reuseport; http2 on; http3 on; quic_retry on; }\n",
+        "keepalive_min_timeout 10s;\n",
+        "map $http_upgrade $x { default upgrade; '' ''; hostnames; ~^a{2}; y \"a;b\"; }\n",
+        "types { text/html html; }\ngeo $c { default 0; 10.0.0.0/8 1; }\n",
+        "location ~ \"^/[0-9]{3}$\" { add_header X \"a{b;\\\"c\" always; set $y \"${z}\"; }\n",
+        "split_clients $remote_addr $v { 50% a; * b; }\n",
+        "more_set_headers 'Server: x'; # by a module that the bundle installs\nload_module x.so;\n",
+        "nonsense here",
+        "}",
+        "\\",
+        "\"",
+    ] {
+        assert_eq!(failed(&with(PIECE, text).bytes()), [], "{text}");
+    }
+}
+
+#[test]
+fn requests_to_another_port_than_the_server_s_are_warned_of() {
+    for (text, expected) in [
+        (
+            "location / { proxy_pass http://127.0.0.1:8080; }",
+            Some("port 8080"),
+        ),
+        (
+            "location / { proxy_pass http://localhost:8080/a; }",
+            Some("port 8080"),
+        ),
+        (
+            "location / { proxy_pass http://localhost; }",
+            Some("port 80,"),
+        ),
+        (
+            "location / {\n proxy_pass http://[::1]:3000;\n}",
+            Some("00_application.conf:2"),
+        ),
+        (
+            "upstream a { server 127.0.0.1:8080 max_fails=0; }",
+            Some("port 8080"),
+        ),
+        ("upstream a { server 127.0.0.1:5000; keepalive 8; }", None),
+        ("location / { proxy_pass http://127.0.0.1:5000; }", None),
+        ("location / { proxy_pass http://127.0.0.1:$port; }", None),
+        ("location / { proxy_pass http://backend; }", None),
+        ("location / { proxy_pass http://10.0.0.1:8080; }", None),
+        ("location / { proxy_pass http://unix:/run/x; }", None),
+        (
+            "server { listen 127.0.0.1:8081; } server { location / { proxy_pass http://127.0.0.1:8081; } }",
+            None,
+        ),
+    ] {
+        let found = warned(&with(LOCATION, text)).join("; ");
+        match expected {
+            Some(part) => assert!(
+                found.contains(part) && found.contains("5000"),
+                "{text}: {found}"
+            ),
+            None => assert_eq!(found, "", "{text}"),
+        }
+    }
+}
+
+#[test]
+fn a_file_in_bin_that_nothing_starts_is_the_user_s_own() {
+    let zip = with("bin/migrate.sh", "#!/bin/sh\necho migrate\n");
+    assert_eq!(warned(&zip), [""; 0]);
+    let zip = Zip::good().with("bin/server", 0o755, b"#!/bin/sh\nexec ./real\n");
+    assert_fails(
+        &zip.bytes(),
+        "executables",
+        "bin/server is not an ELF executable",
+    );
+    let zip = Zip::good().without("bin/server");
+    assert_fails(&zip.bytes(), "executables", "bin/server is missing");
+}
+
+#[test]
+fn what_is_no_hook_is_ignored_below_the_hooks_folders() {
+    let zip = with(".platform/hooks/README.md", "# notes\n")
+        .with(".platform/hooks/lib/common.sh", 0o644, b"say() { echo; }\n")
+        .with(
+            ".platform/confighooks/predeploy/lib/common.sh",
+            0o644,
+            b"x\n",
+        )
+        .with(
+            ".platform/hooks/prebuild/01-a.sh",
+            0o755,
+            b"#!/bin/sh\n. .platform/hooks/lib/common.sh\n",
+        );
+    assert_eq!(warned(&zip), [""; 0]);
+    let zip = Zip::good().with(".platform/hooks/pre-deploy/a.sh", 0o755, b"#!/bin/sh\n");
+    let found = warned(&zip).join("; ");
+    assert!(found.contains(".platform/hooks/pre-deploy/a.sh"), "{found}");
+}
+
+#[test]
+fn yaml_that_eb_refuses_is_named_with_its_line() {
+    let tab =
+        "option_settings:\n\taws:elasticbeanstalk:environment:proxy:\n\t\tProxyServer: none\n";
+    for (text, detail) in [
+        (tab, ".ebextensions/10-proxy.config:2"),
+        ("a: [1\n", "10-proxy.config"),
+        ("a: b: c\n", "10-proxy.config"),
+        ("{ \"a\": }}\n", "10-proxy.config"),
+        ("- a\n", "10-proxy.config:1: the file is not a mapping"),
+    ] {
+        let zip = with(".ebextensions/10-proxy.config", text);
+        assert_fails(&zip.bytes(), "ebextensions", detail);
+    }
+    for (name, text) in [
+        (
+            "a.config",
+            "option_settings:\n  a:\n    B: \"`{ \\\"Ref\\\": x }`\"\nfiles:\n  \"/x\":\n    content: |\n      a\tb\n",
+        ),
+        ("a.config", "{\n\t\"option_settings\": {}\n}\n"),
+        ("a.config", "# nothing\n"),
+        ("a.config", ""),
+        ("a.config", "a: &x [1]\nb: *x\nc: !Ref y\n"),
+        ("a.yml", tab),
+        ("lib/a.config", tab),
+    ] {
+        let zip = with(&format!(".ebextensions/{name}"), text);
+        assert_eq!(failed(&zip.bytes()), [], "{name}: {text}");
+    }
+}
+
+/// Texts of the most bytes that are read, which a slow way to read them would take minutes for.
+#[test]
+fn hostile_texts_are_judged_at_once() {
+    let most = 1 << 20;
+    for unit in ["a;", "a", "{", "a{", "\\", "'", "a b{c d;", "\n", "é"] {
+        let text = unit.repeat(most / unit.len());
+        without_programs(&open(&with(PIECE, &text).bytes()), EXPECTED);
+    }
+    for unit in [
+        "[", "{", "- ", "a: ", "? ", "&a ", "*a ", "\"", "|\n", "\n", "!a ", "- - a\n",
+    ] {
+        let text = unit.repeat(most / unit.len());
+        let zip = with(".ebextensions/a.config", &text);
+        without_programs(&open(&zip.bytes()), EXPECTED);
+    }
+}
+
+#[test]
+fn a_byte_order_mark_in_the_procfile_is_named() {
+    let zip = with("Procfile", "\u{feff}web: bin/flipless stand-in web\n");
+    assert_fails(&zip.bytes(), "Procfile", "byte order mark");
+}
