@@ -17,7 +17,7 @@ Called by the bundle's hooks, as root:
   commit           after EB's flip: finish the handover, remove old releases, see to nginx
 
 By hand, as root:
-  abort            give up a deployment that EB has not flipped to yet
+  abort            discard a deployment that EB has not flipped to yet
   rollback         return to the previous release, which starts beside the current one
   restart          start the current release again, beside the running one
   status [--json]  show releases, listeners and nginx

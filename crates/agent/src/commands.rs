@@ -22,7 +22,7 @@ use stand_in::StandIn;
 
 use crate::instance::output::{self, say};
 use crate::instance::system::System;
-use crate::proxy::front;
+use crate::proxy::{front, succession};
 
 /// What the agent is asked to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,8 +67,8 @@ pub fn execute(command: &Command, system: &System) -> Result<()> {
         Command::RunEnded { run } => run_ended::run_ended(system, run, &run_ended::how()),
         Command::WebStarting => web_starting::web_starting(system),
         Command::WebStarted => web_started::web_started(system),
-        Command::FrontStarting => front::starting(system),
-        Command::FrontStarted { pid } => front::started(system, *pid),
+        Command::FrontStarting => succession::starting(system),
+        Command::FrontStarted { pid } => succession::started(system, *pid),
         Command::FrontReload => front::reload(system),
         Command::FrontSync => front::sync(system).map(|synced| say(&synced.to_string())),
         Command::FrontRenew => front::renew(system),

@@ -14,8 +14,9 @@ mod retry;
 mod sandbox;
 mod sockets;
 pub mod staged;
-mod succession;
+pub mod succession;
 mod syntax;
+pub mod unit;
 
 #[cfg(test)]
 pub use nginx::TEST_UNITS;

@@ -40,3 +40,9 @@ fn no_layer_calls_up() {
         }
     }
 }
+
+#[test]
+fn no_two_files_use_each_other() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    assert_eq!(flipless_testing::circles::circles(&source), [""; 0]);
+}

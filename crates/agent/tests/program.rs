@@ -13,9 +13,10 @@ use std::time::{Duration, Instant};
 const AGENT: &str = env!("CARGO_BIN_EXE_flipless");
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Every command that asks or changes the instance.
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 20] = [
     "stage",
     "commit",
+    "abort",
     "rollback",
     "restart",
     "status",
@@ -31,6 +32,7 @@ const COMMANDS: [&str; 18] = [
     "front-started 1",
     "front-reload",
     "front-sync",
+    "front-renew",
     "record-pid web 1",
 ];
 

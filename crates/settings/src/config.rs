@@ -148,12 +148,12 @@ pub struct Bundle {
 pub struct Deploy {
     /// How many releases stay on the instance, including the current one.
     pub keep_releases: Number<2, 50>,
-    /// Seconds after which the agent discards a staged run without a commit. EB gives a whole deployment 840 s,
+    /// Seconds after which the agent discards a staged run to which EB has not flipped. EB gives a whole deployment 840 s,
     /// so a larger value never ends one that is under way.
     pub dead_man_seconds: Number<60, 86_400>,
     /// Seconds that the agent waits for another agent that holds the lock.
     pub lock_seconds: Number<1, 600>,
-    /// Seconds after its commit in which a release that keeps crashing is rolled back; 0: never.
+    /// Seconds after its flip in which a release that keeps crashing is rolled back; 0: never.
     pub rollback_seconds: Number<0, 3600>,
     /// How many crashes within that time cause the rollback.
     pub rollback_crashes: Number<2, 30>,

@@ -42,9 +42,9 @@ layout! {
     FRONT_SOCKET "front_socket" = "flipless-front.socket";
     /// The real nginx, in nginx mode.
     FRONT "front" = "flipless-front.service";
-    /// Limits the time between `stage` and `commit`.
+    /// Limits the time between `stage` and the flip.
     DEADMAN_TIMER "deadman_timer" = "flipless-deadman.timer";
-    /// Discards a staged run that no deployment committed; the timer starts it.
+    /// Discards a staged run to which EB does not flip; the timer starts it.
     DEADMAN "deadman" = "flipless-deadman.service";
     /// Rolls back to the previous release if the current one crashes too often.
     RECOVER "recover" = "flipless-recover.service";

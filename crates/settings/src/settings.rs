@@ -109,11 +109,11 @@ pub struct Front {
 pub struct Deploy {
     /// How many releases stay on the instance, the current one included.
     pub keep_releases: usize,
-    /// Seconds after which the agent discards a staged run without a commit.
+    /// Seconds after which the agent discards a staged run to which EB has not flipped.
     pub dead_man_seconds: u64,
     /// Seconds that the agent waits for another agent that holds the lock.
     pub lock_seconds: u64,
-    /// Seconds after its commit in which a release that keeps crashing is rolled back; 0: never.
+    /// Seconds after its flip in which a release that keeps crashing is rolled back; 0: never.
     pub rollback_seconds: u64,
     /// How many crashes within that time cause the rollback.
     pub rollback_crashes: usize,

@@ -7,7 +7,7 @@ use crate::instance::paths::{DROP_INS, RUNTIME_UNITS};
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 use crate::instance::units;
-use crate::proxy::{front, staged};
+use crate::proxy::{staged, unit};
 
 /// What becomes of EB's nginx.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +59,7 @@ fn stop_units(system: &System, systemd: &Systemd) -> Result<()> {
     let mut living = systemd.living_units("flipless-*")?;
     living.sort_by_key(|unit| !unit.ends_with(".socket"));
     if living.iter().any(|unit| unit == layout::FRONT) {
-        front::end(system)?;
+        unit::end(system)?;
     }
     living.retain(|unit| unit != layout::DEADMAN);
     for unit in living {

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use flipless_settings::layout;
 
-use super::{front, good};
+use super::{good, unit};
 use crate::instance::paths::{DROP_INS, RUNTIME_UNITS};
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
@@ -16,7 +16,7 @@ pub fn after(system: &System, error: anyhow::Error) -> anyhow::Error {
         if Systemd::new(system).is_active(layout::FRONT)? {
             return Ok("");
         }
-        if restored && front::start(system).is_ok() {
+        if restored && unit::start(system).is_ok() {
             return Ok("nginx was started with the previous configuration");
         }
         give_port_back(system).map(|()| "the public port was given back to EB's own nginx")
@@ -36,7 +36,7 @@ fn give_port_back(system: &System) -> Result<()> {
     let systemd = Systemd::new(system);
     systemd.disable(layout::FRONT)?;
     systemd.disable(layout::FRONT_SOCKET)?;
-    front::end(system)?;
+    unit::end(system)?;
     for place in [DROP_INS, RUNTIME_UNITS] {
         let path = format!("{place}/{}.d/{}", layout::NGINX, layout::DROP_IN);
         units::remove(system, &path)?;

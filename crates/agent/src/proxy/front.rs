@@ -9,16 +9,13 @@ use crate::instance::lock::{self, Lock};
 use crate::instance::paths::{NGINX, PIDS};
 use crate::instance::system::{Signal, System};
 use crate::instance::systemd::Systemd;
+use crate::proxy::unit::{master, start};
 use crate::proxy::{fallback, good, loaded, nginx, processes, retry, succession};
-
-pub use super::succession::{started, starting};
 
 /// What EB's nginx.conf names.
 const PID_FILE: &str = "/run/nginx.pid";
 /// How long a reload may take until every worker is a new one.
 const RELOAD_LIMIT: Duration = Duration::from_secs(20);
-/// How long nginx may finish requests when it ends for good.
-const END_LIMIT: Duration = Duration::from_secs(5);
 /// How long one agent waits for another's reload.
 const LOCK_LIMIT: Duration = Duration::from_secs(45);
 
@@ -101,15 +98,6 @@ fn load(system: &System) -> Result<Synced> {
     Ok(Synced::Reloaded)
 }
 
-pub(super) fn start(system: &System) -> Result<()> {
-    let systemd = Systemd::new(system);
-    systemd.start(layout::FRONT_SOCKET)?;
-    systemd.start(layout::FRONT).map_err(|error| {
-        let lines = systemd.last_lines(layout::FRONT, 10);
-        error.context(format!("nginx did not start:\n{lines}"))
-    })
-}
-
 /// Reloads the real nginx because nginx.service is reloaded, by certbot for example, whose new certificate
 /// no digest of ours may know.
 pub fn renew(system: &System) -> Result<()> {
@@ -154,37 +142,6 @@ pub fn reload(system: &System) -> Result<()> {
             );
         }
         std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
-/// Ends the real nginx for good: it finishes what it has begun, as a stock nginx that EB stops, and
-/// within the same time (`TimeoutStopSec=5`); idle connections may not keep the port.
-pub fn end(system: &System) -> Result<()> {
-    let systemd = Systemd::new(system);
-    // The front is stopped with its listener, which then starts it no more.
-    systemd.stop_later(layout::FRONT_SOCKET)?;
-    systemd.stop_later(layout::FRONT)?;
-    let deadline = Instant::now() + END_LIMIT;
-    while !matches!(
-        systemd.state(layout::FRONT)?.as_str(),
-        "inactive" | "failed"
-    ) {
-        if Instant::now() >= deadline {
-            systemd.terminate(layout::FRONT)?;
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    systemd.stop(layout::FRONT)?;
-    systemd.stop(layout::FRONT_SOCKET)
-}
-
-/// The real nginx's pid.
-pub(super) fn master(system: &System) -> Result<u32> {
-    let pid = Systemd::new(system).property(layout::FRONT, "MainPID")?;
-    match pid.parse() {
-        Ok(pid) if pid > 0 => Ok(pid),
-        _ => bail!("{} is not running", layout::FRONT),
     }
 }
 

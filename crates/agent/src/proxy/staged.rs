@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use flipless_settings::Settings;
-use flipless_settings::nginx::{KEEPALIVE, KEEPALIVE_SINCE, UPSTREAM};
+use flipless_settings::nginx::{KEEPALIVE, UPSTREAM, knows_keepalive};
 
 use super::probe::Probe;
 use super::{good, nginx, retry};
@@ -68,7 +68,7 @@ fn add_keepalive(system: &System, bundle: &Path) -> Result<()> {
     let Some(setting) = system.read_in(bundle, format!("nginx/{KEEPALIVE}"))? else {
         return Ok(());
     };
-    if nginx::version(system)? < KEEPALIVE_SINCE {
+    if !knows_keepalive(nginx::version(system)?) {
         return Ok(());
     }
     system.write(

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use flipless_settings::layout;
 
-use super::front::master;
 use super::listens::{self, Host, Listen};
 use super::nginx::{self, Surroundings};
+use super::unit::master;
 use super::{loaded, processes, sandbox, sockets};
 use crate::instance::digest::of_bytes;
 use crate::instance::paths::NGINX;

@@ -293,7 +293,7 @@ impl Model {
     /// What the front's own units do around a start and a reload.
     fn load_front(&mut self, root: &Path) {
         let system = System::new(root, Box::new(Nothing));
-        crate::proxy::front::starting(&system).unwrap();
+        crate::proxy::succession::starting(&system).unwrap();
     }
 
     fn property(&self, unit: &str, name: &str) -> String {

@@ -15,7 +15,9 @@ pub(super) fn without_tests(text: &str) -> String {
         if gated && line.starts_with("mod ") && line.ends_with('{') {
             break;
         }
-        gated = line == "#[cfg(test)]" || gated && line.starts_with("#[");
+        gated = line.starts_with("#[cfg(test)]")
+            || line.starts_with("#[cfg(all(test,")
+            || gated && line.starts_with("#[");
         lines.push(code(line));
     }
     lines.join("\n")

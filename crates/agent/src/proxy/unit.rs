@@ -1,0 +1,53 @@
+//! The front's unit: how it is started and ended.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use flipless_settings::layout;
+
+use crate::instance::system::System;
+use crate::instance::systemd::Systemd;
+
+/// How long nginx may finish requests when it ends for good.
+const END_LIMIT: Duration = Duration::from_secs(5);
+
+/// Starts the front with its listener, and says what nginx said if it does not.
+pub fn start(system: &System) -> Result<()> {
+    let systemd = Systemd::new(system);
+    systemd.start(layout::FRONT_SOCKET)?;
+    systemd.start(layout::FRONT).map_err(|error| {
+        let lines = systemd.last_lines(layout::FRONT, 10);
+        error.context(format!("nginx did not start:\n{lines}"))
+    })
+}
+
+/// Ends the real nginx for good: it finishes what it has begun, as a stock nginx that EB stops, and
+/// within the same time (`TimeoutStopSec=5`); idle connections may not keep the port.
+pub fn end(system: &System) -> Result<()> {
+    let systemd = Systemd::new(system);
+    // The front is stopped with its listener, which then starts it no more.
+    systemd.stop_later(layout::FRONT_SOCKET)?;
+    systemd.stop_later(layout::FRONT)?;
+    let deadline = Instant::now() + END_LIMIT;
+    while !matches!(
+        systemd.state(layout::FRONT)?.as_str(),
+        "inactive" | "failed"
+    ) {
+        if Instant::now() >= deadline {
+            systemd.terminate(layout::FRONT)?;
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    systemd.stop(layout::FRONT)?;
+    systemd.stop(layout::FRONT_SOCKET)
+}
+
+/// The real nginx's pid.
+pub fn master(system: &System) -> Result<u32> {
+    let pid = Systemd::new(system).property(layout::FRONT, "MainPID")?;
+    match pid.parse() {
+        Ok(pid) if pid > 0 => Ok(pid),
+        _ => bail!("{} is not running", layout::FRONT),
+    }
+}
