@@ -8,7 +8,7 @@ use flipless_settings::layout;
 use super::change::{change, say};
 use super::stage::stage_locked;
 use crate::deployment::flipped::{self, Flipped, flipped};
-use crate::deployment::state::State;
+use crate::deployment::state::{State, parse_run};
 use crate::deployment::{alarm, handover, prune};
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
@@ -55,7 +55,21 @@ fn complete(system: &System, state: &mut State) -> Result<()> {
     match state.staged.clone() {
         Some(staged) if staged.run.run == marked => handover::flip(system, state, staged.run),
         Some(staged) => bail!("EB has not flipped to {}", staged.run.run),
-        None => handover::finish(system, state),
+        None => handover::finish(system, state).and_then(|()| check_serves(state, &marked)),
+    }
+}
+
+/// Since the flip the way back may have been taken, by a person or after crashes.
+fn check_serves(state: &State, marked: &str) -> Result<()> {
+    let release = |run| parse_run(run).map(|(release, _)| release);
+    match &state.current {
+        Some(current) if release(marked) != Some(&current.release) => bail!(
+            "EB has flipped to {marked}, and {} serves: it was rolled back since. Deploy again \
+             (`{} status` shows the reason)",
+            current.run,
+            layout::AGENT
+        ),
+        _ => Ok(()),
     }
 }
 

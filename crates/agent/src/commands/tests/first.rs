@@ -316,3 +316,17 @@ fn what_was_staged_before_a_reboot_is_not_shown_as_staged() {
     instance.reboot();
     assert!(staged().is_null());
 }
+
+#[test]
+fn a_state_that_is_lost_before_the_flip_makes_no_success_of_the_old_version() {
+    let instance = deployed("v1");
+    stage_version(&instance, "v2").unwrap();
+    let new = state(&instance).staged.unwrap().run.release;
+    instance.system.remove(layout::STATE).unwrap();
+    let flipped = flip(&instance);
+    let committed = commit::commit(&instance.system);
+    instance.let_drain();
+    let serves = state(&instance).current.unwrap().release;
+    assert!(flipped.and(committed).is_err() || serves == new);
+    assert_eq!(instance.serving(), [current_unit(&instance)]);
+}
