@@ -91,7 +91,8 @@ fn restart_if_asked(system: &System, state: &mut State, first: bool) -> Result<(
         return handover::finish(system, state);
     }
     match first || alarm::restarted_by_systemd(system)? {
-        true => Ok(()),
+        // An agent that was killed in the flip may have left the old version beside it.
+        true => handover::finish(system, state),
         false => restart_locked(system, state),
     }
 }
