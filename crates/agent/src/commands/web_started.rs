@@ -45,9 +45,10 @@ fn flip(system: &System, state: &mut State, run: Run) -> Result<()> {
     let Err(error) = handover::flip(system, state, run) else {
         return Ok(());
     };
-    if state.current.is_some() {
-        leftover::discard(system, state, &format!("{error}"))?;
-        flipped::unmark(system, Path::new(FLIPPED))?;
+    // After the handover there is nothing to discard: systemd starts the stand-in again, which finishes.
+    if state.current.is_some() && state.staged.is_some() {
+        let discarded = leftover::discard(system, state, &format!("{error}"));
+        flipped::unmark(system, Path::new(FLIPPED)).and(discarded)?;
     }
     Err(error)
 }

@@ -330,3 +330,30 @@ fn a_state_that_is_lost_before_the_flip_makes_no_success_of_the_old_version() {
     assert!(flipped.and(committed).is_err() || serves == new);
     assert_eq!(instance.serving(), [current_unit(&instance)]);
 }
+
+/// A full disk in the flip: the version serves as soon as there is room.
+#[test]
+fn a_disk_that_is_full_in_the_flip_of_a_first_version_does_not_give_it_up() {
+    for healthy in 0.. {
+        let instance = adopting();
+        instance.model.borrow_mut().failing.clear();
+        instance.flip();
+        instance.model.borrow_mut().disk = Some(crate::testing::Disk {
+            healthy,
+            error: rustix::io::Errno::NOSPC,
+            everywhere: false,
+            failed: false,
+        });
+        let outcome = web_started::web_started(&instance.system);
+        if !instance.model.borrow().disk.as_ref().unwrap().failed {
+            outcome.unwrap();
+            break;
+        }
+        instance.model.borrow_mut().disk = None;
+        instance.model.borrow_mut().restarts_of_web = 1;
+        start_web(&instance).unwrap();
+        let current = state(&instance).current.map(|run| run.unit());
+        assert!(current.is_some(), "change {healthy}");
+        assert_eq!(instance.serving(), current.as_slice(), "change {healthy}");
+    }
+}
