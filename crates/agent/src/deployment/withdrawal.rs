@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use flipless_settings::layout;
 
-use super::flipped;
+use super::flipped::{self, Flipped, flipped};
 use super::give_back::{Nginx, give_back};
 use super::state::State;
 use crate::instance::paths::FLIPPED;
@@ -22,6 +22,8 @@ pub const GIVES_PORT_BACK: &str = "/run/flipless/gives-port-back";
 pub fn leave(system: &System, state: &mut State) -> Result<()> {
     *state = State::new(state.front);
     state.save(system)?;
+    // Nothing knows the run that it names any more: the stand-in waits for nobody.
+    flipped::unmark(system, Path::new(FLIPPED))?;
     let is_stopped = !Systemd::new(system).is_active(layout::NGINX)?;
     let nginx = match nginx(system)? {
         // EB has stopped its stand-in, and no interrupted call has.
@@ -71,6 +73,16 @@ pub fn remove_files(system: &System) -> Result<()> {
         system.remove(folder)?;
     }
     Ok(())
+}
+
+/// Where no version of ours is current and EB has flipped to a bundle of ours all the same, its server serves as on
+/// stock EB, whose systemd tries one that fails again and again.
+pub fn serve_alone(system: &System, state: &State) -> Result<()> {
+    let is_flipped = matches!(flipped(system), Flipped::Run(_) | Flipped::Unmarked);
+    match state.current.is_none() && is_flipped {
+        true => start_alone(system),
+        false => Ok(()),
+    }
 }
 
 /// Has EB's own web.service run the server of the bundle in `/var/app/current`: without our drop-in and without

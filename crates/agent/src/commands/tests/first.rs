@@ -331,6 +331,20 @@ fn a_state_that_is_lost_before_the_flip_makes_no_success_of_the_old_version() {
     assert_eq!(instance.serving(), [current_unit(&instance)]);
 }
 
+#[test]
+fn a_first_version_that_is_aborted_in_its_flip_serves_alone_as_on_stock_eb() {
+    let instance = failing_in_the_flip();
+    instance.make_active("web.service");
+    instance.take_calls();
+    abort::abort(&instance.system).unwrap();
+    let calls = instance.take_calls();
+    assert!(calls.contains(&"restart web.service".into()), "{calls:?}");
+    assert_eq!(
+        flipped::flipped(&instance.system),
+        flipped::Flipped::Unmarked
+    );
+}
+
 /// A full disk in the flip: the version serves as soon as there is room.
 #[test]
 fn a_disk_that_is_full_in_the_flip_of_a_first_version_does_not_give_it_up() {

@@ -175,3 +175,15 @@ fn a_lost_or_forged_marker_changes_no_version() {
         );
     }
 }
+
+/// Its release is on the disk, and nothing knows it any more: the server serves on its own.
+#[test]
+fn a_state_that_is_lost_with_a_reboot_leaves_a_server_that_serves_alone() {
+    let instance = serving();
+    instance.system.remove(layout::STATE).unwrap();
+    instance.reboot();
+    let marker = format!("{FLIPPED}/{}", layout::MARKER);
+    let serves = !instance.serving().is_empty();
+    let is_alone = !instance.has_drop_in("web.service") && !instance.system.exists(marker);
+    assert!(serves || is_alone);
+}
