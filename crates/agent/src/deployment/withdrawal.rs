@@ -5,10 +5,11 @@ use std::path::Path;
 use anyhow::Result;
 use flipless_settings::layout;
 
+use super::alarm;
 use super::flipped::{self, Flipped, flipped};
 use super::give_back::{Nginx, give_back};
 use super::state::State;
-use crate::instance::paths::FLIPPED;
+use crate::instance::paths::{FLIPPED, PROXY_STAGING};
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 use crate::proxy::front;
@@ -25,7 +26,10 @@ pub fn leave(system: &System, state: &mut State) -> Result<()> {
     // Nothing knows the run that it names any more: the stand-in waits for nobody.
     flipped::unmark(system, Path::new(FLIPPED))?;
     let is_stopped = !Systemd::new(system).is_active(layout::NGINX)?;
+    let again = alarm::restarted_by_systemd(system)?;
     let nginx = match nginx(system)? {
+        // A start before this one has failed, and with it EB's flip: EB does not come to nginx any more.
+        _ if is_stopped && again && system.exists(PROXY_STAGING) => Nginx::Restarts,
         // EB has stopped its stand-in, and no interrupted call has.
         Nginx::Restarts if is_stopped && !system.exists(GIVES_PORT_BACK) => Nginx::IsStopped,
         other => other,

@@ -331,6 +331,19 @@ fn a_state_that_is_lost_before_the_flip_makes_no_success_of_the_old_version() {
     assert_eq!(instance.serving(), [current_unit(&instance)]);
 }
 
+/// EB stops at the failure of web.service, and would have started nginx next.
+#[test]
+fn a_first_version_that_fails_in_the_flip_leaves_an_nginx_that_runs() {
+    let instance = adopting();
+    instance.model.borrow_mut().failing = vec!["flipless-app@".to_owned()];
+    stage_proxy(&instance);
+    flip(&instance).unwrap_err();
+    assert_eq!(instance.unit("nginx.service"), "active");
+    instance.model.borrow_mut().uptime = DEAD_MAN_SECONDS;
+    expire::expire(&instance.system).unwrap();
+    assert_eq!(instance.unit("nginx.service"), "active");
+}
+
 #[test]
 fn a_first_version_that_is_aborted_in_its_flip_serves_alone_as_on_stock_eb() {
     let instance = failing_in_the_flip();
