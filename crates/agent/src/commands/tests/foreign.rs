@@ -183,6 +183,19 @@ fn a_lost_or_forged_marker_changes_no_version() {
     }
 }
 
+#[test]
+fn a_damaged_state_does_not_bar_the_way_to_a_plain_bundle() {
+    let instance = serving();
+    let damaged = b"{\"version\":1,\"front\":\"ngi";
+    instance
+        .system
+        .write(layout::STATE, damaged, 0o600)
+        .unwrap();
+    flipping(&instance);
+    start_web(&instance).unwrap();
+    assert_given_back(&instance, "a damaged state");
+}
+
 /// Its release is on the disk, and nothing knows it any more: the server serves on its own.
 #[test]
 fn a_state_that_is_lost_with_a_reboot_leaves_a_server_that_serves_alone() {
