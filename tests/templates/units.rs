@@ -14,7 +14,7 @@ const LIMITS: [(&str, u32); 7] = [
     // It allows what stock nginx can do, so that what stock EB serves is served.
     ("flipless-front.service", 29),
     ("flipless-gate.service", 20),
-    ("flipless-deadman.service", 23),
+    ("flipless-deadman.service", 24),
     ("flipless-recover.service", 23),
     ("nginx.service.d/zz-flipless.conf", 5),
     // It has no IPAddressDeny=, which would also apply to EB's own process before the first flip.
@@ -256,5 +256,24 @@ fn the_front_allows_what_stock_nginx_can_do() {
     for needed in ["SYS_NICE", "SYS_RESOURCE", "NET_RAW", "FOWNER"] {
         let needed = format!("CAP_{needed}");
         assert!(capabilities.contains(&needed), "{needed}");
+    }
+}
+
+/// A first version that never starts: its marker is in EB's folder, which may belong to the application's user.
+#[test]
+fn the_dead_man_may_remove_a_marker() {
+    for mode in MODES {
+        let units = units(mode);
+        let (_, text) = units
+            .iter()
+            .find(|(name, _)| name == layout::DEADMAN)
+            .unwrap();
+        let directives = flipless_settings::unit_file::parse(text);
+        let has = |key, word: &str| {
+            let mut values = flipless_settings::unit_file::values(&directives, "Service", key);
+            values.any(|value| value.split_whitespace().any(|found| found == word))
+        };
+        assert!(has("ReadWritePaths", "/var"));
+        assert!(has("CapabilityBoundingSet", "CAP_DAC_OVERRIDE"));
     }
 }

@@ -20,6 +20,7 @@ pub fn abort(system: &System) -> Result<()> {
                 Outcome::Discarded(run) => format!("discarded {}", run.run),
             },
         );
-        withdrawal::withdraw(system, state)
+        withdrawal::withdraw(system, state)?;
+        withdrawal::serve_alone(system, state)
     })
 }

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, bail};
 use flipless_settings::layout;
 
 use super::change::{change, say};
 use super::stage::stage_locked;
 use crate::deployment::flipped::{self, Flipped, flipped};
-use crate::deployment::state::State;
-use crate::deployment::{alarm, handover, prune};
+use crate::deployment::state::{State, parse_run};
+use crate::deployment::{alarm, handover, prune, withdrawal};
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 use crate::instance::{paths, units};
@@ -25,13 +25,22 @@ pub fn commit(system: &System) -> Result<()> {
             // drop-in.
             say("no release is running after EB's flip; staging it again");
             system.write(alarm::WEB_STARTED, b"", 0o644)?;
-            stage_locked(system, state, Path::new(paths::FLIPPED))?;
+            stage_locked(system, state, Path::new(paths::FLIPPED))
+                .map_err(|error| give_up(system, state, error))?;
         }
         complete(system, state)?;
         let current = state.current.as_ref().map_or("", |run| &run.run);
         say(&format!("{current} is current"));
         conclude(system, state)
     })
+}
+
+/// The process of web.service waits to be the stand-in of a run that will not be.
+fn give_up(system: &System, state: &State, error: Error) -> Error {
+    match withdrawal::serve_alone(system, state) {
+        Ok(()) => error,
+        Err(why) => error.context(format!("the server could not be started alone: {why:#}")),
+    }
 }
 
 /// Makes sure that the bundle which EB has flipped to is the one that serves. EB would call the deployment a
@@ -55,7 +64,21 @@ fn complete(system: &System, state: &mut State) -> Result<()> {
     match state.staged.clone() {
         Some(staged) if staged.run.run == marked => handover::flip(system, state, staged.run),
         Some(staged) => bail!("EB has not flipped to {}", staged.run.run),
-        None => handover::finish(system, state),
+        None => handover::finish(system, state).and_then(|()| check_serves(state, &marked)),
+    }
+}
+
+/// Since the flip the way back may have been taken, by a person or after crashes.
+fn check_serves(state: &State, marked: &str) -> Result<()> {
+    let release = |run| parse_run(run).map(|(release, _)| release);
+    match &state.current {
+        Some(current) if release(marked) != Some(&current.release) => bail!(
+            "EB has flipped to {marked}, and {} serves: it was rolled back since. Deploy again \
+             (`{} status` shows the reason)",
+            current.run,
+            layout::AGENT
+        ),
+        _ => Ok(()),
     }
 }
 

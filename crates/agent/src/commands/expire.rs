@@ -5,7 +5,7 @@ use anyhow::Result;
 use flipless_settings::layout;
 
 use super::change::{change, say};
-use crate::deployment::flipped::{self, Flipped, flipped};
+use crate::deployment::flipped;
 use crate::deployment::leftover::{self, Outcome};
 use crate::deployment::state::State;
 use crate::deployment::{handover, withdrawal};
@@ -31,12 +31,7 @@ pub fn expire(system: &System) -> Result<()> {
         }
         // An earlier `expire` may have been killed after it discarded a first version.
         withdrawal::withdraw(system, state)?;
-        let is_flipped = matches!(flipped(system), Flipped::Run(_) | Flipped::Unmarked);
-        match state.current.is_none() && is_flipped {
-            // As on stock EB, whose systemd tries the server that fails again and again.
-            true => withdrawal::start_alone(system),
-            false => Ok(()),
-        }
+        withdrawal::serve_alone(system, state)
     })
 }
 

@@ -14,6 +14,9 @@ use signal_hook::iterator::Signals;
 use crate::instance::memory;
 use crate::instance::paths::FLIPPED;
 
+/// Another one in every boot (random(4)).
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
 /// What a stand-in stands in for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StandIn {
@@ -39,11 +42,14 @@ pub fn wait(service: StandIn) -> Result<()> {
 }
 
 /// Whether EB's own unit has started this program, and not our drop-in, which runs the installed agent:
-/// `flipless uninstall` was called. A bundle with a marker is on its way to be installed.
+/// `flipless uninstall` was called. A bundle that was marked in this boot is on its way to be installed; a reboot has
+/// ended its deployment.
 fn is_alone(root: &Path, program: &Path) -> bool {
-    let exists = |path: &str| root.join(path.trim_start_matches('/')).exists();
-    let is_marked = exists(&format!("{FLIPPED}/{}", layout::MARKER));
-    program != Path::new(layout::AGENT) && exists(FLIPPED) && !is_marked
+    let place = |path: &str| root.join(path.trim_start_matches('/'));
+    let read = |path: &str| fs::read_to_string(place(path)).unwrap_or_default();
+    let marker = read(&format!("{FLIPPED}/{}", layout::MARKER));
+    let is_marked = marker.lines().nth(1) == Some(read(BOOT_ID).trim());
+    program != Path::new(layout::AGENT) && place(FLIPPED).exists() && !is_marked
 }
 
 /// Runs the bundle's server in the place of this process, as EB runs any server: with the port in `PORT`.
@@ -70,17 +76,23 @@ mod tests {
     #[test]
     fn a_stand_in_is_alone_without_the_drop_in_and_without_a_marker() {
         let root = tempfile::tempdir().unwrap();
-        let put = |path: &str| {
+        let put = |path: &str, text: &str| {
             let path = root.path().join(path.trim_start_matches('/'));
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(&path, "").unwrap();
+            fs::write(&path, text).unwrap();
         };
+        put(BOOT_ID, "one\n");
         let own = Path::new("/var/app/current/bin/flipless");
         assert!(!is_alone(root.path(), own), "no bundle");
-        put("/var/app/current/Procfile");
+        put("/var/app/current/Procfile", "");
         assert!(is_alone(root.path(), own));
         assert!(!is_alone(root.path(), Path::new(layout::AGENT)));
-        put(&format!("{FLIPPED}/{}", layout::MARKER));
+        put(&format!("{FLIPPED}/{}", layout::MARKER), "a-1\none\n");
         assert!(!is_alone(root.path(), own));
+        put(BOOT_ID, "two\n");
+        assert!(
+            is_alone(root.path(), own),
+            "its deployment ended with a reboot"
+        );
     }
 }

@@ -42,6 +42,12 @@ fn stage_version(instance: &Instance, version: &str) -> anyhow::Result<()> {
     stage::stage(&instance.system, instance.bundle())
 }
 
+/// EB has staged a configuration of nginx.
+fn stage_proxy(instance: &Instance) {
+    let main = format!("{PROXY_STAGING}/nginx.conf");
+    instance.system.write(main, b"one", 0o644).unwrap();
+}
+
 /// EB's flip: the bundle is in place when web.service starts.
 fn flip(instance: &Instance) -> anyhow::Result<()> {
     instance.flip();
@@ -348,6 +354,19 @@ fn a_flip_to_what_was_aborted_fails_once_and_the_old_version_serves_on() {
         deploy(&instance, "v3");
         assert_eq!(instance.serving(), [current_unit(&instance)]);
     }
+}
+
+/// EB goes no further than the failure, and would have started nginx next: in stock mode the old version
+/// serves behind it.
+#[test]
+fn after_a_flip_that_fails_nginx_runs_again() {
+    let instance = deployed("v1");
+    stage_version(&instance, "v2").unwrap();
+    stage_proxy(&instance);
+    abort::abort(&instance.system).unwrap();
+    assert_eq!(instance.unit("nginx.service"), "inactive");
+    flip(&instance).unwrap_err();
+    assert_eq!(instance.unit("nginx.service"), "active");
 }
 
 #[test]

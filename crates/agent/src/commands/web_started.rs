@@ -12,8 +12,9 @@ use crate::deployment::alarm::{self, WEB_STARTED};
 use crate::deployment::flipped::{self, Flipped, flipped};
 use crate::deployment::state::{Run, State};
 use crate::deployment::{handover, hold, leftover};
-use crate::instance::paths::FLIPPED;
+use crate::instance::paths::{FLIPPED, PROXY_STAGING};
 use crate::instance::system::System;
+use crate::instance::systemd::Systemd;
 
 /// Hands over to the staged run if EB has flipped to it. Else it restarts the server, overlapped, if this
 /// start of web.service is neither part of a deployment, nor the first since boot, nor systemd's own after
@@ -37,6 +38,16 @@ pub fn web_started(system: &System) -> Result<()> {
         }
         Ok(())
     })
+    .inspect_err(|_| start_nginx(system))
+}
+
+/// EB goes no further than the failure of this start, and would have started nginx next.
+fn start_nginx(system: &System) {
+    if system.exists(PROXY_STAGING)
+        && let Err(why) = Systemd::new(system).start_later(layout::NGINX)
+    {
+        eprintln!("flipless: warning: nginx could not be started: {why:#}");
+    }
 }
 
 /// EB's rename has committed the deployment. The old version stays if the new one is not fit; without an old
@@ -45,9 +56,10 @@ fn flip(system: &System, state: &mut State, run: Run) -> Result<()> {
     let Err(error) = handover::flip(system, state, run) else {
         return Ok(());
     };
-    if state.current.is_some() {
-        leftover::discard(system, state, &format!("{error}"))?;
-        flipped::unmark(system, Path::new(FLIPPED))?;
+    // After the handover there is nothing to discard: systemd starts the stand-in again, which finishes.
+    if state.current.is_some() && state.staged.is_some() {
+        let discarded = leftover::discard(system, state, &format!("{error}"));
+        flipped::unmark(system, Path::new(FLIPPED)).and(discarded)?;
     }
     Err(error)
 }
@@ -91,7 +103,8 @@ fn restart_if_asked(system: &System, state: &mut State, first: bool) -> Result<(
         return handover::finish(system, state);
     }
     match first || alarm::restarted_by_systemd(system)? {
-        true => Ok(()),
+        // An agent that was killed in the flip may have left the old version beside it.
+        true => handover::finish(system, state),
         false => restart_locked(system, state),
     }
 }

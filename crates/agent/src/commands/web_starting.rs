@@ -1,6 +1,7 @@
 //! `web-starting`: web.service is about to start, as the stand-in.
 
 use anyhow::Result;
+use flipless_settings::layout;
 
 use super::change::{change, say};
 use crate::deployment::flipped::{self, Flipped, flipped};
@@ -14,6 +15,10 @@ use crate::instance::system::System;
 /// nothing here.
 pub fn web_starting(system: &System) -> Result<()> {
     if is_for_another(system) {
+        if flipped(system) == Flipped::Foreign && State::load(system).is_err() {
+            // What a damaged one says is of no use any more, and bars nobody's way to another bundle.
+            system.remove(layout::STATE)?;
+        }
         return change(system, "web-starting", |state| {
             // A lost state is made again from what runs.
             if state.current.is_some() && flipped(system) != Flipped::Foreign {

@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use flipless_settings::layout;
 
 use super::state::{Run, parse_run};
@@ -30,7 +30,8 @@ pub enum Flipped {
 pub fn flipped(system: &System) -> Flipped {
     let marker = system.read_in(Path::new(FLIPPED), layout::MARKER);
     let marker = marker.ok().flatten().and_then(|content| {
-        let run = String::from_utf8(content).ok()?.trim().to_owned();
+        let content = String::from_utf8(content).ok()?;
+        let run = content.lines().next()?.trim().to_owned();
         parse_run(&run).is_some().then_some(run)
     });
     match marker {
@@ -46,9 +47,12 @@ pub fn is_to(system: &System, run: &Run) -> bool {
     flipped(system) == Flipped::Run(run.run.clone())
 }
 
-/// Marks an unpacked bundle as the one of this run.
+/// Marks an unpacked bundle as the one of this run. The second line is for the stand-in: after a reboot nobody is
+/// about to install the bundle (`commands/stand_in.rs`).
 pub fn mark(system: &System, bundle: &Path, run: &Run) -> Result<()> {
-    let content = format!("{}\n", run.run);
+    let boot = system.commands().boot_id();
+    let boot = boot.context("cannot read the boot's identity")?;
+    let content = format!("{}\n{boot}\n", run.run);
     system.write(bundle.join(layout::MARKER), content.as_bytes(), 0o644)
 }
 

@@ -13,7 +13,8 @@ use crate::instance::units;
 /// EB has flipped to the staged run: hands over to it.
 ///
 /// # Errors
-/// When the run is not fit to serve any more. The state is as before then: the caller decides.
+/// When the run is not fit to serve any more. The state is as before then: the caller decides. After the handover
+/// itself it is the new one.
 pub fn flip(system: &System, state: &mut State, run: Run) -> Result<()> {
     if state.current.is_none() {
         // The flip has taken away what was there before. A reboot from here on finds the way to this run.
@@ -26,7 +27,12 @@ pub fn flip(system: &System, state: &mut State, run: Run) -> Result<()> {
     if state.current.as_ref().map(|run| &run.release) != Some(&run.release) {
         state.trial = trial::begin(system)?;
     }
-    hand_over(system, state, run)
+    hand_over(system, state, run).inspect_err(|_| {
+        // The disk may have been full: what was saved counts.
+        if let Ok(saved) = State::load(system) {
+            *state = saved;
+        }
+    })
 }
 
 /// Starts a run that no start was tried of in this boot: another application held its port, or the instance

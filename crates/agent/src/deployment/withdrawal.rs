@@ -5,10 +5,11 @@ use std::path::Path;
 use anyhow::Result;
 use flipless_settings::layout;
 
-use super::flipped;
+use super::alarm;
+use super::flipped::{self, Flipped, flipped};
 use super::give_back::{Nginx, give_back};
 use super::state::State;
-use crate::instance::paths::FLIPPED;
+use crate::instance::paths::{FLIPPED, PROXY_STAGING};
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 use crate::proxy::front;
@@ -22,8 +23,13 @@ pub const GIVES_PORT_BACK: &str = "/run/flipless/gives-port-back";
 pub fn leave(system: &System, state: &mut State) -> Result<()> {
     *state = State::new(state.front);
     state.save(system)?;
+    // Nothing knows the run that it names any more: the stand-in waits for nobody.
+    flipped::unmark(system, Path::new(FLIPPED))?;
     let is_stopped = !Systemd::new(system).is_active(layout::NGINX)?;
+    let again = alarm::restarted_by_systemd(system)?;
     let nginx = match nginx(system)? {
+        // A start before this one has failed, and with it EB's flip: EB does not come to nginx any more.
+        _ if is_stopped && again && system.exists(PROXY_STAGING) => Nginx::Restarts,
         // EB has stopped its stand-in, and no interrupted call has.
         Nginx::Restarts if is_stopped && !system.exists(GIVES_PORT_BACK) => Nginx::IsStopped,
         other => other,
@@ -71,6 +77,16 @@ pub fn remove_files(system: &System) -> Result<()> {
         system.remove(folder)?;
     }
     Ok(())
+}
+
+/// Where no version of ours is current and EB has flipped to a bundle of ours all the same, its server serves as on
+/// stock EB, whose systemd tries one that fails again and again.
+pub fn serve_alone(system: &System, state: &State) -> Result<()> {
+    let is_flipped = matches!(flipped(system), Flipped::Run(_) | Flipped::Unmarked);
+    match state.current.is_none() && is_flipped {
+        true => start_alone(system),
+        false => Ok(()),
+    }
 }
 
 /// Has EB's own web.service run the server of the bundle in `/var/app/current`: without our drop-in and without

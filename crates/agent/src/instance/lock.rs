@@ -2,7 +2,8 @@
 
 use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -18,20 +19,18 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Takes the lock `name`, or waits up to `limit` and then says who holds it.
 pub fn take(system: &System, name: &str, purpose: &str, limit: Duration) -> Result<Lock> {
-    system.make_folder(layout::RUNTIME)?;
     let path = format!("{}/{name}", layout::RUNTIME);
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(system.locate(&path))
-        .with_context(|| format!("cannot open the lock {path}: remove what is there"))?;
     let deadline = Instant::now() + limit;
     loop {
+        let mut file = open(system, &path)?;
         match file.try_lock() {
-            Ok(()) => break,
+            // Who had it may have removed it with all that is ours, and others would lock another file.
+            Ok(()) if !is_at(&file, &system.locate(&path)) => {}
+            Ok(()) => {
+                // For people, and for a while only: that /run is full is no reason to fail.
+                let _ = introduce(&mut file, purpose);
+                return Ok(Lock(file));
+            }
             Err(TryLockError::Error(error)) if error.kind() != io::ErrorKind::Interrupted => {
                 return Err(error).with_context(|| format!("cannot lock {path}"));
             }
@@ -43,9 +42,26 @@ pub fn take(system: &System, name: &str, purpose: &str, limit: Duration) -> Resu
             ),
         }
     }
-    // For people, and for a while only: that /run is full is no reason to fail.
-    let _ = introduce(&mut file, purpose);
-    Ok(Lock(file))
+}
+
+fn open(system: &System, path: &str) -> Result<File> {
+    system.make_folder(layout::RUNTIME)?;
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(system.locate(path))
+        .with_context(|| format!("cannot open the lock {path}: remove what is there"))
+}
+
+fn is_at(file: &File, path: &Path) -> bool {
+    let same = || -> io::Result<bool> {
+        let (own, there) = (file.metadata()?, path.metadata()?);
+        Ok((own.dev(), own.ino()) == (there.dev(), there.ino()))
+    };
+    same().unwrap_or(false)
 }
 
 /// Says who holds the lock now. Its mode is fixed whatever the umask.

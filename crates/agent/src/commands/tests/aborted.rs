@@ -285,12 +285,16 @@ fn a_version_that_ran_before_an_aborted_flip_is_given_up_and_not_kept() {
 #[test]
 fn a_late_adoption_that_does_not_start_fails_its_commit_and_leaves_nothing() {
     let instance = flipped_after_all();
+    instance.make_active("web.service");
     instance.model.borrow_mut().failing = vec!["flipless-app@".to_owned()];
     for _ in 0..2 {
         let error = commit::commit(&instance.system).unwrap_err();
         let error = format!("{error:#}");
         assert!(error.contains("did not become ready"), "{error}");
         assert_withdrawn(&instance, &error);
+        // The process that waits to be the stand-in becomes the server.
+        let calls = instance.take_calls();
+        assert!(calls.contains(&"restart web.service".into()), "{calls:?}");
     }
 }
 

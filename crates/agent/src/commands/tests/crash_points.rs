@@ -244,3 +244,26 @@ fn a_crash_is_counted_wherever_the_count_is_interrupted() {
         }
     }
 }
+
+/// EB's start of web.service fails with the agent, and systemd starts it again: nobody asks for a restart.
+#[test]
+fn a_killed_flip_is_completed_when_systemd_starts_the_stand_in_again() {
+    at_every_point(
+        &[("flip", renamed, web_started::web_started)],
+        |instance, when| {
+            instance.model.borrow_mut().restarts_of_web = 1;
+            start_web(instance).unwrap();
+            let release = state(instance).current.unwrap().release;
+            let marked = flipped::flipped(&instance.system);
+            let flipped::Flipped::Run(marked) = marked else {
+                panic!("{when}: {marked:?}")
+            };
+            assert!(
+                marked.starts_with(&release),
+                "{when}: {marked} is not current"
+            );
+            assert_eq!(instance.serving(), [current_unit(instance)], "{when}");
+            assert_eq!(instance.model.borrow().gaps, [""; 0], "{when}");
+        },
+    );
+}

@@ -316,3 +316,71 @@ fn what_was_staged_before_a_reboot_is_not_shown_as_staged() {
     instance.reboot();
     assert!(staged().is_null());
 }
+
+#[test]
+fn a_state_that_is_lost_before_the_flip_makes_no_success_of_the_old_version() {
+    let instance = deployed("v1");
+    stage_version(&instance, "v2").unwrap();
+    let new = state(&instance).staged.unwrap().run.release;
+    instance.system.remove(layout::STATE).unwrap();
+    let flipped = flip(&instance);
+    let committed = commit::commit(&instance.system);
+    instance.let_drain();
+    let serves = state(&instance).current.unwrap().release;
+    assert!(flipped.and(committed).is_err() || serves == new);
+    assert_eq!(instance.serving(), [current_unit(&instance)]);
+}
+
+/// EB stops at the failure of web.service, and would have started nginx next.
+#[test]
+fn a_first_version_that_fails_in_the_flip_leaves_an_nginx_that_runs() {
+    let instance = adopting();
+    instance.model.borrow_mut().failing = vec!["flipless-app@".to_owned()];
+    stage_proxy(&instance);
+    flip(&instance).unwrap_err();
+    assert_eq!(instance.unit("nginx.service"), "active");
+    instance.model.borrow_mut().uptime = DEAD_MAN_SECONDS;
+    expire::expire(&instance.system).unwrap();
+    assert_eq!(instance.unit("nginx.service"), "active");
+}
+
+#[test]
+fn a_first_version_that_is_aborted_in_its_flip_serves_alone_as_on_stock_eb() {
+    let instance = failing_in_the_flip();
+    instance.make_active("web.service");
+    instance.take_calls();
+    abort::abort(&instance.system).unwrap();
+    let calls = instance.take_calls();
+    assert!(calls.contains(&"restart web.service".into()), "{calls:?}");
+    assert_eq!(
+        flipped::flipped(&instance.system),
+        flipped::Flipped::Unmarked
+    );
+}
+
+/// A full disk in the flip: the version serves as soon as there is room.
+#[test]
+fn a_disk_that_is_full_in_the_flip_of_a_first_version_does_not_give_it_up() {
+    for healthy in 0.. {
+        let instance = adopting();
+        instance.model.borrow_mut().failing.clear();
+        instance.flip();
+        instance.model.borrow_mut().disk = Some(crate::testing::Disk {
+            healthy,
+            error: rustix::io::Errno::NOSPC,
+            everywhere: false,
+            failed: false,
+        });
+        let outcome = web_started::web_started(&instance.system);
+        if !instance.model.borrow().disk.as_ref().unwrap().failed {
+            outcome.unwrap();
+            break;
+        }
+        instance.model.borrow_mut().disk = None;
+        instance.model.borrow_mut().restarts_of_web = 1;
+        start_web(&instance).unwrap();
+        let current = state(&instance).current.map(|run| run.unit());
+        assert!(current.is_some(), "change {healthy}");
+        assert_eq!(instance.serving(), current.as_slice(), "change {healthy}");
+    }
+}

@@ -13,6 +13,7 @@ fn flipping(instance: &Instance) {
     system.remove(FLIPPED).unwrap();
     let procfile = format!("{FLIPPED}/Procfile");
     system.write(procfile, b"web: ./shop\n", 0o644).unwrap();
+    stage_proxy(instance);
     instance.take_calls();
 }
 
@@ -116,7 +117,13 @@ fn a_killed_agent_gives_the_instance_back_when_web_service_starts_again() {
             // Until it has read the units again, systemd starts what it knows.
             let is_stand_in = instance.model.borrow().web_is_stand_in;
             if is_stand_in || instance.has_drop_in("web.service") {
+                // EB's own start has failed: EB goes no further, and does not come to nginx.
+                instance.model.borrow_mut().restarts_of_web = u32::from(!reboots);
                 start_web(&instance).unwrap();
+                if !reboots {
+                    assert_eq!(instance.unit("nginx.service"), "active", "{when}");
+                }
+                instance.model.borrow_mut().restarts_of_web = 0;
             }
             for unit in ["nginx.service", "web.service"] {
                 assert!(!instance.has_drop_in(unit), "{when}: {unit}");
@@ -174,4 +181,29 @@ fn a_lost_or_forged_marker_changes_no_version() {
             "{content:?}"
         );
     }
+}
+
+#[test]
+fn a_damaged_state_does_not_bar_the_way_to_a_plain_bundle() {
+    let instance = serving();
+    let damaged = b"{\"version\":1,\"front\":\"ngi";
+    instance
+        .system
+        .write(layout::STATE, damaged, 0o600)
+        .unwrap();
+    flipping(&instance);
+    start_web(&instance).unwrap();
+    assert_given_back(&instance, "a damaged state");
+}
+
+/// Its release is on the disk, and nothing knows it any more: the server serves on its own.
+#[test]
+fn a_state_that_is_lost_with_a_reboot_leaves_a_server_that_serves_alone() {
+    let instance = serving();
+    instance.system.remove(layout::STATE).unwrap();
+    instance.reboot();
+    let marker = format!("{FLIPPED}/{}", layout::MARKER);
+    let serves = !instance.serving().is_empty();
+    let is_alone = !instance.has_drop_in("web.service") && !instance.system.exists(marker);
+    assert!(serves || is_alone);
 }

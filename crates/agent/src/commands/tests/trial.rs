@@ -282,3 +282,25 @@ fn after_a_rollback_by_hand_nothing_is_brought_back() {
     crash_too_often(&instance);
     assert!(!recovery_is_due(&instance), "a person's decision stands");
 }
+
+/// It crashed so fast that the previous release was back before EB came to its postdeploy hooks.
+#[test]
+fn a_deployment_whose_release_was_rolled_back_before_its_commit_is_no_success() {
+    let commands: [fn(&System) -> anyhow::Result<()>; 2] = [recover::recover, rollback::rollback];
+    for back in commands {
+        let instance = second();
+        let good = state(&instance).current.unwrap().release;
+        stage_version(&instance, "v3").unwrap();
+        flip(&instance).unwrap();
+        crash_too_often(&instance);
+        back(&instance.system).unwrap();
+        instance.let_drain();
+        let alarm = alarm::reason(&instance.system).unwrap();
+        let error = commit::commit(&instance.system).unwrap_err();
+        assert!(error.to_string().contains("rolled back"), "{error}");
+        assert_eq!(state(&instance).current.unwrap().release, good);
+        assert_eq!(instance.serving(), [current_unit(&instance)]);
+        assert_eq!(alarm::reason(&instance.system).unwrap(), alarm);
+        deploy(&instance, "v4");
+    }
+}

@@ -62,3 +62,20 @@ fn a_folder_in_its_place_is_named_with_what_to_do() {
     let said = refusal(&instance);
     assert!(said.contains(&path()) && said.contains("remove"), "{said}");
 }
+
+/// Who gives the instance back removes the lock's file while others wait for it.
+#[test]
+fn a_lock_whose_file_is_removed_holds_others_off_all_the_same() {
+    let instance = Instance::new();
+    let first = take(&instance.system, "lock", "uninstall", NO_TIME).unwrap();
+    let folder = instance.system.locate(layout::RUNTIME);
+    let ends = std::thread::spawn(move || {
+        std::thread::sleep(4 * LOOK_AGAIN);
+        std::fs::remove_dir_all(folder).unwrap();
+        drop(first);
+    });
+    let waiting = take(&instance.system, "lock", "expire", Duration::from_secs(20));
+    let _held = waiting.unwrap();
+    ends.join().unwrap();
+    assert!(refusal(&instance).contains("another agent holds"));
+}
