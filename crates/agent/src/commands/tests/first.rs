@@ -91,6 +91,19 @@ fn failing_in_the_flip() -> Instance {
     instance
 }
 
+/// The time of a first version is over, before the flip and after it.
+pub fn expired_staged() -> Instance {
+    let instance = adopting();
+    instance.model.borrow_mut().uptime = DEAD_MAN_SECONDS;
+    instance
+}
+
+pub fn expired_in_the_flip() -> Instance {
+    let instance = failing_in_the_flip();
+    instance.model.borrow_mut().uptime = DEAD_MAN_SECONDS;
+    instance
+}
+
 #[test]
 fn a_first_version_that_never_starts_gives_the_public_port_back_to_ebs_nginx() {
     let instance = failing_in_the_flip();
