@@ -262,7 +262,9 @@ impl Model {
                         // Restart=always goes on trying.
                         self.units.insert((*unit).into(), "activating".into());
                     }
-                    return answer(false, "", "Job failed.");
+                    // Without a wait there is nothing to tell yet.
+                    let waits = !arguments.contains(&"--no-block");
+                    return answer(!waits, "", if waits { "Job failed." } else { "" });
                 }
                 self.units.insert((*unit).into(), "active".into());
                 if *unit == layout::FRONT {
