@@ -23,6 +23,7 @@ mod first;
 mod foreign;
 mod missing;
 mod modes;
+mod sandbox;
 mod trial;
 
 fn state(instance: &Instance) -> State {

@@ -90,12 +90,13 @@ pub fn serve_alone(system: &System, state: &State) -> Result<()> {
 }
 
 /// Has EB's own web.service run the server of the bundle in `/var/app/current`: without our drop-in and without
-/// a marker, the stand-in becomes the server (`commands/stand_in.rs`).
+/// a marker, the stand-in becomes the server (`commands/stand_in.rs`). One that ends at once is systemd's to start
+/// again.
 pub fn start_alone(system: &System) -> Result<()> {
     flipped::unmark(system, Path::new(FLIPPED))?;
     let systemd = Systemd::new(system);
     match systemd.state(layout::WEB)?.as_str() {
         "inactive" => Ok(()),
-        _ => systemd.restart(layout::WEB),
+        _ => systemd.restart_later(layout::WEB),
     }
 }

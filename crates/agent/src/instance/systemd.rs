@@ -55,6 +55,11 @@ impl<'a> Systemd<'a> {
         self.must(&["restart", unit])
     }
 
+    /// Asks for a restart and does not wait: whether it comes up is the unit's own matter.
+    pub fn restart_later(&self, unit: &str) -> Result<()> {
+        self.must(&["restart", "--no-block", unit])
+    }
+
     /// Starts units at every boot.
     pub fn enable(&self, units: &[&str]) -> Result<()> {
         self.must(&[&["enable", "--quiet"], units].concat())

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output};
 use std::rc::Rc;
 
@@ -41,6 +41,8 @@ pub struct Model {
     pub missing: Vec<String>,
     /// What `get-config` answers: whether it succeeds, its output and what it complains of.
     pub properties: Option<(bool, Vec<u8>, String)>,
+    /// Every file or folder that was changed.
+    pub changed: Vec<PathBuf>,
     /// What is wrong with the disk; `None`: nothing.
     pub disk: Option<Disk>,
     /// What the clock on the wall is ahead by.
@@ -102,7 +104,7 @@ pub struct Killed;
 
 pub struct FakeCommands {
     pub model: Rc<RefCell<Model>>,
-    pub root: std::path::PathBuf,
+    pub root: PathBuf,
 }
 
 impl Commands for FakeCommands {
@@ -174,6 +176,7 @@ impl Commands for FakeCommands {
 
     fn fault(&self, effect: &str, path: &Path) -> io::Result<()> {
         let mut model = self.model.borrow_mut();
+        model.changed.push(path.to_owned());
         model
             .disk
             .as_mut()
@@ -259,7 +262,9 @@ impl Model {
                         // Restart=always goes on trying.
                         self.units.insert((*unit).into(), "activating".into());
                     }
-                    return answer(false, "", "Job failed.");
+                    // Without a wait there is nothing to tell yet.
+                    let waits = !arguments.contains(&"--no-block");
+                    return answer(!waits, "", if waits { "Job failed." } else { "" });
                 }
                 self.units.insert((*unit).into(), "active".into());
                 if *unit == layout::FRONT {

@@ -58,14 +58,14 @@ pub fn not_of_eb(units: &[Unit]) -> Vec<String> {
     findings
 }
 
-/// EB deletes and renames the app folder in every deployment.
+/// EB deletes and renames the folders in /var/app in every deployment; itself it stays.
 pub fn moving_paths(units: &[Unit]) -> Vec<String> {
     let mut findings = Vec::new();
     for unit in units {
         let moving = unit
             .directives
             .iter()
-            .filter(|directive| directive.value.contains("/var/app"));
+            .filter(|directive| directive.value.contains("/var/app/"));
         let shown = moving.map(|directive| format!("{}={}", directive.key, directive.value));
         findings.extend(shown.map(|directive| format!("{} has {directive}", unit.name)));
     }

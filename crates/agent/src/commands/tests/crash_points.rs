@@ -51,7 +51,7 @@ fn flipped() -> Instance {
     instance
 }
 
-fn expired() -> Instance {
+pub fn expired() -> Instance {
     let instance = staged();
     let mut model = instance.model.borrow_mut();
     model.uptime = DEAD_MAN_SECONDS;
@@ -61,7 +61,7 @@ fn expired() -> Instance {
     instance
 }
 
-fn crashing() -> Instance {
+pub fn crashing() -> Instance {
     let instance = with_two();
     trial::crash_too_often(&instance);
     instance

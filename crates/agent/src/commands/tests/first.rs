@@ -91,6 +91,19 @@ fn failing_in_the_flip() -> Instance {
     instance
 }
 
+/// The time of a first version is over, before the flip and after it.
+pub fn expired_staged() -> Instance {
+    let instance = adopting();
+    instance.model.borrow_mut().uptime = DEAD_MAN_SECONDS;
+    instance
+}
+
+pub fn expired_in_the_flip() -> Instance {
+    let instance = failing_in_the_flip();
+    instance.model.borrow_mut().uptime = DEAD_MAN_SECONDS;
+    instance
+}
+
 #[test]
 fn a_first_version_that_never_starts_gives_the_public_port_back_to_ebs_nginx() {
     let instance = failing_in_the_flip();
@@ -131,6 +144,21 @@ fn a_first_version_that_did_not_start_in_the_flip_gets_another_try_in_its_commit
     instance.model.borrow_mut().failing.clear();
     commit::commit(&instance.system).unwrap();
     assert_eq!(instance.serving(), [current_unit(&instance)]);
+}
+
+/// The server of such a version does not run by itself either.
+#[test]
+fn the_switch_gives_an_instance_back_whose_server_crashes_as_ebs_own_too() {
+    let instance = failing_in_the_flip();
+    let mut model = instance.model.borrow_mut();
+    model.uptime = DEAD_MAN_SECONDS;
+    model.failing.push(layout::WEB.into());
+    let web = (layout::WEB.to_owned(), "activating".to_owned());
+    model.units.extend([web]);
+    drop(model);
+    expire::expire(&instance.system).unwrap();
+    let asked = format!("restart --no-block {}", layout::WEB);
+    assert_eq!(instance.take_calls().last(), Some(&asked));
 }
 
 /// Systemd starts the dead man again when he was killed: the public port is EB's in the end.
