@@ -294,7 +294,10 @@ fn a_late_adoption_that_does_not_start_fails_its_commit_and_leaves_nothing() {
         assert_withdrawn(&instance, &error);
         // The process that waits to be the stand-in becomes the server.
         let calls = instance.take_calls();
-        assert!(calls.contains(&"restart web.service".into()), "{calls:?}");
+        assert!(
+            calls.contains(&"restart --no-block web.service".into()),
+            "{calls:?}"
+        );
     }
 }
 

@@ -379,7 +379,10 @@ fn a_first_version_that_is_aborted_in_its_flip_serves_alone_as_on_stock_eb() {
     instance.take_calls();
     abort::abort(&instance.system).unwrap();
     let calls = instance.take_calls();
-    assert!(calls.contains(&"restart web.service".into()), "{calls:?}");
+    assert!(
+        calls.contains(&"restart --no-block web.service".into()),
+        "{calls:?}"
+    );
     assert_eq!(
         flipped::flipped(&instance.system),
         flipped::Flipped::Unmarked
