@@ -3,6 +3,7 @@
 mod acts;
 mod check;
 mod error;
+mod excuse;
 mod expectation;
 mod list;
 mod parameters;

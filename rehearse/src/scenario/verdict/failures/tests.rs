@@ -1,4 +1,8 @@
 use super::*;
+use crate::clock::Window;
+use crate::record::{Kind, Outcome};
+use crate::scenario::excuse::was_in_flight;
+use std::time::Duration;
 
 fn failure(kind: Kind, outcome: Outcome) -> Vec<Record> {
     let ok = Record {
