@@ -17,6 +17,8 @@ pub enum Act {
     Rollback,
     /// The engine stops when all is staged, and a person calls `flipless abort`.
     Abort,
+    /// A predeploy hook calls `flipless abort`, and EB flips all the same.
+    AbortedFlip,
     /// A predeploy hook that sorts after flipless's fails.
     LateHook,
     /// A postdeploy hook that sorts before flipless's fails.
@@ -31,6 +33,7 @@ pub(super) const ALL: &[(Act, u32)] = &[
     (Act::Restart, 8),
     (Act::Rollback, 8),
     (Act::Abort, 6),
+    (Act::AbortedFlip, 4),
     (Act::LateHook, 7),
     (Act::PostHook, 7),
 ];
@@ -38,7 +41,7 @@ pub(super) const ALL: &[(Act, u32)] = &[
 impl Act {
     /// Whether it ends with another run that serves, if nothing comes in its way.
     pub(super) fn replaces_the_run(self) -> bool {
-        !matches!(self, Self::Abort | Self::LateHook)
+        !matches!(self, Self::Abort | Self::AbortedFlip | Self::LateHook)
     }
 
     /// Whether the engine goes through a whole deployment, and may stop anywhere in it.
@@ -69,6 +72,7 @@ impl fmt::Display for Act {
             Self::Restart => "restart",
             Self::Rollback => "rollback",
             Self::Abort => "abort",
+            Self::AbortedFlip => "abort before the flip",
             Self::LateHook => "late hook fails",
             Self::PostHook => "postdeploy hook fails",
         })

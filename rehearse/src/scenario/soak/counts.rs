@@ -69,6 +69,7 @@ fn name(fault: &Fault, killed: bool) -> Option<String> {
         Fault::Kill(kill) => match kill.victim {
             Victim::Agent => "with a killed agent".into(),
             Victim::Server => "with a killed server".into(),
+            Victim::Staged => "with a killed staged server".into(),
             Victim::Nginx => "with a killed nginx".into(),
         },
     })

@@ -13,6 +13,8 @@ pub enum Victim {
     Agent,
     /// The server of the current run.
     Server,
+    /// The server of the staged run, which is held.
+    Staged,
     /// nginx's master.
     Nginx,
 }
@@ -24,7 +26,7 @@ pub struct Kill {
     pub victim: Victim,
     /// Which of the agents that come, from 1.
     pub nth: u32,
-    /// After the beginning of that agent, or of the deployment.
+    /// After the beginning of that agent, of the staged server, or of the deployment.
     pub after: Duration,
 }
 
@@ -62,6 +64,7 @@ pub(super) fn draw(random: &mut Random, act: Act, server: bool, nginx: bool) -> 
         (None, deaths),
         (Some(Victim::Agent), 50),
         (Some(Victim::Server), if server { 20 } else { 0 }),
+        (Some(Victim::Staged), if server { deaths / 2 } else { 0 }),
         (Some(Victim::Nginx), if nginx { 15 } else { 0 }),
     ];
     let Some(victim) = random.weighted(&weights) else {
@@ -69,7 +72,10 @@ pub(super) fn draw(random: &mut Random, act: Act, server: bool, nginx: bool) -> 
     };
     let is_agent = victim == Victim::Agent;
     let nth = 1 + random.below(if is_agent { agents(act) } else { 1 });
-    let longest = if is_agent { AGENT } else { DEPLOYMENT };
+    let longest = match victim {
+        Victim::Agent | Victim::Staged => AGENT,
+        Victim::Server | Victim::Nginx => DEPLOYMENT,
+    };
     Fault::Kill(Kill {
         victim,
         nth,
@@ -82,8 +88,26 @@ fn agents(act: Act) -> u32 {
     match act {
         Act::Rollback | Act::LateHook => 1,
         Act::Abort => 2,
+        Act::AbortedFlip => 4,
         Act::Restart => 4,
         Act::Version | Act::Property | Act::Proxy | Act::PostHook => 7,
+    }
+}
+
+impl Fault {
+    /// Whether requests may be in flight on what is killed. A staged server is held until the flip.
+    pub(super) fn is_of_a_server(self) -> bool {
+        self.kills(Victim::Server) || self.kills(Victim::Staged)
+    }
+
+    /// A staged run that has crashed is not fit for the flip, which fails.
+    pub(super) fn may_spoil_the_flip(self) -> bool {
+        self.kills(Victim::Staged)
+    }
+
+    /// Whether it kills such a process.
+    pub(super) fn kills(self, victim: Victim) -> bool {
+        matches!(self, Self::Kill(kill) if kill.victim == victim)
     }
 }
 
@@ -92,6 +116,7 @@ impl fmt::Display for Victim {
         formatter.pad(match self {
             Self::Agent => "agent",
             Self::Server => "server",
+            Self::Staged => "the staged server",
             Self::Nginx => "nginx",
         })
     }

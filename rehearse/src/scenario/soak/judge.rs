@@ -8,7 +8,7 @@ use super::plan::Step;
 use super::versions::Label;
 use crate::record::Record;
 
-/// Whether the command ended as it should. An agent or nginx that was killed may fail it.
+/// Whether the command ended as it should. An agent, a staged server or nginx that was killed may fail it.
 pub(super) fn is_as_planned(step: &Step, previous: Option<Label>, outcome: Outcome) -> bool {
     match step.fault {
         Some(Fault::EngineDies(before)) => {

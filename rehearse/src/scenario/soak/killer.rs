@@ -34,6 +34,7 @@ impl Killer {
         };
         let thread = std::thread::spawn(move || match kill.victim {
             Victim::Agent => hunt.agent(kill.nth, kill.after),
+            Victim::Staged => hunt.staged(kill.after),
             victim => hunt.lasting(victim, kill.after),
         });
         Self { over, thread }
@@ -70,6 +71,16 @@ impl Hunt {
     fn lasting(&self, victim: Victim, after: Duration) -> Option<Window> {
         self.wait(after, None);
         self.shoot(&processes::find(&self.root, victim))
+    }
+
+    /// From the start of its process on; none if the run has become current, or was discarded.
+    fn staged(&self, after: Duration) -> Option<Window> {
+        let find = || processes::find(&self.root, Victim::Staged);
+        while !self.is_over() && find().is_empty() {
+            std::thread::sleep(LOOK * 5);
+        }
+        self.wait(after, find().first());
+        self.shoot(&find())
     }
 
     /// One that has ended before its moment is followed by the next, with half the patience.
@@ -117,7 +128,7 @@ mod tests {
     #[test]
     fn without_a_victim_nothing_is_killed() {
         let root = tempfile::tempdir().unwrap();
-        for victim in [Victim::Agent, Victim::Server, Victim::Nginx] {
+        for victim in [Victim::Agent, Victim::Server, Victim::Staged, Victim::Nginx] {
             let kill = Kill {
                 victim,
                 nth: 1,

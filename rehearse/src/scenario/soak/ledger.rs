@@ -32,7 +32,9 @@ impl Ledger {
             Act::Property => self.property = number,
             Act::Restart | Act::Rollback => {}
             Act::Proxy => (self.stored, self.proxy) = (number, number),
-            Act::Version | Act::Abort | Act::LateHook | Act::PostHook => self.stored = number,
+            Act::Version | Act::Abort | Act::AbortedFlip | Act::LateHook | Act::PostHook => {
+                self.stored = number;
+            }
         }
     }
 
@@ -45,7 +47,8 @@ impl Ledger {
             property: self.property,
         };
         match act {
-            Act::Restart => vec![self.serving],
+            // A flip to what was given up fails, and nothing else takes over.
+            Act::Restart | Act::AbortedFlip => vec![self.serving],
             Act::Rollback => {
                 let back = previous.unwrap_or(self.serving);
                 match outcome.succeeded {
@@ -65,7 +68,7 @@ impl Ledger {
             Act::Restart => (true, false),
             Act::Rollback => (previous.is_some(), false),
             Act::Abort | Act::LateHook => (false, false),
-            Act::PostHook => (false, true),
+            Act::PostHook | Act::AbortedFlip => (false, true),
         };
         (outcome.succeeded, outcome.flipped) == (succeeds, flips)
     }
@@ -99,6 +102,7 @@ mod tests {
         assert_eq!(expected(Act::PostHook, false, true), [label(5, 1)]);
         assert_eq!(expected(Act::Proxy, false, false), [label(4, 1)]);
         assert_eq!(expected(Act::LateHook, false, false), [label(4, 1)]);
+        assert_eq!(expected(Act::AbortedFlip, false, true), [label(4, 1)]);
         assert_eq!(expected(Act::Property, true, true), [label(4, 5)]);
     }
 

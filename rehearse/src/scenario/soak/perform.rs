@@ -15,6 +15,10 @@ use crate::scenario::subject::Subject;
 
 const LATE: (&str, &str) = (".platform/hooks/predeploy/~~fails", FAILING);
 const POST: (&str, &str) = (".platform/hooks/postdeploy/!!fails", FAILING);
+const GIVING_UP: (&str, &str) = (
+    ".platform/hooks/predeploy/~~abort",
+    "#!/bin/sh\nexec /opt/flipless/bin/flipless abort\n",
+);
 const FAILING: &str = "#!/bin/sh\necho the rehearsal fails >&2\nexit 7\n";
 const FLIP: &str = "FlipApplication";
 
@@ -46,6 +50,7 @@ impl Performer<'_> {
         let done = match step.act {
             Act::Version | Act::Proxy => self.deploy(number, None)?,
             Act::LateHook => self.deploy(number, Some(LATE))?,
+            Act::AbortedFlip => self.deploy(number, Some(GIVING_UP))?,
             Act::PostHook => self.deploy(number, Some(POST))?,
             Act::Abort => self.abort(number)?,
             Act::Property => {

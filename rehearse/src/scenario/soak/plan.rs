@@ -82,7 +82,7 @@ fn steps(random: &mut Random, wanted: &Wanted) -> Vec<Step> {
         let faulty = wanted.faults.is_some() && random.below(2) == 0 && !is_last;
         let fault = faulty.then(|| fault::draw(random, act, spared, wanted.has_front));
         match fault {
-            Some(Fault::Kill(kill)) if kill.victim == fault::Victim::Server => spared = false,
+            Some(fault) if fault.is_of_a_server() => spared = false,
             None if act.replaces_the_run() => spared = true,
             _ => {}
         }

@@ -53,13 +53,16 @@ pub(super) fn find(root: &Path, victim: Victim) -> Vec<Process> {
     match victim {
         Victim::Agent => all.filter(is_agent).collect(),
         Victim::Nginx => all.filter(is_master).collect(),
-        Victim::Server => {
-            let Some(unit) = current_unit(root) else {
-                return Vec::new();
-            };
-            all.filter(|process| is_of(process, &unit)).collect()
-        }
+        Victim::Server => of_run(all, unit(root, "/current/run")),
+        Victim::Staged => of_run(all, unit(root, "/staged/run")),
     }
+}
+
+fn of_run(all: impl Iterator<Item = Process>, unit: Option<String>) -> Vec<Process> {
+    let Some(unit) = unit else {
+        return Vec::new();
+    };
+    all.filter(|process| is_of(process, &unit)).collect()
 }
 
 /// The stand-ins are the same program.
@@ -84,11 +87,11 @@ fn is_of(process: &Process, unit: &str) -> bool {
     process.text("cgroup").contains(unit) && process.text("comm").trim() != layout::AGENT_BIN
 }
 
-/// The unit of the run that is current: of the file, since an agent would be in the way.
-fn current_unit(root: &Path) -> Option<String> {
+/// The unit of a run in the agent's state: of the file, since an agent would be in the way.
+fn unit(root: &Path, run: &str) -> Option<String> {
     let text = fs::read(root.join(layout::STATE.trim_start_matches('/'))).ok()?;
     let state: Value = serde_json::from_slice(&text).ok()?;
-    Some(layout::app_unit(state.pointer("/current/run")?.as_str()?))
+    Some(layout::app_unit(state.pointer(run)?.as_str()?))
 }
 
 #[cfg(test)]
@@ -127,13 +130,12 @@ mod tests {
     #[test]
     fn the_server_is_that_of_the_current_run() {
         let root = tempfile::tempdir().unwrap();
-        assert_eq!(current_unit(root.path()), None);
+        assert_eq!(unit(root.path(), "/current/run"), None);
         let file = root.path().join(&layout::STATE[1..]);
         fs::create_dir_all(file.parent().unwrap()).unwrap();
-        fs::write(file, r#"{"current":{"run":"abc-7"}}"#).unwrap();
-        assert_eq!(
-            current_unit(root.path()).unwrap(),
-            "flipless-app@abc-7.service"
-        );
+        fs::write(file, r#"{"current":{"run":"abc-7"},"staged":null}"#).unwrap();
+        let found = unit(root.path(), "/current/run").unwrap();
+        assert_eq!(found, "flipless-app@abc-7.service");
+        assert_eq!(unit(root.path(), "/staged/run"), None);
     }
 }

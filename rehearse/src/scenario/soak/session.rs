@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::counts::Counts;
-use super::fault::{Fault, Victim};
+use super::fault::Fault;
 use super::judge;
 use super::killer::Killer;
 use super::ledger::{Ledger, Outcome};
@@ -119,7 +119,10 @@ impl Session {
         if !judge::is_as_planned(step, before.previous, outcome) {
             problems.push(format!("it ended otherwise than planned: {outcome:?}"));
         }
-        let expected = self.ledger.expected(step.act, before.previous, outcome);
+        let mut expected = self.ledger.expected(step.act, before.previous, outcome);
+        if step.fault.is_some_and(Fault::may_spoil_the_flip) && !outcome.succeeded {
+            expected.push(self.ledger.serving);
+        }
         // What a person's killed command left is settled by the next one.
         let settled = outcome.succeeded || !step.act.is_by_hand();
         match self.wait_for(&expected, settled) {
@@ -175,8 +178,7 @@ impl Session {
         outcome: Outcome,
         killed: Option<Window>,
     ) -> Vec<String> {
-        let is_server =
-            matches!(step.fault, Some(Fault::Kill(kill)) if kill.victim == Victim::Server);
+        let is_server = step.fault.is_some_and(Fault::is_of_a_server);
         let with = Circumstances {
             killed: killed.filter(|_| is_server),
             ..self.circumstances.clone()

@@ -43,6 +43,7 @@ fn a_long_plan_has_every_act_and_every_fault() {
     for wanted in [
         Some(Victim::Agent),
         Some(Victim::Server),
+        Some(Victim::Staged),
         Some(Victim::Nginx),
         None,
     ] {
@@ -73,7 +74,7 @@ fn no_run_meets_a_second_kill_of_its_server() {
     let plan = Plan::of(&WANTED);
     let mut spared = true;
     for step in &plan.steps {
-        if step.fault.and_then(victim) == Some(Victim::Server) {
+        if step.fault.is_some_and(Fault::is_of_a_server) {
             assert!(spared, "{step}");
             spared = false;
         } else if step.fault.is_none() && step.act.replaces_the_run() {
