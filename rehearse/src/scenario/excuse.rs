@@ -13,6 +13,10 @@ pub(super) const IDLE: &str = "nginx before 1.27.4 closes idle connections when 
 /// The first nginx whose reload leaves idle connections open (`keepalive_min_timeout`).
 const KEEPS_IDLE: [u32; 3] = [1, 27, 4];
 
+/// What a killed server has sent may still be on its way through nginx: on a connection that carries one
+/// message after the other, the end comes behind it. A busy machine takes its time.
+const ON_ITS_WAY: Duration = Duration::from_millis(250);
+
 /// What excuses depend on.
 #[derive(Debug, Clone, Default)]
 pub struct Circumstances {
@@ -33,9 +37,14 @@ pub(super) fn is_lost(record: &Record, killed: Window, circumstances: &Circumsta
     idle || was_in_flight(record, killed) && !sent_again
 }
 
-/// It was sent before the process was gone, and failed after the kill began.
+/// It was sent before the process was gone, and failed after the kill began. A long connection counts from its
+/// last message.
 pub(super) fn was_in_flight(record: &Record, killed: Window) -> bool {
-    record.at <= killed.end && record.at + record.latency >= killed.start
+    let late = match record.kind {
+        Kind::Events | Kind::WebSocket => ON_ITS_WAY,
+        _ => Duration::ZERO,
+    };
+    record.at <= killed.end + late && record.at + record.latency >= killed.start
 }
 
 /// A GET whose answer comes at once, or begins with its end. Of the others a part has reached the

@@ -7,6 +7,7 @@ use super::ledger::Ledger;
 use super::leftovers;
 use super::plan::{Plan, Wanted};
 use super::session::Session;
+use super::tell;
 use super::versions::{EARLIER, Label, Versions};
 use crate::bundle;
 use crate::clock::Clock;
@@ -141,6 +142,7 @@ fn finish(
     let deploy_seconds = session.counts.seconds_each();
     let (mut tally, of_load) = session.end_load()?;
     checks.extend(of_load);
+    tell::end(&checks);
     let worth_saying = checks.iter().filter(|check| check.is_worth_saying());
     let run = ScenarioResult {
         scenario,

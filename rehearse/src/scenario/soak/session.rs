@@ -85,7 +85,7 @@ impl Session {
         let line = tell::line(step, &done, self.ledger.serving, was_killed);
         let wrong = tell::tell(&format!("{index}/{of}"), &line, &problems);
         if !wrong.is_empty() {
-            progress::failure("evidence", look::evidence(&self.subject));
+            progress::failure("Evidence", look::evidence(&self.subject));
         }
         let name = "every step of the soak goes as it must";
         self.checks

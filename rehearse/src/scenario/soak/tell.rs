@@ -5,6 +5,7 @@ use super::perform::Done;
 use super::plan::Step;
 use super::versions::Label;
 use crate::progress;
+use crate::scenario::check::Check;
 
 /// Says what a step did, and what is wrong with it. Returns it, for the verdict.
 pub(super) fn tell(verb: &str, line: &str, problems: &[String]) -> Vec<String> {
@@ -14,12 +15,22 @@ pub(super) fn tell(verb: &str, line: &str, problems: &[String]) -> Vec<String> {
         progress::failure(verb, line);
     }
     for problem in problems {
-        progress::failure("wrong", problem);
+        progress::failure("Wrong", problem);
     }
     let said = problems
         .iter()
         .map(|problem| format!("{problem} ({verb} {line})"));
     said.collect()
+}
+
+/// Says what is worth saying at the end, where only JSON is printed too.
+pub(super) fn end(checks: &[Check]) {
+    for check in checks.iter().filter(|check| check.is_worth_saying()) {
+        match check.ok {
+            true => progress::warning("Note", check),
+            false => progress::failure("Wrong", check),
+        }
+    }
 }
 
 /// A step in a line.

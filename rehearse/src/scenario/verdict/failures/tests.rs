@@ -102,6 +102,18 @@ fn a_kill_excuses_only_what_was_in_flight() {
         !was_in_flight(&lost(900, 50), killed),
         "nothing was killed yet"
     );
+    let long = |start| Record {
+        kind: Kind::WebSocket,
+        ..lost(start, 3)
+    };
+    assert!(
+        was_in_flight(&long(1050), killed),
+        "the last message was on its way"
+    );
+    assert!(
+        !was_in_flight(&long(1300), killed),
+        "another server's connection"
+    );
 }
 
 #[test]
