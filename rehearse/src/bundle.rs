@@ -105,6 +105,14 @@ pub fn retries(bundle: &Path) -> Result<bool, BundleError> {
         .is_some())
 }
 
+/// Whether a bundle has nginx as flipless's front.
+pub fn has_front(bundle: &Path) -> Result<bool, BundleError> {
+    let archive = open(bundle)?;
+    Ok(archive
+        .index_for_name(&format!("systemd/{}", layout::FRONT))
+        .is_some())
+}
+
 fn open(path: &Path) -> Result<ZipArchive<File>, BundleError> {
     let name = || path.display().to_string();
     let file = File::open(path).map_err(|error| BundleError::File(name(), error))?;

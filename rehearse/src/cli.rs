@@ -1,14 +1,15 @@
 //! The command line, and what it sets off.
 
 mod arguments;
+mod bundles;
+mod soak;
 
 use std::fs;
-use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 pub use arguments::Arguments;
+use bundles::{first_bundle, folder, pair, store};
 use flipless_settings::FrontMode;
-use rehearse::bundle::{self, Changes};
 use rehearse::clock::Clock;
 use rehearse::engine::{Engine, Properties, variants};
 use rehearse::image::{Image, Source};
@@ -24,7 +25,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     if arguments.keep {
         return keep(arguments);
     }
-    let rehearsal = rehearse(arguments)?;
+    let rehearsal = match arguments.soak {
+        Some(deployments) => soak::soak(arguments, deployments)?,
+        None => rehearse(arguments)?,
+    };
     if let Some(path) = &arguments.report {
         fs::write(path, report::html(&rehearsal))
             .with_context(|| format!("cannot write the report {}", path.display()))?;
@@ -39,11 +43,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
 }
 
 fn rehearse(arguments: &Arguments) -> anyhow::Result<Rehearsal> {
-    // Each rehearsal has a folder of its own: two may run at the same time.
-    fs::create_dir_all(store()).with_context(|| store().display().to_string())?;
-    let bundles = tempfile::Builder::new()
-        .prefix("bundles-")
-        .tempdir_in(store())?;
+    let bundles = folder()?;
     let image = Image::obtain(&arguments.image, &store().join("images"))?;
     let fronts: Vec<Option<FrontMode>> = match arguments.front.as_slice() {
         [] => vec![None],
@@ -52,7 +52,7 @@ fn rehearse(arguments: &Arguments) -> anyhow::Result<Rehearsal> {
     let mut played = Vec::new();
     for front in fronts {
         let (from, to) = pair(arguments, front, bundles.path())?;
-        for variants in &arguments.variant.0 {
+        for variants in arguments.variants() {
             let parameters = Parameters {
                 image: image.clone(),
                 machines: store().join("machines"),
@@ -81,6 +81,7 @@ fn gather(image: Image, played: Vec<Played>) -> anyhow::Result<Rehearsal> {
         systemd,
         nginx,
         runs,
+        soak: None,
     })
 }
 
@@ -108,74 +109,6 @@ fn play(
     results.into_iter().map(flatten).collect()
 }
 
-/// Where images and machines are kept: `target/rehearse`.
-fn store() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .unwrap_or(Path::new("."));
-    target
-        .unwrap_or_else(|| workspace.join("target"))
-        .join("rehearse")
-}
-
-/// The bundle that runs first, and the one that is deployed.
-fn pair(
-    arguments: &Arguments,
-    front: Option<FrontMode>,
-    folder: &Path,
-) -> anyhow::Result<(PathBuf, PathBuf)> {
-    // A copy: the next front's build takes the place of this one.
-    let name = front.map_or("own", FrontMode::name);
-    let (from, to) = (
-        folder.join(format!("{name}-1.zip")),
-        folder.join(format!("{name}-2.zip")),
-    );
-    let original = first_bundle(arguments, front, folder)?;
-    if original != from {
-        fs::copy(&original, &from)
-            .with_context(|| format!("cannot copy {}", original.display()))?;
-    }
-    match &arguments.to {
-        Some(path) => return Ok((from, path.clone())),
-        None => {
-            let files = [("REHEARSAL", "the new version\n", 0o644)];
-            bundle::changed(
-                &from,
-                &to,
-                &Changes {
-                    files: &files,
-                    ..Changes::default()
-                },
-            )?;
-        }
-    }
-    Ok((from, to))
-}
-
-fn first_bundle(
-    arguments: &Arguments,
-    front: Option<FrontMode>,
-    folder: &Path,
-) -> anyhow::Result<PathBuf> {
-    if arguments.stock_app {
-        let path = folder.join("stock-app-1.zip");
-        bundle::stock_app(&path, "one")?;
-        return Ok(path);
-    }
-    match &arguments.from {
-        Some(path) => Ok(path.clone()),
-        None => {
-            progress::status("Bundling", "with `cargo xtask dist`");
-            Ok(bundle::build(
-                front,
-                arguments.config.as_deref(),
-                &folder.join("dist"),
-            )?)
-        }
-    }
-}
-
 /// For a developer: an instance with the bundle deployed, until Ctrl-C.
 fn keep(arguments: &Arguments) -> anyhow::Result<bool> {
     let image = Image::obtain(&arguments.image, &store().join("images"))?;
@@ -184,12 +117,8 @@ fn keep(arguments: &Arguments) -> anyhow::Result<bool> {
     let bundle = first_bundle(arguments, front, folder.path())?;
     progress::status("Booting", &image.name);
     let machine = Machine::boot(&image, &store().join("machines"))?;
-    let variants = arguments
-        .variant
-        .0
-        .first()
-        .copied()
-        .unwrap_or(variants::STANDARD);
+    let variants = arguments.variants().first();
+    let variants = variants.copied().unwrap_or(variants::STANDARD);
     let mut engine = Engine::new(machine, variants, Clock::start());
     progress::status("Deploying", bundle.display());
     let deployment = engine.create_environment(&bundle, Properties::new());

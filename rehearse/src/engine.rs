@@ -79,6 +79,11 @@ impl<I: Instance> Engine<I> {
         &self.instance
     }
 
+    /// How it behaves.
+    pub fn variants(&self) -> Variants {
+        self.variants
+    }
+
     /// All that was run so far.
     pub fn history(&self) -> &History {
         &self.log.history
@@ -103,6 +108,11 @@ impl<I: Instance> Engine<I> {
     /// Aborts the next command before this instruction, as its timeout or a person may.
     pub fn abort_before(&mut self, instruction: &str) {
         self.abort = Some(instruction.to_owned());
+    }
+
+    /// Forgets an abort that a command has not come to.
+    pub fn abort_no_more(&mut self) {
+        self.abort = None;
     }
 }
 

@@ -114,6 +114,12 @@ impl Load {
         }
     }
 
+    /// Takes the records of what has ended so far, so that a long load needs little memory. They count in
+    /// [`Load::records_so_far`] no more, and [`Load::stop`] returns the rest.
+    pub fn take(&self) -> Vec<Record> {
+        self.records.take()
+    }
+
     /// Sends nothing more, lets what is in flight end, and returns all records, sorted by `at`.
     ///
     /// # Errors

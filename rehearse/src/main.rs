@@ -10,6 +10,7 @@ use rehearse::progress;
 fn main() -> ExitCode {
     // Misuse exits with 2, as clap does.
     let arguments = cli::Arguments::parse();
+    arguments.check().unwrap_or_else(|error| error.exit());
     match cli::run(&arguments) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

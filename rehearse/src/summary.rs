@@ -85,7 +85,7 @@ fn lives_in(record: &Record, window: &Range<Duration>) -> bool {
 }
 
 impl Failures {
-    fn of(records: &[Record]) -> Self {
+    pub(crate) fn of(records: &[Record]) -> Self {
         let mut kinds = Self::default();
         for record in records {
             match record.outcome {
@@ -99,6 +99,16 @@ impl Failures {
             }
         }
         kinds
+    }
+
+    /// Adds those of other requests.
+    pub(crate) fn add(&mut self, more: &Self) {
+        self.refused += more.refused;
+        self.reset += more.reset;
+        self.closed += more.closed;
+        self.timeout += more.timeout;
+        self.status += more.status;
+        self.truncated += more.truncated;
     }
 
     /// All of them.

@@ -8,7 +8,7 @@ use std::{collections::HashSet, time::Duration};
 use rehearse::{
     instruction::Instruction,
     report::{self, Rehearsal},
-    result::ScenarioResult,
+    result::{ScenarioResult, SoakResult, SoakRow},
     summary::{Failures, Latency, Summary},
 };
 use serde_json::json;
@@ -57,6 +57,7 @@ fn rehearsal(runs: Vec<ScenarioResult>) -> Rehearsal {
         systemd: "252".into(),
         nginx: "1.22.1".into(),
         runs,
+        soak: None,
     }
 }
 
@@ -112,6 +113,48 @@ fn json_is_the_contract_and_nothing_else() {
         }],
     });
     assert_eq!(value, expected);
+}
+
+fn soak() -> Rehearsal {
+    let row = |name: &str, times, aborted| SoakRow {
+        name: name.into(),
+        times,
+        aborted,
+        seconds: f64::from(times) * 2.0,
+    };
+    Rehearsal {
+        soak: Some(SoakResult {
+            deployments: 200,
+            aborted: 61,
+            kills: 87,
+            seed: Some(7),
+            seconds: 1234.5,
+            rows: vec![row("version", 150, 20), row("with a killed agent", 50, 41)],
+        }),
+        ..rehearsal(vec![run("soak (standard)", "nginx", 0)])
+    }
+}
+
+#[test]
+fn a_soak_adds_its_figures_to_the_json() {
+    let value: serde_json::Value = serde_json::from_str(&report::json(&soak())).unwrap();
+    let expected =
+        json!({"deployments": 200, "aborted": 61, "kills": 87, "seed": 7, "seconds": 1234.5});
+    assert_eq!(value["soak"], expected);
+    assert_eq!(value["runs"][0]["scenario"], "soak (standard)");
+}
+
+#[test]
+fn a_soak_adds_a_table_of_what_was_deployed_and_what_went_wrong() {
+    let text = terminal(&soak());
+    let expected = "
+deployment           times  aborted    mean
+version                150       20   2.0 s
+with a killed agent     50       41   2.0 s
+200 deployments, 61 aborted, 87 kills in 1234 s, seed 7
+
+flipless, nginx front: 1 of 1 passed";
+    assert!(text.contains(expected), "{text}");
 }
 
 #[test]
@@ -188,6 +231,7 @@ fn page_escapes_all_text() {
         systemd: HOSTILE.into(),
         nginx: HOSTILE.into(),
         runs: vec![run],
+        soak: None,
     };
     let page = report::html(&rehearsal);
     assert!(!page.contains("<script"), "text became an element");

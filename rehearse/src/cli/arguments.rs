@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Parser;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{CommandFactory, Parser};
 use flipless_settings::FrontMode;
 use rehearse::engine::{Variants, variants};
 use rehearse::image::Source;
@@ -48,6 +48,15 @@ pub struct Arguments {
     /// New connections a second
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=2000))]
     pub(super) rate: u32,
+    /// Deploy N times in a row to one instance instead of playing scenarios: versions, changed properties and
+    /// proxies, restarts, rollbacks, aborts, failing hooks. At the end, nothing may be left of them
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000),
+          conflicts_with_all = ["scenario", "to", "instances", "report", "keep", "stock_app"])]
+    pub(super) soak: Option<u32>,
+    /// In a soak, kill agents, the server and nginx, and stop the engine, at moments drawn from this seed; the
+    /// seed draws the engine's variant too, unless --variant names one. The same seed gives the same plan
+    #[arg(long, value_name = "SEED", requires = "soak")]
+    pub(super) faults: Option<u64>,
     /// How many instances play each scenario, at the same time
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=8))]
     pub(super) instances: u32,
@@ -58,14 +67,45 @@ pub struct Arguments {
     #[arg(long)]
     pub(super) json: bool,
     /// How the engine behaves where a real one isn't known: a variant's name, or `all`
-    #[arg(long, value_name = "NAME|all", default_value = "standard", value_parser = parse_variants)]
-    pub(super) variant: Behaviours,
+    /// [default: standard]
+    #[arg(long, value_name = "NAME|all", value_parser = parse_variants)]
+    pub(super) variant: Option<Behaviours>,
     /// Boot an instance, launch the environment, and wait for Ctrl-C
     #[arg(long, hide = true)]
     pub(super) keep: bool,
     /// Use an application that knows nothing of flipless
     #[arg(long, hide = true, conflicts_with_all = ["from", "to", "front", "config"])]
     pub(super) stock_app: bool,
+}
+
+impl Arguments {
+    /// The behaviours of the engine that are rehearsed.
+    pub(super) fn variants(&self) -> &[Variants] {
+        let standard = &[variants::STANDARD];
+        self.variant.as_ref().map_or(standard, |named| &named.0)
+    }
+
+    /// Misuse that no single option shows.
+    pub fn check(&self) -> Result<(), clap::Error> {
+        let conflict = |what: &str| {
+            let kind = clap::error::ErrorKind::ArgumentConflict;
+            Err(Self::command().error(kind, what))
+        };
+        match (self.soak, self.front.as_slice(), self.variants()) {
+            (None, ..) => Ok(()),
+            (_, [FrontMode::Stock], _) => conflict(
+                "a soak judges what flipless promises, and `--front stock` loses requests in every deployment; \
+                 compare the fronts with `--front nginx,stock` without --soak",
+            ),
+            (_, [_, _, ..], _) => {
+                conflict("a soak is of one front: give `--front nginx` or `--front direct`")
+            }
+            (_, _, [_, _, ..]) => conflict(
+                "a soak is of one variant on one instance: name one, or leave it to the seed of --faults",
+            ),
+            _ => Ok(()),
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -107,3 +147,6 @@ fn existing_file(text: &str) -> Result<PathBuf, String> {
         Err("not a file".into())
     }
 }
+
+#[cfg(test)]
+mod tests;

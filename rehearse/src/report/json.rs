@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::rehearsal::Rehearsal;
-use crate::result::ScenarioResult;
+use crate::result::{ScenarioResult, SoakResult};
 use crate::summary::Summary;
 
 #[derive(Serialize)]
@@ -14,6 +14,8 @@ struct Document<'a> {
     /// The front of all runs; null if they differ.
     front: Option<&'a str>,
     runs: Vec<Entry<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    soak: Option<&'a SoakResult>,
 }
 
 #[derive(Serialize)]
@@ -35,6 +37,7 @@ pub fn json(rehearsal: &Rehearsal) -> String {
         nginx: &rehearsal.nginx,
         front: first.filter(|first| rehearsal.runs.iter().all(|run| run.front == *first)),
         runs: rehearsal.runs.iter().map(entry).collect(),
+        soak: rehearsal.soak.as_ref(),
     };
     serde_json::to_string_pretty(&document).expect("strings and numbers can be written")
 }

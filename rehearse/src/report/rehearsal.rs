@@ -1,6 +1,6 @@
 //! The result of a rehearsal, and its totals.
 
-use crate::result::ScenarioResult;
+use crate::result::{ScenarioResult, SoakResult};
 
 /// Where scenarios were rehearsed, and what each came to.
 #[derive(Debug, Clone)]
@@ -13,6 +13,8 @@ pub struct Rehearsal {
     pub nginx: String,
     /// In the order they ran.
     pub runs: Vec<ScenarioResult>,
+    /// What a soak has more.
+    pub soak: Option<SoakResult>,
 }
 
 /// The front that is Elastic Beanstalk's own: what the others are compared with.

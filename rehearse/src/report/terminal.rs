@@ -1,5 +1,7 @@
 //! The result on a terminal.
 
+mod soak;
+
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
@@ -34,6 +36,7 @@ pub fn terminal(rehearsal: &Rehearsal, out: &mut impl Write) -> io::Result<()> {
         systemd,
         nginx,
         runs,
+        soak,
     } = rehearsal;
     writeln!(
         out,
@@ -53,6 +56,9 @@ pub fn terminal(rehearsal: &Rehearsal, out: &mut impl Write) -> io::Result<()> {
         }
     }
     writeln!(out)?;
+    if let Some(soak) = soak {
+        soak::table(soak, out)?;
+    }
     for total in rehearsal.totals() {
         let verdict = if total.passed == total.runs {
             GOOD

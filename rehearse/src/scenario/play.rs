@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use super::check::Check;
 use super::error::ScenarioError;
+use super::excuse::Circumstances;
 use super::expectation::Clients;
 use super::parameters::Parameters;
 use super::script::Scenario;
 use super::status::Status;
 use super::subject::Subject;
-use super::verdict::{self, Circumstances};
+use super::verdict;
 use crate::bundle;
 use crate::clock::Clock;
 use crate::engine::{Deployment, Engine, Variants};

@@ -29,6 +29,11 @@ impl Status {
         self.text("/current/release")
     }
 
+    /// The release that a rollback goes back to.
+    pub fn previous(&self) -> Option<String> {
+        self.text("/previous/release")
+    }
+
     /// The front mode; `stock` without flipless.
     pub fn front(&self) -> String {
         self.text("/front/mode").unwrap_or_else(|| "stock".into())

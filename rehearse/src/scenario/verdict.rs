@@ -11,6 +11,7 @@ use flipless_settings::layout;
 
 use super::check::Check;
 use super::error::ScenarioError;
+use super::excuse::Circumstances;
 use super::expectation::{Clients, Tolerance};
 use super::script::Scenario;
 use super::status::Status;
@@ -19,7 +20,6 @@ use crate::engine::Deployment;
 use crate::machine::Instance;
 use crate::record::Record;
 use crate::summary::Summary;
-pub(super) use failures::Circumstances;
 
 /// The deployment's p99.9 may be above the steady one by this.
 const SLOWER_MS: f64 = 25.0;

@@ -34,6 +34,7 @@ pub fn rehearsal() -> Rehearsal {
             run("new-version", "nginx", None),
             run("restart app server", "nginx", None),
         ],
+        soak: None,
     }
 }
 

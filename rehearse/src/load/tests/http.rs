@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::server::{OK, OK_AND_CLOSE, Server, answer, read_head, unused, wait_for_end};
 use super::{LIMIT, outcomes, plan, records_of, single};
 use crate::load::{Load, LoadError, Namespace, Plan, get};
-use crate::record::{Kind, Outcome};
+use crate::record::{Kind, Outcome, Record};
 use std::time::Instant;
 
 #[test]
@@ -183,4 +183,22 @@ fn one_kept(address: std::net::SocketAddr) -> Plan {
         keep_alive: 1,
         ..plan(address)
     }
+}
+
+#[test]
+fn records_that_were_taken_do_not_come_again() {
+    let server = Server::start(|mut stream| _ = answer(&mut stream, OK));
+    let plan = Plan {
+        rate: 100,
+        ..plan(server.address)
+    };
+    let load = Load::start(plan, Namespace::here(), Instant::now()).unwrap();
+    load.wait_for(20, LIMIT).unwrap();
+    let first = load.take();
+    load.wait_for(20, LIMIT).unwrap();
+    let rest = load.stop().unwrap();
+    assert!(first.len() >= 20 && rest.len() >= 20);
+    // Each request is due at a time of its own.
+    let again = |record: &&Record| first.iter().any(|taken| taken.at == record.at);
+    assert_eq!(rest.iter().find(again), None);
 }

@@ -1,27 +1,11 @@
 //! What the clients lost, and what of it is excused.
 
-use std::time::Duration;
-
-use crate::clock::Window;
-use crate::record::{Kind, Outcome, Record};
+use crate::record::Record;
 use crate::scenario::check::Check;
+use crate::scenario::excuse::{
+    Circumstances, IDLE, IN_FLIGHT, describe, is_idle_close, is_lost, keeps_idle,
+};
 use crate::scenario::expectation::Tolerance;
-
-/// The first nginx whose reload leaves idle connections open (`keepalive_min_timeout`).
-const KEEPS_IDLE: [u32; 3] = [1, 27, 4];
-
-/// What excuses depend on.
-#[derive(Debug, Default)]
-pub struct Circumstances {
-    /// nginx's version.
-    pub nginx: String,
-    /// When a process was killed.
-    pub killed: Option<Window>,
-    /// Whether the server holds the clients' connections itself, the idle ones too.
-    pub direct: bool,
-    /// Whether the bundle has nginx send again what a server that died had begun.
-    pub retries: bool,
-}
 
 /// What the clients lost.
 pub(super) fn of(
@@ -48,13 +32,8 @@ pub(super) fn of(
     let failures = match (failed.is_empty(), tolerance) {
         (true, _) => Check::new("no request failed", true, "0"),
         (false, Tolerance::Measured) => Check::note("measured, not judged", said),
-        (false, Tolerance::InFlight) if tolerated => {
-            Check::note("what the killed server had begun is lost with it", said)
-        }
-        (false, _) if tolerated => Check::note(
-            "nginx before 1.27.4 closes idle connections when workers change",
-            said,
-        ),
+        (false, Tolerance::InFlight) if tolerated => Check::note(IN_FLIGHT, said),
+        (false, _) if tolerated => Check::note(IDLE, said),
         (false, _) => Check::new("no request failed", false, said),
     };
     vec![load, failures]
@@ -73,51 +52,6 @@ fn is_tolerated(tolerance: Tolerance, failed: &[&Record], circumstances: &Circum
         }),
         Tolerance::Measured => true,
     }
-}
-
-/// It had to end with the killed server.
-fn is_lost(record: &Record, killed: Window, circumstances: &Circumstances) -> bool {
-    let idle = circumstances.direct && record.at >= killed.start && is_idle_close(record);
-    let sent_again = circumstances.retries && can_be_sent_again(record.kind);
-    idle || was_in_flight(record, killed) && !sent_again
-}
-
-/// It was sent before the process was gone, and failed after the kill began.
-fn was_in_flight(record: &Record, killed: Window) -> bool {
-    record.at <= killed.end && record.at + record.latency >= killed.start
-}
-
-/// A GET whose answer comes at once, or begins with its end. Of the others a part has reached the
-/// client, or they are not idempotent (RFC 9110, 9.2.2).
-fn can_be_sent_again(kind: Kind) -> bool {
-    matches!(kind, Kind::New | Kind::KeepAlive | Kind::Slow)
-}
-
-fn is_idle_close(record: &Record) -> bool {
-    record.kind == Kind::KeepAlive && matches!(record.outcome, Outcome::Closed | Outcome::Reset)
-}
-
-fn keeps_idle(nginx: &str) -> bool {
-    let mut numbers = nginx.split('.').map(|part| part.parse().unwrap_or(0));
-    let version = [(); 3].map(|()| numbers.next().unwrap_or(0));
-    version >= KEEPS_IDLE
-}
-
-/// Failures by client and outcome, with the first and the last one's time.
-fn describe(failed: &[&Record]) -> String {
-    let mut groups = std::collections::BTreeMap::new();
-    for record in failed {
-        let (first, last, count) = groups
-            .entry((record.kind, record.outcome))
-            .or_insert((record.at, record.at, 0));
-        (*first, *last, *count) = ((*first).min(record.at), (*last).max(record.at), *count + 1);
-    }
-    let group =
-        |((kind, outcome), (first, last, count)): ((Kind, Outcome), (Duration, Duration, i32))| {
-            let (first, last) = (first.as_secs_f64(), last.as_secs_f64());
-            format!("{count} of kind {kind:?} ended as {outcome:?} ({first:.2} s to {last:.2} s)")
-        };
-    groups.into_iter().map(group).collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]

@@ -1,4 +1,8 @@
 use super::*;
+use crate::clock::Window;
+use crate::record::{Kind, Outcome};
+use crate::scenario::excuse::was_in_flight;
+use std::time::Duration;
 
 fn failure(kind: Kind, outcome: Outcome) -> Vec<Record> {
     let ok = Record {
@@ -97,6 +101,18 @@ fn a_kill_excuses_only_what_was_in_flight() {
     assert!(
         !was_in_flight(&lost(900, 50), killed),
         "nothing was killed yet"
+    );
+    let long = |start| Record {
+        kind: Kind::WebSocket,
+        ..lost(start, 3)
+    };
+    assert!(
+        was_in_flight(&long(1050), killed),
+        "the last message was on its way"
+    );
+    assert!(
+        !was_in_flight(&long(1300), killed),
+        "another server's connection"
     );
 }
 

@@ -1,0 +1,138 @@
+//! What goes wrong in a deployment of a soak.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::act::Act;
+use super::random::Random;
+
+/// What gets SIGKILL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Victim {
+    /// An agent, wherever one runs.
+    Agent,
+    /// The server of the current run.
+    Server,
+    /// The server of the staged run, which is held.
+    Staged,
+    /// nginx's master.
+    Nginx,
+}
+
+/// A SIGKILL at a moment of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kill {
+    /// Who gets it.
+    pub victim: Victim,
+    /// Which of the agents that come, from 1.
+    pub nth: u32,
+    /// After the beginning of that agent, of the staged server, or of the deployment.
+    pub after: Duration,
+}
+
+/// What goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// A process is killed.
+    Kill(Kill),
+    /// The engine stops for good before this instruction.
+    EngineDies(&'static str),
+}
+
+/// Where the engine may stop. Not before it has the bundle: that is no deployment yet.
+const INSTRUCTIONS: [&str; 9] = [
+    "StageApplication",
+    "configure proxy Nginx",
+    "RunAppDeployPreDeployHooks",
+    "stop X-Ray",
+    "stop proxy",
+    "FlipApplication",
+    "start proxy with new configuration",
+    "Track pids in healthd",
+    "RunAppDeployPostDeployHooks",
+];
+
+/// As long as an agent may run.
+const AGENT: Duration = Duration::from_millis(2500);
+/// As long as a deployment takes.
+const DEPLOYMENT: Duration = Duration::from_secs(6);
+
+/// A fault for this act: a server is only killed where it may be, and nginx where there is a front.
+pub(super) fn draw(random: &mut Random, act: Act, server: bool, nginx: bool) -> Fault {
+    let deaths = if act.is_deployment() { 20 } else { 0 };
+    let weights = [
+        (None, deaths),
+        (Some(Victim::Agent), 50),
+        (Some(Victim::Server), if server { 20 } else { 0 }),
+        (Some(Victim::Staged), if server { deaths / 2 } else { 0 }),
+        (Some(Victim::Nginx), if nginx { 15 } else { 0 }),
+    ];
+    let Some(victim) = random.weighted(&weights) else {
+        return Fault::EngineDies(random.one_of(&INSTRUCTIONS));
+    };
+    let is_agent = victim == Victim::Agent;
+    let nth = 1 + random.below(if is_agent { agents(act) } else { 1 });
+    let longest = match victim {
+        Victim::Agent | Victim::Staged => AGENT,
+        Victim::Server | Victim::Nginx => DEPLOYMENT,
+    };
+    Fault::Kill(Kill {
+        victim,
+        nth,
+        after: random.delay(longest),
+    })
+}
+
+/// About so many agents come in it. The first of a deployment stages, the last commits.
+fn agents(act: Act) -> u32 {
+    match act {
+        Act::Rollback | Act::LateHook => 1,
+        Act::Abort => 2,
+        Act::AbortedFlip => 4,
+        Act::Restart => 4,
+        Act::Version | Act::Property | Act::Proxy | Act::PostHook => 7,
+    }
+}
+
+impl Fault {
+    /// Whether requests may be in flight on what is killed. A staged server is held until the flip.
+    pub(super) fn is_of_a_server(self) -> bool {
+        self.kills(Victim::Server) || self.kills(Victim::Staged)
+    }
+
+    /// A staged run that has crashed is not fit for the flip, which fails.
+    pub(super) fn may_spoil_the_flip(self) -> bool {
+        self.kills(Victim::Staged)
+    }
+
+    /// Whether it kills such a process.
+    pub(super) fn kills(self, victim: Victim) -> bool {
+        matches!(self, Self::Kill(kill) if kill.victim == victim)
+    }
+}
+
+impl fmt::Display for Victim {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(match self {
+            Self::Agent => "agent",
+            Self::Server => "server",
+            Self::Staged => "the staged server",
+            Self::Nginx => "nginx",
+        })
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::EngineDies(before) => write!(formatter, "the engine dies before `{before}`"),
+            Self::Kill(Kill { victim, nth, after }) => {
+                let after = after.as_millis();
+                match victim {
+                    Victim::Agent => write!(formatter, "kill -9 of agent {nth} after {after} ms"),
+                    other => write!(formatter, "kill -9 of {other} at {after} ms"),
+                }
+            }
+        }
+    }
+}

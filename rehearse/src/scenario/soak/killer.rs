@@ -1,0 +1,141 @@
+//! Kills a process at its moment, while a deployment goes on.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::fault::{Kill, Victim};
+use super::processes::{self, Process};
+use crate::clock::{Clock, Window};
+
+/// Between two looks: some agents end within a few of them.
+const LOOK: Duration = Duration::from_millis(2);
+/// A killed process is gone long before.
+const GONE: Duration = Duration::from_secs(5);
+
+/// A kill that waits for its moment.
+#[derive(Debug)]
+pub(super) struct Killer {
+    over: Arc<AtomicBool>,
+    thread: JoinHandle<Option<Window>>,
+}
+
+impl Killer {
+    /// Begins to wait. `root`: the instance's.
+    pub fn arm(kill: Kill, root: PathBuf, clock: Clock) -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let hunt = Hunt {
+            root,
+            clock,
+            over: Arc::clone(&over),
+        };
+        let thread = std::thread::spawn(move || match kill.victim {
+            Victim::Agent => hunt.agent(kill.nth, kill.after),
+            Victim::Staged => hunt.staged(kill.after),
+            victim => hunt.lasting(victim, kill.after),
+        });
+        Self { over, thread }
+    }
+
+    /// The deployment is over. The server and nginx are killed now at the latest. Says when the process was
+    /// killed and gone.
+    pub fn disarm(self) -> Option<Window> {
+        self.over.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap_or(None)
+    }
+}
+
+struct Hunt {
+    root: PathBuf,
+    clock: Clock,
+    over: Arc<AtomicBool>,
+}
+
+impl Hunt {
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
+    }
+
+    /// Waits, but not longer than the deployment, or `process`.
+    fn wait(&self, time: Duration, process: Option<&Process>) {
+        let end = Instant::now() + time;
+        let lives = || process.is_none_or(Process::is_alive);
+        while Instant::now() < end && !self.is_over() && lives() {
+            std::thread::sleep(LOOK.min(time));
+        }
+    }
+
+    fn lasting(&self, victim: Victim, after: Duration) -> Option<Window> {
+        self.wait(after, None);
+        self.shoot(&processes::find(&self.root, victim))
+    }
+
+    /// From the start of its process on; none if the run has become current, or was discarded.
+    fn staged(&self, after: Duration) -> Option<Window> {
+        let find = || processes::find(&self.root, Victim::Staged);
+        while !self.is_over() && find().is_empty() {
+            std::thread::sleep(LOOK * 5);
+        }
+        self.wait(after, find().first());
+        self.shoot(&find())
+    }
+
+    /// One that has ended before its moment is followed by the next, with half the patience.
+    fn agent(&self, nth: u32, mut after: Duration) -> Option<Window> {
+        let mut seen = BTreeSet::new();
+        while !self.is_over() {
+            let new = new_agents(&self.root, &mut seen);
+            if seen.len() >= nth as usize && !new.is_empty() {
+                self.wait(after, new.last());
+                let window = self.shoot(&new);
+                if window.is_some() {
+                    return window;
+                }
+                after /= 2;
+            }
+            std::thread::sleep(LOOK);
+        }
+        None
+    }
+
+    /// From the signal until the last one is gone; none if there was nothing to kill.
+    fn shoot(&self, victims: &[Process]) -> Option<Window> {
+        let start = self.clock.now();
+        let living = victims.iter().filter(|victim| victim.is_alive());
+        let hit: Vec<_> = living.filter(|victim| victim.kill().is_ok()).collect();
+        let deadline = Instant::now() + GONE;
+        while hit.iter().any(|victim| victim.is_alive()) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        let end = self.clock.now();
+        (!hit.is_empty()).then_some(Window { start, end })
+    }
+}
+
+fn new_agents(root: &Path, seen: &mut BTreeSet<u32>) -> Vec<Process> {
+    let all = processes::find(root, Victim::Agent).into_iter();
+    all.filter(|process| seen.insert(process.pid)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn without_a_victim_nothing_is_killed() {
+        let root = tempfile::tempdir().unwrap();
+        for victim in [Victim::Agent, Victim::Server, Victim::Staged, Victim::Nginx] {
+            let kill = Kill {
+                victim,
+                nth: 1,
+                after: Duration::from_secs(3600),
+            };
+            let killer = Killer::arm(kill, root.path().to_owned(), Clock::start());
+            assert_eq!(killer.disarm(), None, "{victim}");
+        }
+    }
+}

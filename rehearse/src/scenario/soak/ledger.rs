@@ -1,0 +1,141 @@
+//! What EB's meaning of a deployment makes of what has happened: the version that has to serve.
+
+use super::act::Act;
+use super::versions::Label;
+
+/// What EB has been told so far.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ledger {
+    /// The version that EB has stored: a changed property deploys it again.
+    pub stored: u32,
+    /// The property's value.
+    pub property: u32,
+    /// The number of the nginx configuration, which all versions have from then on.
+    pub proxy: u32,
+    /// What serves.
+    pub serving: Label,
+}
+
+/// What came of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Outcome {
+    /// Whether it ended well.
+    pub succeeded: bool,
+    /// Whether EB has renamed the folder.
+    pub flipped: bool,
+}
+
+impl Ledger {
+    /// Notes what a command, the soak's `number`-th, tells EB.
+    pub fn tell(&mut self, act: Act, number: u32) {
+        match act {
+            Act::Property => self.property = number,
+            Act::Restart | Act::Rollback => {}
+            Act::Proxy => (self.stored, self.proxy) = (number, number),
+            Act::Version | Act::Abort | Act::AbortedFlip | Act::LateHook | Act::PostHook => {
+                self.stored = number;
+            }
+        }
+    }
+
+    /// What may serve afterwards; `previous` is the release that a rollback goes back to. After the flip it
+    /// is the new version and before it the old one. A person's command that was killed may have done its
+    /// work, or not.
+    pub fn expected(&self, act: Act, previous: Option<Label>, outcome: Outcome) -> Vec<Label> {
+        let deployed = Label {
+            version: self.stored,
+            property: self.property,
+        };
+        match act {
+            // A flip to what was given up fails, and nothing else takes over.
+            Act::Restart | Act::AbortedFlip => vec![self.serving],
+            Act::Rollback => {
+                let back = previous.unwrap_or(self.serving);
+                match outcome.succeeded {
+                    true => vec![back],
+                    false => vec![self.serving, back],
+                }
+            }
+            _ if outcome.flipped => vec![deployed],
+            _ => vec![self.serving],
+        }
+    }
+
+    /// Whether a command that nothing came in the way of ended as it should.
+    pub fn is_as_planned(act: Act, previous: Option<Label>, outcome: Outcome) -> bool {
+        let (succeeds, flips) = match act {
+            Act::Version | Act::Property | Act::Proxy => (true, true),
+            Act::Restart => (true, false),
+            Act::Rollback => (previous.is_some(), false),
+            Act::Abort | Act::LateHook => (false, false),
+            Act::PostHook | Act::AbortedFlip => (false, true),
+        };
+        (outcome.succeeded, outcome.flipped) == (succeeds, flips)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn label(version: u32, property: u32) -> Label {
+        Label { version, property }
+    }
+
+    const LEDGER: Ledger = Ledger {
+        stored: 4,
+        property: 1,
+        proxy: 2,
+        serving: label(4, 1),
+    };
+
+    fn expected(act: Act, succeeded: bool, flipped: bool) -> Vec<Label> {
+        let mut ledger = LEDGER;
+        ledger.tell(act, 5);
+        let outcome = Outcome { succeeded, flipped };
+        ledger.expected(act, Some(label(3, 1)), outcome)
+    }
+
+    #[test]
+    fn the_flip_decides() {
+        assert_eq!(expected(Act::Version, true, true), [label(5, 1)]);
+        assert_eq!(expected(Act::PostHook, false, true), [label(5, 1)]);
+        assert_eq!(expected(Act::Proxy, false, false), [label(4, 1)]);
+        assert_eq!(expected(Act::LateHook, false, false), [label(4, 1)]);
+        assert_eq!(expected(Act::AbortedFlip, false, true), [label(4, 1)]);
+        assert_eq!(expected(Act::Property, true, true), [label(4, 5)]);
+    }
+
+    #[test]
+    fn a_changed_property_deploys_the_version_that_eb_has_stored() {
+        let mut ledger = LEDGER;
+        ledger.tell(Act::LateHook, 5);
+        ledger.tell(Act::Property, 6);
+        let flipped = Outcome {
+            succeeded: true,
+            flipped: true,
+        };
+        assert_eq!(ledger.expected(Act::Property, None, flipped), [label(5, 6)]);
+    }
+
+    #[test]
+    fn a_killed_rollback_may_have_done_its_work() {
+        assert_eq!(expected(Act::Rollback, true, false), [label(3, 1)]);
+        let either = [label(4, 1), label(3, 1)];
+        assert_eq!(expected(Act::Rollback, false, false), either);
+        assert_eq!(expected(Act::Restart, false, false), [label(4, 1)]);
+    }
+
+    #[test]
+    fn failures_that_were_asked_for_are_as_planned() {
+        let planned = |act, succeeded, flipped| {
+            let outcome = Outcome { succeeded, flipped };
+            Ledger::is_as_planned(act, Some(label(3, 1)), outcome)
+        };
+        assert!(planned(Act::LateHook, false, false));
+        assert!(!planned(Act::LateHook, false, true));
+        assert!(planned(Act::PostHook, false, true));
+        assert!(!planned(Act::Version, false, true));
+        assert!(!planned(Act::Rollback, false, false));
+    }
+}

@@ -1,0 +1,119 @@
+//! What a soak leaves: what one deployment leaves.
+
+use flipless_settings::layout;
+
+use super::resources::Resources;
+use crate::machine::Instance;
+use crate::scenario::check::Check;
+use crate::scenario::subject::Subject;
+
+/// What there was before the first deployment.
+#[derive(Debug)]
+pub(super) struct Beginning {
+    nginx: String,
+    resources: Resources,
+}
+
+const NGINX_FILES: &str = "find /etc/nginx | sort";
+
+/// Lines that print nothing when all is well.
+const NOTHING: &[(&str, &str)] = &[
+    (
+        "no other run is left",
+        "ls /opt/flipless/runs | tail -n +2; ls /etc/systemd/system | grep 'flipless-app@.*[0-9]' | tail -n +2",
+    ),
+    (
+        "no half-written file is left",
+        "find /opt/flipless /var/lib/flipless /etc/systemd/system /usr/lib/systemd/system /etc/nginx /run/flipless \
+         -name '*.new' -o -name '*.partial' -o -name 'nginx-test*'",
+    ),
+    ("no run is held", "ls -A /run/flipless/held 2>/dev/null"),
+    (
+        "no unit of a first version is left",
+        "ls /run/systemd/system /run/systemd/transient 2>/dev/null | grep flipless",
+    ),
+    (
+        "no unit has failed",
+        "systemctl list-units --plain --no-legend --state=failed 'flipless*' web.service nginx.service",
+    ),
+    (
+        "no job is left",
+        "systemctl list-jobs --plain --no-legend | grep -v '^No jobs'",
+    ),
+    (
+        "the dead man's switch is off",
+        "systemctl is-active flipless-deadman.timer | grep -vx inactive",
+    ),
+];
+
+impl Beginning {
+    pub fn of(subject: &Subject) -> Self {
+        Self {
+            nginx: subject.say(NGINX_FILES),
+            resources: Resources::of(&subject.engine.instance().root()),
+        }
+    }
+}
+
+/// After the last deployment.
+pub(super) fn of(subject: &mut Subject, beginning: &Beginning) -> Vec<Check> {
+    subject.wait("the last version before has drained", |subject| {
+        let runs = subject.say("systemctl list-units --plain --no-legend 'flipless-app@*' | wc -l");
+        runs == "1"
+    });
+    // What had not drained at the last commit goes with the next.
+    let committed = subject.must(&format!("{} commit", layout::AGENT));
+    let why = committed
+        .as_ref()
+        .err()
+        .map_or(String::new(), ToString::to_string);
+    let mut checks = std::mem::take(&mut subject.checks);
+    checks.push(Check::new(
+        "`flipless commit` may be repeated",
+        committed.is_ok(),
+        why,
+    ));
+    checks.extend(NOTHING.iter().map(|(name, line)| {
+        let found = subject.say(line);
+        Check::new(name, found.is_empty(), found)
+    }));
+    checks.push(releases(subject));
+    let nginx = subject.say(NGINX_FILES);
+    let same = nginx == beginning.nginx;
+    checks.push(Check::new("/etc/nginx has the same files", same, nginx));
+    let status = subject.status();
+    checks.push(Check::new(
+        "nothing is staged",
+        !status.is_staged(),
+        status.0.to_string(),
+    ));
+    checks.push(resources(subject, &beginning.resources));
+    checks
+}
+
+fn releases(subject: &Subject) -> Check {
+    let count = |line: &str| subject.say(line).parse::<usize>().unwrap_or(usize::MAX);
+    let found = count("ls -A /opt/flipless/releases | wc -l");
+    let keep = keep_releases(&subject.say(&format!("cat {}", layout::SETTINGS)));
+    let detail = format!("{found}, where keep-releases is {keep}");
+    Check::new(
+        "no more releases are kept than the settings say",
+        found <= keep,
+        detail,
+    )
+}
+
+fn keep_releases(settings: &str) -> usize {
+    let settings = flipless_settings::Settings::from_json(settings.as_bytes());
+    settings.map_or(0, |settings| settings.deploy.keep_releases)
+}
+
+fn resources(subject: &Subject, before: &Resources) -> Check {
+    let after = Resources::of(&subject.engine.instance().root());
+    let grown = before.grown_to(&after);
+    Check::new(
+        "descriptors and memory do not grow",
+        grown.is_empty(),
+        grown,
+    )
+}

@@ -1,0 +1,65 @@
+//! What the instance is asked before and after a step.
+
+use std::os::unix::fs::MetadataExt;
+
+use super::versions::{Label, PROXY_PAGE};
+use crate::machine::Instance;
+use crate::scenario::subject::Subject;
+
+/// What there was before a step.
+#[derive(Debug)]
+pub(super) struct Before {
+    pub folder: u64,
+    pub previous: Option<Label>,
+    /// The run that is current, and the one that answers.
+    pub runs: Vec<String>,
+    pub staged: bool,
+}
+
+impl Before {
+    pub fn look(subject: &Subject) -> Self {
+        let status = subject.status();
+        let root = subject.engine.instance().root();
+        let answering = subject.ask().ok().and_then(|answer| answer.run);
+        let previous = status.previous();
+        Self {
+            folder: folder(subject),
+            previous: previous.and_then(|release| Label::of(&root, &release)),
+            runs: answering.into_iter().chain(status.run()).collect(),
+            staged: status.is_staged(),
+        }
+    }
+}
+
+/// The identity of the application's folder: EB's flip brings another.
+pub(super) fn folder(subject: &Subject) -> u64 {
+    let path = subject.engine.instance().root().join("var/app/current");
+    path.metadata().map_or(0, |metadata| metadata.ino())
+}
+
+/// What the run that answers is made of. `settled`: it has to be the current one.
+pub(super) fn serving(subject: &Subject, settled: bool) -> Result<Label, String> {
+    let answer = subject.ask().map_err(|error| error.to_string())?;
+    let current = subject.status().run();
+    let run = answer.run.or_else(|| current.clone()).unwrap_or_default();
+    if settled && current.as_ref() != Some(&run) {
+        return Err(format!("{run} answers, and {current:?} is current"));
+    }
+    let release = run.rsplit_once('-').map_or("", |(release, _)| release);
+    let root = subject.engine.instance().root();
+    Label::of(&root, release).ok_or_else(|| format!("{run} answers, whose release is not there"))
+}
+
+/// Which configuration nginx has.
+pub(super) fn proxy(subject: &Subject) -> Result<String, String> {
+    let answer = subject.get(PROXY_PAGE).map_err(|error| error.to_string())?;
+    Ok(String::from_utf8_lossy(&answer.body).into_owned())
+}
+
+/// For whoever looks into a step that went wrong.
+pub(super) fn evidence(subject: &Subject) -> String {
+    subject.say(
+        "journalctl --no-pager -o short-precise -n 60 | grep -v pids.max; \
+         /opt/flipless/bin/flipless status; tail -n 15 /var/log/eb-engine.log",
+    )
+}

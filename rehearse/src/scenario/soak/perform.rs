@@ -1,0 +1,111 @@
+//! Carries out what a step does.
+
+use std::time::Duration;
+
+use flipless_settings::layout;
+
+use super::act::Act;
+use super::fault::Fault;
+use super::plan::Step;
+use super::versions::{PROPERTY, Versions};
+use crate::clock::Window;
+use crate::engine::Deployment;
+use crate::scenario::error::ScenarioError;
+use crate::scenario::subject::Subject;
+
+const LATE: (&str, &str) = (".platform/hooks/predeploy/~~fails", FAILING);
+const POST: (&str, &str) = (".platform/hooks/postdeploy/!!fails", FAILING);
+const GIVING_UP: (&str, &str) = (
+    ".platform/hooks/predeploy/~~abort",
+    "#!/bin/sh\nexec /opt/flipless/bin/flipless abort\n",
+);
+const FAILING: &str = "#!/bin/sh\necho the rehearsal fails >&2\nexit 7\n";
+const FLIP: &str = "FlipApplication";
+
+/// What a step did.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub window: Window,
+    /// When EB's flip began.
+    pub flip: Option<Duration>,
+    /// Why it did not come to its end.
+    pub error: Option<String>,
+}
+
+/// The instance, and what is deployed to it.
+#[derive(Debug)]
+pub(super) struct Performer<'a> {
+    pub subject: &'a mut Subject,
+    pub versions: &'a Versions,
+    /// The number of the nginx configuration.
+    pub proxy: u32,
+}
+
+impl Performer<'_> {
+    /// Does it. `number`: the new version's, or the property's new value.
+    pub fn perform(&mut self, step: &Step, number: u32) -> Result<Done, ScenarioError> {
+        if let Some(Fault::EngineDies(before)) = step.fault {
+            self.subject.engine.abort_before(before);
+        }
+        let done = match step.act {
+            Act::Version | Act::Proxy => self.deploy(number, None)?,
+            Act::LateHook => self.deploy(number, Some(LATE))?,
+            Act::AbortedFlip => self.deploy(number, Some(GIVING_UP))?,
+            Act::PostHook => self.deploy(number, Some(POST))?,
+            Act::Abort => self.abort(number)?,
+            Act::Property => {
+                let value = number.to_string();
+                let engine = &mut self.subject.engine;
+                of_engine(engine.configure(&[(PROPERTY, Some(&value))]))
+            }
+            Act::Restart => of_engine(self.subject.engine.restart_app_server()),
+            Act::Rollback => self.by_hand("rollback"),
+        };
+        self.subject.engine.abort_no_more();
+        Ok(done)
+    }
+
+    fn deploy(&mut self, number: u32, hook: Option<(&str, &str)>) -> Result<Done, ScenarioError> {
+        let bundle = self.versions.make(number, self.proxy, hook)?;
+        Ok(of_engine(self.subject.engine.deploy(&bundle)))
+    }
+
+    /// The engine stops behind the staging, and a person tidies up.
+    fn abort(&mut self, number: u32) -> Result<Done, ScenarioError> {
+        self.subject.engine.abort_before("stop X-Ray");
+        let deployment = self.deploy(number, None)?;
+        let abort = self.by_hand("abort");
+        let window = Window {
+            start: deployment.window.start,
+            end: abort.window.end,
+        };
+        Ok(Done {
+            window,
+            error: abort.error.or(deployment.error),
+            flip: deployment.flip,
+        })
+    }
+
+    fn by_hand(&self, command: &str) -> Done {
+        let start = self.subject.clock.now();
+        let outcome = self.subject.must(&format!("{} {command}", layout::AGENT));
+        Done {
+            window: Window {
+                start,
+                end: self.subject.clock.now(),
+            },
+            flip: None,
+            error: outcome.err().map(|error| error.to_string()),
+        }
+    }
+}
+
+fn of_engine(deployment: Deployment) -> Done {
+    let mut instructions = deployment.instructions.iter();
+    let flip = instructions.find(|instruction| instruction.name == FLIP);
+    Done {
+        window: deployment.window,
+        flip: flip.map(|flip| flip.start),
+        error: deployment.outcome.err().map(|error| error.to_string()),
+    }
+}

@@ -1,0 +1,164 @@
+//! A soak from its boot to its verdict.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use super::ledger::Ledger;
+use super::leftovers;
+use super::plan::{Plan, Wanted};
+use super::session::Session;
+use super::tell;
+use super::versions::{EARLIER, Label, Versions};
+use crate::bundle;
+use crate::clock::Clock;
+use crate::engine::{Engine, Variants};
+use crate::load::{self, Load};
+use crate::machine::Machine;
+use crate::progress;
+use crate::result::{ScenarioResult, SoakResult};
+use crate::scenario::acts;
+use crate::scenario::check::Check;
+use crate::scenario::error::ScenarioError;
+use crate::scenario::excuse::Circumstances;
+use crate::scenario::parameters::Parameters;
+use crate::scenario::play::Played;
+use crate::scenario::subject::Subject;
+
+/// How long the load runs before the first deployment, and after the last.
+const STEADY: Duration = Duration::from_secs(5);
+
+/// What a soak is to be.
+#[derive(Debug, Clone, Copy)]
+pub struct Soak {
+    /// How many deployments.
+    pub deployments: u32,
+    /// The seed of what goes wrong; nothing does without.
+    pub faults: Option<u64>,
+    /// The engine's behaviour; else the seed's.
+    pub variants: Option<Variants>,
+}
+
+/// What came of a soak.
+#[derive(Debug)]
+pub struct Soaked {
+    /// As of any scenario.
+    pub played: Played,
+    /// What a soak has more.
+    pub soak: SoakResult,
+}
+
+/// Boots an instance, and deploys to it under load.
+///
+/// # Errors
+/// When it could not be played; see [`ScenarioError`].
+pub fn soak(soak: &Soak, parameters: &Parameters) -> Result<Soaked, ScenarioError> {
+    let clock = Clock::start();
+    let wanted = Wanted {
+        deployments: soak.deployments,
+        faults: soak.faults,
+        variants: soak.variants,
+        has_front: bundle::has_front(&parameters.from)?,
+    };
+    let plan = Plan::of(&wanted);
+    progress::status("Planned", &plan);
+    let mut session = launch(&plan, parameters, clock, wanted.has_front)?;
+    std::thread::sleep(STEADY);
+    let start = clock.now();
+    for (number, step) in (1..).zip(&plan.steps) {
+        session.step(number, plan.steps.len(), step)?;
+    }
+    let end = clock.now();
+    std::thread::sleep(STEADY);
+    finish(session, start..end, soak.faults)
+}
+
+fn launch(
+    plan: &Plan,
+    parameters: &Parameters,
+    clock: Clock,
+    has_front: bool,
+) -> Result<Session, ScenarioError> {
+    let versions = Versions {
+        original: parameters.from.clone(),
+        folder: parameters.bundles.clone(),
+    };
+    let machine = Machine::boot(&parameters.image, &parameters.machines)?;
+    let engine = Engine::new(machine, plan.variants, clock);
+    let mut subject = Subject::new(engine, parameters.clone(), clock)?;
+    acts::launch(&mut subject)?;
+    for number in 1..=EARLIER {
+        let bundle = versions.make(number, 0, None)?;
+        subject.deploy(&bundle)?;
+    }
+    subject.deployments.clear();
+    subject.wait_until_serving()?;
+    let serving = Label {
+        version: EARLIER,
+        property: 0,
+    };
+    let ledger = Ledger {
+        stored: EARLIER,
+        property: 0,
+        proxy: 0,
+        serving,
+    };
+    let circumstances = Circumstances {
+        nginx: subject.versions().1,
+        killed: None,
+        direct: !has_front,
+        retries: bundle::retries(&parameters.from)?,
+    };
+    let load = Load::start(load_of(&subject, plan)?, subject.namespace()?, clock.zero())?;
+    Ok(Session::new(subject, versions, ledger, circumstances, load))
+}
+
+/// Clients of every kind, for as long as it takes.
+fn load_of(subject: &Subject, plan: &Plan) -> Result<load::Plan, ScenarioError> {
+    let all = match subject.serves_long_requests()? {
+        true => load::Plan::default(),
+        false => load::Plan::only_path(""),
+    };
+    Ok(load::Plan {
+        rate: subject.parameters.rate,
+        path: subject.path.clone(),
+        longest: Duration::from_secs(600) * (plan.steps.len() as u32 + 1),
+        ..all
+    })
+}
+
+/// Looks at what is left, and brings all of it into the report's form.
+fn finish(
+    mut session: Session,
+    window: Range<Duration>,
+    seed: Option<u64>,
+) -> Result<Soaked, ScenarioError> {
+    let mut checks = std::mem::take(&mut session.checks);
+    checks.extend(leftovers::of(&mut session.subject, &session.beginning));
+    let (systemd, nginx) = session.subject.versions();
+    let seconds = (window.end - window.start).as_secs_f64();
+    let soak = session.counts.result(seed, seconds);
+    let scenario = format!("soak ({})", session.subject.engine.variants().name);
+    let front = session.subject.status().front();
+    let deploy_seconds = session.counts.seconds_each();
+    let (mut tally, of_load) = session.end_load()?;
+    checks.extend(of_load);
+    tell::end(&checks);
+    let worth_saying = checks.iter().filter(|check| check.is_worth_saying());
+    let run = ScenarioResult {
+        scenario,
+        front,
+        summary: tally.summary(),
+        deploy_seconds,
+        deploy: window,
+        instructions: Vec::new(),
+        records: std::mem::take(&mut tally.failures),
+        ok: checks.iter().all(|check| check.ok),
+        reasons: worth_saying.map(Check::to_string).collect(),
+    };
+    let played = Played {
+        run,
+        systemd,
+        nginx,
+    };
+    Ok(Soaked { played, soak })
+}

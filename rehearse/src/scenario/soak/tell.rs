@@ -1,0 +1,81 @@
+//! What a person reads while a soak goes on.
+
+use super::fault::Fault;
+use super::perform::Done;
+use super::plan::Step;
+use super::versions::Label;
+use crate::progress;
+use crate::scenario::check::Check;
+
+/// Says what a step did, and what is wrong with it. Returns it, for the verdict.
+pub(super) fn tell(verb: &str, line: &str, problems: &[String]) -> Vec<String> {
+    if problems.is_empty() {
+        progress::status(verb, line);
+    } else {
+        progress::failure(verb, line);
+    }
+    for problem in problems {
+        progress::failure("Wrong", problem);
+    }
+    let said = problems
+        .iter()
+        .map(|problem| format!("{problem} ({verb} {line})"));
+    said.collect()
+}
+
+/// Says what is worth saying at the end, where only JSON is printed too.
+pub(super) fn end(checks: &[Check]) {
+    for check in checks.iter().filter(|check| check.is_worth_saying()) {
+        match check.ok {
+            true => progress::warning("Note", check),
+            false => progress::failure("Wrong", check),
+        }
+    }
+}
+
+/// A step in a line.
+pub(super) fn line(step: &Step, done: &Done, serving: Label, killed: bool) -> String {
+    let seconds = done.window.length().as_secs_f64();
+    let ended = match &done.error {
+        None => "ended well".to_owned(),
+        Some(error) => format!("failed ({})", error.lines().next().unwrap_or_default()),
+    };
+    let missed = match step.fault {
+        Some(Fault::Kill(_)) if !killed => " (missed)",
+        _ => "",
+    };
+    format!("{step}{missed}: {ended} in {seconds:.1} s; {serving} serves")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Window;
+    use crate::scenario::soak::act::Act;
+    use std::time::Duration;
+
+    #[test]
+    fn a_line_has_the_step_its_end_and_the_version() {
+        let step = Step {
+            act: Act::Version,
+            fault: Some(Fault::EngineDies("stop proxy")),
+        };
+        let done = Done {
+            window: Window {
+                start: Duration::from_secs(1),
+                end: Duration::from_millis(2500),
+            },
+            flip: None,
+            error: Some("aborted\nmore".into()),
+        };
+        let serving = Label {
+            version: 7,
+            property: 3,
+        };
+        assert_eq!(
+            line(&step, &done, serving, false),
+            "version; the engine dies before `stop proxy`: failed (aborted) in 1.5 s; \
+             version 7 with property 3 serves"
+        );
+    }
+}
