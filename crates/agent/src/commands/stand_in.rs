@@ -1,4 +1,4 @@
-//! The stand-ins: processes that EB stops and starts in place of the real ones.
+//! The stand-ins: idle processes that EB stops and starts in place of the real ones.
 
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -14,15 +14,15 @@ use signal_hook::iterator::Signals;
 use crate::instance::memory;
 use crate::instance::paths::FLIPPED;
 
-/// What a stand-in stands in for.
+/// The service that a stand-in replaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StandIn {
     Web,
     Nginx,
 }
 
-/// Waits for a stop signal and returns. SIGQUIT is the one that nginx.service's `KillSignal=` sends;
-/// unhandled it would dump core, and systemd would call that a failure.
+/// Waits for a stop signal and returns. `KillSignal=` of nginx.service sends SIGQUIT. Without a handler, SIGQUIT
+/// would cause a core dump, and systemd would record a failure.
 pub fn wait(service: StandIn) -> Result<()> {
     if service == StandIn::Web && is_alone(Path::new("/"), &env::current_exe()?) {
         return become_server(Path::new(FLIPPED));
@@ -30,7 +30,7 @@ pub fn wait(service: StandIn) -> Result<()> {
     let mut signals =
         Signals::new([SIGTERM, SIGINT, SIGQUIT]).context("cannot handle the stop signals")?;
     if service == StandIn::Nginx {
-        // web.service is Type=simple, as EB writes it: only nginx.service waits for this.
+        // Only nginx.service waits for this message. EB writes web.service with Type=simple.
         sd_notify::notify(&[NotifyState::Ready]).context("cannot send READY=1 to systemd")?;
     }
     memory::drop_code_pages();
@@ -38,15 +38,16 @@ pub fn wait(service: StandIn) -> Result<()> {
     Ok(())
 }
 
-/// Whether EB's own unit has started this program, and not our drop-in, which runs the installed agent:
-/// `flipless uninstall` was called. A bundle with a marker is on its way to be installed.
+/// Returns whether flipless is uninstalled. EB's own unit has then started this program from the bundle; the
+/// drop-in would start the installed agent. A bundle with a marker does not count, because its deployment is in
+/// progress.
 fn is_alone(root: &Path, program: &Path) -> bool {
     let exists = |path: &str| root.join(path.trim_start_matches('/')).exists();
     let is_marked = exists(&format!("{FLIPPED}/{}", layout::MARKER));
     program != Path::new(layout::AGENT) && exists(FLIPPED) && !is_marked
 }
 
-/// Runs the bundle's server in the place of this process, as EB runs any server: with the port in `PORT`.
+/// Executes the bundle's server in place of this process, with the port in `PORT`, as on stock EB.
 fn become_server(bundle: &Path) -> Result<()> {
     let file = bundle.join(layout::SETTINGS_FILE);
     let content = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;

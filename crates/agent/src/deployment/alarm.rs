@@ -43,7 +43,7 @@ pub fn to_show() -> Option<String> {
     std::fs::read_to_string(FILE).ok()
 }
 
-/// Removes the alarm's file, because the start of the stand-in was requested.
+/// Removes the alarm's file.
 pub fn clear(system: &System) -> Result<()> {
     system.remove(FILE)
 }
