@@ -25,8 +25,8 @@ pub fn how() -> How {
     }
 }
 
-/// Records the end. If the trial has failed, requests the start of the unit that rolls back. Takes no lock: systemd
-/// restarts the server only after this command, and a deployment may hold the lock for a long time.
+/// Records the end. If the trial has failed, requests the start of the unit that rolls back. Takes no lock:
+/// systemd restarts the server only after this command, and a deployment may hold the lock for a long time.
 pub fn run_ended(system: &System, run: &str, how: &How) -> Result<()> {
     let systemd = Systemd::new(system);
     let unit = layout::app_unit(run);

@@ -47,8 +47,12 @@ pub fn stage_locked(system: &System, state: &mut State, bundle: &Path) -> Result
     let listener = listener.inspect_err(|_| prune::remove_unused(system, state, &identity))?;
     let run = state.staged.as_ref().map_or("", |staged| &staged.run.run);
     say(&match listener {
-        Listener::Taken => format!("staged {run}; it starts during EB's flip, when its port is free"),
-        Listener::Open => format!("staged {run}; it is ready, and accepts connections after the flip"),
+        Listener::Taken => {
+            format!("staged {run}; it starts during EB's flip, when its port is free")
+        }
+        Listener::Open => {
+            format!("staged {run}; it is ready, and accepts connections after the flip")
+        }
     });
     Ok(())
 }
@@ -79,7 +83,11 @@ fn check_mode(state: &State, mode: FrontMode) -> Result<()> {
 
 /// Completes or discards the staged run of an interrupted deployment.
 fn settle_leftover(system: &System, state: &mut State) -> Result<()> {
-    match leftover::settle(system, state, "EB did not flip to it before the next deployment")? {
+    match leftover::settle(
+        system,
+        state,
+        "EB did not flip to it before the next deployment",
+    )? {
         Outcome::Nothing => {}
         Outcome::HandedOver(run) => say(&format!(
             "{} is current now: EB had already flipped to it",
@@ -215,8 +223,8 @@ fn start(
     begun.inspect_err(|_| forget_staged(system, state))
 }
 
-/// Marks the staged run as discarded. Ignores its own errors: the caller reports why the start failed, and the dead
-/// man's switch tries again.
+/// Marks the staged run as discarded. Ignores its own errors: the caller reports why the start failed, and the
+/// dead man's switch tries again.
 fn forget_staged(system: &System, state: &mut State) {
     state.discard_staged();
     if state.save(system).is_ok() {

@@ -1,5 +1,5 @@
-//! `web-started`: EB has started the stand-in. In a flip the staged run takes over. Otherwise the start may be EB's
-//! "restart app server".
+//! `web-started`: EB has started the stand-in. In a flip the staged run takes over. Otherwise the start may be
+//! EB's "restart app server".
 
 use std::path::Path;
 

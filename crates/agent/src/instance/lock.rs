@@ -30,7 +30,9 @@ pub fn take(system: &System, name: &str, purpose: &str, limit: Duration) -> Resu
         .truncate(false)
         .mode(0o600)
         .open(system.locate(&path))
-        .with_context(|| format!("cannot open the lock {path}: remove the file or folder at this path"))?;
+        .with_context(|| {
+            format!("cannot open the lock {path}: remove the file or folder at this path")
+        })?;
     let deadline = Instant::now() + limit;
     loop {
         match file.try_lock() {

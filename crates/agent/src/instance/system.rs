@@ -258,8 +258,8 @@ impl System {
         }
     }
 
-    /// Copies a folder over another. Folders get mode 0755. Files get 0755 or 0644, depending on their owner's exec
-    /// bit. Links stay links, and are not followed. The copy does not depend on owners, umask or hard links.
+    /// Copies a folder over another. Folders get mode 0755. Files get 0755 or 0644, depending on their owner's
+    /// exec bit. Links stay links, and are not followed. The copy does not depend on owners, umask or hard links.
     ///
     /// # Errors
     /// If the folder contains anything but files, folders and links.

@@ -85,7 +85,8 @@ pub(super) fn merge(asked: Result<Environment>, own: Environment) -> (Environmen
 }
 
 /// Removes the properties whose names systemd does not accept, and returns these names. EB allows more characters
-/// than systemd. On stock EB systemd drops these lines of the EnvironmentFile, so the server lacks them there, too.
+/// than systemd. On stock EB systemd drops these lines of the EnvironmentFile, so the server lacks them there,
+/// too.
 pub(super) fn leave_out_names(properties: &mut Environment) -> Vec<String> {
     let (taken, left_out): (Environment, Environment) = std::mem::take(properties)
         .into_iter()

@@ -12,7 +12,8 @@ pub trait Commands {
     fn signal(&self, pid: u32, signal: Signal) -> io::Result<()>;
     /// Identifies this boot (`/proc/sys/kernel/random/boot_id`).
     fn boot_id(&self) -> io::Result<String>;
-    /// Seconds since boot, including suspended time. A change of the clock does not affect them (clock_gettime(2)).
+    /// Seconds since boot, including suspended time. A change of the clock does not affect them
+    /// (clock_gettime(2)).
     fn uptime(&self) -> u64;
     /// Seconds since 1970, for display only.
     fn unix_time(&self) -> u64;

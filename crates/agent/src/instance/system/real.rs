@@ -6,8 +6,9 @@ use std::process::{Command, Output, Stdio};
 
 use super::commands::{Commands, Signal};
 
-/// The whole environment of the programs that the agent runs as root. A hook's environment contains the environment
-/// properties. A property such as PATH, or one that affects systemctl or nginx, must not reach these programs.
+/// The whole environment of the programs that the agent runs as root. A hook's environment contains the
+/// environment properties. A property such as PATH, or one that affects systemctl or nginx, must not reach these
+/// programs.
 const ENVIRONMENT: [(&str, &str); 3] = [
     ("HOME", "/root"),
     ("LC_ALL", "C"),

@@ -6,8 +6,8 @@ use flipless_settings::{FrontMode, layout};
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
-/// Checks the effective properties of nginx.service. A drop-in with a later name overrides the stand-in's. EB could
-/// then stop the real nginx, or its flip could fail.
+/// Checks the effective properties of nginx.service. A drop-in with a later name overrides the stand-in's. EB
+/// could then stop the real nginx, or its flip could fail.
 ///
 /// # Errors
 /// If a property is not the stand-in's. The message names the property, and says how to find the drop-in.
