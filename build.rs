@@ -36,7 +36,8 @@ mod platform {
         write(&out.join("platform"), &tree)
     }
 
-    /// The configuration file. `FLIPLESS_CONFIG` names another one, relative to this folder, which has to exist.
+    /// Returns the path of the configuration file. `FLIPLESS_CONFIG` names another file, relative to this folder.
+    /// That file has to exist.
     fn config_path(root: &Path) -> BuildResult<PathBuf> {
         println!("cargo::rerun-if-env-changed=FLIPLESS_CONFIG");
         let named = env::var_os("FLIPLESS_CONFIG").filter(|name| !name.is_empty());
@@ -50,7 +51,7 @@ mod platform {
         Ok(path)
     }
 
-    /// Another front mode. `rehearse --front` compares the modes with it.
+    /// Returns the front mode in `FLIPLESS_FRONT`. `rehearse --front` sets it to compare the modes.
     fn front_mode() -> Option<String> {
         println!("cargo::rerun-if-env-changed=FLIPLESS_FRONT");
         env::var("FLIPLESS_FRONT").ok()

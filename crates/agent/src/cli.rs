@@ -1,4 +1,4 @@
-//! The command line: words in, a [`Command`] out.
+//! Parses the command line into a [`Command`].
 
 use std::ffi::OsString;
 
@@ -8,24 +8,24 @@ use crate::commands::Command;
 use crate::commands::stand_in::StandIn;
 
 pub const HELP: &str = "\
-flipless: deployments to Elastic Beanstalk that lose nothing
+flipless: deployments to AWS Elastic Beanstalk (EB) without an outage
 
 Usage: flipless COMMAND
 
 Called by the bundle's hooks, as root:
   stage            start the bundle in this directory beside the current release
-  commit           after EB's flip: finish the handover, remove old releases, see to nginx
+  commit           after EB's flip: complete the deployment, remove old releases, check nginx
 
 By hand, as root:
   abort            discard a deployment that EB has not flipped to yet
   rollback         return to the previous release, which starts beside the current one
-  restart          start the current release again, beside the running one
+  restart          start the current release again, beside the current run
   status [--json]  show releases, listeners and nginx
   uninstall        give the instance back to stock Elastic Beanstalk
 
-Stand-ins, which EB starts and stops in place of the real thing:
-  stand-in web     what the Procfile names
-  stand-in nginx   what nginx.service runs
+Stand-ins, which EB stops and starts in place of the real processes:
+  stand-in web     for the server; web.service runs it
+  stand-in nginx   for nginx; nginx.service runs it
 
 Called by systemd units: activate, expire, recover, run-ended RUN, web-starting,
 web-started, front-starting, front-started PID, front-reload, front-sync,
@@ -34,10 +34,10 @@ front-renew, record-pid NAME PID
 Exit status: 0 success, 1 failure, 2 misuse
 ";
 
-/// Reads the words after the program's name.
+/// Parses the words after the program's name.
 ///
 /// # Errors
-/// On anything that is not exactly a command with its arguments.
+/// If the words are not exactly one command with its arguments.
 pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Command, lexopt::Error> {
     let mut parser = Parser::from_args(words);
     let Some(first) = parser.next()? else {
@@ -92,7 +92,7 @@ fn named(name: &str, parser: &mut Parser) -> Result<Command, lexopt::Error> {
     })
 }
 
-/// The next word; an error says what is missing, not only that something is.
+/// Returns the next word. The error names the missing value.
 fn value(parser: &mut Parser, what: &str) -> Result<OsString, lexopt::Error> {
     parser
         .value()
@@ -112,12 +112,12 @@ fn stand_in(name: &str) -> Result<StandIn, String> {
         "web" => Ok(StandIn::Web),
         "nginx" => Ok(StandIn::Nginx),
         other => Err(format!(
-            "no stand-in for `{other}`: `web` and `nginx` have one"
+            "there is no stand-in for `{other}`: use `web` or `nginx`"
         )),
     }
 }
 
-/// It becomes a part of paths and unit names.
+/// Checks the name of a run, because it becomes a part of paths and unit names.
 fn run_name(name: &str) -> Result<String, &'static str> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
     match name.is_empty() || !name.chars().all(plain) {
@@ -143,7 +143,7 @@ mod tests {
     proptest::proptest! {
         #![proptest_config(flipless_testing::any_input(2048))]
 
-        /// What is taken as a name is safe as a part of paths and units.
+        /// Every accepted name is safe as a part of paths and unit names.
         #[test]
         fn any_words_are_a_command_or_misuse(
             first in "stage|status|run-ended|record-pid|stand-in|front-started|.{0,8}",
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_said() {
+    fn an_error_names_the_missing_value() {
         assert_eq!(
             words("stand-in").unwrap_err(),
             "`web` or `nginx` is missing"

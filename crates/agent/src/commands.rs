@@ -1,4 +1,4 @@
-//! One file per command. The front's commands are in [`front`], a layer below.
+//! The commands, one file each. The commands of the front are in [`front`], one layer below.
 
 mod abort;
 mod activate;
@@ -24,7 +24,7 @@ use crate::instance::output::{self, say};
 use crate::instance::system::System;
 use crate::proxy::{front, succession};
 
-/// What the agent is asked to do.
+/// A command of the agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     Stage,
@@ -51,7 +51,7 @@ pub enum Command {
     Version,
 }
 
-/// Carries out a command that needs the instance.
+/// Runs a command that needs the instance.
 pub fn execute(command: &Command, system: &System) -> Result<()> {
     match command {
         Command::Stage => stage::stage(system, &std::env::current_dir()?),
@@ -73,7 +73,7 @@ pub fn execute(command: &Command, system: &System) -> Result<()> {
         Command::FrontSync => front::sync(system).map(|synced| say(&synced.to_string())),
         Command::FrontRenew => front::renew(system),
         Command::RecordPid { name, pid } => front::record_pid(system, name, *pid),
-        // main answers these itself.
+        // `main` runs these itself.
         Command::StandIn(_) | Command::Help | Command::Version => Ok(()),
     }
 }

@@ -1,4 +1,4 @@
-//! Releases and runs: how one is prepared, becomes current, proves itself, and is removed.
+//! Releases and runs: how to prepare a release, make a run of it current, put it on trial, and remove it.
 
 pub mod alarm;
 pub mod ends;

@@ -1,4 +1,4 @@
-//! What a person can do about an error, where the error itself does not say.
+//! Hints for errors that do not say by themselves what to do.
 
 use std::io;
 
@@ -7,13 +7,13 @@ use anyhow::Error;
 use crate::deployment::run::Unfit;
 use crate::proxy::advice::Advice;
 
-/// A hint for the first cause that has one.
+/// Returns a hint for the first cause that has one.
 pub fn of(error: &Error) -> Option<String> {
     error.chain().find_map(|cause| {
         if let Some(unfit) = cause.downcast_ref::<Unfit>() {
             let unit = &unfit.unit;
             return Some(format!(
-                "`journalctl --unit {unit}` shows all that the server wrote"
+                "`journalctl --unit {unit}` shows everything that the server wrote"
             ));
         }
         let advice = cause.downcast_ref::<Advice>();
@@ -27,15 +27,15 @@ pub fn of(error: &Error) -> Option<String> {
 fn for_kind(kind: io::ErrorKind) -> Option<&'static str> {
     match kind {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            Some("free some space (`df -h` shows where it is missing), then try again")
+            Some("free some space (`df -h` shows which file system is full), then try again")
         }
         io::ErrorKind::ReadOnlyFilesystem => Some(
-            "a disk error makes a file system read-only (`dmesg` tells): replace the instance, or mount \
-             it for writing and try again",
+            "a disk error may have made the file system read-only (see `dmesg`): replace the instance, or \
+             remount the file system for writing and try again",
         ),
         io::ErrorKind::PermissionDenied => Some("run it as root, for example with `sudo`"),
         io::ErrorKind::InvalidFilename => {
-            Some("shorten the path: a name has at most 255 bytes, a path 4095")
+            Some("shorten the path: a name may have 255 bytes, and a path 4095")
         }
         _ => None,
     }

@@ -1,4 +1,4 @@
-//! The instance: files, programs, systemd and units. Every effect of the agent goes through [`system`].
+//! The instance: its files, programs, systemd and units. Every effect of the agent goes through [`system`].
 
 pub mod digest;
 pub mod lock;

@@ -1,7 +1,7 @@
-//! The agent on the instance: it starts releases beside each other and makes one current.
+//! The agent on the instance. It starts a release beside the current one, and makes it current.
 //!
-//! Commands that change the instance run as root, from EB's hooks or from systemd units. The
-//! stand-ins take a short way: they never touch what the other commands need, and stay small.
+//! EB's hooks and systemd's units call the commands as root. The stand-ins are different: they need no root
+//! and no access to the instance, and use little memory.
 
 mod cli;
 mod commands;
@@ -32,12 +32,12 @@ fn main() -> ExitCode {
         }
     };
     let result = match command {
-        // First: a stand-in shares nothing with the commands that change the instance.
+        // A stand-in does not run as root, and needs no `System`.
         Command::StandIn(service) => {
             if let Some(reason) = to_show(service) {
                 let reason = output::plain(reason.trim());
                 eprintln!(
-                    "error: {reason}\nhint: `{} status` tells more",
+                    "error: {reason}\nhint: `{} status` shows more",
                     layout::AGENT
                 );
                 return ExitCode::from(layout::ALARM_EXIT);
@@ -59,19 +59,19 @@ fn main() -> ExitCode {
     }
 }
 
-/// Also `status`: the state is root's to read.
+/// Fails if the agent does not run as root. `status` needs root, too, because only root may read the state.
 fn as_root() -> std::io::Result<()> {
     if rustix::process::geteuid().is_root() {
         return Ok(());
     }
-    let why = "the agent needs root: it asks and changes systemd, and its state is root's";
+    let why = "the agent needs root: it controls systemd, and only root may read its state";
     Err(std::io::Error::new(
         std::io::ErrorKind::PermissionDenied,
         why,
     ))
 }
 
-/// The alarm, which the stand-in of `web` alone reports.
+/// Returns the reason of the alarm for the stand-in of `web`. The stand-in of nginx reports no alarm.
 fn to_show(service: StandIn) -> Option<String> {
     match service {
         StandIn::Web => alarm::to_show(),

@@ -1,4 +1,4 @@
-//! The real nginx: its configuration before and after the flip, its start and its reload.
+//! The front: tests nginx's configuration before the flip, and starts or reloads the real nginx.
 
 pub mod advice;
 mod fallback;

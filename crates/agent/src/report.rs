@@ -1,6 +1,6 @@
-//! What the agent says of an error. EB shows the last 50 lines of a hook that failed
+//! The report of an error. EB shows the last 50 lines of a failed hook
 //! (<https://docs.aws.amazon.com/elasticbeanstalk/latest/dg/platforms-linux-extend.html>), so the reason and the
-//! hint come last: after the lines of the server or of nginx that belong to them.
+//! hint come last, after the lines of the server or of nginx that belong to the error.
 
 use std::fmt::Write;
 
@@ -9,12 +9,13 @@ use anyhow::Error;
 use crate::hint;
 use crate::instance::output::plain;
 
-/// The most lines of others that are shown; the newest ones.
+/// How many quoted lines of other programs the report shows: the newest.
 const QUOTED_LINES: usize = 30;
-/// The most characters of such a line.
+/// How many characters of a quoted line the report shows.
 const QUOTED_CHARACTERS: usize = 400;
 
-/// First what others wrote, then a line for what failed, one for each cause, and the hint.
+/// Describes an error: first the quoted lines of other programs, then one line for the failure, one line for each
+/// cause, and the hint.
 pub fn describe(error: &Error) -> String {
     let (mut quoted, mut heads) = (Vec::new(), Vec::new());
     for cause in error.chain() {
@@ -27,7 +28,7 @@ pub fn describe(error: &Error) -> String {
     }
     let mut text = String::new();
     if quoted.len() > QUOTED_LINES {
-        let _ = writeln!(text, "  | … {} lines before", quoted.len() - QUOTED_LINES);
+        let _ = writeln!(text, "  | … {} earlier lines", quoted.len() - QUOTED_LINES);
     }
     for line in quoted.iter().rev().take(QUOTED_LINES).rev() {
         let _ = writeln!(text, "  | {line}");
@@ -65,14 +66,14 @@ mod tests {
     }
 
     #[test]
-    fn all_of_it_is_within_the_lines_that_eb_shows() {
+    fn the_whole_report_is_within_the_lines_that_eb_shows() {
         let long = "x".repeat(5000);
         let lines: Vec<String> = (0..200).map(|number| format!("{number} {long}")).collect();
         let cause = std::io::Error::from(std::io::ErrorKind::StorageFull);
         let error = Error::new(cause).context(format!("its last lines:\n{}", lines.join("\n")));
         let text = describe(&error);
         assert!(text.lines().count() <= 50, "{}", text.lines().count());
-        assert!(text.contains("  | 199 x") && text.contains("170 lines before"));
+        assert!(text.contains("  | 199 x") && text.contains("170 earlier lines"));
         assert!(text.lines().all(|line| line.chars().count() < 500));
         assert!(
             text.lines()

@@ -65,8 +65,7 @@ struct Variables {
 }
 
 impl Variables {
-    /// Reads the variables and leaves them: to remove one is unsound while a second thread runs
-    /// ([`env::remove_var`]).
+    /// Reads the variables, and does not remove them: [`env::remove_var`] is unsound while a second thread runs.
     fn read() -> Self {
         let read = |name| match env::var(name) {
             Ok(value) if !value.is_empty() => Some(value),
@@ -81,8 +80,8 @@ impl Variables {
     }
 }
 
-/// Takes every passed socket of this name, and makes it non-blocking and close-on-exec. Without passed
-/// sockets the list is empty.
+/// Takes every passed socket with this name, and makes it non-blocking and close-on-exec. If no socket is passed,
+/// the list is empty.
 pub(crate) fn listeners(name: &str) -> Result<Vec<Socket>, ActivationError> {
     static TAKEN: AtomicBool = AtomicBool::new(false);
     let descriptors = passed(&Variables::read(), std::process::id())?;
@@ -107,7 +106,7 @@ fn take((fd, name): (RawFd, String)) -> Result<Socket, ActivationError> {
     prepare().map_err(|source| ActivationError::Unusable { fd, name, source })
 }
 
-/// The descriptors that the variables pass to the process `own_pid`, with their names.
+/// Returns the descriptors that the variables pass to the process `own_pid`, with their names.
 ///
 /// systemd always sets `LISTEN_PID`. `systemfd --no-pid`, for use with `cargo watch`, does not.
 fn passed(variables: &Variables, own_pid: u32) -> Result<Vec<(RawFd, String)>, ActivationError> {
@@ -133,7 +132,7 @@ fn passed(variables: &Variables, own_pid: u32) -> Result<Vec<(RawFd, String)>, A
     Ok((FIRST..).zip(names).collect())
 }
 
-/// The descriptors with this name, or all if none has a name.
+/// Returns the descriptors with this name, or all descriptors if none has a name.
 fn named(
     descriptors: Vec<(RawFd, String)>,
     wanted: &str,

@@ -1,7 +1,7 @@
 //! The phases of a server and the count of its open connections.
 //!
-//! hyper's graceful shutdown closes idle keep-alive connections at once, and loses a request that is on
-//! its way on one of them. This drain keeps idle connections open. The next answer on each carries
+//! hyper's graceful shutdown closes idle keep-alive connections at once. A request that the client has just sent
+//! on such a connection is then lost. This drain keeps idle connections open. The next answer on each contains
 //! `Connection: close` (RFC 9112, 9.6), so that the client opens a new connection in time.
 
 use std::sync::Arc;
@@ -24,7 +24,7 @@ pub(crate) enum Phase {
 #[derive(Debug)]
 pub(crate) struct Lifecycle {
     phase: watch::Sender<Phase>,
-    /// A counter: each open connection holds a receiver, and the sender knows how many there are.
+    /// A counter: each open connection has a receiver, and the sender counts the receivers.
     open: watch::Sender<()>,
     requests: AtomicU64,
 }
@@ -86,10 +86,10 @@ pub(crate) struct OpenConnection(
     #[allow(dead_code, reason = "counted, not read")] watch::Receiver<()>,
 );
 
-/// Tells a handler that the server drains. Every request carries it as an extension.
+/// Tells a handler that the server drains. Every request has this value as an extension.
 ///
-/// Only long-running handlers need it, such as an event stream or a WebSocket. The server cuts them at
-/// the drain's deadline; with this, a handler can end its answer properly before.
+/// Only long-running handlers need it, such as an event stream or a WebSocket. The server cuts their connections
+/// at the drain's deadline. With this value, a handler can complete its answer before the deadline.
 ///
 /// ```
 /// use axum::Extension;
@@ -107,8 +107,8 @@ pub(crate) struct OpenConnection(
 pub struct Draining(pub(crate) Arc<Lifecycle>);
 
 impl Draining {
-    /// Whether the server drains. It then accepts no connection, and this request's answer is the last on
-    /// its connection.
+    /// Returns whether the server drains. The server then accepts no connection, and this request's answer is the
+    /// last one on its connection.
     pub fn is_draining(&self) -> bool {
         self.0.is_in(Phase::Draining)
     }
@@ -121,7 +121,7 @@ impl Draining {
     }
 }
 
-/// The server's counters. Every request carries them as an extension.
+/// The server's counters. Every request has this value as an extension.
 ///
 /// ```
 /// use axum::Extension;
@@ -136,12 +136,12 @@ impl Draining {
 pub struct Activity(pub(crate) Arc<Lifecycle>);
 
 impl Activity {
-    /// The open connections, including idle and upgraded ones (WebSockets).
+    /// The number of open connections, including idle and upgraded ones (WebSockets).
     pub fn connections(&self) -> usize {
         self.0.connections()
     }
 
-    /// The requests that the server has answered since its start, without the initial health check.
+    /// The number of requests that the server has answered since its start, without the initial health check.
     pub fn requests(&self) -> u64 {
         self.0.requests.load(Ordering::Relaxed)
     }

@@ -1,8 +1,8 @@
-//! The hold: a server that is ready, and does not accept yet.
+//! The hold: a held server accepts no connections, even when it is ready.
 //!
-//! In a deployment the new version is ready before Elastic Beanstalk flips to it, and must not answer before. A
-//! file holds it: the agent makes the file before it starts the server, and removes the file in the flip. The
-//! file is in `/run`, so that no reboot brings it back.
+//! In a deployment the new version is ready before Elastic Beanstalk flips to it, but must not answer requests
+//! before the flip. The server is held while a file exists. The agent creates the file before it starts the
+//! server, and removes the file in the flip. The file is in `/run`, so a reboot removes it, too.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,12 +11,12 @@ use std::time::Duration;
 /// longest delay that a flip can cause.
 const BETWEEN: Duration = Duration::from_millis(5);
 
-/// Whether the file is there. One that can't be read holds nobody.
+/// Returns whether the file exists. If that can't be found out, the server is not held.
 pub(crate) fn is_held(file: &Path) -> bool {
     file.exists()
 }
 
-/// Waits until the file is gone.
+/// Waits until the file does not exist.
 pub(crate) async fn released(file: &Path) {
     while is_held(file) {
         tokio::time::sleep(BETWEEN).await;
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_server_is_held_while_the_file_is_there() {
+    async fn a_server_is_held_while_the_file_exists() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("hold");
         released(&file).await;

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::io::Write;
 
-/// Prints one line. `eprintln!` would panic if standard error is closed; the server goes on.
+/// Prints one line. Ignores an error; `eprintln!` would panic if standard error is closed.
 pub(crate) fn say(line: impl Display) {
     let _ = writeln!(std::io::stderr(), "flipless: {line}");
 }

@@ -110,12 +110,13 @@ where
     let (served, _, answered) = tokio::join!(server, client, asked);
     match (answered, served) {
         (Ok(status), _) => Ok(status),
-        // The service's own error says more than that the connection was closed.
+        // Prefers the service's own error to the client's "connection closed".
         (Err(_), Err(error)) | (Err(error), Ok(())) => Err(error.into()),
     }
 }
 
-/// Tells systemd that the server is ready: it accepts from now on, or when its hold ends.
+/// Tells systemd that the server is ready. The server accepts connections from now on, or after its hold has
+/// ended.
 pub(crate) fn ready(held: bool) -> io::Result<()> {
     let status = if held {
         "ready, held until the flip"
@@ -125,12 +126,12 @@ pub(crate) fn ready(held: bool) -> io::Result<()> {
     sd_notify::notify(&[NotifyState::Ready, NotifyState::Status(status)])
 }
 
-/// Tells systemd that the hold has ended. If that fails, the server serves all the same.
+/// Tells systemd that the hold has ended. Ignores an error.
 pub(crate) fn serving() {
     let _ = sd_notify::notify(&[NotifyState::Status(SERVING)]);
 }
 
-/// Tells systemd that the server drains. If that fails, the server drains all the same.
+/// Tells systemd that the server drains. Ignores an error.
 pub(crate) fn stopping(connections: usize) {
     let status = format!("draining, {} left", counted(connections));
     let _ = sd_notify::notify(&[NotifyState::Stopping, NotifyState::Status(&status)]);
@@ -230,7 +231,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_endless_answer_is_not_waited_for() {
+    async fn the_check_does_not_wait_for_an_endless_body() {
         struct Endless;
         impl http_body::Body for Endless {
             type Data = Bytes;

@@ -93,7 +93,7 @@ impl Server {
     }
 
     /// The path of the health check. The service has to answer it with 200 to 299 before the server is
-    /// ready. The default is the environment's `FLIPLESS_HEALTH_PATH`.
+    /// ready. The default is the value of `FLIPLESS_HEALTH_PATH` in the environment.
     pub fn health_path(mut self, path: impl Into<String>) -> Self {
         self.chosen.health_path = Some(path.into());
         self
@@ -105,9 +105,9 @@ impl Server {
         self
     }
 
-    /// How long the open connections may take to finish after SIGTERM; then the server cuts them. The
-    /// default is the environment's `FLIPLESS_DRAIN_SECONDS`. Keep it below the unit's `TimeoutStopSec=`. If
-    /// clients or a load balancer connect directly, keep it above their idle timeout.
+    /// How long the open connections may take to finish after SIGTERM. After this time the server cuts them. The
+    /// default is the environment's `FLIPLESS_DRAIN_SECONDS`. Keep the value below the unit's `TimeoutStopSec=`.
+    /// If clients or a load balancer connect directly, keep the value above their idle timeout.
     pub fn drain(mut self, limit: Duration) -> Self {
         self.chosen.drain = Some(limit);
         self

@@ -100,7 +100,7 @@ where
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
         .await
         .map_err(failed)?;
-    // The reader of the answer sees the connection's errors.
+    // This task ignores the connection's errors, because the reader of the answer gets them, too.
     tokio::spawn(connection.with_upgrades());
     sender.send_request(request).await.map_err(failed)
 }
@@ -130,7 +130,7 @@ fn drop_hop_by_hop(headers: &mut HeaderMap, upgrade: Option<HeaderValue>) {
 async fn tunnel(client: OnUpgrade, server: OnUpgrade) {
     if let (Ok(client), Ok(server)) = tokio::join!(client, server) {
         let (mut client, mut server) = (TokioIo::new(client), TokioIo::new(server));
-        // Both sides see an error by themselves.
+        // Ignores an error, because both sides notice it themselves.
         let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
     }
 }

@@ -1,8 +1,9 @@
-//! The relay: stands in front of a server that knows neither inherited listeners nor readiness nor drains.
+//! The relay: runs in front of a server that only reads `$PORT`.
 //!
 //! The relay starts the server with a `PORT` of its own, waits until the server is healthy on that port, and
 //! passes requests on. Two versions can serve side by side because each has another port. The library does
-//! the rest: the listener, READY=1, the drain. The relay sends SIGTERM to the server after the drain.
+//! the rest: it accepts connections, sends READY=1, and drains. After the drain, the relay sends SIGTERM to the
+//! server.
 
 mod forward;
 mod health;
@@ -23,7 +24,7 @@ use port::ClaimedPort;
 use server::ServerProcess;
 use tokio::signal::unix::{SignalKind, signal};
 
-const USAGE: &str = "usage: flipless-relay PROGRAM [ARGUMENT]…; the unit of a run calls it so";
+const USAGE: &str = "usage: flipless-relay PROGRAM [ARGUMENT]… (the unit of a run calls the relay)";
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -73,6 +74,6 @@ fn number<T: FromStr>(name: &str) -> Result<Option<T>> {
     };
     match value.parse() {
         Ok(number) => Ok(Some(number)),
-        Err(_) => bail!("{name}={value:?} is not allowed: a whole number"),
+        Err(_) => bail!("{name}={value:?} is not allowed: a whole number is needed"),
     }
 }

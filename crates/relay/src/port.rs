@@ -1,4 +1,4 @@
-//! A port for one run of the server. Two runs need two, because they overlap.
+//! Finds a port for one run of the server. Two runs need two ports, because they run at the same time.
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
@@ -6,7 +6,7 @@ use std::os::unix::net::UnixListener;
 
 use anyhow::{Context, Result};
 
-/// How many ports above `[server] port` the relay tries: more than there are runs at the same time.
+/// How many ports above `[server] port` the relay tries. There are never so many runs at the same time.
 const PORTS: u16 = 64;
 
 /// A port that no other relay gives to its server while this value lives.
@@ -27,8 +27,8 @@ impl ClaimedPort {
         port.with_context(|| format!("no free port among the {PORTS} above {base}"))
     }
 
-    /// The name of a Unix socket is the claim. The test of the port is not enough: another relay could test it
-    /// before the server binds it.
+    /// Claims a port by the name of a Unix socket. A test of the port alone is not enough: another relay could
+    /// test the same port before this server binds it.
     fn claim(number: u16) -> io::Result<Self> {
         let _claim = UnixListener::bind_addr(&name(number)?)?;
         // Servers usually bind all addresses. The test closes its listener at once, for the server.

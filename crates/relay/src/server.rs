@@ -20,7 +20,7 @@ impl ServerProcess {
     /// Starts the server with this `PORT`.
     pub fn start(program: &OsString, arguments: &[OsString], port: u16) -> Result<Self> {
         // Sets close-on-exec on the listener, so that the child does not inherit it.
-        let _ = sd_notify::listen_fds().context("the inherited listener")?;
+        let _ = sd_notify::listen_fds().context("cannot use the inherited listener")?;
         let mut command = Command::new(program);
         command.args(arguments).kill_on_drop(true);
         // These variables are for the relay. A server that saw them could take the shared listener, send messages
@@ -34,7 +34,7 @@ impl ServerProcess {
         Ok(Self(child))
     }
 
-    /// Waits until the server ends by itself, and describes how.
+    /// Waits until the server ends by itself, and describes how it ended.
     pub async fn ended(&mut self) -> String {
         match self.0.wait().await {
             Ok(status) => status.to_string(),

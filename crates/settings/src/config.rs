@@ -55,7 +55,7 @@ impl Default for App {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all(deserialize = "kebab-case"))]
 pub struct Server {
-    /// The `Cargo.toml` of the server's package or workspace, if it is not of this workspace.
+    /// The `Cargo.toml` of the server's package or workspace, if the server is not in this workspace.
     pub manifest: Option<BuildPath>,
     /// The Cargo package of the server. The default is `flipless-demo`, or with a manifest the manifest's own.
     pub package: Option<Name>,
@@ -69,7 +69,7 @@ pub struct Server {
     pub port: Port,
     /// The path of the health check: a new version has to answer it with 200 to 299.
     pub health_path: UrlPath,
-    /// Whether it looks up hosts by name. If so, it must not be linked with glibc statically.
+    /// Whether the server looks up hosts by name. If so, it must not be linked with glibc statically.
     pub resolves_names: bool,
     /// Seconds a new version may take until it is ready.
     pub start_seconds: Number<1, 540>,
@@ -148,14 +148,14 @@ pub struct Bundle {
 pub struct Deploy {
     /// How many releases stay on the instance, including the current one.
     pub keep_releases: Number<2, 50>,
-    /// Seconds after which the agent discards a staged run to which EB has not flipped. EB gives a whole deployment 840 s,
-    /// so a larger value never ends one that is under way.
+    /// Seconds after which the agent discards a staged run to which EB has not flipped. EB gives a whole
+    /// deployment 840 s, so with a larger value the agent never discards the run of a deployment in progress.
     pub dead_man_seconds: Number<60, 86_400>,
     /// Seconds that the agent waits for another agent that holds the lock.
     pub lock_seconds: Number<1, 600>,
-    /// Seconds after its flip in which a release that keeps crashing is rolled back; 0: never.
+    /// The length of a trial, in seconds; 0 turns trials and automatic rollbacks off.
     pub rollback_seconds: Number<0, 3600>,
-    /// How many crashes within that time cause the rollback.
+    /// How many crashes during the trial cause an automatic rollback.
     pub rollback_crashes: Number<2, 30>,
 }
 
@@ -200,7 +200,7 @@ impl Config {
         }
     }
 
-    /// The same configuration with another front mode; `None` changes nothing.
+    /// Returns the same configuration with another front mode; `None` changes nothing.
     ///
     /// # Errors
     /// If there is no such mode.
@@ -238,7 +238,7 @@ impl Config {
         }
     }
 
-    /// Seconds an old version may take to finish its requests: the setting, or the front mode's default.
+    /// Seconds that an old version may take to finish its requests: the setting, or the front mode's default.
     ///
     /// Behind nginx the server has no idle connections. In direct mode the default is above the idle timeout
     /// of an Application Load Balancer (60 s unless changed), so that the balancer closes idle connections
@@ -252,7 +252,7 @@ impl Config {
         self.server.drain_seconds.map_or(by_mode, Number::get)
     }
 
-    /// Finds two settings that contradict each other: the key to point at, and why.
+    /// Finds two settings that contradict each other. Returns the key for the error's place, and the reason.
     fn contradiction(&self) -> Option<(&'static str, String)> {
         let taken = [("flipless", "agent"), (crate::layout::RELAY, "relay")];
         if let Some((name, part)) = taken
@@ -261,7 +261,9 @@ impl Config {
         {
             return Some((
                 "bin",
-                format!("`{name}` is the {part}'s name: the server's binary needs another one"),
+                format!(
+                    "`{name}` is the name of the {part}: the server's binary needs another name"
+                ),
             ));
         }
         let same_port = self.server.port.get() == self.front.port.get();

@@ -1,4 +1,4 @@
-//! EB's configuration files, `.ebextensions/*.config`: the sections that a rehearsal carries out.
+//! Reads EB's configuration files, `.ebextensions/*.config`: the sections that a rehearsal carries out.
 //!
 //! <https://docs.aws.amazon.com/elasticbeanstalk/latest/dg/ebextensions.html>
 
@@ -16,10 +16,10 @@ pub use document::SyntaxError;
 pub use options::{OptionSetting, PROPERTIES};
 pub use words::Words;
 
-/// Where the files lie in a bundle.
+/// The folder of these files in a bundle.
 pub const FOLDER: &str = ".ebextensions/";
 
-/// Whether EB reads this path of a bundle: a file right below [`FOLDER`] with the suffix `.config`.
+/// Returns whether EB reads this path of a bundle: a file directly in [`FOLDER`] with the suffix `.config`.
 ///
 /// ```
 /// use flipless_settings::ebextensions::is_config_file;
@@ -65,7 +65,7 @@ pub struct FileEntry {
     pub group: Option<String>,
     /// Its text.
     pub content: Option<String>,
-    /// Where else EB downloads it from.
+    /// The URL from which EB downloads the file.
     pub source: Option<String>,
     /// `plain`, or `base64`.
     pub encoding: Option<String>,
@@ -82,20 +82,20 @@ pub struct CommandEntry {
     pub cwd: Option<String>,
     /// Its environment, beside the usual one.
     pub env: BTreeMap<String, String>,
-    /// A line whose failure leaves the command out.
+    /// A test: if this line fails, EB skips the command.
     pub test: Option<String>,
-    /// Whether its failure is ignored.
+    /// Whether EB ignores a failure of the command.
     #[serde(rename = "ignoreErrors", deserialize_with = "scalars::flag")]
     pub ignore_errors: bool,
-    /// Whether one instance alone runs it.
+    /// Whether only one instance of the environment runs the command.
     #[serde(deserialize_with = "scalars::flag")]
     pub leader_only: bool,
 }
 
-/// Reads one configuration file: YAML, of which JSON is a part.
+/// Reads one configuration file in YAML or JSON. Every JSON text is also YAML.
 ///
 /// # Errors
-/// When it is neither, or a section has another form than EB's.
+/// If the text is neither, or if a section does not have EB's form.
 pub fn parse(text: &str) -> Result<ConfigFile, SyntaxError> {
     let sections = sections(text)?;
     let mut file: ConfigFile = document::read(text)?;
@@ -107,10 +107,10 @@ pub fn parse(text: &str) -> Result<ConfigFile, SyntaxError> {
     Ok(file)
 }
 
-/// The names of the sections, whatever is in them.
+/// Returns the names of the sections, and does not check their content.
 ///
 /// # Errors
-/// Where the text is neither YAML nor JSON, or no mapping: EB refuses the whole version then.
+/// If the text is neither YAML nor JSON, or not a mapping. EB then refuses the whole version.
 pub fn sections(text: &str) -> Result<Vec<String>, SyntaxError> {
     let sections: BTreeMap<String, IgnoredAny> = document::read(text)?;
     Ok(sections.into_keys().collect())

@@ -14,7 +14,7 @@ macro_rules! layout {
 layout! {
     /// The folder of flipless on the instance. EB touches nothing in it.
     ROOT "root" = "/opt/flipless";
-    /// The installed agent. Units run this file; EB removes the one in the app directory in every flip.
+    /// The installed agent, which units run. EB deletes the agent in the application folder in every flip.
     AGENT "agent" = "/opt/flipless/bin/flipless";
     /// One folder per release: `app/` (the bundle's content) and `environment`.
     RELEASES "releases" = "/opt/flipless/releases";
@@ -28,7 +28,7 @@ layout! {
     STATE "state" = "/var/lib/flipless/state.json";
     /// State that ends with the next boot: the lock, the digest of the loaded proxy configuration, …
     RUNTIME "runtime" = "/run/flipless";
-    /// One empty file for each run that is ready and may not accept yet.
+    /// One empty file for each held run.
     HELD "held" = "/run/flipless/held";
 
     /// The listener that the server's runs share.
@@ -56,14 +56,14 @@ layout! {
     NGINX "nginx" = "nginx.service";
     /// EB's user for applications. The server runs as this user.
     USER "user" = "webapp";
-    /// The status with which the stand-in of `web` exits while the agent has an alarm to show: EX_TEMPFAIL of
-    /// sysexits.h. `RestartPreventExitStatus=` names it in the drop-in, so that the unit stays failed.
+    /// The status with which the stand-in of `web` exits during an alarm: EX_TEMPFAIL of sysexits.h.
+    /// `RestartPreventExitStatus=` in the drop-in names this status, so that the unit stays failed.
     ALARM_STATUS "alarm_status" = "75";
 
     /// The file of the resolved settings in the bundle.
     SETTINGS_FILE "settings_file" = "flipless.json";
-    /// The marker: `stage` writes the name of the run into the unpacked bundle, and EB's own rename carries
-    /// it to the current application.
+    /// The marker: `stage` writes the name of the run into the unpacked bundle. EB's own rename moves the file to
+    /// `/var/app/current`.
     MARKER "marker" = "flipless-run";
     /// The agent's name in the bundle's `bin/`.
     AGENT_BIN "agent_bin" = "flipless";
@@ -73,8 +73,8 @@ layout! {
     LISTENER "listener" = "app";
 }
 
-/// The variables by which systemd talks to a service (sd_listen_fds(3), sd_notify(3),
-/// sd_watchdog_enabled(3)). No property may replace them, and the relay hides them from its server.
+/// The variables that systemd sets for a service (sd_listen_fds(3), sd_notify(3), sd_watchdog_enabled(3)). No
+/// property may replace them, and the relay hides them from its server.
 pub const OF_SYSTEMD: [&str; 6] = [
     "LISTEN_PID",
     "LISTEN_FDS",
@@ -84,7 +84,7 @@ pub const OF_SYSTEMD: [&str; 6] = [
     "WATCHDOG_USEC",
 ];
 
-/// A program's path in the bundle.
+/// Returns a program's path in the bundle.
 ///
 /// ```
 /// use flipless_settings::layout;
@@ -94,7 +94,7 @@ pub fn in_bin(program: &str) -> String {
     format!("bin/{program}")
 }
 
-/// The unit of one run of a release.
+/// Returns the unit of one run of a release.
 ///
 /// ```
 /// assert_eq!(flipless_settings::layout::app_unit("3fa9c1-7"), "flipless-app@3fa9c1-7.service");
@@ -103,7 +103,7 @@ pub fn app_unit(run: &str) -> String {
     format!("flipless-app@{run}.service")
 }
 
-/// The run that a unit belongs to; `None` for the template and for any other unit.
+/// Returns the run that a unit belongs to; `None` for the template and for any other unit.
 ///
 /// ```
 /// use flipless_settings::layout::run_of_unit;

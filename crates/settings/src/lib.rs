@@ -1,8 +1,8 @@
 //! `flipless.toml`, the names on the instance, and the rendering of the platform tree.
 //!
 //! [`Config`] is `flipless.toml` as its owner writes it. [`Settings`] is the part that the agent needs, with
-//! every value resolved; it lies in the bundle as one file. [`render`] makes the platform tree out of
-//! `Config` and `platform-templates/`. Only the root package's build script calls it, once per build.
+//! every value resolved; the bundle contains it as one file. [`render`] makes the platform tree from `Config` and
+//! `platform-templates/`. Only the root package's build script calls `render`, once per build.
 
 #[cfg(feature = "generator")]
 pub mod config;

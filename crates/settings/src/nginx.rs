@@ -6,12 +6,12 @@ pub type Version = (u32, u32, u32);
 /// EB's nginx on Amazon Linux 2023.
 pub const PLATFORM: Version = (1, 28, 0);
 
-/// The file that keeps idle connections open over a reload, in the bundle's `nginx/` and in `conf.d/`.
+/// The file that keeps idle connections open during a reload, in the bundle's `nginx/` and in `conf.d/`.
 pub const KEEPALIVE: &str = "zz-flipless-keepalive.conf";
 /// The first version that knows its directive, `keepalive_min_timeout` (nginx's CHANGES, 1.27.4).
 pub const KEEPALIVE_SINCE: Version = (1, 27, 4);
 
-/// Does this version know the directive of [`KEEPALIVE`]?
+/// Returns whether this version knows the directive in [`KEEPALIVE`].
 ///
 /// ```
 /// use flipless_settings::nginx::{KEEPALIVE_SINCE, knows_keepalive};
@@ -22,7 +22,7 @@ pub fn knows_keepalive(version: Version) -> bool {
     version >= KEEPALIVE_SINCE
 }
 
-/// The file that sends a request a second time, in the bundle's `nginx/` and in `conf.d/`.
+/// The file with which nginx repeats a failed request, in the bundle's `nginx/` and in `conf.d/`.
 pub const UPSTREAM: &str = "zz-flipless-upstream.conf";
 /// The line in it that only newer versions accept.
 const NO_KEEPALIVE: &str = "keepalive 0;";
@@ -30,7 +30,7 @@ const NO_KEEPALIVE: &str = "keepalive 0;";
 /// here (nginx's CHANGES, 1.29.7).
 const NO_KEEPALIVE_SINCE: Version = (1, 29, 7);
 
-/// The upstream's file without the line that `version` does not accept.
+/// Returns the upstream's file without the line that `version` does not accept.
 ///
 /// ```
 /// let file = "upstream a {\n    keepalive 0;\n}\n";
@@ -42,7 +42,7 @@ pub fn upstream_for(file: &str, version: Version) -> String {
     file.split_inclusive('\n').filter(known).collect()
 }
 
-/// The version in the output of `nginx -v`; `None` if the program is not nginx.
+/// Returns the version in the output of `nginx -v`; `None` if the program is not nginx.
 ///
 /// ```
 /// let said = "nginx version: nginx/1.28.0 (Ubuntu)";

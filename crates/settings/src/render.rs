@@ -1,4 +1,4 @@
-//! Renders the platform tree; touches no disk.
+//! Renders the platform tree in memory.
 
 use std::collections::BTreeMap;
 use std::error::Error as _;
@@ -35,7 +35,7 @@ impl<'a> Context<'a> {
     }
 }
 
-/// The folder of the pieces that several templates include. They are no files of the platform tree.
+/// The folder of the pieces that several templates include. The pieces are not files of the platform tree.
 const PARTIALS: &str = "partials/";
 /// EB runs the hooks in this folder in an application deployment …
 const HOOKS: &str = ".platform/hooks/";
@@ -43,10 +43,10 @@ const HOOKS: &str = ".platform/hooks/";
 /// <https://docs.aws.amazon.com/elasticbeanstalk/latest/dg/platforms-linux-extend.hooks.html>
 const CONFIG_HOOKS: &str = ".platform/confighooks/";
 
-/// The platform tree of `config`: every file by its path in the bundle.
+/// Renders the platform tree of `config`: every file by its path in the bundle.
 ///
 /// A template that renders to white space only does not belong to this front mode, and is left out. The tree
-/// has each hook twice, for EB's two kinds of deployment. It also has the file of the resolved settings.
+/// contains each hook twice, for EB's two kinds of deployment. It also contains the file of the resolved settings.
 ///
 /// # Errors
 /// If a template is wrong. The message names the first one in sorted order:
@@ -101,8 +101,8 @@ fn block_lines_vanish() -> SyntaxConfig {
         .expect("the default delimiters are valid")
 }
 
-/// Where the error is and why. An error in a partial arrives as the cause of the including template's
-/// error, so the innermost one has the place.
+/// Describes an error with its place and reason. An error in a partial is the cause of the including template's
+/// error, so the innermost error has the place.
 fn describe(name: &str, error: &minijinja::Error) -> String {
     let mut error = error;
     while let Some(cause) = error.source().and_then(|cause| cause.downcast_ref()) {

@@ -5,9 +5,9 @@
 //! belong to the instance. The agent reads [`Settings`] from the settings file (`flipless.json`), which also
 //! belongs to the instance.
 //!
-//! - **release**: the setting goes back with a rollback, because the release's own unit has it.
-//! - **instance**: the setting is that of the newest bundle. `stage` installs it, and a rollback keeps it.
-//! - **both**: files of both kinds have the setting. The last column says why they don't contradict each other.
+//! - **release**: a rollback restores the setting, because the release's own unit contains it.
+//! - **instance**: the setting comes from the newest bundle. `stage` installs it, and a rollback keeps it.
+//! - **both**: files of both kinds contain the setting. The last column says why they don't contradict each other.
 //! - **build**: the setting decides which files `dist` puts into the bundle.
 //!
 //! | key | belongs to | rendered into | notes |
@@ -89,7 +89,7 @@ pub struct Server {
     pub health_path: String,
     /// The loopback port that nginx passes requests to.
     pub port: u16,
-    /// Whether it looks up hosts by name.
+    /// Whether the server looks up hosts by name.
     pub resolves_names: bool,
 }
 
@@ -113,9 +113,9 @@ pub struct Deploy {
     pub dead_man_seconds: u64,
     /// Seconds that the agent waits for another agent that holds the lock.
     pub lock_seconds: u64,
-    /// Seconds after its flip in which a release that keeps crashing is rolled back; 0: never.
+    /// The length of a trial, in seconds; 0 turns trials and automatic rollbacks off.
     pub rollback_seconds: u64,
-    /// How many crashes within that time cause the rollback.
+    /// How many crashes during the trial cause an automatic rollback.
     pub rollback_crashes: usize,
 }
 
@@ -128,7 +128,7 @@ pub enum FrontMode {
     Nginx,
     /// systemd holds it for the server itself. EB's nginx is a decoy that listens nowhere.
     Direct,
-    /// EB's own nginx holds it, unchanged. The server loses no request, but the proxy does.
+    /// EB's own nginx holds it, unchanged. The server loses no request, but nginx loses requests in every flip.
     Stock,
 }
 
@@ -223,7 +223,7 @@ impl Settings {
     /// Reads the file's content.
     ///
     /// # Errors
-    /// If it is not a JSON object of this form.
+    /// If the content is not a JSON object of this form.
     pub fn from_json(content: &[u8]) -> serde_json::Result<Self> {
         serde_json::from_slice(content)
     }
@@ -231,7 +231,7 @@ impl Settings {
     /// The file's content.
     ///
     /// # Errors
-    /// None in practice; serde_json's signature has one for types that JSON can't express.
+    /// None in practice. serde_json returns an error only for types that JSON can't express.
     pub fn to_json(&self) -> serde_json::Result<String> {
         Ok(serde_json::to_string_pretty(self)? + "\n")
     }

@@ -1,5 +1,4 @@
-//! The files that EB's platform brings. `rehearse` models an instance with them, and `check` tests a bundle
-//! against them.
+//! Files of EB's platform. `rehearse` models an instance with them, and `check` tests a bundle against them.
 
 /// EB's own files for nginx, by their path below `/etc/nginx`.
 pub const NGINX_FILES: &[(&str, &str)] = &[

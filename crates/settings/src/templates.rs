@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::render::Files;
 
-/// Every template in `folder` and its subfolders, by its `/`-separated path.
+/// Reads every template in `folder` and its subfolders. The keys are `/`-separated paths.
 ///
 /// # Errors
 /// If a file can't be read or is not UTF-8; the message begins with its path.

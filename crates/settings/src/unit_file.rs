@@ -1,4 +1,4 @@
-//! Unit files as systemd reads them (systemd.syntax(7)).
+//! Parses unit files in the same way as systemd (systemd.syntax(7)).
 
 /// One line `Key=Value`, with its section.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub struct Directive {
     pub value: String,
 }
 
-/// Every directive of a unit file, in order.
+/// Returns every directive of a unit file, in order.
 ///
 /// ```
 /// let unit = flipless_settings::unit_file::parse("[Socket]\n ListenStream = 0.0.0.0:80\n");
@@ -19,7 +19,7 @@ pub struct Directive {
 /// assert_eq!(unit[0].value, "0.0.0.0:80");
 /// ```
 pub fn parse(text: &str) -> Vec<Directive> {
-    // A comment inside a continued line does not end the line, so comments go first.
+    // Removes comments first, because a comment inside a continued line does not end that line.
     let comment = |line: &&str| line.trim_start().starts_with(['#', ';']);
     let mut joined = String::new();
     for line in text.lines().filter(|line| !comment(line)) {
@@ -46,8 +46,8 @@ pub fn parse(text: &str) -> Vec<Directive> {
     directives
 }
 
-/// Every value of a key, in order. systemd uses the last value; of a list it uses all values after the last
-/// empty one.
+/// Returns every value of a key, in order. systemd uses the last value. For a list, it uses all values after the
+/// last empty one.
 pub fn values<'a>(
     directives: &'a [Directive],
     section: &'a str,

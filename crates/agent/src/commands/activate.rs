@@ -1,4 +1,4 @@
-//! `activate`: what the gate runs when a connection comes in and no run is active, and at boot.
+//! `activate`: the gate calls it at boot, and when a connection arrives while no run is active.
 
 use anyhow::{Context, Result};
 
@@ -6,7 +6,8 @@ use crate::deployment::state::State;
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
-/// Asks for the start of the current run. Reads only: a deployment that holds the lock must not keep clients waiting.
+/// Requests the start of the current run, and does not wait for it. Takes no lock, since it only reads: clients
+/// must not wait for a deployment that holds the lock.
 pub fn activate(system: &System) -> Result<()> {
     let state = State::load(system)?;
     let run = state.current.context("no release is current; deploy one")?;

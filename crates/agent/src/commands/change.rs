@@ -1,4 +1,4 @@
-//! A command that changes the instance: the lock, the state, and the note of a failure.
+//! The frame of every command that changes the instance: it takes the lock, loads the state and records a failure.
 
 use std::time::Duration;
 
@@ -11,15 +11,15 @@ use crate::instance::system::System;
 
 pub use crate::instance::output::say;
 
-/// The agent's lock, for a command that changes the instance. Damaged settings don't stop a command here:
-/// `stage` replaces them.
+/// Takes the agent's lock for a command that changes the instance. Damaged settings are no error here, because
+/// `stage` has to replace them.
 pub fn lock(system: &System, command: &str) -> Result<Lock> {
     let settings = system.settings().unwrap_or_default();
     let limit = Duration::from_secs(settings.deploy.lock_seconds);
     lock::take(system, "lock", command, limit)
 }
 
-/// Carries out a change under the lock, with the state as it is; what fails is kept for `status`.
+/// Takes the lock, loads the state, and makes a change. Records a failure for `status`.
 pub fn change(
     system: &System,
     command: &str,
@@ -30,7 +30,7 @@ pub fn change(
     act(&mut state).inspect_err(|error| note_failure(system, command, error))
 }
 
-/// The failure itself is what the caller hears of: that it can't be noted, on a full disk, adds nothing.
+/// Records a failure. Ignores an error of its own, such as a full disk: the caller reports the failure itself.
 fn note_failure(system: &System, command: &str, error: &anyhow::Error) {
     let Ok(mut state) = rebuild::load_or_rebuild(system) else {
         return;

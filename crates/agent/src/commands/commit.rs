@@ -1,4 +1,4 @@
-//! `commit`: after the flip, finishes what the flip has begun.
+//! `commit`: completes the deployment after the flip.
 
 use std::path::Path;
 
@@ -15,13 +15,13 @@ use crate::instance::systemd::Systemd;
 use crate::instance::{paths, units};
 use crate::proxy::front;
 
-/// The flip has made the staged run current: removes what is not needed any more, and sees to nginx. Completes
-/// a handover that was interrupted.
+/// Completes the deployment. The flip has already made the staged run current, so `commit` removes old releases
+/// and makes sure that the front runs with the new configuration. It also completes an interrupted handover.
 pub fn commit(system: &System) -> Result<()> {
     change(system, "commit", |state| {
         let staged = state.staged.as_ref().map(|staged| &staged.run);
         if state.current.is_none() && !staged.is_some_and(|run| flipped::is_to(system, run)) {
-            // The first version was discarded before the flip, whose start of web.service was without our
+            // The first version was discarded before the flip, so the flip has started web.service without the
             // drop-in.
             say("no release is running after EB's flip; staging it again");
             system.write(alarm::WEB_STARTED, b"", 0o644)?;
@@ -82,7 +82,7 @@ fn check_serves(state: &State, marked: &str) -> Result<()> {
     }
 }
 
-/// What follows once a run is current.
+/// Does the rest of a deployment after a run has become current.
 fn conclude(system: &System, state: &State) -> Result<()> {
     units::settle(system)?;
     Systemd::new(system).stop(layout::DEADMAN_TIMER)?;
@@ -91,7 +91,7 @@ fn conclude(system: &System, state: &State) -> Result<()> {
     settle_front(system)
 }
 
-/// The stand-in is ours, and the real nginx has the configuration on disk.
+/// Makes sure that nginx.service is the stand-in, and that the front runs with the configuration on disk.
 fn settle_front(system: &System) -> Result<()> {
     units::verify_stand_in(system)?;
     front::replace_stock(system)?;

@@ -1,5 +1,5 @@
-//! `expire`: the dead man's switch. A deployment that died between `stage` and the flip leaves nothing, and
-//! neither does a handover that died half-way.
+//! `expire`: the dead man's switch. It discards the staged run of a deployment that ended before its flip, and
+//! completes an interrupted handover.
 
 use anyhow::Result;
 use flipless_settings::layout;
@@ -12,14 +12,14 @@ use crate::deployment::{handover, withdrawal};
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
-/// Discards the staged run when its time is over, or when it was staged before a reboot. The timer may
-/// be late (a daemon-reload starts its count anew), so that the deadline in the state decides.
+/// Discards the staged run if its deadline has passed, or if it was staged before a reboot. The deadline in the
+/// state decides, because the timer may be late: a daemon-reload restarts its count.
 pub fn expire(system: &System) -> Result<()> {
     change(system, "expire", |state| {
         if is_in_time(system, state)? {
             return Systemd::new(system).restart(layout::DEADMAN_TIMER);
         }
-        match leftover::settle(system, state, "its deployment did not come to the flip")? {
+        match leftover::settle(system, state, "EB did not flip to it in time")? {
             Outcome::Nothing => handover::finish(system, state)?,
             Outcome::HandedOver(run) => {
                 say(&format!("{} is current: EB has flipped to it", run.run))
@@ -35,7 +35,7 @@ pub fn expire(system: &System) -> Result<()> {
     })
 }
 
-/// Whether a deployment may still come to its flip.
+/// Returns whether EB may still flip to the staged run.
 fn is_in_time(system: &System, state: &State) -> Result<bool> {
     let Some(staged) = &state.staged else {
         return Ok(false);

@@ -1,4 +1,4 @@
-//! `recover`: rolls back automatically, when the current release keeps crashing while it is on trial.
+//! `recover`: the automatic rollback, for a current release that crashes too often while it is on trial.
 
 use anyhow::{Context, Result};
 
@@ -8,8 +8,8 @@ use crate::deployment::state::Failure;
 use crate::deployment::{alarm, prune, trial};
 use crate::instance::system::System;
 
-/// Starts the previous release beside the current one, hands over to it, and has EB's health show it.
-/// Finds nothing to do where a deployment or a person was faster.
+/// Starts the previous release beside the current one, hands over to it, and raises the alarm. Does nothing if
+/// another command has replaced the current release meanwhile.
 pub fn recover(system: &System) -> Result<()> {
     change(system, "recover", |state| {
         let Some(reason) = trial::failed(system, state)? else {
@@ -21,10 +21,10 @@ pub fn recover(system: &System) -> Result<()> {
             .clone()
             .context("there is no previous release to roll back to")?;
         say(&reason);
-        // Before the way back: if that fails too, EB shows it all the more.
+        // Raises the alarm first, so that EB's health also shows a rollback that fails.
         alarm::raise(system, &reason)?;
         start_and_hand_over(system, state, &previous.release, |state| {
-            // Only now: an interrupted recovery is taken up at the next crash.
+            // Ends the trial only now. Until then the next crash starts an interrupted rollback again.
             state.trial = None;
             state.failure = Some(Failure::of(system, "trial", &reason));
         })?;

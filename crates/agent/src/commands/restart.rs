@@ -1,4 +1,4 @@
-//! `restart`: a new run of the current release takes over from the old one.
+//! `restart`: a new run of the current release takes over from the old run.
 
 use anyhow::{Context, Result};
 use flipless_settings::layout;
@@ -10,7 +10,7 @@ use crate::deployment::{alarm, handover, prune, run};
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
-/// Restarts the server without a gap.
+/// Restarts the server without an outage.
 pub fn restart(system: &System) -> Result<()> {
     change(system, "restart", |state| {
         outrank(system, state, "restart")?;
@@ -18,7 +18,8 @@ pub fn restart(system: &System) -> Result<()> {
     })
 }
 
-/// A person's command outranks a deployment that has not come to its flip.
+/// Completes or discards the staged run, since `restart` and `rollback` take precedence over a deployment that
+/// EB has not flipped to yet.
 pub fn outrank(system: &System, state: &mut State, command: &str) -> Result<()> {
     let why = format!("`flipless {command}` was called");
     if let Outcome::Discarded(run) = leftover::settle(system, state, &why)? {
@@ -30,7 +31,7 @@ pub fn outrank(system: &System, state: &mut State, command: &str) -> Result<()> 
     Ok(())
 }
 
-/// The same, for a caller that has the lock.
+/// Restarts the server for a caller that holds the lock.
 pub fn restart_locked(system: &System, state: &mut State) -> Result<()> {
     let current = state
         .current
@@ -39,7 +40,7 @@ pub fn restart_locked(system: &System, state: &mut State) -> Result<()> {
     take_over(system, state, &current.release)
 }
 
-/// Starts a run of `release` beside the current one and hands over to it, by a person's wish.
+/// Starts a run of `release` beside the current run, hands over to it, ends the alarm, and removes old releases.
 pub fn take_over(system: &System, state: &mut State, release: &str) -> Result<()> {
     start_and_hand_over(system, state, release, |_| ())?;
     alarm::end(system)?;
@@ -47,9 +48,9 @@ pub fn take_over(system: &System, state: &mut State, release: &str) -> Result<()
     Ok(())
 }
 
-/// Starts a run of `release` beside the current one, which hands over to it; `also` changes the state
-/// in the same step. The dead man's switch is armed until the end: if this process dies, the switch stops the
-/// run that is not current.
+/// Starts a run of `release` beside the current run, and hands over to it. `also` changes the state in the same
+/// step. The dead man's switch is on during all of this: if this process dies, the switch stops the run that is
+/// not current.
 pub fn start_and_hand_over(
     system: &System,
     state: &mut State,

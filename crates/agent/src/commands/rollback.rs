@@ -1,4 +1,4 @@
-//! `rollback`: back to the previous release, overlapped.
+//! `rollback`: returns to the previous release without an outage.
 
 use anyhow::{Context, Result};
 
@@ -6,8 +6,8 @@ use super::change::change;
 use super::restart::{outrank, take_over};
 use crate::instance::system::System;
 
-/// Starts the previous release beside the current one and hands over to it. A second rollback
-/// goes forward again.
+/// Starts the previous release beside the current one, and hands over to it. The current release becomes the
+/// previous one, so a second rollback undoes the first.
 pub fn rollback(system: &System) -> Result<()> {
     change(system, "rollback", |state| {
         outrank(system, state, "rollback")?;
@@ -15,7 +15,7 @@ pub fn rollback(system: &System) -> Result<()> {
             .previous
             .clone()
             .context("there is no previous release to roll back to")?;
-        // A person has decided: what comes next is theirs to judge.
+        // A release that the user has chosen needs no trial.
         state.trial = None;
         take_over(system, state, &previous.release)
     })

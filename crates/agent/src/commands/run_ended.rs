@@ -1,4 +1,4 @@
-//! `run-ended`: a run's process has ended; its unit says how.
+//! `run-ended`: records how a process of a run has ended.
 
 use anyhow::Result;
 use flipless_settings::layout;
@@ -10,13 +10,13 @@ use crate::instance::output::plain;
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
-/// How systemd says that it ended (systemd.exec(5), `$SERVICE_RESULT` and `$EXIT_STATUS`).
+/// The way in which a process has ended: `$SERVICE_RESULT` and `$EXIT_STATUS` of systemd.exec(5).
 pub struct How {
     pub result: String,
     pub status: String,
 }
 
-/// Reads it from the environment that systemd sets for `ExecStopPost=`.
+/// Reads both values from the environment that systemd sets for `ExecStopPost=`.
 pub fn how() -> How {
     let value = |name| std::env::var(name).unwrap_or_default();
     How {
@@ -25,8 +25,8 @@ pub fn how() -> How {
     }
 }
 
-/// Notes the end. Takes no lock and decides nothing: the restart waits for this, and a deployment may
-/// hold the lock for long. The way back, if it is due, is another unit's.
+/// Records the end. If the trial has failed, requests the start of the unit that rolls back. Takes no lock:
+/// systemd restarts the server only after this command, and a deployment may hold the lock for a long time.
 pub fn run_ended(system: &System, run: &str, how: &How) -> Result<()> {
     let systemd = Systemd::new(system);
     let unit = layout::app_unit(run);
@@ -34,7 +34,7 @@ pub fn run_ended(system: &System, run: &str, how: &How) -> Result<()> {
         uptime: system.commands().uptime(),
         result: how.result.clone(),
         status: how.status.clone(),
-        // An end is noted also when systemd can't be asked about it.
+        // Records the end even if systemd does not answer.
         asked: systemd.is_asked_to_stop(&unit).unwrap_or(true),
         said: plain(&systemd.property(&unit, "StatusText").unwrap_or_default()),
     };

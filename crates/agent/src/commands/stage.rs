@@ -1,4 +1,4 @@
-//! `stage`: before the flip, starts the new release beside the old one. Until the flip it accepts nothing.
+//! `stage`: starts the new release beside the current one, before the flip. The new run is held until the flip.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -17,29 +17,29 @@ use crate::instance::units::{self, Place};
 use crate::instance::{paths, user};
 use crate::proxy::staged;
 
-/// Starts the bundle unpacked in `bundle`. Until it is ready nothing that serves is touched; a failure
-/// leaves the instance as it was.
+/// Installs the bundle that is unpacked in `bundle`, and starts a run of it. The current run continues to serve,
+/// and a failure restores the instance.
 pub fn stage(system: &System, bundle: &Path) -> Result<()> {
     change(system, "stage", |state| stage_locked(system, state, bundle))
 }
 
-/// [`stage`], for a command that has the lock.
+/// The same as [`stage`], for a command that holds the lock.
 pub fn stage_locked(system: &System, state: &mut State, bundle: &Path) -> Result<()> {
     let (settings, content) = read_settings(system, bundle)?;
     check_mode(state, settings.front.mode)?;
     user::check(system)?;
     settle_leftover(system, state)?;
     handover::finish(system, state)?;
-    // Before the copy, which needs the room.
+    // Removes old releases before the copy, which needs the space.
     prune::prune_or_say(system, state);
-    // A marker of another deployment is no part of the bundle.
+    // A marker from another deployment does not belong to the bundle.
     flipped::unmark(system, bundle)?;
     staged::test(system, bundle, &settings)?;
     let environment = environment::gather(system)?;
     let environment = environment::to_file(&environment, settings.server.port)?;
     let identity = release::install(system, bundle, &settings.server.bin, &environment)?;
     let mut replaced = Replaced::default();
-    // They are the instance's from here on, unless the deployment fails.
+    // From here on the instance has the settings of this bundle. `undo` restores the old ones.
     let begun = replaced
         .update(system, layout::SETTINGS, &content, 0o644)
         .and_then(|()| begin(system, bundle, state, &identity, &mut replaced));
@@ -47,13 +47,17 @@ pub fn stage_locked(system: &System, state: &mut State, bundle: &Path) -> Result
     let listener = listener.inspect_err(|_| prune::remove_unused(system, state, &identity))?;
     let run = state.staged.as_ref().map_or("", |staged| &staged.run.run);
     say(&match listener {
-        Listener::Taken => format!("staged {run}; it starts in EB's flip, which frees its port"),
-        Listener::Open => format!("staged {run}; it is ready, and accepts from EB's flip on"),
+        Listener::Taken => {
+            format!("staged {run}; it starts during EB's flip, when its port is free")
+        }
+        Listener::Open => {
+            format!("staged {run}; it is ready, and accepts connections after the flip")
+        }
     });
     Ok(())
 }
 
-/// The bundle's settings.
+/// Reads the bundle's settings.
 fn read_settings(system: &System, bundle: &Path) -> Result<(Settings, Vec<u8>)> {
     let file = layout::SETTINGS_FILE;
     let content = system.read_in(bundle, file)?.with_context(|| {
@@ -63,7 +67,7 @@ fn read_settings(system: &System, bundle: &Path) -> Result<(Settings, Vec<u8>)> 
     Ok((settings, content))
 }
 
-/// A front mode can't change under a listener that serves.
+/// Refuses a change of the front mode while a run is current, because the listeners would have to change.
 fn check_mode(state: &State, mode: FrontMode) -> Result<()> {
     if state.current.is_none() || state.front == mode {
         return Ok(());
@@ -77,12 +81,16 @@ fn check_mode(state: &State, mode: FrontMode) -> Result<()> {
     )
 }
 
-/// What an interrupted deployment staged is settled before anything new begins.
+/// Completes or discards the staged run of an interrupted deployment.
 fn settle_leftover(system: &System, state: &mut State) -> Result<()> {
-    match leftover::settle(system, state, "its deployment did not come to the flip")? {
+    match leftover::settle(
+        system,
+        state,
+        "EB did not flip to it before the next deployment",
+    )? {
         Outcome::Nothing => {}
         Outcome::HandedOver(run) => say(&format!(
-            "{} becomes current first: EB had flipped to it",
+            "{} is current now: EB had already flipped to it",
             run.run
         )),
         Outcome::Discarded(run) => say(&format!(
@@ -93,7 +101,7 @@ fn settle_leftover(system: &System, state: &mut State) -> Result<()> {
     Ok(())
 }
 
-/// Everything that is undone if it fails. Returns the listener's state.
+/// Does the part of `stage` that [`undo`] reverts. Returns the listener's state.
 fn begin(
     system: &System,
     bundle: &Path,
@@ -114,22 +122,22 @@ fn begin(
     Ok(listener)
 }
 
-/// Puts units and agent back: the version that serves restarts as it was started.
+/// Restores the replaced settings, agent and units, so that systemd restarts the current run with its own unit.
 fn undo(
     system: &System,
     state: &State,
     replaced: &Replaced,
     error: anyhow::Error,
 ) -> anyhow::Error {
-    // What is put back of a first version's units is withdrawn with them.
+    // If no run is current, `withdraw` then removes all units.
     let restored = replaced.restore(system);
     match restored.and(withdrawal::withdraw(system, state)) {
         Ok(()) => error,
-        Err(why) => error.context(format!("the previous units could not be restored: {why:#}")),
+        Err(why) => error.context(format!("cannot restore the previous units: {why:#}")),
     }
 }
 
-/// The agent that units run; a rename, so that running ones keep theirs.
+/// Installs the agent that units run. A rename replaces the file, so a running agent keeps its own file.
 fn install_agent(system: &System, replaced: &mut Replaced) -> Result<()> {
     let own = system
         .commands()
@@ -138,7 +146,7 @@ fn install_agent(system: &System, replaced: &mut Replaced) -> Result<()> {
     replaced.update(system, layout::AGENT, &own, 0o755)
 }
 
-/// In direct mode the server, as `webapp`, writes EB's enhanced health log.
+/// Prepares the folder of EB's enhanced health log. In direct mode the server writes this log as `webapp`.
 fn prepare_health_log(system: &System) -> Result<()> {
     if system.settings()?.front.mode != FrontMode::Direct {
         return Ok(());
@@ -159,12 +167,12 @@ fn prepare_health_log(system: &System) -> Result<()> {
     )?)
 }
 
-/// The server's listener before the flip.
+/// The state of the server's listener before the flip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Listener {
-    /// systemd holds it: the run starts now.
+    /// systemd has opened it, so the run starts now.
     Open,
-    /// The application that EB is about to stop has the port: the run starts in the flip.
+    /// The application that EB will stop in the flip has the port, so the run starts in the flip.
     Taken,
 }
 
@@ -174,17 +182,18 @@ fn open_listener(system: &System, state: &State) -> Result<Listener> {
     let Err(error) = systemd.start(layout::APP_SOCKET) else {
         return Ok(Listener::Open);
     };
-    // What systemd calls it when bind(2) fails (socket_open_fds in its socket.c).
+    // systemd reports this result if bind(2) fails (socket_open_fds in its socket.c).
     let taken = systemd.property(layout::APP_SOCKET, "Result")? == "resources";
     if taken && state.current.is_none() {
         systemd.forget_failure(layout::APP_SOCKET)?;
         return Ok(Listener::Taken);
     }
     let lines = systemd.last_lines(layout::APP_SOCKET, 5);
-    Err(error.context(format!("the server's listener can't be opened: {lines}")))
+    Err(error.context(format!("cannot open the server's listener: {lines}")))
 }
 
-/// Saves the run before it starts, so that the next command finds it after an interruption.
+/// Saves the run in the state, and starts it. The state comes first, so that the next command finds the run after
+/// an interruption.
 fn start(
     system: &System,
     state: &mut State,
@@ -214,7 +223,8 @@ fn start(
     begun.inspect_err(|_| forget_staged(system, state))
 }
 
-/// The start's own failure is what is told; whatever fails here, the dead man does again.
+/// Marks the staged run as discarded. Ignores its own errors: the caller reports why the start failed, and the
+/// dead man's switch tries again.
 fn forget_staged(system: &System, state: &mut State) {
     state.discard_staged();
     if state.save(system).is_ok() {

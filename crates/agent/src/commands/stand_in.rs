@@ -1,4 +1,4 @@
-//! The stand-ins: processes that EB stops and starts in place of the real ones.
+//! The stand-ins: idle processes that EB stops and starts in place of the real ones.
 
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -24,8 +24,8 @@ pub enum StandIn {
     Nginx,
 }
 
-/// Waits for a stop signal and returns. SIGQUIT is the one that nginx.service's `KillSignal=` sends;
-/// unhandled it would dump core, and systemd would call that a failure.
+/// Waits for a stop signal and returns. `KillSignal=` of nginx.service sends SIGQUIT. Without a handler, SIGQUIT
+/// would cause a core dump, and systemd would record a failure.
 pub fn wait(service: StandIn) -> Result<()> {
     if service == StandIn::Web && is_alone(Path::new("/"), &env::current_exe()?) {
         return become_server(Path::new(FLIPPED));
@@ -33,7 +33,7 @@ pub fn wait(service: StandIn) -> Result<()> {
     let mut signals =
         Signals::new([SIGTERM, SIGINT, SIGQUIT]).context("cannot handle the stop signals")?;
     if service == StandIn::Nginx {
-        // web.service is Type=simple, as EB writes it: only nginx.service waits for this.
+        // Only nginx.service waits for this message. EB writes web.service with Type=simple.
         sd_notify::notify(&[NotifyState::Ready]).context("cannot send READY=1 to systemd")?;
     }
     memory::drop_code_pages();
@@ -52,7 +52,7 @@ fn is_alone(root: &Path, program: &Path) -> bool {
     program != Path::new(layout::AGENT) && place(FLIPPED).exists() && !is_marked
 }
 
-/// Runs the bundle's server in the place of this process, as EB runs any server: with the port in `PORT`.
+/// Executes the bundle's server in place of this process, with the port in `PORT`, as on stock EB.
 fn become_server(bundle: &Path) -> Result<()> {
     let file = bundle.join(layout::SETTINGS_FILE);
     let content = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;

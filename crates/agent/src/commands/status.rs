@@ -1,4 +1,4 @@
-//! `status`: which releases there are, and what the listeners do.
+//! `status`: shows the releases, the runs and the listeners.
 
 use std::fmt::Write;
 
@@ -12,7 +12,7 @@ use crate::instance::output::times;
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
-/// What `status --json` prints.
+/// The output of `status --json`.
 #[derive(Serialize)]
 struct Status {
     /// The application's name.
@@ -25,17 +25,17 @@ struct Status {
     sockets: Vec<SocketStatus>,
     handover: Option<HandoverStatus>,
     failure: Option<FailureStatus>,
-    /// Why EB is shown a failing process; `null` when all is well.
+    /// The reason of the alarm; `null` without an alarm.
     alarm: Option<String>,
 }
 
-/// The last time that one run took over from another.
+/// The last handover.
 #[derive(Serialize)]
 struct HandoverStatus {
     from: String,
     to: String,
     age_seconds: u64,
-    /// What the old run said of its drain; `null` while it drains, or if it says nothing.
+    /// The last message of the old run about its drain, or `ended`; `null` while the run drains.
     drained: Option<String>,
 }
 
@@ -51,11 +51,11 @@ struct RunStatus {
     run: String,
     release: String,
     unit: String,
-    /// As systemd says: `active`, `failed`, …
+    /// The unit's ActiveState: `active`, `failed`, …
     state: String,
-    /// Seconds since it was first started.
+    /// Seconds since the first start.
     age_seconds: u64,
-    /// How often it has crashed since the boot, as far as is kept.
+    /// How often the run has crashed since the boot, counted in its recorded ends.
     crashes: usize,
 }
 
@@ -73,7 +73,7 @@ struct SocketStatus {
     state: String,
 }
 
-/// The status as a person or a machine reads it.
+/// Returns the status as text or as JSON.
 pub fn status(system: &System, json: bool) -> Result<String> {
     let status = gather(system)?;
     if json {
@@ -84,7 +84,7 @@ pub fn status(system: &System, json: bool) -> Result<String> {
 
 fn gather(system: &System) -> Result<Status> {
     let mut state = State::load(system)?;
-    // One of a boot before this never serves; the next command that changes something forgets it.
+    // Omits a run that was staged before a reboot. The next command that changes the instance discards it.
     let boot = system.commands().boot_id()?;
     state.staged = state
         .staged
@@ -126,7 +126,7 @@ fn gather(system: &System) -> Result<Status> {
     })
 }
 
-/// What is kept of a handover, and of the old run's end.
+/// Returns the last handover, with the message of the old run about its drain.
 fn handover(system: &System, state: &State, now: u64) -> Result<Option<HandoverStatus>> {
     let Some(handover) = &state.handover else {
         return Ok(None);
@@ -236,7 +236,7 @@ fn describe_handover(handover: &HandoverStatus) -> String {
     )
 }
 
-/// The two largest units, as a person says it.
+/// Formats a duration in its two largest units.
 fn age(seconds: u64) -> String {
     match seconds {
         0..60 => format!("{seconds} s"),
@@ -251,7 +251,7 @@ mod tests {
     use super::age;
 
     #[test]
-    fn ages_are_said_in_two_units() {
+    fn ages_are_shown_in_two_units() {
         let said: Vec<_> = [5, 65, 3700, 90_000].into_iter().map(age).collect();
         assert_eq!(said, ["5 s", "1 min 5 s", "1 h 1 min", "1 d 1 h"]);
     }

@@ -161,7 +161,7 @@ fn a_version_that_does_not_become_ready_is_stopped_and_the_old_one_never_noticed
 }
 
 #[test]
-fn a_failed_stage_puts_the_units_of_the_current_release_back() {
+fn a_failed_stage_restores_the_units_of_the_current_release() {
     let instance = deployed("v1");
     let unit = format!("systemd/{}", layout::APP_SOCKET);
     let installed = format!("{UNITS}/{}", layout::APP_SOCKET);
@@ -626,7 +626,7 @@ fn units_that_are_links_out_of_the_bundle_are_refused() {
         system.link(&secret, &path).unwrap();
         let error = format!("{:#}", stage_version(&instance, "v2").unwrap_err());
         assert!(
-            error.contains(unit) && error.contains("a link leads"),
+            error.contains(unit) && error.contains("contains a link"),
             "{error}"
         );
         assert_eq!(instance.serving(), std::slice::from_ref(&current));

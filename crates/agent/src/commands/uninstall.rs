@@ -10,14 +10,15 @@ use crate::deployment::withdrawal;
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
-/// Stops what is ours, removes it, and starts EB's nginx and the server in their own right. A second run finishes what an interrupted one began.
+/// Stops and removes flipless, and starts EB's nginx and the server without it. A second call completes an
+/// interrupted one.
 pub fn uninstall(system: &System) -> Result<()> {
     let _lock = lock(system, "uninstall")?;
     let systemd = Systemd::new(system);
     let had_front = State::load(system)
         .map(|state| state.front == FrontMode::Nginx)
         .unwrap_or(true);
-    // Not by `give_back`: it may be the dead man who gives back.
+    // `give_back` does not stop the dead man's switch, because the switch may be its caller.
     if systemd.state(layout::DEADMAN)? != "inactive" {
         systemd.stop(layout::DEADMAN)?;
     }

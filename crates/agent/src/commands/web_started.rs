@@ -1,5 +1,5 @@
-//! `web-started`: EB has started the stand-in. In a flip the staged run takes over; otherwise this is
-//! "restart app server".
+//! `web-started`: EB has started the stand-in. In a flip the staged run takes over. Otherwise the start may be
+//! EB's "restart app server".
 
 use std::path::Path;
 
@@ -16,9 +16,9 @@ use crate::instance::paths::{FLIPPED, PROXY_STAGING};
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
-/// Hands over to the staged run if EB has flipped to it. Else it restarts the server, overlapped, if this
-/// start of web.service is neither part of a deployment, nor the first since boot, nor systemd's own after
-/// the stand-in died.
+/// Hands over to the staged run if EB has flipped to it. Otherwise restarts the server, if EB's "restart app
+/// server" has caused this start of web.service. Three other starts restart nothing: a start in a deployment, the
+/// first start since boot, and an automatic restart by systemd.
 pub fn web_started(system: &System) -> Result<()> {
     change(system, "web-started", |state| {
         let first = !system.exists(WEB_STARTED);
@@ -32,7 +32,7 @@ pub fn web_started(system: &System) -> Result<()> {
         }
         if let Some(current) = &state.current {
             say(&format!(
-                "{} serves; this process stands in for it",
+                "{} is current; this process is its stand-in",
                 current.run
             ));
         }
@@ -50,8 +50,9 @@ fn start_nginx(system: &System) {
     }
 }
 
-/// EB's rename has committed the deployment. The old version stays if the new one is not fit; without an old
-/// one, systemd starts the stand-in again, which tries once more, until the dead man gives the version up.
+/// Hands over to the staged run, after EB's rename. If the run can't serve, discards it and keeps the current run.
+/// Without a current run, systemd restarts the stand-in, which tries again until the dead man's switch discards
+/// the run.
 fn flip(system: &System, state: &mut State, run: Run) -> Result<()> {
     let Err(error) = handover::flip(system, state, run) else {
         return Ok(());
@@ -71,17 +72,18 @@ fn is_discarded(state: &State, marked: &str) -> bool {
         .is_some_and(|run| run.run == marked)
 }
 
-/// Once: systemd starts the stand-in again, beside the version that serves.
+/// Fails, and removes the marker. So the flip fails once, and then systemd restarts the stand-in successfully.
 fn refuse(system: &System, run: &str) -> Result<()> {
     flipped::unmark(system, Path::new(FLIPPED))?;
     bail!(
-        "EB has flipped to {run}, which was discarded before; the current version serves on. Deploy again \
-         (`{} status` shows the reason)",
+        "EB has flipped to {run}, which was discarded before; the current version continues to serve. \
+         Deploy again (`{} status` shows the reason)",
         layout::AGENT
     )
 }
 
-/// A run that was staged before a reboot: its deployment ended with it.
+/// Discards a run that was staged before a reboot, and returns whether there was one. The reboot has ended its
+/// deployment.
 fn is_stale(system: &System, state: &mut State) -> Result<bool> {
     let boot = system.commands().boot_id()?;
     if state
@@ -91,7 +93,7 @@ fn is_stale(system: &System, state: &mut State) -> Result<bool> {
     {
         return Ok(false);
     }
-    leftover::discard(system, state, "the instance was booted before EB's flip")?;
+    leftover::discard(system, state, "the instance was rebooted before EB's flip")?;
     Ok(true)
 }
 

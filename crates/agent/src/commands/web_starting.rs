@@ -1,4 +1,4 @@
-//! `web-starting`: web.service is about to start, as the stand-in.
+//! `web-starting`: web.service is about to start the stand-in.
 
 use anyhow::Result;
 use flipless_settings::layout;
@@ -9,10 +9,9 @@ use crate::deployment::state::State;
 use crate::deployment::{alarm, withdrawal};
 use crate::instance::system::System;
 
-/// Gives the instance back where this start is for an application that is not ours. Ends the alarm where
-/// this start was requested (a deployment, "restart app server", a person); not where systemd starts
-/// the stand-in again by itself. Where a version of ours serves it takes no lock: the stand-in waits for
-/// nothing here.
+/// Gives the instance back if this start is for an application without flipless. Otherwise ends the alarm if the
+/// start was requested, for example by a deployment or by "restart app server"; an automatic restart by systemd
+/// keeps the alarm. Takes the lock only to give the instance back, so that the stand-in does not wait otherwise.
 pub fn web_starting(system: &System) -> Result<()> {
     if is_for_another(system) {
         if flipped(system) == Flipped::Foreign && State::load(system).is_err() {
@@ -20,11 +19,11 @@ pub fn web_starting(system: &System) -> Result<()> {
             system.remove(layout::STATE)?;
         }
         return change(system, "web-starting", |state| {
-            // A lost state is made again from what runs.
+            // `change` may have rebuilt a lost state from the active runs.
             if state.current.is_some() && flipped(system) != Flipped::Foreign {
                 return Ok(());
             }
-            say("EB starts an application without flipless: the instance is given back");
+            say("giving the instance back, since EB starts an application without flipless");
             withdrawal::leave(system, state)
         });
     }
@@ -34,10 +33,13 @@ pub fn web_starting(system: &System) -> Result<()> {
     }
 }
 
-/// Whether EB has flipped to a bundle without flipless, or not yet to the first one with it: its deployment
-/// was aborted, and the application of before crashed since, or was restarted. With our drop-in gone, systemd
-/// runs in this very start what EB's unit says (service_enter_start in its service.c takes the commands from
-/// the unit as it is read now). A deployment that is not aborted but slow is staged again by its `commit`.
+/// Returns whether this start is for an application without flipless. There are two cases. In the first, EB has
+/// flipped to a bundle without flipless. In the second, EB has not flipped to the first version yet, and the old
+/// application starts again after a crash, a restart, or an aborted deployment. If EB flips after that, `commit`
+/// stages the first version again.
+///
+/// After the removal of the drop-in, systemd runs the command of EB's own unit in the same start:
+/// service_enter_start in its service.c takes the commands from the unit as it is then.
 fn is_for_another(system: &System) -> bool {
     if flipped(system) == Flipped::Foreign {
         return true;

@@ -1,4 +1,5 @@
-//! The alarm: the web stand-in reports failure, so that EB's health shows what `status` says.
+//! The alarm: while its file exists, the stand-in of the server fails, so that EB's health shows an
+//! automatic rollback.
 
 use anyhow::Result;
 use flipless_settings::layout;
@@ -6,18 +7,21 @@ use flipless_settings::layout;
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
-/// Why; the stand-in reads it as the application's user. Gone with a reboot.
+/// The file of the alarm, with the reason. The stand-in reads it as the application's user. A reboot
+/// removes it.
 pub const FILE: &str = "/run/flipless/alarm";
-/// Made at the first start of web.service in this boot, which is no "restart app server".
+/// The file that the first start of web.service in a boot creates. Only a later start can be EB's
+/// "restart app server".
 pub const WEB_STARTED: &str = "/run/flipless/web-started";
-/// Whether systemd itself starts the stand-in again: it counts that, and forgets it at a start that was
-/// asked for.
+
+/// Returns whether systemd itself restarts the stand-in. systemd counts these restarts in `NRestarts`, and
+/// resets the count when a start is requested.
 pub fn restarted_by_systemd(system: &System) -> Result<bool> {
     Ok(Systemd::new(system).property(layout::WEB, "NRestarts")? != "0")
 }
 
-/// Has the stand-in report failure: it ends, systemd starts it again, and it fails for good
-/// ([`layout::ALARM_EXIT`]). Nothing that serves is touched.
+/// Raises the alarm: ends the stand-in. systemd then restarts the stand-in, which exits with
+/// [`layout::ALARM_EXIT`] and stays failed. The server and nginx continue to run.
 pub fn raise(system: &System, reason: &str) -> Result<()> {
     system.write(FILE, format!("{reason}\n").as_bytes(), 0o644)?;
     let systemd = Systemd::new(system);
@@ -27,24 +31,24 @@ pub fn raise(system: &System, reason: &str) -> Result<()> {
     }
 }
 
-/// Whether the stand-in reports failure, and why.
+/// Returns the reason of the alarm; `None` if there is no alarm.
 pub fn reason(system: &System) -> Result<Option<String>> {
     let text = system.read(FILE)?;
     Ok(text.map(|text| String::from_utf8_lossy(&text).trim().to_owned()))
 }
 
-/// The reason that a stand-in of `web` reports when it starts now, instead of waiting. The stand-in runs as
-/// the application's user, and so reads the file alone.
+/// Returns the reason with which the stand-in of `web` has to exit. The stand-in runs as the application's
+/// user, so it reads only this file.
 pub fn to_show() -> Option<String> {
     std::fs::read_to_string(FILE).ok()
 }
 
-/// Ends the alarm: a new version is about to become current, or the start of the stand-in was requested.
+/// Removes the alarm's file.
 pub fn clear(system: &System) -> Result<()> {
     system.remove(FILE)
 }
 
-/// Another version serves by a person's wish: the stand-in is started again.
+/// Ends the alarm after a deployment, rollback or restart: removes its file, and starts the failed stand-in.
 pub fn end(system: &System) -> Result<()> {
     if !system.exists(FILE) {
         return Ok(());
@@ -54,7 +58,7 @@ pub fn end(system: &System) -> Result<()> {
     if systemd.state(layout::WEB)? != "failed" {
         return Ok(());
     }
-    // This start is ours, and no wish for a restart of the server.
+    // Without the file, `web-started` does not take this start for a "restart app server".
     system.remove(WEB_STARTED)?;
     systemd.forget_failure(layout::WEB)?;
     systemd.start_later(layout::WEB)

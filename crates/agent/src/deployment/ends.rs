@@ -1,7 +1,8 @@
-//! How runs ended: noted when a unit stops (`ExecStopPost=`), read by who judges a release.
+//! How the processes of a run ended. `run-ended` records an end when a unit stops (`ExecStopPost=`), and the
+//! trial of a release counts the crashes among them.
 //!
-//! Counted here and not by systemd: EB's `reset-failed` sets its `NRestarts` to zero. Kept until the
-//! next boot, in memory: a full disk does not hide a crash.
+//! systemd's own count would not do: EB's `reset-failed` sets `NRestarts` to zero. The records are in
+//! memory (`/run`) until the next boot, so that a full disk does not hide a crash.
 
 use anyhow::{Context, Result};
 use flipless_settings::layout;
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::instance::system::System;
 
-/// As many as are kept of one run: the newest.
+/// How many ends of one run are kept: the newest.
 const KEPT: usize = 32;
 
 /// One end of a run's process.
@@ -21,46 +22,47 @@ pub struct End {
     pub result: String,
     /// `$EXIT_STATUS`: an exit status, or a signal's name; empty if systemd knows none.
     pub status: String,
-    /// Whether it ended because systemd was asked to stop it.
+    /// Whether the process ended because a stop of its unit was requested.
     #[serde(default = "asked_for")]
     pub asked: bool,
-    /// What the server said last of itself (`STATUS=` of sd_notify(3)).
+    /// The last status that the server reported (`STATUS=` of sd_notify(3)).
     pub said: String,
 }
 
 impl End {
-    /// Whether it ended by itself. A server has no reason to, also with a status of 0.
+    /// Returns whether the process ended by itself. A server must not do that, even with exit status 0.
     pub fn is_crash(&self) -> bool {
         self.result != "success" || !self.asked
     }
 
-    /// How it ended, for a sentence.
+    /// Describes how the process ended, for use in a sentence.
     pub fn how(&self) -> String {
         format!("{} {}", self.result, self.status).trim().to_owned()
     }
 }
 
-/// Of an end that an agent noted which did not look.
+/// The default for a record of an older agent, which lacks this field.
 fn asked_for() -> bool {
     true
 }
 
-/// Notes an end.
+/// Records an end.
 pub fn note(system: &System, run: &str, end: End) -> Result<()> {
     let mut ends = of(system, run)?;
     ends.push(end);
     let newest = ends.split_off(ends.len().saturating_sub(KEPT));
-    let content = serde_json::to_vec(&newest).context("cannot write how a run ended")?;
+    let content = serde_json::to_vec(&newest).context("cannot record how a run ended")?;
     system.write(path(run), &content, 0o600)
 }
 
-/// The ends of a run, oldest first; none that can't be read: they are no reason to fail.
+/// Returns the ends of a run, oldest first. A damaged record counts as empty, because it must not make a
+/// command fail.
 pub fn of(system: &System, run: &str) -> Result<Vec<End>> {
     let content = system.read(path(run))?.unwrap_or_default();
     Ok(serde_json::from_slice(&content).unwrap_or_default())
 }
 
-/// Forgets the ends of runs that `keep` does not want.
+/// Removes the ends of every run for which `keep` returns false.
 pub fn prune(system: &System, keep: impl Fn(&str) -> bool) -> Result<()> {
     for run in system.names(folder())? {
         if !keep(&run) {

@@ -1,4 +1,4 @@
-//! The environment properties: gathered from EB, written for systemd.
+//! The environment properties: collects them from EB, and writes them for systemd.
 
 mod file;
 mod gather;

@@ -1,8 +1,8 @@
-//! What EB has flipped to: the bundle in `/var/app/current`.
+//! The bundle that EB has flipped to, in `/var/app/current`.
 //!
-//! `stage` writes a marker with the run's name into the unpacked bundle, and EB's own rename carries it to the
-//! current application. EB may give the folder to the application's user, so the marker only counts where it
-//! agrees with the state, which is root's.
+//! `stage` writes the marker with the run's name into the unpacked bundle. EB's own rename moves the marker to
+//! `/var/app/current`. EB may make the application's user the owner of that folder, so the agent only trusts
+//! a marker that agrees with the state file, which only root can write.
 
 use std::path::Path;
 
@@ -16,17 +16,17 @@ use crate::instance::system::System;
 /// The bundle that EB has flipped to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Flipped {
-    /// There is none: a new instance, or EB is about to rename.
+    /// There is no bundle: the instance is new, or EB is about to rename the folder.
     Nothing,
-    /// One without flipless.
+    /// The bundle is without flipless.
     Foreign,
-    /// One of ours, which no `stage` has marked.
+    /// The bundle contains flipless, but no marker.
     Unmarked,
-    /// One of ours, staged as this run.
+    /// The marker names this run.
     Run(String),
 }
 
-/// Looks at the bundle that EB has flipped to.
+/// Finds out which bundle EB has flipped to.
 pub fn flipped(system: &System) -> Flipped {
     let marker = system.read_in(Path::new(FLIPPED), layout::MARKER);
     let marker = marker.ok().flatten().and_then(|content| {
@@ -42,7 +42,7 @@ pub fn flipped(system: &System) -> Flipped {
     }
 }
 
-/// Whether EB has flipped to this staged run.
+/// Returns whether EB has flipped to this staged run.
 pub fn is_to(system: &System, run: &Run) -> bool {
     flipped(system) == Flipped::Run(run.run.clone())
 }
@@ -56,7 +56,7 @@ pub fn mark(system: &System, bundle: &Path, run: &Run) -> Result<()> {
     system.write(bundle.join(layout::MARKER), content.as_bytes(), 0o644)
 }
 
-/// Removes the marker of a bundle, also one that was half written: no run of ours stands for it.
+/// Removes the marker from a bundle, also a half-written one. The bundle then belongs to no run.
 pub fn unmark(system: &System, bundle: &Path) -> Result<()> {
     system.remove(bundle.join(format!("{}.new", layout::MARKER)))?;
     system.remove(bundle.join(layout::MARKER))
@@ -69,7 +69,7 @@ mod tests {
     use crate::testing::Instance;
 
     #[test]
-    fn a_bundle_is_told_by_its_marker_and_its_agent() {
+    fn a_bundle_is_recognized_by_its_marker_and_its_agent() {
         let instance = Instance::new();
         let system = &instance.system;
         assert_eq!(flipped(system), Flipped::Nothing);

@@ -9,26 +9,29 @@ use crate::instance::systemd::Systemd;
 use crate::instance::units;
 use crate::proxy::{staged, unit};
 
-/// What becomes of EB's nginx.
+/// How to treat EB's nginx.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Nginx {
-    /// It runs, or not: the front never took its place.
+    /// Leaves it alone, because the front never replaced it.
     IsEbs,
-    /// EB has stopped the stand-in, and starts nginx itself.
+    /// EB has stopped the stand-in, and will start nginx itself.
     IsStopped,
-    /// It gets the public port back now.
+    /// Starts it on the public port now.
     Restarts,
 }
 
-/// Stops what is ours and takes its units out of systemd's sight. A second run finishes what an interrupted one began: the dead man's unit, and the
-/// drop-in that has web.service's start call the agent, go last, so that they complete an interrupted call. The
-/// dead man's service is left to end by itself.
+/// Stops every unit of flipless and removes the unit files and drop-ins.
+///
+/// A second call completes an interrupted one. So the unit of the dead man's switch and the drop-in of
+/// web.service, which both call the agent again, are removed last. The service of the dead man's switch is not
+/// stopped, because it may be the caller.
 pub fn give_back(system: &System, nginx: Nginx) -> Result<()> {
-    // Read before anything is stopped: without the port EB's configuration can't be restored.
+    // Reads the port before it stops anything: without the port it can't restore EB's configuration.
     let port = system.settings()?.server.port;
     let systemd = Systemd::new(system);
     if nginx == Nginx::Restarts {
-        // In this order: with the drop-in gone, a stop of nginx.service would kill the real nginx.
+        // Stops the stand-in before it removes the drop-in. Without the drop-in, the stop would kill the real
+        // nginx.
         systemd.stop(layout::NGINX)?;
     }
     remove_drop_in(system, layout::NGINX)?;
@@ -53,8 +56,8 @@ fn remove_drop_in(system: &System, unit: &str) -> Result<()> {
     Ok(())
 }
 
-/// Listeners first, so that nothing is started again; then what they started. The front has its own
-/// way: to stop its listener is to stop it, and to wait for its own limit.
+/// Stops the listeners first, so that no connection starts a service again. The front needs [`unit::end`]: a
+/// plain stop of its listener would also stop the front, and would wait for the front's own time limit.
 fn stop_units(system: &System, systemd: &Systemd) -> Result<()> {
     let mut living = systemd.living_units("flipless-*")?;
     living.sort_by_key(|unit| !unit.ends_with(".socket"));
@@ -63,7 +66,7 @@ fn stop_units(system: &System, systemd: &Systemd) -> Result<()> {
     }
     living.retain(|unit| unit != layout::DEADMAN);
     for unit in living {
-        // What `end` has stopped is stopped again at once; a front's listener may live without it.
+        // For a unit that `end` has stopped this returns at once. A front's listener may be active alone.
         systemd.stop(&unit)?;
     }
     Ok(())
@@ -71,7 +74,7 @@ fn stop_units(system: &System, systemd: &Systemd) -> Result<()> {
 
 fn remove_units(system: &System, systemd: &Systemd) -> Result<()> {
     let mut paths = units::installed(system)?;
-    // The web stand-in's drop-in is among them.
+    // Leaves the drop-in of web.service to the caller, which removes it last.
     paths.retain(|path| !path.contains("/web.service.d/"));
     paths.sort_by_key(|path| path.ends_with(layout::DEADMAN));
     for path in paths {

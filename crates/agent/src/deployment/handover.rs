@@ -1,4 +1,4 @@
-//! The handover: a run that is ready becomes the current one.
+//! The handover: a ready run becomes the current run.
 
 use anyhow::{Error, Result};
 use flipless_settings::layout;
@@ -10,20 +10,20 @@ use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 use crate::instance::units;
 
-/// EB has flipped to the staged run: hands over to it.
+/// Hands over to the staged run, after EB has flipped to it.
 ///
 /// # Errors
 /// When the run is not fit to serve any more. The state is as before then: the caller decides. After the handover
 /// itself it is the new one.
 pub fn flip(system: &System, state: &mut State, run: Run) -> Result<()> {
     if state.current.is_none() {
-        // The flip has taken away what was there before. A reboot from here on finds the way to this run.
+        // EB has already replaced the previous application. From here on a reboot starts this run.
         run::give_unit(system, &run)?;
         units::settle(system)?;
         Systemd::new(system).start(layout::APP_SOCKET)?;
     }
     make_ready(system, state, &run)?;
-    // The release that serves already is no new one: nothing is to be gone back to because of it.
+    // A release that is already current needs no trial.
     if state.current.as_ref().map(|run| &run.release) != Some(&run.release) {
         state.trial = trial::begin(system)?;
     }
@@ -35,8 +35,9 @@ pub fn flip(system: &System, state: &mut State, run: Run) -> Result<()> {
     })
 }
 
-/// Starts a run that no start was tried of in this boot: another application held its port, or the instance
-/// was booted after EB's rename. One that has crashed since its staging is not fit, unless there is no other.
+/// Makes sure that the staged run is ready. Starts it if no start was tried in this boot: another application
+/// held its port, or the instance was rebooted after EB's rename. Fails if the run has ended since it was
+/// staged, unless there is no current run to keep.
 fn make_ready(system: &System, state: &State, run: &Run) -> Result<()> {
     let systemd = Systemd::new(system);
     let is_active = systemd.is_active(&run.unit())?;
@@ -56,8 +57,8 @@ fn make_ready(system: &System, state: &State, run: &Run) -> Result<()> {
     }
 }
 
-/// Makes `run`, which is ready, the current one; the one before it drains. `previous` stays a release
-/// that is another than the current one: that is what `rollback` is for.
+/// Makes the ready run `run` the current one; the old run drains. `previous` always belongs to another release
+/// than `current`, so that `rollback` changes the release.
 pub fn hand_over(system: &System, state: &mut State, run: Run) -> Result<()> {
     let old = state.current.replace(run.clone());
     state.staged = None;
@@ -71,7 +72,8 @@ pub fn hand_over(system: &System, state: &mut State, run: Run) -> Result<()> {
             state.previous = Some(old.clone());
         }
     }
-    // Saved before the new run accepts: an interruption leaves one that serves, and the next command finishes.
+    // Saves the state before the new run accepts connections. After an interruption one run still serves, and
+    // the next command completes the handover.
     state.save(system)?;
     hold::release(system, &run.run)?;
     let systemd = Systemd::new(system);
@@ -81,7 +83,7 @@ pub fn hand_over(system: &System, state: &mut State, run: Run) -> Result<()> {
     systemd.stop(layout::DEADMAN_TIMER)
 }
 
-/// Finishes an interrupted handover: the current run accepts, and no other serves beside it.
+/// Completes an interrupted handover: the current run accepts connections, and every run beside it stops.
 pub fn finish(system: &System, state: &State) -> Result<()> {
     if let Some(current) = &state.current {
         hold::release(system, &current.run)?;
@@ -89,7 +91,7 @@ pub fn finish(system: &System, state: &State) -> Result<()> {
     stop_strays(system, state)
 }
 
-/// Stops runs that serve though no state names them: an interrupted handover left them.
+/// Stops active runs that the state does not name. An interrupted handover leaves such runs.
 fn stop_strays(system: &System, state: &State) -> Result<()> {
     let systemd = Systemd::new(system);
     let staged = state.staged.as_ref().map(|staged| staged.run.unit());

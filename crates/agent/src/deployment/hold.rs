@@ -1,7 +1,7 @@
-//! The hold of a run: while its file is there, a server that is ready does not accept.
+//! The hold of a run: while its file exists, a ready server accepts no connections.
 //!
-//! Every run starts held. The handover ends the hold, so that a run that was started in vain never answered
-//! anybody. The files are in `/run`: after a boot, a run that starts accepts at once.
+//! Every run starts held, and the handover ends the hold. So a run that is discarded before its handover has
+//! never answered a request. The files are in `/run`: after a boot, a run accepts connections at once.
 
 use anyhow::Result;
 use flipless_settings::layout;
@@ -13,12 +13,12 @@ pub fn hold(system: &System, run: &str) -> Result<()> {
     system.write(path(run), b"", 0o644)
 }
 
-/// Ends the hold: the server accepts from now on.
+/// Ends the hold: from now on the server accepts connections.
 pub fn release(system: &System, run: &str) -> Result<()> {
     system.remove(path(run))
 }
 
-/// Whether the run is held. A server without the library accepts all the same.
+/// Returns whether the run is held. A server without library and relay ignores the hold.
 pub fn is_held(system: &System, run: &str) -> bool {
     system.exists(path(run))
 }

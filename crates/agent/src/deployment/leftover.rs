@@ -1,4 +1,5 @@
-//! A staged run that its deployment left: it becomes current if EB has flipped to it, else it is discarded.
+//! A staged run that an interrupted deployment left. It becomes current if EB has flipped to it; otherwise it
+//! is discarded.
 
 use anyhow::Result;
 use flipless_settings::layout;
@@ -8,18 +9,18 @@ use super::{flipped, handover, prune, run};
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
-/// What became of a leftover.
+/// The result of [`settle`].
 #[derive(Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// There was none.
+    /// There was no staged run.
     Nothing,
-    /// EB has flipped to it, and it is current now.
+    /// EB has flipped to this run, and it is current now.
     HandedOver(Run),
-    /// It serves nobody.
+    /// This run is discarded.
     Discarded(Run),
 }
 
-/// Settles a staged run whose deployment has ended, or is to be outranked.
+/// Completes or discards the staged run. Its deployment has ended, or another command takes precedence over it.
 pub fn settle(system: &System, state: &mut State, why: &str) -> Result<Outcome> {
     let Some(staged) = state.staged.clone() else {
         return Ok(Outcome::Nothing);
@@ -35,7 +36,7 @@ pub fn settle(system: &System, state: &mut State, why: &str) -> Result<Outcome> 
     Ok(Outcome::Discarded(run))
 }
 
-/// Discards the staged run, notes why, and removes its release if nothing else needs it.
+/// Discards the staged run, records the reason, and removes its release if no other run needs the release.
 pub fn discard(system: &System, state: &mut State, why: &str) -> Result<()> {
     let Some(staged) = state.staged.clone() else {
         return Ok(());

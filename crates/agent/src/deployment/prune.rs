@@ -1,4 +1,4 @@
-//! Removes releases, runs and files that are not needed any more.
+//! Removes releases, runs and files that are no longer needed.
 
 use std::collections::BTreeSet;
 
@@ -11,15 +11,14 @@ use crate::instance::paths::UNITS;
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
-/// [`prune`]; what can't be removed now is removed next time, and fails nothing.
+/// Calls [`prune`], and prints a warning if it fails. The next command tries again.
 pub fn prune_or_say(system: &System, state: &State) {
     if let Err(error) = prune(system, state) {
-        eprintln!("flipless: warning: old releases could not be removed: {error:#}");
+        eprintln!("flipless: warning: cannot remove old releases: {error:#}");
     }
 }
 
-/// Removes releases beyond the number to keep, links of runs that ended,
-/// and leftovers of an interrupted copy.
+/// Removes releases beyond `keep-releases`, links of runs that have ended, and leftovers of an interrupted copy.
 pub fn prune(system: &System, state: &State) -> Result<()> {
     let systemd = Systemd::new(system);
     let living = systemd.living_units(layout::APP_UNITS)?;
@@ -34,12 +33,12 @@ pub fn prune(system: &System, state: &State) -> Result<()> {
             run::forget(system, &run)?;
         }
     }
-    // What an agent that was killed was about to rename.
+    // Temporary files that a killed agent did not rename.
     let half_written = |name: &String| name.starts_with("flipless-") && name.ends_with(".new");
     for name in system.names(UNITS)?.into_iter().filter(half_written) {
         system.remove(format!("{UNITS}/{name}"))?;
     }
-    // The last handover's end is what `status` tells of it.
+    // `status` shows how the old run of the last handover ended.
     let last = state.handover.as_ref().map(|handover| &handover.from);
     ends::prune(system, |run| {
         known(run) || last.is_some_and(|from| from == run)
@@ -57,8 +56,8 @@ pub fn prune(system: &System, state: &State) -> Result<()> {
     Ok(())
 }
 
-/// Removes a release that no run needs: what a failed deployment brought. What can't be removed now is
-/// removed with the next deployment.
+/// Removes the release of a failed deployment if no run needs it. Prints a warning on failure; the next
+/// deployment tries again.
 pub fn remove_unused(system: &System, state: &State, release: &str) {
     let remove = || -> Result<()> {
         let living = Systemd::new(system).living_units(layout::APP_UNITS)?;
@@ -70,11 +69,11 @@ pub fn remove_unused(system: &System, state: &State, release: &str) {
         }
     };
     if let Err(error) = remove() {
-        eprintln!("flipless: warning: the release {release} could not be removed: {error:#}");
+        eprintln!("flipless: warning: cannot remove the release {release}: {error:#}");
     }
 }
 
-/// Every run that has left a link or a unit.
+/// Returns every run that has a link or a unit file.
 fn runs(system: &System) -> Result<BTreeSet<String>> {
     let units = system.names(UNITS)?;
     let of_units = units.iter().filter_map(|unit| run_of_unit(unit));
@@ -83,7 +82,7 @@ fn runs(system: &System) -> Result<BTreeSet<String>> {
     Ok(runs)
 }
 
-/// Releases to remove: the oldest of those not in use, until the number to keep is reached.
+/// Returns the releases to remove: the oldest unused ones, until `keep-releases` remain.
 fn superfluous(system: &System, in_use: &[&str]) -> Result<Vec<String>> {
     let mut unused = Vec::new();
     let names = system.names(layout::RELEASES)?;
@@ -120,7 +119,7 @@ mod tests {
     use crate::testing::Instance;
 
     #[test]
-    fn the_oldest_unused_releases_and_leftovers_go() {
+    fn the_oldest_unused_releases_and_leftovers_are_removed() {
         let instance = Instance::new();
         let system = &instance.system;
         let names = ["a", "b", "c", "d", ".e.partial"];

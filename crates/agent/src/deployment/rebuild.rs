@@ -1,4 +1,4 @@
-//! A lost state, made again: without one, the next deployment would take what serves for a stray.
+//! Rebuilds a lost state file. Without it, the next deployment would not know the current run, and stop it.
 
 use anyhow::Result;
 use flipless_settings::layout;
@@ -8,7 +8,7 @@ use super::state::{Run, State, parse_run};
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
-/// Reads the state; a lost one is rebuilt from the runs that are active.
+/// Reads the state, or rebuilds a lost one from the active runs.
 pub fn load_or_rebuild(system: &System) -> Result<State> {
     match system.exists(layout::STATE) {
         true => State::load(system),
@@ -16,8 +16,8 @@ pub fn load_or_rebuild(system: &System) -> Result<State> {
     }
 }
 
-/// The newest run that is active and not held is the current one; numbers go on behind the highest there is. On a
-/// new instance, a new state.
+/// Rebuilds the state. The current run is the newest one that is active and not held. The next run gets the
+/// number after the highest known one. On a new instance, the state is new.
 fn from_what_runs(system: &System) -> Result<State> {
     let mut state = State::new(system.settings()?.front.mode);
     let systemd = Systemd::new(system);
@@ -40,7 +40,7 @@ fn from_what_runs(system: &System) -> Result<State> {
     Ok(state)
 }
 
-/// `RELEASE-N`, with its number first: to be compared by it.
+/// Parses `RELEASE-N`. The number comes first in the result, so that pairs compare by it.
 fn numbered(run: &str) -> Option<(u64, Run)> {
     let (release, number) = parse_run(run)?;
     let numbered = Run {

@@ -1,4 +1,4 @@
-//! Releases on the disk: the identity of one, and how it gets there. [`super::prune`] removes them.
+//! Releases on the disk: their identities and their installation. [`super::prune`] removes releases.
 
 use std::path::Path;
 
@@ -8,12 +8,11 @@ use flipless_settings::layout;
 use crate::instance::digest::{of_bytes, of_tree};
 use crate::instance::system::System;
 
-/// Digits of an identity: 48 bits, far more than the few releases on one instance need.
+/// The number of hexadecimal digits in an identity. They are 48 bits, enough for the few releases of one instance.
 const IDENTITY_DIGITS: usize = 12;
 
-/// Copies the bundle in `source` to a directory of its own, with its environment, and gives its
-/// identity: the content's and the environment's. Nothing long-lived may run from EB's application
-/// directory, which the flip deletes.
+/// Copies the bundle in `source` and its environment to a folder of their own, and returns the identity of this
+/// release: a digest of both. No run may use EB's application folder, because the flip deletes that folder.
 pub fn install(system: &System, source: &Path, server: &str, environment: &str) -> Result<String> {
     let server = source.join("bin").join(server);
     if !system.exists(&server) {
@@ -29,7 +28,7 @@ pub fn install(system: &System, source: &Path, server: &str, environment: &str) 
         if content_of(system, &identity)?.as_deref() == Some(&content) {
             return Ok(identity);
         }
-        // It was changed and may be running, so it stays; `prune` removes it when it is unused.
+        // The release on the disk was modified, and a run may use it. So it stays until `prune` finds it unused.
         identity = identity_of(&format!("{content}{identity}"));
     }
     let target = folder(&identity);
@@ -37,7 +36,7 @@ pub fn install(system: &System, source: &Path, server: &str, environment: &str) 
     system.remove(&partial)?;
     let fill = || -> Result<()> {
         system.copy_tree(source, format!("{partial}/app"))?;
-        // Values may be secrets; systemd reads the file as root.
+        // Values may be secrets, so only root may read the file. systemd reads it as root.
         system.write(
             format!("{partial}/environment"),
             environment.as_bytes(),
@@ -60,7 +59,8 @@ fn folder(identity: &str) -> String {
     format!("{}/{identity}", layout::RELEASES)
 }
 
-/// What the identity of a release on the disk is made of; `None` when it is not one, or not whole.
+/// Returns the text whose digest is the identity of a release on the disk; `None` if the folder is not a
+/// complete release.
 fn content_of(system: &System, identity: &str) -> Result<Option<String>> {
     let folder = folder(identity);
     if system.link_target(&folder).is_some() || !system.exists(format!("{folder}/app")) {
@@ -74,7 +74,7 @@ fn content_of(system: &System, identity: &str) -> Result<Option<String>> {
     Ok(Some(content))
 }
 
-/// The releases on the disk; one that is still being copied is none yet.
+/// Returns the releases on the disk, without unfinished copies.
 pub fn installed(system: &System) -> Result<Vec<String>> {
     let mut names = system.names(layout::RELEASES)?;
     names.retain(|name| !name.starts_with('.'));

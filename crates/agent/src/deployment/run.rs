@@ -1,4 +1,4 @@
-//! Runs: starting one beside another, and what to say when it fails.
+//! Starts a run beside another one, and describes why a start failed.
 
 use std::fmt;
 use std::path::Path;
@@ -12,13 +12,13 @@ use crate::instance::paths::UNITS;
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
-/// How much of the journal a failure shows.
+/// How many lines of the journal an error contains.
 pub const JOURNAL_LINES: u32 = 20;
 
-/// Starts a run, held, and waits until it is ready; the handover lets it accept.
+/// Starts a run as held, and waits until it is ready. The handover ends the hold.
 ///
 /// # Errors
-/// When it does not become ready. It is stopped then: `Restart=` would go on trying.
+/// If the run does not become ready. The run is then stopped, because `Restart=` would restart it without end.
 pub fn start(system: &System, run: &Run) -> Result<()> {
     give_unit(system, run)?;
     hold::hold(system, &run.run)?;
@@ -30,7 +30,7 @@ pub fn start(system: &System, run: &Run) -> Result<()> {
             .err()
             .map(|why| format!("; {why:#}"))
             .unwrap_or_default();
-        // What systemctl says more is how to read the journal.
+        // The other lines of systemctl only explain how to read the journal.
         let said = format!("{error}")
             .lines()
             .next()
@@ -45,14 +45,14 @@ pub fn start(system: &System, run: &Run) -> Result<()> {
     })
 }
 
-/// A run that can't serve.
+/// The error for a run that can't serve.
 #[derive(Debug)]
 pub struct Unfit {
-    /// Its unit.
+    /// The run's unit.
     pub unit: String,
-    /// What is wrong, in one line.
+    /// The fault, in one line.
     pub what: String,
-    /// What it wrote last.
+    /// The last lines that the run wrote.
     pub lines: String,
 }
 
@@ -68,9 +68,9 @@ impl fmt::Display for Unfit {
 
 impl std::error::Error for Unfit {}
 
-/// Gives a run its unit and its way to the release. The unit is a copy of the release's own, so that
-/// an old release runs as it was built to. systemd finds a new file without a daemon-reload: it looks
-/// at the folders' times when a unit is loaded (unit_file_build_name_map in its unit-file.c).
+/// Creates a run's unit file and its link to the release. The unit file is a copy of the release's own, so that
+/// an old release keeps the unit that it was built with. systemd finds a new file without a daemon-reload,
+/// because it compares the folders' times when it loads a unit (unit_file_build_name_map in its unit-file.c).
 pub fn give_unit(system: &System, run: &Run) -> Result<()> {
     let release = format!("{}/{}", layout::RELEASES, run.release);
     let app = format!("{release}/app");
@@ -93,21 +93,21 @@ pub fn give_unit(system: &System, run: &Run) -> Result<()> {
     }
 }
 
-/// Stops a run that will not serve. One that is held ends at once. Any other drains, without a wait; its
-/// files go with the next [`crate::deployment::prune::prune`].
+/// Stops a run that will not serve. Waits for the end of a held run, and removes its files. Any other run begins
+/// to drain, and the next [`crate::deployment::prune::prune`] removes its files.
 pub fn discard(system: &System, run: &Run) -> Result<()> {
     let systemd = Systemd::new(system);
     let is_held = hold::is_held(system, &run.run);
     match systemd.state(&run.unit())?.as_str() {
         "active" | "deactivating" if !is_held => return systemd.stop_later(&run.unit()),
-        // It may never have had a unit file: an agent was killed before it wrote it.
+        // The unit file may be missing, if the agent was killed before it wrote the file.
         "inactive" => {}
         _ => systemd.stop(&run.unit())?,
     }
     forget(system, &run.run)
 }
 
-/// Removes what [`start`] made for a run that has ended.
+/// Removes the files that [`start`] has created for a run, after the run has ended.
 pub fn forget(system: &System, run: &str) -> Result<()> {
     let unit = layout::app_unit(run);
     Systemd::new(system).forget_failure(&unit)?;

@@ -1,4 +1,4 @@
-//! What the agent knows: one small file, replaced whole.
+//! The state of the agent: one small file, which every change replaces as a whole.
 
 use anyhow::{Context, Result, bail};
 use flipless_settings::{FrontMode, layout};
@@ -7,37 +7,37 @@ use serde::{Deserialize, Serialize};
 use crate::instance::output::plain;
 use crate::instance::system::System;
 
-/// The format's version; a file of a later one is refused.
+/// The version of the format. The agent refuses a file with a later version.
 const VERSION: u32 = 1;
-/// No instance comes near: room to count on.
+/// The highest number of a run. No instance reaches it.
 const HIGHEST_RUN: u64 = 1 << 48;
-/// As much of a failure's reason as is kept.
+/// How many characters of a failure's reason are kept.
 const REASON_CHARACTERS: usize = 600;
 
-/// The state file's content.
+/// The content of the state file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
     version: u32,
-    /// The front mode of what is installed.
+    /// The front mode of the installed units.
     pub front: FrontMode,
-    /// The number that the next run gets. Never used twice.
+    /// The number of the next run. No number is used twice.
     pub next_run: u64,
-    /// The run that serves, also after a boot.
+    /// The run that serves; the gate starts it after a boot.
     pub current: Option<Run>,
-    /// The release that `rollback` goes back to.
+    /// The last run of the previous release, to which `rollback` returns.
     pub previous: Option<Run>,
-    /// A run that is ready and held: EB has not flipped to it yet.
+    /// The run of a deployment that EB has not flipped to yet.
     pub staged: Option<Staged>,
-    /// The run of the last deployment, if it was discarded: a flip to it must fail.
+    /// The run of the last deployment, if that run was discarded. A flip to it must fail.
     #[serde(default, rename = "given_up")]
     pub discarded: Option<Run>,
-    /// While the current release is new: too many crashes bring the previous one back.
+    /// The trial of the current release. Too many crashes in this time cause an automatic rollback.
     #[serde(default)]
     pub trial: Option<Trial>,
-    /// The last time that one run took over from another.
+    /// The last handover.
     #[serde(default)]
     pub handover: Option<LastHandover>,
-    /// The last thing that went wrong.
+    /// The last failure.
     #[serde(default)]
     pub failure: Option<Failure>,
 }
@@ -49,7 +49,7 @@ pub struct Run {
     pub release: String,
     /// `RELEASE-N`: the instance of the app unit.
     pub run: String,
-    /// When it was first started, in seconds since 1970.
+    /// The time of its first start, in seconds since 1970.
     pub since: u64,
 }
 
@@ -58,45 +58,45 @@ pub struct Run {
 pub struct Staged {
     #[serde(flatten)]
     pub run: Run,
-    /// The boot it was staged in: it does not outlive a reboot.
+    /// The boot in which the run was staged. A reboot ends the run.
     pub boot: String,
-    /// Seconds since boot after which it is discarded.
+    /// When the dead man's switch discards the run, in seconds since boot.
     pub deadline: u64,
 }
 
-/// A span of time on one boot's own clock: no clock change moves it.
+/// The time span of a trial. It uses the time since boot, which a change of the clock does not affect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trial {
-    /// The boot it began in; it does not outlive a reboot.
+    /// The boot in which the trial began. A reboot ends the trial.
     pub boot: String,
-    /// Seconds since boot after which it is over.
+    /// The end of the trial, in seconds since boot.
     pub until: u64,
 }
 
-/// One run took over from another.
+/// A handover that has happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastHandover {
-    /// Seconds since 1970, for people.
+    /// Its time, in seconds since 1970; `status` shows it.
     pub at: u64,
-    /// The run that drains, or has drained.
+    /// The old run.
     pub from: String,
-    /// The run that serves since.
+    /// The new run.
     pub to: String,
 }
 
-/// Something went wrong, and nothing was lost by it.
+/// A failed command or release; `status` shows the last one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// Seconds since 1970, for people.
+    /// Its time, in seconds since 1970.
     pub at: u64,
-    /// What was being done: `stage`, `commit`, …
+    /// The action that failed: `stage`, `commit`, …
     pub during: String,
-    /// Why it failed, in one line.
+    /// The reason, in one line.
     pub reason: String,
 }
 
 impl Failure {
-    /// A failure now; its reason becomes one line, and not a long one.
+    /// A failure at this moment. The reason is joined to one line and shortened.
     pub fn of(system: &System, during: &str, reason: &str) -> Self {
         let mut line: String = reason
             .lines()
@@ -117,14 +117,14 @@ impl Failure {
 }
 
 impl Run {
-    /// The unit that runs it.
+    /// The unit of this run.
     pub fn unit(&self) -> String {
         layout::app_unit(&self.run)
     }
 }
 
 impl State {
-    /// The state of an instance that is new to flipless.
+    /// The state of an instance before the first version.
     pub fn new(front: FrontMode) -> Self {
         Self {
             version: VERSION,
@@ -140,7 +140,7 @@ impl State {
         }
     }
 
-    /// Reads the state; none yet means a new instance.
+    /// Reads the state. A missing file means a new instance.
     pub fn load(system: &System) -> Result<Self> {
         let read = || match system.read(layout::STATE)? {
             None => Ok(Self::new(system.settings()?.front.mode)),
@@ -148,8 +148,8 @@ impl State {
         };
         read().with_context(|| {
             format!(
-                "the state file {0} can't be used; move it away (`mv {0} {0}.bad`) and \
-                 deploy again; flipless finds the active runs without it",
+                "cannot use the state file {0}; move it away (`mv {0} {0}.bad`) and \
+                 deploy again; flipless then finds the active runs without it",
                 layout::STATE
             )
         })
@@ -162,7 +162,7 @@ impl State {
         system.write(layout::STATE, &content, 0o600)
     }
 
-    /// A new run of a release, numbered.
+    /// Creates a run of a release, with the next number.
     pub fn new_run(&mut self, release: &str, now: u64) -> Run {
         let number = self.next_run;
         self.next_run += 1;
@@ -173,12 +173,12 @@ impl State {
         }
     }
 
-    /// What is staged will not be current: its deployment failed, or did not end.
+    /// Marks the staged run as discarded, because its deployment failed or did not end.
     pub fn discard_staged(&mut self) {
         self.discarded = self.staged.take().map(|staged| staged.run);
     }
 
-    /// Releases that must stay on the disk.
+    /// Returns the releases that must stay on the disk.
     pub fn releases_in_use(&self) -> Vec<&str> {
         let staged = self.staged.as_ref().map(|staged| &staged.run);
         let runs = [self.current.as_ref(), self.previous.as_ref(), staged];
@@ -196,7 +196,8 @@ impl State {
         let Version { version } = serde_json::from_slice(content)?;
         if version > VERSION {
             bail!(
-                "it has version {version}, and this agent knows version {VERSION}; deploy a newer bundle"
+                "its format has version {version}, but this agent knows only version {VERSION}; \
+                 deploy a newer bundle"
             );
         }
         let state: Self = serde_json::from_slice(content)?;
@@ -204,7 +205,8 @@ impl State {
         Ok(state)
     }
 
-    /// What it names becomes parts of paths and of unit names: nothing in it may lead elsewhere.
+    /// Checks every name in the state. The names become parts of paths and of unit names, so a damaged name must
+    /// not lead to another folder.
     fn check(&self) -> Result<()> {
         let staged = self.staged.as_ref().map(|staged| &staged.run);
         let discarded = self.discarded.as_ref();
@@ -226,13 +228,13 @@ impl State {
             }
         }
         if self.next_run > HIGHEST_RUN {
-            bail!("{} is no number for a run", self.next_run);
+            bail!("{} is too high for the number of a run", self.next_run);
         }
         Ok(())
     }
 }
 
-/// The release and the number of a run, `RELEASE-N`; `None` if it is none.
+/// Splits the name of a run, `RELEASE-N`, into release and number; `None` if the name has another form.
 pub fn parse_run(run: &str) -> Option<(&str, u64)> {
     let (release, number) = run.rsplit_once('-')?;
     let plain = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric());

@@ -1,5 +1,5 @@
-//! The trial of a committed release: if it crashes too often while it is new, the previous one comes
-//! back.
+//! The trial of a new release. If the release crashes too often in this time, the agent rolls back to the
+//! previous release.
 
 use anyhow::Result;
 use flipless_settings::Deploy;
@@ -9,7 +9,7 @@ use crate::deployment::state::{Run, State, Trial};
 use crate::instance::output::times;
 use crate::instance::system::System;
 
-/// The trial of a release that is committed now; none where the settings say so.
+/// Returns the trial of a release that becomes current now; `None` if the settings turn trials off.
 pub fn begin(system: &System) -> Result<Option<Trial>> {
     let seconds = system.settings()?.deploy.rollback_seconds;
     if seconds == 0 {
@@ -22,7 +22,7 @@ pub fn begin(system: &System) -> Result<Option<Trial>> {
     }))
 }
 
-/// The reason to roll the current release back; `None` if it stays.
+/// Returns the reason to roll back the current release; `None` if the release stays.
 pub fn failed(system: &System, state: &State) -> Result<Option<String>> {
     let (Some(trial), Some(current), Some(previous)) =
         (&state.trial, &state.current, &state.previous)
@@ -38,7 +38,7 @@ pub fn failed(system: &System, state: &State) -> Result<Option<String>> {
     Ok(how.map(|how| sentence(&deploy, current, previous, &how)))
 }
 
-/// The way of the last crash, if there were too many until `until`.
+/// Describes the last crash if there were too many crashes until the time `until`.
 fn judge(ends: &[End], until: u64, too_many: usize) -> Option<String> {
     let crashes = ends
         .iter()
@@ -87,6 +87,6 @@ mod tests {
                 ..end
             })
             .collect();
-        assert!(judge(&exits, 100, 3).is_some(), "nobody asked for these");
+        assert!(judge(&exits, 100, 3).is_some(), "exits that no stop caused");
     }
 }

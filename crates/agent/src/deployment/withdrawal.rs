@@ -1,4 +1,4 @@
-//! Takes everything of ours away from an instance on which no version of ours is to serve.
+//! Removes flipless from an instance on which no version with flipless will serve.
 
 use std::path::Path;
 
@@ -14,12 +14,12 @@ use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 use crate::proxy::front;
 
-/// EB's nginx is to be started again once the public port is free.
+/// This file exists while the agent gives the public port back to EB's nginx.
 pub const GIVES_PORT_BACK: &str = "/run/flipless/gives-port-back";
 
-/// EB has started an application of another bundle, or the one that was there before the first version: gives
-/// the instance back to it, in this very start. The state comes first, so that the next command continues an
-/// interrupted call. EB's flip starts nginx itself, with the configuration of that bundle.
+/// Gives the instance back, because EB starts an application without flipless: the one of another bundle, or the
+/// one before the first version. Resets the state first, so that the next command continues an interrupted
+/// call. If EB has stopped the stand-in of nginx, EB's flip starts nginx itself.
 pub fn leave(system: &System, state: &mut State) -> Result<()> {
     *state = State::new(state.front);
     state.save(system)?;
@@ -38,8 +38,8 @@ pub fn leave(system: &System, state: &mut State) -> Result<()> {
     remove_files(system)
 }
 
-/// Gives ports back and takes units out of systemd's sight, on an instance where no version of ours is
-/// current. EB's nginx is touched only where ours has taken its place.
+/// Gives the ports back and removes all units, if no run is current. Restarts EB's nginx only if the front has
+/// replaced it.
 pub fn withdraw(system: &System, state: &State) -> Result<()> {
     if state.current.is_some() {
         return Ok(());
@@ -49,17 +49,18 @@ pub fn withdraw(system: &System, state: &State) -> Result<()> {
 }
 
 fn give(system: &System, nginx: Nginx) -> Result<()> {
-    // No stand-in starts the front meanwhile.
+    // With this lock, no stand-in can start the front meanwhile.
     let _lock = front::lock(system, "withdraw")?;
     if nginx == Nginx::Restarts {
-        // After an interruption neither nginx has the port; the next command needs this note.
+        // After an interruption neither nginx has the port. This file tells the next command to start EB's nginx.
         system.write(GIVES_PORT_BACK, b"", 0o644)?;
     }
     give_back(system, nginx)?;
     system.remove(GIVES_PORT_BACK)
 }
 
-/// What becomes of EB's nginx: the front has its port, or an interrupted call has taken the front away.
+/// Decides how to treat EB's nginx. It has to start if the front has its port, or if an interrupted call has
+/// already stopped the front.
 fn nginx(system: &System) -> Result<Nginx> {
     let systemd = Systemd::new(system);
     let half_way = system.exists(GIVES_PORT_BACK) && !systemd.is_active(layout::NGINX)?;
@@ -71,7 +72,7 @@ fn nginx(system: &System) -> Result<Nginx> {
     })
 }
 
-/// Removes every folder of ours. The state last: it says what a second run has to do.
+/// Removes every folder of flipless. The state is last, because a second call needs it after an interruption.
 pub fn remove_files(system: &System) -> Result<()> {
     for folder in [layout::ROOT, layout::RUNTIME, layout::STATE_FOLDER] {
         system.remove(folder)?;

@@ -1,4 +1,4 @@
-//! Digests of bytes and of trees, as text.
+//! Digests of bytes and of folders, as hexadecimal text.
 
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::system::{System, open_plain};
 
-/// A digest of everything in a tree: paths, kinds, exec bits, contents.
+/// Returns a digest of everything in a folder: paths, kinds, exec bits, contents.
 pub fn of_tree(system: &System, folder: impl AsRef<Path>) -> Result<String> {
     let root = system.locate(folder);
     let mut digest = Sha256::new();
@@ -18,7 +18,7 @@ pub fn of_tree(system: &System, folder: impl AsRef<Path>) -> Result<String> {
         .min_depth(1)
         .sort_by_file_name()
     {
-        let entry = entry.context("cannot read the tree")?;
+        let entry = entry.with_context(|| format!("cannot read {root:?}"))?;
         let path = entry.path();
         digest.update(path.strip_prefix(&root)?.as_os_str().as_bytes());
         let kind = entry.file_type();
@@ -41,7 +41,7 @@ pub fn of_tree(system: &System, folder: impl AsRef<Path>) -> Result<String> {
     Ok(hex::encode(digest.finalize()))
 }
 
-/// A digest of some bytes, as text.
+/// Returns a digest of some bytes.
 pub fn of_bytes(content: &[u8]) -> String {
     hex::encode(Sha256::digest(content))
 }

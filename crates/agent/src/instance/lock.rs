@@ -1,4 +1,4 @@
-//! One agent at a time.
+//! The locks that let only one agent at a time change the instance or the front.
 
 use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -11,13 +11,16 @@ use flipless_settings::layout;
 
 use crate::instance::system::System;
 
-/// Held until it is dropped. The kernel releases it when the process ends, in any way.
+/// A lock that this process holds until it drops the value. The kernel releases the lock when the process ends.
 pub struct Lock(#[allow(dead_code, reason = "held, not read")] File);
 
-/// How often a waiting agent looks again: flock(2), which `try_lock` calls, has no time limit of its own.
+/// The pause between two attempts to take the lock. flock(2), which `try_lock` calls, has no time limit.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-/// Takes the lock `name`, or waits up to `limit` and then says who holds it.
+/// Takes the lock `name`. Waits up to `limit` for another agent.
+///
+/// # Errors
+/// If another agent still holds the lock after `limit`. The message names the command of that agent.
 pub fn take(system: &System, name: &str, purpose: &str, limit: Duration) -> Result<Lock> {
     let path = format!("{}/{name}", layout::RUNTIME);
     let deadline = Instant::now() + limit;
@@ -36,7 +39,7 @@ pub fn take(system: &System, name: &str, purpose: &str, limit: Duration) -> Resu
             }
             Err(_) if Instant::now() < deadline => std::thread::sleep(LOOK_AGAIN),
             Err(_) => bail!(
-                "another agent holds {path} for {} s now: {}; try again when it has ended",
+                "another agent has held the lock {path} for {} s: {}; try again after it has ended",
                 limit.as_secs(),
                 holder(&mut file)
             ),
@@ -64,7 +67,7 @@ fn is_at(file: &File, path: &Path) -> bool {
     same().unwrap_or(false)
 }
 
-/// Says who holds the lock now. Its mode is fixed whatever the umask.
+/// Writes this process into the lock file. Sets the file's mode, so that it does not depend on the umask.
 fn introduce(file: &mut File, purpose: &str) -> io::Result<()> {
     file.set_permissions(Permissions::from_mode(0o600))?;
     file.set_len(0)?;
@@ -72,13 +75,13 @@ fn introduce(file: &mut File, purpose: &str) -> io::Result<()> {
     writeln!(file, "`flipless {purpose}`, process {}", std::process::id())
 }
 
-/// Who says to hold the lock: the first line, as much of it as a person needs.
+/// Reads which process holds the lock: the start of the file's first line.
 fn holder(file: &mut File) -> String {
     let mut said = Vec::new();
     let _ = file.take(200).read_to_end(&mut said);
     let said = String::from_utf8_lossy(&said);
     match said.lines().next().map(str::trim) {
-        None | Some("") => "it does not say which".to_owned(),
+        None | Some("") => "the lock does not say which command".to_owned(),
         Some(line) => line.escape_debug().to_string(),
     }
 }

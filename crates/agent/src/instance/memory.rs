@@ -1,12 +1,12 @@
-//! Gives back memory that a waiting process does not need. The only `unsafe` of the agent.
+//! Frees memory that a waiting process does not need. Only this module of the agent has `unsafe` code.
 #![allow(unsafe_code)]
 
 use std::fs;
 
 use rustix::mm::{Advice, madvise};
 
-/// Lets the kernel drop the resident pages of this program's code: those that run again are read
-/// again from the file. A stand-in only waits; what its start touched need not stay.
+/// Makes the kernel drop the resident pages of this program's code. A stand-in only waits, so it does not need the
+/// pages that its start has touched. If it runs their code again, the kernel reads them from the file.
 pub fn drop_code_pages() {
     let Ok(maps) = fs::read_to_string("/proc/self/maps") else {
         return;
@@ -21,7 +21,8 @@ pub fn drop_code_pages() {
     }
 }
 
-/// `00251000-0035d000 r-xp 00051000 08:01 1234 /opt/flipless/bin/flipless` (proc_pid_maps(5)).
+/// Parses a line such as `00251000-0035d000 r-xp 00051000 08:01 1234 /opt/flipless/bin/flipless`
+/// (proc_pid_maps(5)) into the start and the length of a mapping of code.
 fn code_range(line: &str) -> Option<(usize, usize)> {
     let mut fields = line.split_whitespace();
     let (start, end) = fields.next()?.split_once('-')?;

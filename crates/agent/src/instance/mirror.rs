@@ -1,4 +1,4 @@
-//! One folder made equal to another: for a configuration that is kept, and that comes back.
+//! Makes one folder equal to another. The agent saves and restores nginx's configuration with it.
 
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown};
@@ -9,8 +9,8 @@ use anyhow::{Context, Result};
 
 use super::system::{System, open_plain};
 
-/// Makes `to` equal to `from`: contents, links, owners and modes. Each file is replaced by a rename, so that a
-/// reader never meets half of one, and what is equal is not touched.
+/// Makes `to` equal to `from`: contents, links, owners and modes. A rename replaces each file, so that no program
+/// reads a half-written one. A file that is already equal stays untouched.
 pub fn mirror(system: &System, from: &str, to: &str) -> Result<()> {
     let (source, target) = (system.locate(from), system.locate(to));
     remove_others(system, &source, &target, to)?;
@@ -26,7 +26,7 @@ pub fn mirror(system: &System, from: &str, to: &str) -> Result<()> {
     Ok(())
 }
 
-/// Removes what `source` does not have, or has as another kind.
+/// Removes every entry that `source` lacks, or has as another kind.
 fn remove_others(system: &System, source: &Path, target: &Path, to: &str) -> Result<()> {
     if !target.is_dir() {
         return system.make_private_folder(to);
@@ -45,7 +45,7 @@ fn remove_others(system: &System, source: &Path, target: &Path, to: &str) -> Res
     Ok(())
 }
 
-/// Such as a folder; `None` if nothing is there.
+/// Returns the kind of the entry at `path`, for example a folder; `None` if there is no entry.
 fn kind(path: &Path) -> Option<fs::FileType> {
     path.symlink_metadata()
         .ok()
@@ -56,7 +56,7 @@ fn copy(system: &System, entry: &walkdir::DirEntry, path: &Path) -> io::Result<(
     let metadata = entry.metadata()?;
     let kind = entry.file_type();
     let known = kind.is_dir() || kind.is_file() || kind.is_symlink();
-    // A pipe or a socket is no configuration.
+    // Pipes and sockets do not belong to a configuration.
     if !known || is_equal(entry.path(), path) {
         return Ok(());
     }
@@ -84,14 +84,14 @@ fn copy(system: &System, entry: &walkdir::DirEntry, path: &Path) -> io::Result<(
     })
 }
 
-/// Keys are among them: nobody else opens the file before its mode is set.
+/// Creates a file that only root can open until its mode is set, because it may contain a key.
 fn unix_private(path: &Path) -> io::Result<fs::File> {
     use unix::fs::OpenOptionsExt;
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true).mode(0o600).open(path)
 }
 
-/// Owner first: a change of it clears bits of the mode (chown(2)).
+/// Copies owner and mode. The owner comes first, because its change clears bits of the mode (chown(2)).
 fn protect(path: &Path, like: &fs::Metadata) -> io::Result<()> {
     let own = path.symlink_metadata()?;
     if (own.uid(), own.gid()) != (like.uid(), like.gid()) {
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_equal_is_not_touched() {
+    fn an_equal_file_is_not_touched() {
         let instance = Instance::new();
         let system = &instance.system;
         system.write("/a/file", b"x", 0o644).unwrap();

@@ -1,10 +1,10 @@
-//! What the agent writes: the result to standard output, progress to standard error.
+//! The output of the agent: the result on standard output, progress on standard error.
 
 use std::io::Write;
 
 use anyhow::Result;
 
-/// Writes the result of a command, and nothing else, to standard output.
+/// Writes the result of a command to standard output. Nothing else writes there.
 pub fn result(text: &str) -> Result<()> {
     std::io::stdout().write_all(text.as_bytes())?;
     Ok(())
@@ -15,8 +15,8 @@ pub fn say(line: &str) {
     eprintln!("flipless: {line}");
 }
 
-/// Text of the server's, or of another program's, with its control characters escaped: it must not move the
-/// cursor of a terminal, or look like another line.
+/// Escapes the control characters in a text from the server or from another program. So the text can't move a
+/// terminal's cursor or look like another line.
 pub fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for character in text.chars() {
@@ -31,7 +31,7 @@ pub fn plain(text: &str) -> String {
     plain
 }
 
-/// How often, for a sentence.
+/// Formats a count for a sentence: `once`, `3 times`.
 pub fn times(count: usize) -> String {
     match count {
         1 => "once".to_owned(),
@@ -39,7 +39,7 @@ pub fn times(count: usize) -> String {
     }
 }
 
-/// The characters that reorder a line (Unicode Standard Annex 9, section 2), and the two that break it.
+/// Returns whether a character reorders a line (Unicode Standard Annex 9, section 2) or breaks it.
 fn changes_direction(character: char) -> bool {
     matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
 }

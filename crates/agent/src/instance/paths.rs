@@ -1,20 +1,20 @@
-//! Paths on the instance that are EB's or the system's, not ours. Ours are in `layout`.
+//! Paths on the instance that belong to EB or to the system. The paths of flipless are in `layout`.
 
-/// The proxy configuration that EB is about to copy over [`NGINX`].
+/// The proxy configuration that EB copies over [`NGINX`] in the flip.
 pub const PROXY_STAGING: &str = "/var/proxy/staging/nginx";
 /// The proxy configuration in force.
 pub const NGINX: &str = "/etc/nginx";
-/// EB's tool that knows the environment properties, the new ones included.
+/// EB's tool that prints the environment properties, including the new ones.
 pub const GET_CONFIG: &str = "/opt/elasticbeanstalk/bin/get-config";
-/// Where EB looks for the pids of what it manages.
+/// The folder in which EB looks for the pids of its processes.
 pub const PIDS: &str = "/var/pids";
 /// The application that EB has flipped to.
 pub const FLIPPED: &str = "/var/app/current";
-/// The agent in it.
+/// The agent in that application.
 pub const FLIPPED_AGENT: &str = "/var/app/current/bin/flipless";
-/// Units of the administrator's: ours are among them.
+/// The unit files of the administrator and of flipless.
 pub const UNITS: &str = "/etc/systemd/system";
-/// Units and drop-ins that a reboot forgets.
+/// Units and drop-ins that a reboot removes.
 pub const RUNTIME_UNITS: &str = "/run/systemd/system";
 /// Drop-ins that EB does not rewrite.
 pub const DROP_INS: &str = "/usr/lib/systemd/system";

@@ -1,23 +1,23 @@
-//! Files that a command replaced, so that it can put them back when it fails.
+//! Remembers the files that a command replaces, so that the command can restore them if it fails.
 
 use anyhow::Result;
 
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
-/// The files as they were, in the order in which they were replaced.
+/// The old files, in the order of their replacement.
 #[derive(Default)]
 pub struct Replaced(Vec<Before>);
 
 struct Before {
     path: String,
-    /// None where there was no file.
+    /// `None` if there was no file.
     content: Option<Vec<u8>>,
     mode: u32,
 }
 
 impl Replaced {
-    /// Writes a file, and remembers what was there.
+    /// Writes a file, and remembers the old one.
     pub fn write(&mut self, system: &System, path: &str, content: &[u8], mode: u32) -> Result<()> {
         let before = Before {
             path: path.to_owned(),
@@ -28,7 +28,7 @@ impl Replaced {
         system.write(path, content, mode)
     }
 
-    /// Writes a file whose content differs, and remembers what was there.
+    /// Writes a file if its content differs, and remembers the old one.
     pub fn update(&mut self, system: &System, path: &str, content: &[u8], mode: u32) -> Result<()> {
         match system.read(path)?.as_deref() == Some(content) {
             true => Ok(()),
@@ -36,10 +36,11 @@ impl Replaced {
         }
     }
 
-    /// Puts every file back, the last one first, and has systemd read its units again.
+    /// Restores every file, the last one first, and makes systemd read the units again.
     ///
     /// # Errors
-    /// With the first that could not be put back, on a full disk say; the others were.
+    /// If it can't restore a file, for example on a full disk. It still restores the others, and returns the first
+    /// error.
     pub fn restore(&self, system: &System) -> Result<()> {
         let mut restored = Ok(());
         for before in self.0.iter().rev() {
@@ -51,7 +52,7 @@ impl Replaced {
         }
         match self.0.is_empty() {
             true => restored,
-            // systemd reads what was put back, all of it or not.
+            // systemd has to read the restored units, even if some could not be restored.
             false => Systemd::new(system).reload_units().and(restored),
         }
     }
@@ -64,7 +65,7 @@ mod tests {
     use crate::testing::Instance;
 
     #[test]
-    fn one_that_cannot_be_put_back_is_told_and_the_others_are_put_back() {
+    fn a_file_that_cannot_be_restored_is_named_and_the_others_are_restored() {
         let instance = Instance::new();
         let system = &instance.system;
         let mut replaced = Replaced::default();
@@ -72,7 +73,7 @@ mod tests {
             system.write(path, b"old", 0o644).unwrap();
             replaced.write(system, path, b"new", 0o644).unwrap();
         }
-        // Where the last one's successor would be written there is a folder.
+        // A folder is at the path of the last file's temporary file.
         system.make_folder("/a/last.new").unwrap();
         let error = replaced.restore(system).unwrap_err();
         assert!(format!("{error:#}").contains("/a/last"), "{error:#}");

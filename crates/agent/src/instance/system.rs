@@ -1,7 +1,7 @@
-//! The seam: every effect on the instance goes through [`System`].
+//! The seam between the agent and the instance: every effect goes through [`System`].
 //!
-//! Files are real, below a root that a test sets; commands and signals go through [`Commands`],
-//! which a test replaces.
+//! Files are real; a test sets another root for them. Commands and signals go through [`Commands`], which a test
+//! replaces.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -20,7 +20,7 @@ pub use commands::{Commands, Signal};
 pub use copy::open_plain;
 use real::RealCommands;
 
-/// Files below a root, and [`Commands`].
+/// The files below a root, and [`Commands`].
 pub struct System {
     root: PathBuf,
     commands: Box<dyn Commands>,
@@ -32,7 +32,7 @@ impl System {
         Self::new(Path::new("/"), Box::new(RealCommands))
     }
 
-    /// Files below `root`; for tests, any other folder than `/`.
+    /// An instance with its files below `root`. Tests use a temporary folder.
     pub fn new(root: &Path, commands: Box<dyn Commands>) -> Self {
         Self {
             root: root.to_owned(),
@@ -40,34 +40,34 @@ impl System {
         }
     }
 
-    /// The settings of the newest bundle; the defaults before the first one.
+    /// Reads the settings of the newest bundle. Returns the defaults before the first version.
     ///
     /// # Errors
-    /// When the file can't be read, or is not what the build script writes.
+    /// If the file can't be read, or does not have the form that the build script writes.
     pub fn settings(&self) -> Result<Settings> {
         match self.read(layout::SETTINGS)? {
             None => Ok(Settings::default()),
             Some(content) => Settings::from_json(&content).with_context(|| {
                 format!(
-                    "the settings in {} can't be used: deploy again",
+                    "cannot use the settings in {}: deploy again",
                     layout::SETTINGS
                 )
             }),
         }
     }
 
-    /// Commands, signals and clocks.
+    /// Returns the commands, signals and clocks.
     pub fn commands(&self) -> &dyn Commands {
         self.commands.as_ref()
     }
 
-    /// Where `path` really is. Paths are given absolute, as on the instance.
+    /// Returns the real place of `path`, an absolute path on the instance.
     pub fn locate(&self, path: impl AsRef<Path>) -> PathBuf {
         let path = path.as_ref();
         self.root.join(path.strip_prefix("/").unwrap_or(path))
     }
 
-    /// A file's content; `None` when there is no such file.
+    /// Reads a file; `None` if there is no such file.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<Option<Vec<u8>>> {
         match fs::read(self.locate(&path)) {
             Ok(content) => Ok(Some(content)),
@@ -76,8 +76,8 @@ impl System {
         }
     }
 
-    /// A file's content in a folder that others fill, such as a bundle: no link on the way is followed.
-    /// `None` when there is no such file.
+    /// Reads a file in a folder whose content is not trusted, such as a bundle; `None` if there is no such file.
+    /// Follows no link below the folder.
     pub fn read_in(&self, folder: &Path, file: impl AsRef<Path>) -> Result<Option<Vec<u8>>> {
         let path = folder.join(&file);
         let read = || -> io::Result<Vec<u8>> {
@@ -92,12 +92,12 @@ impl System {
         }
     }
 
-    /// Whether something is there.
+    /// Returns whether a file, folder or link exists at `path`.
     pub fn exists(&self, path: impl AsRef<Path>) -> bool {
         self.locate(path).symlink_metadata().is_ok()
     }
 
-    /// Names in a folder, sorted; none when there is no such folder.
+    /// Returns the sorted names in a folder. A missing folder has no names.
     pub fn names(&self, folder: impl AsRef<Path>) -> Result<Vec<String>> {
         let entries = match fs::read_dir(self.locate(&folder)) {
             Ok(entries) => entries,
@@ -114,12 +114,12 @@ impl System {
         Ok(names)
     }
 
-    /// Where a link points; `None` when it is not there or not a link.
+    /// Returns the target of a link; `None` if there is no link at `path`.
     pub fn link_target(&self, path: impl AsRef<Path>) -> Option<PathBuf> {
         fs::read_link(self.locate(path)).ok()
     }
 
-    /// Runs a program to its end; its output is captured, not shown.
+    /// Runs a program, waits for its end, and captures its output.
     pub fn run(&self, program: &str, arguments: &[&str]) -> io::Result<Output> {
         self.effect(program, || self.commands.run(program, arguments))
     }
@@ -129,7 +129,7 @@ impl System {
         self.effect("signal", || self.commands.signal(pid, signal))
     }
 
-    /// Every effect is done in here: a test can end the agent before and after it.
+    /// Does one effect. All effects go through here, so that a test can kill the agent before and after each.
     fn effect<T>(&self, name: &str, effect: impl FnOnce() -> T) -> T {
         self.commands.crash_point(name);
         let done = effect();
@@ -137,7 +137,7 @@ impl System {
         done
     }
 
-    /// An effect on a file.
+    /// Does one effect on a file.
     pub(super) fn change<T>(
         &self,
         name: &str,
@@ -150,7 +150,7 @@ impl System {
         })
     }
 
-    /// Makes a folder and its parents, each with mode 0755 whatever the umask.
+    /// Makes a folder and its parents. Each new folder has mode 0755, whatever the umask is.
     pub fn make_folder(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         if self.locate(path).is_dir() {
@@ -179,7 +179,7 @@ impl System {
             .with_context(|| format!("cannot protect {}", path.as_ref().display()))
     }
 
-    /// Replaces a file whole: written beside it, synced, renamed over it (rename(2) is atomic).
+    /// Replaces a file atomically: writes a new file beside it, syncs that file, and renames it (rename(2)).
     pub fn write(&self, path: impl AsRef<Path>, content: &[u8], mode: u32) -> Result<()> {
         let path = path.as_ref();
         let Some(folder) = path.parent() else {
@@ -209,13 +209,13 @@ impl System {
             fs::File::open(self.locate(folder))?.sync_all()
         };
         self.change("write", path, write).map_err(|error| {
-            // Nothing half written stays; the old file is as it was.
+            // Removes the half-written file. The old file is unchanged.
             let _ = fs::remove_file(&temporary);
             anyhow::Error::new(error).context(format!("cannot write {}", path.display()))
         })
     }
 
-    /// Makes a link, or leaves one that points there already.
+    /// Makes a link. A link with the same target stays as it is.
     pub fn link(&self, target: &Path, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         if self.link_target(path).as_deref() == Some(target) {
@@ -227,7 +227,7 @@ impl System {
         .with_context(|| format!("cannot make the link {}", path.display()))
     }
 
-    /// Gives a file or folder its final name.
+    /// Renames a file or folder.
     pub fn rename(&self, from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> {
         let rename = || fs::rename(self.locate(&from), self.locate(&to));
         self.change("rename", to.as_ref(), rename).with_context(|| {
@@ -239,7 +239,7 @@ impl System {
         })
     }
 
-    /// Removes a file, a link, or a folder with all that is in it; fine when there is none.
+    /// Removes a file, a link, or a folder with its content. A missing path is no error.
     pub fn remove(&self, path: impl AsRef<Path>) -> Result<()> {
         let real = self.locate(&path);
         let removed = |folder| match folder {
@@ -258,11 +258,11 @@ impl System {
         }
     }
 
-    /// Copies a tree over another: folders 0755, files 0755 or 0644 by their owner's exec bit, links as
-    /// they are. Owner, umask and hard links of the source don't show; no link is followed.
+    /// Copies a folder over another. Folders get mode 0755. Files get 0755 or 0644, depending on their owner's
+    /// exec bit. Links stay links, and are not followed. The copy does not depend on owners, umask or hard links.
     ///
     /// # Errors
-    /// On anything that is not a file, a folder or a link: nothing else belongs in a bundle.
+    /// If the folder contains anything but files, folders and links.
     pub fn copy_tree(&self, from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> {
         let source = self.locate(&from);
         self.make_folder(&to)?;
@@ -273,13 +273,13 @@ impl System {
             let entry = entry.with_context(|| format!("cannot read {:?}", from.as_ref()))?;
             let path = to.as_ref().join(entry.path().strip_prefix(&source)?);
             self.change("copy", &path, || copy::entry(&entry, &self.locate(&path)))
-                // A name may hold a line break: written as a literal.
+                // A name may contain a line break, so the message has it as a literal.
                 .with_context(|| format!("cannot copy {:?} to {path:?}", entry.path()))?;
         }
         Ok(())
     }
 
-    /// Makes sure that all that was written to the file system of `path` is on the disk (syncfs(2)).
+    /// Waits until everything written to the file system of `path` is on the disk (syncfs(2)).
     pub fn sync(&self, path: impl AsRef<Path>) -> Result<()> {
         let sync =
             || -> io::Result<()> { Ok(rustix::fs::syncfs(fs::File::open(self.locate(&path))?)?) };

@@ -1,4 +1,4 @@
-//! What the agent asks of systemd, through `systemctl` and `journalctl`.
+//! Requests to systemd, through `systemctl` and `journalctl`.
 
 use std::process::Output;
 
@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::instance::system::System;
 
-/// systemd, as far as the agent needs it.
+/// The part of systemd that the agent needs.
 pub struct Systemd<'a> {
     system: &'a System,
 }
@@ -21,12 +21,12 @@ impl<'a> Systemd<'a> {
         self.must(&["start", unit])
     }
 
-    /// Asks for a start and does not wait.
+    /// Requests a start, and does not wait.
     pub fn start_later(&self, unit: &str) -> Result<()> {
         self.must(&["start", "--no-block", unit])
     }
 
-    /// Has systemd start a unit in a second, when the job is over in which this command runs.
+    /// Makes systemd start a unit in one second, after the job in which this command runs.
     pub fn start_soon(&self, unit: &str) -> Result<()> {
         let timer = ["--on-active=1s", "--timer-property=AccuracySec=100ms"];
         let command = ["systemctl", "start", unit];
@@ -40,7 +40,7 @@ impl<'a> Systemd<'a> {
         self.must(&["stop", unit])
     }
 
-    /// Asks for a stop and does not wait: the server drains.
+    /// Requests a stop, and does not wait. The server then drains.
     pub fn stop_later(&self, unit: &str) -> Result<()> {
         self.must(&["stop", "--no-block", unit])
     }
@@ -50,7 +50,7 @@ impl<'a> Systemd<'a> {
         self.must(&["kill", "--signal=TERM", unit])
     }
 
-    /// Starts a unit, or starts it anew: a timer counts from now on.
+    /// Restarts a unit, or starts an inactive one. A timer begins to count again.
     pub fn restart(&self, unit: &str) -> Result<()> {
         self.must(&["restart", unit])
     }
@@ -69,24 +69,24 @@ impl<'a> Systemd<'a> {
         self.must(&["disable", "--quiet", unit])
     }
 
-    /// Reads the unit files again.
+    /// Makes systemd read the unit files again.
     pub fn reload_units(&self) -> Result<()> {
         self.must(&["daemon-reload"])
     }
 
-    /// Forgets that a unit failed. A unit that is not loaded is nothing to forget.
+    /// Resets the failed state of a unit. Ignores the error for a unit that is not loaded.
     pub fn forget_failure(&self, unit: &str) -> Result<()> {
         self.systemctl(&["reset-failed", unit]).map(drop)
     }
 
-    /// One property; empty when it has no value or the unit does not exist.
+    /// Returns a property. It is empty if it has no value, or if the unit does not exist.
     pub fn property(&self, unit: &str, name: &str) -> Result<String> {
         let output = self.systemctl(&["show", "--value", "--property", name, unit])?;
         succeed(&["show", unit], &output)?;
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
-    /// `active`, `activating`, `deactivating`, `failed` or `inactive`.
+    /// Returns `active`, `activating`, `deactivating`, `failed` or `inactive`.
     pub fn state(&self, unit: &str) -> Result<String> {
         self.property(unit, "ActiveState")
     }
@@ -95,13 +95,13 @@ impl<'a> Systemd<'a> {
         Ok(self.state(unit)? == "active")
     }
 
-    /// Whether its stop was requested: then a job for it is in progress (`Job` of
-    /// org.freedesktop.systemd1(5), which `systemctl show` leaves empty without one).
+    /// Returns whether a stop of the unit was requested. A job for the unit is then in progress (`Job` of
+    /// org.freedesktop.systemd1(5)); without a job, `systemctl show` prints an empty value.
     pub fn is_asked_to_stop(&self, unit: &str) -> Result<bool> {
         Ok(!self.property(unit, "Job")?.is_empty())
     }
 
-    /// Every unit that systemd holds whose name matches the pattern and that is not dead.
+    /// Returns every unit whose name matches the pattern, and which is neither inactive nor failed.
     pub fn living_units(&self, pattern: &str) -> Result<Vec<String>> {
         let states = "--state=active,activating,deactivating,reloading";
         let arguments = [
@@ -122,7 +122,7 @@ impl<'a> Systemd<'a> {
             .collect())
     }
 
-    /// The last lines that a unit wrote, as they stand in the journal; empty without a journal.
+    /// Returns the last lines of a unit in the journal; empty without a journal.
     pub fn last_lines(&self, unit: &str, lines: u32) -> String {
         let count = lines.to_string();
         let arguments = [

@@ -1,7 +1,7 @@
-//! Units and drop-ins: from the bundle's `systemd/` to systemd.
+//! Installs units and drop-ins from the bundle's `systemd/`.
 //!
-//! The units of the instance (listeners, gate, front, timers, drop-ins) are those of the newest bundle.
-//! The unit of a run is its release's own: see `run.rs`.
+//! The units of the instance (listeners, gate, front, timers, drop-ins) come from the newest bundle. The unit of a
+//! run comes from its release (see `run.rs`).
 
 use std::path::Path;
 
@@ -17,12 +17,13 @@ mod stand_in;
 
 pub use stand_in::verify_stand_in;
 
-/// Where unit files go (systemd.unit(5), "Unit File Load Path").
+/// The folders for unit files (systemd.unit(5), "Unit File Load Path").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// Where every boot finds them.
+    /// Folders on the disk.
     Lasting,
-    /// Where a reboot forgets them: until a first version serves, it gives the stock instance back.
+    /// Folders in `/run`, for a first version until its flip. A reboot before the flip removes the units, so that
+    /// the instance is stock EB again.
     UntilReboot,
 }
 
@@ -34,7 +35,7 @@ impl Place {
         }
     }
 
-    /// Lasting ones below /usr/lib: EB may rewrite the folders of the same names below /etc.
+    /// Lasting drop-ins are below /usr/lib, because EB may rewrite the folders of the same names below /etc.
     fn drop_ins(self) -> &'static str {
         match self {
             Self::Lasting => DROP_INS,
@@ -43,12 +44,12 @@ impl Place {
     }
 }
 
-/// Installs the units of the bundle in `bundle` that differ from those on disk, and makes systemd
-/// read them; `replaced` remembers what was there.
+/// Installs the units in `bundle` that differ from those on the disk, and makes systemd read them. `replaced`
+/// remembers the old files.
 ///
 /// # Errors
-/// When a socket's address would change while it serves: at the next daemon-reload systemd would
-/// drop the listener, and nothing would bring it back. Nothing is written then.
+/// If the address of an active socket would change. systemd would drop the listener at the next daemon-reload, and
+/// would not open it again. In this case nothing is written.
 pub fn install(
     system: &System,
     bundle: &Path,
@@ -69,8 +70,8 @@ pub fn install(
     Ok(())
 }
 
-/// Makes the units of a first version lasting, and has every boot start what is needed. A second call
-/// finds nothing to do.
+/// Moves the units of a first version from `/run` to the disk, and enables the units that a boot has to start. A
+/// second call changes nothing.
 pub fn settle(system: &System) -> Result<()> {
     let transient = installed_in(system, Place::UntilReboot)?;
     for path in &transient {
@@ -97,12 +98,12 @@ pub fn settle(system: &System) -> Result<()> {
     }
     match missing.is_empty() {
         true => Ok(()),
-        // One call: each makes systemd read all units again.
+        // One call for all units, because each call makes systemd read all units again.
         false => systemd.enable(&missing),
     }
 }
 
-/// Takes units that are there until the next reboot out of systemd's sight.
+/// Removes the units in `/run`.
 pub fn withdraw(system: &System) -> Result<()> {
     let transient = installed_in(system, Place::UntilReboot)?;
     for path in &transient {
@@ -114,7 +115,7 @@ pub fn withdraw(system: &System) -> Result<()> {
     }
 }
 
-/// Removes a unit file or drop-in, and the drop-in's folder with its last file.
+/// Removes a unit file or drop-in. With the last drop-in, removes its folder.
 pub fn remove(system: &System, path: &str) -> Result<()> {
     system.remove(path)?;
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
@@ -124,7 +125,7 @@ pub fn remove(system: &System, path: &str) -> Result<()> {
     }
 }
 
-/// The units that hold the public port, in nginx mode.
+/// Returns the units of the front; none outside nginx mode.
 fn front_units(mode: FrontMode) -> Vec<&'static str> {
     match mode {
         FrontMode::Nginx => vec![layout::FRONT_SOCKET, layout::FRONT],
@@ -132,7 +133,7 @@ fn front_units(mode: FrontMode) -> Vec<&'static str> {
     }
 }
 
-/// Every file that [`install`], [`settle`] or a run may have written, of any front mode.
+/// Returns every file that [`install`], [`settle`] or a run may have written, in any front mode.
 pub fn installed(system: &System) -> Result<Vec<String>> {
     let mut paths = installed_in(system, Place::Lasting)?;
     paths.extend(installed_in(system, Place::UntilReboot)?);
@@ -167,7 +168,7 @@ struct Unit {
     content: Vec<u8>,
 }
 
-/// The bundle's unit files that are not on the disk as they should be.
+/// Returns the bundle's unit files that are missing on the disk or differ there.
 fn differing(system: &System, bundle: &Path, place: Place) -> Result<Vec<Unit>> {
     let mut units = Vec::new();
     for name in system.names(bundle.join("systemd"))? {
@@ -207,20 +208,20 @@ fn guard_address(system: &System, systemd: &Systemd, unit: &Unit) -> Result<()> 
         return Ok(());
     }
     let (old, new) = (addresses(&on_disk), addresses(&unit.content));
-    // An added address keeps the descriptors that there are.
+    // An additional address is allowed: systemd keeps the open descriptors.
     if old.iter().all(|address| new.contains(address)) {
         return Ok(());
     }
     bail!(
-        "{name} listens on {}, and the bundle wants {}; systemd would drop the listener. \
-         Deploy to a new environment, or run `{} uninstall` first",
+        "cannot change the address of {name} from {} to {}, since systemd would drop the listener: \
+         deploy to a new environment, or run `{} uninstall` first",
         old.join(", "),
         new.join(", "),
         layout::AGENT
     )
 }
 
-/// Every `ListenStream=` in force. An empty one resets the list (systemd.socket(5)).
+/// Returns every `ListenStream=` in force. An empty value resets the list (systemd.socket(5)).
 fn addresses(unit: &[u8]) -> Vec<String> {
     let directives = unit_file::parse(&String::from_utf8_lossy(unit));
     let mut addresses = Vec::new();

@@ -1,16 +1,16 @@
-//! The server's user, which the platform brings.
+//! The server's user, which is part of EB's platform.
 
 use anyhow::{Result, bail};
 
 use crate::instance::system::System;
 
-/// Whom the units run the server as.
+/// The user as which the units run the server.
 pub const NAME: &str = "webapp";
 
-/// Looks before anything starts: systemd would say no more than status 217/USER.
+/// Checks that the user exists, before anything starts. systemd's own error would only be status 217/USER.
 ///
 /// # Errors
-/// When there is no such user in /etc/passwd (passwd(5)).
+/// If /etc/passwd has no such user (passwd(5)).
 pub fn check(system: &System) -> Result<()> {
     let users = system.read("/etc/passwd")?.unwrap_or_default();
     let entry = format!("{NAME}:");
@@ -21,7 +21,7 @@ pub fn check(system: &System) -> Result<()> {
         return Ok(());
     }
     bail!(
-        "there is no user `{NAME}`, as whom the server runs: Elastic Beanstalk's platforms have it; \
-         elsewhere `useradd --system --user-group {NAME}` makes it"
+        "the instance has no user `{NAME}`, which has to run the server: Elastic Beanstalk's platforms have this \
+         user; elsewhere create it with `useradd --system --user-group {NAME}`"
     )
 }

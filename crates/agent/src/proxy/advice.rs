@@ -1,8 +1,8 @@
-//! An error with what to do about it.
+//! An error with a hint.
 
 use std::fmt;
 
-/// Why a configuration is refused, and the hint that `main` prints last.
+/// The reason to refuse a configuration, and the hint that the report prints last.
 #[derive(Debug)]
 pub struct Advice {
     pub reason: String,

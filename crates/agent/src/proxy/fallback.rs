@@ -1,4 +1,4 @@
-//! What follows when the front can't use a configuration in the flip.
+//! Restores nginx if the front can't use the new configuration in the flip.
 
 use anyhow::Result;
 use flipless_settings::layout;
@@ -9,8 +9,8 @@ use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 use crate::instance::units;
 
-/// After a failure: takes what EB has just copied out of /etc/nginx, so that nginx can start again and the next
-/// deployment finds what nginx last loaded. A front that does not run then gives the port to EB's own nginx.
+/// Restores the last configuration that nginx has loaded, and adds to `error` what else it did. If the front does
+/// not run, starts it. If this start fails, too, gives the public port to EB's own nginx.
 pub fn after(system: &System, error: anyhow::Error) -> anyhow::Error {
     let fallen = good::restore(system).and_then(|restored| {
         if Systemd::new(system).is_active(layout::FRONT)? {
@@ -25,13 +25,13 @@ pub fn after(system: &System, error: anyhow::Error) -> anyhow::Error {
         Ok("") => error,
         Ok(did) => error.context(did),
         Err(why) => error.context(format!(
-            "nginx does not run, and port and files could not be given back: {why:#}"
+            "nginx does not run, and flipless can't restore its files or give back the public port: {why:#}"
         )),
     }
 }
 
-/// EB's own nginx gets the public port; the server stays behind it, as it was. The next deployment's `stage`
-/// brings the stand-in back.
+/// Gives the public port to EB's own nginx, which passes requests to the same server. In the next deployment,
+/// `stage` installs the stand-in again.
 fn give_port_back(system: &System) -> Result<()> {
     let systemd = Systemd::new(system);
     systemd.disable(layout::FRONT)?;
@@ -42,6 +42,6 @@ fn give_port_back(system: &System) -> Result<()> {
         units::remove(system, &path)?;
     }
     systemd.reload_units()?;
-    // The stand-in waits for this command in its start: a start job of now would be that one.
+    // This command runs during the start of nginx.service, so systemd would merge a start job with that one.
     systemd.start_soon(layout::NGINX)
 }

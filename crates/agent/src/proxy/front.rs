@@ -1,4 +1,4 @@
-//! The front: the real nginx is started, reloaded only for a changed configuration, and ended.
+//! The front: starts the real nginx, and reloads it only if its configuration has changed.
 
 use std::time::{Duration, Instant};
 
@@ -12,20 +12,21 @@ use crate::instance::systemd::Systemd;
 use crate::proxy::unit::{master, start};
 use crate::proxy::{fallback, good, loaded, nginx, processes, retry, succession};
 
-/// What EB's nginx.conf names.
+/// The pid file in EB's nginx.conf.
 const PID_FILE: &str = "/run/nginx.pid";
-/// How long a reload may take until every worker is a new one.
+/// The time limit for a reload: until then every worker must be new.
 const RELOAD_LIMIT: Duration = Duration::from_secs(20);
-/// How long one agent waits for another's reload.
+/// How long an agent waits while another agent holds the lock of the front.
 const LOCK_LIMIT: Duration = Duration::from_secs(45);
 
-/// Holds others off the front; `who` is told to those who wait.
+/// Takes the lock of the front. `who` is the command, for the error message of a waiting agent.
 pub fn lock(system: &System, who: &str) -> Result<Lock> {
     lock::take(system, "front.lock", who, LOCK_LIMIT)
 }
 
-/// Where nginx.service runs, and the front does not, EB's own nginx has the public port: the drop-in
-/// came after EB had started it. A restart is what EB's flip does, and the stand-in starts the front.
+/// Replaces EB's own nginx by the front. EB's nginx has the public port if nginx.service is active and the front
+/// is not: EB has then started it before the drop-in was installed. A restart of nginx.service, as in EB's flip,
+/// starts the stand-in, which starts the front.
 pub fn replace_stock(system: &System) -> Result<()> {
     let systemd = Systemd::new(system);
     let is_stock = system.settings()?.front.mode == FrontMode::Nginx
@@ -37,35 +38,34 @@ pub fn replace_stock(system: &System) -> Result<()> {
     }
 }
 
-/// What a sync found or did.
+/// The result of [`sync`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Synced {
-    /// The front mode has no front.
+    /// There is no front in this front mode.
     NoFront,
-    /// nginx was not running.
+    /// The front was not running, and is started.
     Started,
-    /// nginx had another configuration.
+    /// The configuration had changed, and the front has loaded it.
     Reloaded,
-    /// nginx had another sandbox.
+    /// The sandbox had changed, and a new master process runs in it.
     Replaced,
-    /// nginx has the configuration on disk.
+    /// The front already runs with the configuration on disk.
     Unchanged,
 }
 
 impl std::fmt::Display for Synced {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {
-            Self::NoFront => "nginx is EB's own",
+            Self::NoFront => "this front mode uses EB's own nginx",
             Self::Started => "nginx started",
             Self::Reloaded => "nginx reloaded",
-            Self::Replaced => "nginx replaced by one with the sandbox of this bundle",
-            Self::Unchanged => "nginx has the configuration already",
+            Self::Replaced => "nginx restarted with the sandbox of this bundle",
+            Self::Unchanged => "nginx already has this configuration",
         })
     }
 }
 
-/// Makes sure that the real nginx serves with the configuration on disk: starts it, reloads it, or
-/// finds nothing to do.
+/// Makes sure that the front runs with the configuration on disk. Starts or reloads it if necessary.
 pub fn sync(system: &System) -> Result<Synced> {
     if system.settings()?.front.mode != FrontMode::Nginx {
         return Ok(Synced::NoFront);
@@ -98,18 +98,18 @@ fn load(system: &System) -> Result<Synced> {
     Ok(Synced::Reloaded)
 }
 
-/// Reloads the real nginx because nginx.service is reloaded, by certbot for example, whose new certificate
-/// no digest of ours may know.
+/// Reloads the front, because nginx.service is reloaded. For example, certbot requests this after it has renewed a
+/// certificate. Reloads even if no digest has changed, because a digest may not contain the certificate.
 pub fn renew(system: &System) -> Result<()> {
     let _lock = lock(system, "front-renew")?;
     if Systemd::new(system).is_active(layout::FRONT)? {
         return ask_for_reload(system).map(|()| good::keep(system));
     }
-    // Before the first flip nginx.service runs EB's own nginx; this is its own ExecReload=.
+    // Before the first flip nginx.service runs EB's own nginx. This does the same as that unit's own ExecReload=.
     nginx::reload_stock(system)
 }
 
-/// Through systemd: the reload then runs in the front's unit, not in that of the caller.
+/// Reloads the front through systemd, so that the reload runs in the front's unit and not in the caller's.
 fn ask_for_reload(system: &System) -> Result<()> {
     let reload = system.run("systemctl", &["reload", layout::FRONT])?;
     if !reload.status.success() || !loaded::is_current(system)? {
@@ -119,8 +119,8 @@ fn ask_for_reload(system: &System) -> Result<()> {
     Ok(())
 }
 
-/// Reloads nginx, and waits until every worker is a new one: SIGHUP by itself reports success also
-/// for a file that nginx then refuses.
+/// Reloads nginx, and waits until every worker is new. SIGHUP alone would report success even if nginx then
+/// refused the configuration.
 pub fn reload(system: &System) -> Result<()> {
     let master = master(system)?;
     let digest = loaded::digest(system)?;
@@ -145,8 +145,8 @@ pub fn reload(system: &System) -> Result<()> {
     }
 }
 
-/// Makes the pid file name the real nginx again: a stock nginx that quits removes it, even when its
-/// successor has written it.
+/// Writes the pid of the real nginx into the pid file again. When EB's own nginx ends, it removes this file, even
+/// if the front has already written its pid.
 pub fn repair_pid_file(system: &System) -> Result<()> {
     if system.settings()?.front.mode != FrontMode::Nginx {
         return Ok(());
@@ -158,7 +158,7 @@ pub fn repair_pid_file(system: &System) -> Result<()> {
     Ok(())
 }
 
-/// Writes the pid file that EB looks for; the drop-in replaced the line of EB's that wrote it.
+/// Writes the pid file in which EB looks for the pid. The drop-in has replaced EB's own line that wrote the file.
 pub fn record_pid(system: &System, name: &str, pid: u32) -> Result<()> {
     if !system.exists(PIDS) {
         return Ok(());

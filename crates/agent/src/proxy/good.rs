@@ -1,5 +1,5 @@
-//! The last configuration that nginx has loaded. EB copies over /etc/nginx and deletes nothing there: after a
-//! failed deployment a bad file would stay, and fail every later one.
+//! A copy of the last configuration that nginx has loaded. EB copies files to /etc/nginx and deletes nothing
+//! there. Without this copy, a bad file of a failed deployment would stay, and every later deployment would fail.
 
 use anyhow::Result;
 
@@ -10,21 +10,22 @@ use crate::instance::output::say;
 use crate::instance::paths::NGINX;
 use crate::instance::system::System;
 
-/// The copy. It may hold keys, so that it is root's alone.
+/// The folder of the copy. Only root may read it, because it may contain keys.
 const GOOD: &str = "/var/lib/flipless/nginx-good";
 
-/// Keeps the configuration in force: nginx has loaded it, or accepts it.
+/// Copies the configuration in force, which nginx has loaded or accepts.
 ///
-/// A full disk fails no deployment here; the copy is then that of an earlier one.
+/// Prints only a warning on failure, for example on a full disk. The old copy may then remain.
 pub fn keep(system: &System) {
     if let Err(error) = replace(system) {
         say(&format!(
-            "warning: the proxy configuration could not be kept: {error:#}"
+            "warning: cannot save a copy of the proxy configuration: {error:#}"
         ));
     }
 }
 
-/// A copy is complete or absent: a part of one would take files out of /etc/nginx.
+/// Replaces the copy. The copy is complete or absent: [`restore`] of a partial copy would remove files from
+/// /etc/nginx.
 fn replace(system: &System) -> Result<()> {
     if system.exists(GOOD) && of_tree(system, GOOD)? == of_tree(system, NGINX)? {
         return Ok(());
@@ -36,7 +37,7 @@ fn replace(system: &System) -> Result<()> {
     system.rename(&new, GOOD)
 }
 
-/// Puts the last one back, and says whether there was one.
+/// Restores the copy to /etc/nginx. Returns whether there was a copy.
 pub fn restore(system: &System) -> Result<bool> {
     match system.exists(GOOD) {
         true => mirror(system, GOOD, NGINX).map(|()| true),
@@ -44,13 +45,13 @@ pub fn restore(system: &System) -> Result<bool> {
     }
 }
 
-/// From here on EB's own nginx decides.
+/// Removes the copy, because EB's own nginx takes over.
 pub fn forget(system: &System) -> Result<()> {
     system.remove(GOOD)
 }
 
-/// Before a deployment: keeps the configuration in force, or takes out what an interrupted deployment brought
-/// into it.
+/// Copies the configuration in force before a deployment. If nginx refuses this configuration, an interrupted
+/// deployment has left bad files in it, and the function restores the copy instead.
 pub fn settle(system: &System) -> Result<()> {
     let Err(error) = nginx::test(system) else {
         keep(system);
@@ -59,7 +60,7 @@ pub fn settle(system: &System) -> Result<()> {
     let why = nginx::first_line(&error);
     if restore(system)? {
         say(&format!(
-            "/etc/nginx was restored, since nginx refused what an earlier deployment left: {why}"
+            "restored /etc/nginx, since nginx refused the files of an earlier deployment: {why}"
         ));
     }
     Ok(())

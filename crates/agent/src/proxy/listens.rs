@@ -1,23 +1,23 @@
-//! The addresses that nginx will listen on, from `nginx -T`: the configuration with all that it includes.
+//! Finds the addresses on which nginx will listen in the output of `nginx -T`, which contains all included files.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::syntax::{self, Directive};
 
-/// How deep includes are followed; nginx itself stops at its open files.
+/// The maximal depth of includes. nginx itself only has the limit of its open files.
 const MAX_DEPTH: usize = 32;
 
-/// Each file's directives, by its path.
+/// The directives of each file, by path.
 type Files = BTreeMap<String, Vec<Directive>>;
 
-/// One `listen`.
+/// One `listen` directive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listen {
     pub host: Host,
     /// One port, or a range (since nginx 1.15.10).
     pub ports: std::ops::RangeInclusive<u16>,
-    /// As it is written, for people.
+    /// The directive as written, for messages.
     pub text: String,
     options: Vec<String>,
 }
@@ -25,29 +25,30 @@ pub struct Listen {
 /// The address without its port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Host {
-    /// All of IPv4.
+    /// All IPv4 addresses.
     Any,
-    /// All of IPv6.
+    /// All IPv6 addresses.
     Any6,
-    /// One address, of either kind, or a name.
+    /// One IPv4 or IPv6 address, or a name.
     Single(String),
     /// The path of a socket.
     Unix(String),
 }
 
 impl Listen {
-    /// Whether it takes connections on a TCP port.
+    /// Returns whether it accepts connections on this TCP port.
     pub fn is_on(&self, port: u16) -> bool {
         let is_udp = self.has("udp") || self.has("quic");
         !matches!(self.host, Host::Unix(_)) && !is_udp && self.ports.contains(&port)
     }
 
-    /// Whether it takes IPv4 connections, too: `[::]` does with `ipv6only=off`.
+    /// Returns whether it is an IPv6 address that also accepts IPv4 connections: `[::]` with `ipv6only=off`.
     pub fn is_dual(&self) -> bool {
         self.host == Host::Any6 && self.has("ipv6only=off")
     }
 
-    /// Whether nginx opens a socket for it although a wildcard has its port (`ngx_http_core_listen`).
+    /// Returns whether nginx opens a separate socket for it even if a wildcard has the same port
+    /// (`ngx_http_core_listen`).
     pub fn binds(&self) -> bool {
         const BINDING: [&str; 9] = [
             "bind",
@@ -70,7 +71,7 @@ impl Listen {
     }
 }
 
-/// Every `listen` in the output of `nginx -T -c MAIN`.
+/// Returns every `listen` in the output of `nginx -T -c MAIN`.
 pub fn in_dump(dump: &str, main: &str) -> Vec<Listen> {
     let files = files(dump);
     let directives = expand(&files, Path::new(main), main, MAX_DEPTH);
@@ -82,7 +83,7 @@ pub fn in_dump(dump: &str, main: &str) -> Vec<Listen> {
         }
         for server in named(&context.block, "server") {
             let found: Vec<_> = named(&server.block, "listen").collect();
-            // An http server that names no address has this one (ngx_http_core_server).
+            // The default address of an http server (ngx_http_core_server).
             if found.is_empty() && is_http {
                 listens.extend(listen(&["listen".into(), "*:80".into()]));
             }
@@ -96,7 +97,7 @@ fn named<'a>(directives: &'a [Directive], name: &'a str) -> impl Iterator<Item =
     directives.iter().filter(move |found| found.name() == name)
 }
 
-/// The files of a dump: each begins with a line that names it (ngx_dump_config in nginx.c).
+/// Splits a dump into files. Each file begins with a line that contains its path (ngx_dump_config in nginx.c).
 fn files(dump: &str) -> Files {
     let parts = format!("\n{dump}");
     let named = parts.split("\n# configuration file ").skip(1);
@@ -106,8 +107,8 @@ fn files(dump: &str) -> Files {
         .collect()
 }
 
-/// The directives of a file with what it includes in the place of each `include`. Relative names begin where
-/// the main file is (ngx_conf_full_name).
+/// Returns the directives of a file, with the included files in place of each `include`. Relative paths begin in
+/// the folder of the main file (ngx_conf_full_name).
 fn expand(files: &Files, main: &Path, name: &str, depth: usize) -> Vec<Directive> {
     let directives = files.get(name).map(Vec::as_slice).unwrap_or_default();
     expand_all(files, main, directives, depth)
@@ -142,7 +143,7 @@ fn expand_all(
     expanded
 }
 
-/// Whether a path matches a pattern of glob(7): no wildcard matches a slash.
+/// Returns whether a path matches a pattern of glob(7). No wildcard matches a slash.
 fn matches(pattern: &Path, path: &Path) -> bool {
     let (pattern, path): (Vec<_>, Vec<_>) = (pattern.iter().collect(), path.iter().collect());
     let same = |(pattern, part): (&&std::ffi::OsStr, &&std::ffi::OsStr)| {
@@ -160,7 +161,7 @@ fn part_matches(pattern: &str, part: &str) -> bool {
     let after = |part: &str| part.chars().next().map(char::len_utf8);
     match first {
         '*' => ends.any(|at| part_matches(rest, &part[at..])),
-        // A set is taken for any character: the dump has only what nginx included.
+        // A set may match any character here, because the dump only contains files that nginx has included.
         '[' if rest.contains(']') => {
             let rest = rest.split_once(']').map_or("", |(_, rest)| rest);
             after(part).is_some_and(|at| part_matches(rest, &part[at..]))
@@ -172,7 +173,7 @@ fn part_matches(pattern: &str, part: &str) -> bool {
     }
 }
 
-/// Reads the words of a `listen`.
+/// Parses the words of a `listen`.
 fn listen(words: &[String]) -> Option<Listen> {
     let [_, address, options @ ..] = words else {
         return None;

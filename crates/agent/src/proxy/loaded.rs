@@ -1,5 +1,5 @@
-//! What nginx has loaded, held against what is on the disk: a reload closes idle connections before
-//! nginx 1.27.4, so that there is one only for a change.
+//! Compares the configuration that nginx has loaded with the one on the disk. Before nginx 1.27.4 a reload closes
+//! idle connections, so the agent reloads nginx only after a change.
 
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
@@ -10,11 +10,12 @@ use crate::instance::digest::{of_bytes, of_tree};
 use crate::instance::paths::NGINX;
 use crate::instance::system::System;
 
-/// The digest of the configuration that nginx has loaded; gone after a reboot, as nginx is.
+/// The file with the digest of the configuration that nginx has loaded. A reboot removes it.
 const LOADED: &str = "/run/flipless/front-loaded";
 
-/// The configuration on the disk: all below /etc/nginx, and the content of what nginx.conf leads to, which
-/// may be elsewhere or behind links: certificates above all.
+/// Returns a digest of the configuration on the disk. It covers everything below /etc/nginx, and the content of
+/// every file that nginx.conf names. Such a file, for example a certificate, may be in another folder or behind a
+/// link.
 pub fn digest(system: &System) -> Result<String> {
     let mut digests = of_tree(system, NGINX)?;
     for path in named(system) {
@@ -23,19 +24,19 @@ pub fn digest(system: &System) -> Result<String> {
     Ok(digests)
 }
 
-/// Whether nginx has loaded what is on the disk.
+/// Returns whether nginx has loaded the configuration on the disk.
 pub fn is_current(system: &System) -> Result<bool> {
     let loaded = system.read(LOADED)?.unwrap_or_default();
     Ok(loaded == digest(system)?.into_bytes())
 }
 
-/// Notes what nginx has loaded, or is about to.
+/// Records the digest of the configuration that nginx has loaded or is about to load.
 pub fn note(system: &System, digest: &str) -> Result<()> {
     system.write(LOADED, digest.as_bytes(), 0o644)
 }
 
-/// The files that nginx.conf leads to: what it includes, what that includes, and what TLS needs. nginx reads
-/// them once, at its start and at a reload; relative names begin at /etc/nginx (`ngx_conf_full_name`).
+/// Returns the files that nginx.conf names: included files at any depth, and files for TLS. nginx reads them only
+/// at its start and at a reload. Relative paths begin at /etc/nginx (`ngx_conf_full_name`).
 fn named(system: &System) -> BTreeSet<PathBuf> {
     let mut paths = BTreeSet::new();
     let mut included = vec![Path::new(NGINX).join("nginx.conf")];
@@ -55,13 +56,13 @@ fn named(system: &System) -> BTreeSet<PathBuf> {
     paths
 }
 
-/// A file's content; none of one that can't be read, which is nginx's to tell of.
+/// Returns a file's content. An unreadable file counts as empty, because nginx itself reports it.
 fn content(system: &System, path: &Path) -> Vec<u8> {
     system.read(path).ok().flatten().unwrap_or_default()
 }
 
-/// The files that a pattern may mean: all that are as deep as it is, below what it has no wildcard in. One
-/// too many costs a reload at worst.
+/// Returns every file that a pattern may match: all files at the pattern's depth, below the part of it without
+/// wildcards. A file too many can at worst cause an unnecessary reload.
 fn matching(system: &System, pattern: &Path) -> Vec<PathBuf> {
     let is_wild = |part: &Component| {
         let part = part.as_os_str().to_string_lossy();
@@ -84,7 +85,7 @@ fn matching(system: &System, pattern: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The directives that name a file, and the files; one with a variable names none.
+/// Returns the directives that name a file, with the file. Omits a path that contains a variable.
 fn files(text: &str) -> Vec<(&str, &str)> {
     text.lines()
         .flat_map(|line| {
@@ -128,7 +129,7 @@ mod tests {
         }
     }
 
-    /// Where nginx.conf includes conf.d, `own` is in it, and what `changed` holds is changed: a difference?
+    /// Returns whether a change of the file `changed` is found, if a file with the text `own` is in conf.d.
     fn is_a_change(own: &str, changed: &str) -> bool {
         let instance = Instance::new();
         let system = &instance.system;
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nginx_reads_elsewhere_or_behind_a_link_is_a_change() {
+    fn a_change_in_another_folder_or_behind_a_link_is_found() {
         for (own, changed) in [
             ("ssl_certificate /etc/live/a.pem;\n", "/etc/live/a.pem"),
             ("ssl_certificate_key tls/b.pem;\n", "/etc/live/b.pem"),
@@ -177,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nginx_does_not_read_is_none() {
+    fn a_change_of_a_file_that_nginx_does_not_read_is_ignored() {
         let log = "/var/log/nginx/access.log";
         assert!(!is_a_change(&format!("access_log {log};\n"), log));
         assert!(!is_a_change(

@@ -1,4 +1,4 @@
-//! The nginx program: its version, and what it says of a configuration.
+//! Calls the nginx program, for its version and to test a configuration.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -11,16 +11,17 @@ use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
 const PROGRAM: &str = "/usr/sbin/nginx";
-/// How the units of tests begin.
+/// The prefix of the units in which nginx tests a configuration.
 pub const TEST_UNITS: &str = "nginx-test-flipless-";
 
-/// nginx's version.
+/// Returns nginx's version.
 pub fn version(system: &System) -> Result<Version> {
     let output = system
         .run(PROGRAM, &["-v"])
-        .with_context(|| format!("cannot run {PROGRAM}: EB's platform brings it"))?;
+        .with_context(|| format!("cannot run {PROGRAM}, which is part of EB's platform"))?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    parse_version(&said).with_context(|| format!("`nginx -v` said {:?}", said.trim()))
+    parse_version(&said)
+        .with_context(|| format!("`nginx -v` printed no version: {:?}", said.trim()))
 }
 
 /// Tests the configuration in force.
@@ -28,25 +29,25 @@ pub fn test(system: &System) -> Result<()> {
     run_test(system, PROGRAM, &["-t", "-q"])
 }
 
-/// The configuration in force with all that it includes: `nginx -T`.
+/// Returns the configuration in force with all included files: `nginx -T`.
 pub fn dump(system: &System) -> Result<String> {
     said(system, PROGRAM, &["-T", "-q"])
 }
 
-/// How nginx is started for a test: with lines of a unit, and with some folders in the places of others.
+/// How nginx runs for a test: with lines of a unit, and with some folders bound to other paths.
 #[derive(Debug, Default)]
 pub struct Surroundings {
     /// `Key=Value`, as in a unit.
     pub lines: Vec<String>,
-    /// The folder, and the place in which nginx finds it.
+    /// Pairs of a folder and the path at which nginx finds it.
     pub places: Vec<(String, &'static str)>,
 }
 
 impl Surroundings {
-    /// Runs nginx in them, and returns what it prints.
+    /// Runs nginx in these surroundings, and returns its output.
     ///
-    /// By a unit file, and not by systemd-run(1): there a second `CapabilityBoundingSet=` replaces the first one,
-    /// and in a file it adds to it.
+    /// Uses a unit file instead of systemd-run(1). In systemd-run a second `CapabilityBoundingSet=` replaces the
+    /// first one; in a unit file it adds to the first one.
     pub fn run(&self, system: &System, arguments: &[&str]) -> Result<String> {
         let name = unit_name();
         let unit = format!("{RUNTIME_UNITS}/{name}");
@@ -83,8 +84,9 @@ impl Surroundings {
     }
 }
 
-/// A name of its own for each test: systemd reads a file of a name that it does not know, without a daemon-reload.
-/// It does not begin as ours do, so that nothing takes it for an installed unit.
+/// Returns a new unit name for each test, because systemd loads a unit with an unknown name without a
+/// daemon-reload. The name does not begin with `flipless-`, so that the agent does not take it for an installed
+/// unit.
 fn unit_name() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let next = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -95,7 +97,7 @@ fn run_test(system: &System, program: &str, arguments: &[&str]) -> Result<()> {
     said(system, program, arguments).map(drop)
 }
 
-/// What a test prints; nginx's own lines if it refuses.
+/// Runs a test, and returns its output. If nginx refuses the configuration, the error contains nginx's own lines.
 fn said(system: &System, program: &str, arguments: &[&str]) -> Result<String> {
     let output = system
         .run(program, arguments)
@@ -109,13 +111,13 @@ fn said(system: &System, program: &str, arguments: &[&str]) -> Result<String> {
 
 fn refusal(lines: &str, status: &str) -> anyhow::Error {
     match lines.trim() {
-        // It did not come to nginx's own first line: the sandbox can't be set up, say.
-        "" => anyhow!("nginx could not be run for a test: {status}"),
+        // nginx has printed nothing. For example, systemd could not set up the sandbox.
+        "" => anyhow!("cannot run nginx for a test of the configuration: {status}"),
         lines => anyhow!("nginx refuses the configuration:\n{lines}"),
     }
 }
 
-/// Has the nginx of nginx.service itself read its configuration again.
+/// Makes EB's own nginx read its configuration again.
 pub fn reload_stock(system: &System) -> Result<()> {
     let reload = system.run("/usr/sbin/nginx", &["-s", "reload"])?;
     if reload.status.success() {
@@ -125,7 +127,8 @@ pub fn reload_stock(system: &System) -> Result<()> {
     bail!("nginx did not reload:\n{}", said.trim())
 }
 
-/// What nginx said first, of an error of a test; without an answer of nginx, the error.
+/// Returns nginx's first line in an error of a test. Returns the error's own first line if nginx has printed
+/// nothing.
 pub fn first_line(error: &anyhow::Error) -> String {
     let text = format!("{error:#}");
     let mut lines = text.lines();
@@ -139,7 +142,7 @@ mod tests {
     use crate::testing::Instance;
 
     #[test]
-    fn of_a_refused_configuration_the_first_line_is_nginxs() {
+    fn the_first_line_about_a_refused_configuration_is_nginxs_own() {
         let instance = Instance::new();
         instance.model.borrow_mut().nginx_refuses = true;
         let refused = test(&instance.system).expect_err("nginx refuses");

@@ -1,12 +1,12 @@
-//! The addresses of a configuration, held against those that systemd holds. `nginx -t` does not see these faults:
-//! it ignores EADDRINUSE, and does not know which port is the public one.
+//! Compares the addresses in nginx's configuration with those of systemd's sockets. `nginx -t` does not find these
+//! conflicts: it ignores EADDRINUSE, and does not know the public port.
 
 use flipless_settings::Settings;
 
 use super::advice::Advice;
 use super::listens::{Host, Listen};
 
-/// Refuses a configuration that would not serve the public port, or whose addresses are taken.
+/// Refuses a configuration that would not serve the public port, or that conflicts with a socket of systemd.
 pub fn check(listens: &[Listen], settings: &Settings) -> Result<(), Advice> {
     let public = settings.front.port;
     serves(listens, public)?;
@@ -14,8 +14,8 @@ pub fn check(listens: &[Listen], settings: &Settings) -> Result<(), Advice> {
     beside_the_server(listens, settings.server.port)
 }
 
-/// All of IPv4 on the public port is what systemd holds, and what nginx takes over: it compares addresses
-/// (ngx_init_cycle).
+/// Requires a `listen` for all IPv4 addresses on the public port. systemd's socket has this address, and nginx
+/// takes over a socket only if the addresses are equal (ngx_init_cycle).
 fn serves(listens: &[Listen], public: u16) -> Result<(), Advice> {
     let on_port = || listens.iter().filter(|listen| listen.is_on(public));
     if on_port().any(|listen| listen.host == Host::Any) {
@@ -27,8 +27,8 @@ fn serves(listens: &[Listen], public: u16) -> Result<(), Advice> {
     }
     let reason = match on_port().next() {
         Some(listen) => format!(
-            "`{}` is the only address on the public port {public}: systemd holds 0.0.0.0:{public}, \
-             and nginx can't open one address of it",
+            "`{}` is the only address on the public port {public}, and nginx can't open it beside \
+             0.0.0.0:{public}, which systemd holds",
             listen.text
         ),
         None => format!("no server listens on the public port {public}"),
@@ -39,14 +39,15 @@ fn serves(listens: &[Listen], public: u16) -> Result<(), Advice> {
 fn dual_stack(listen: &Listen, public: u16) -> Advice {
     Advice {
         reason: format!(
-            "`{}` takes IPv4, too, and can't be opened beside 0.0.0.0:{public}, which systemd holds",
+            "`{}` also accepts IPv4, so nginx can't open it beside 0.0.0.0:{public}, which systemd holds",
             listen.text
         ),
         hint: format!("write `listen {public}; listen [::]:{public};` instead"),
     }
 }
 
-/// With a wildcard on the port, nginx opens no other IPv4 address, unless an option says so (ngx_http_add_addrs).
+/// Refuses other addresses on the public port that nginx would open beside systemd's socket. If a wildcard has the
+/// port, nginx opens another IPv4 address only because of an option (ngx_http_add_addrs).
 fn beside_the_public_port(listens: &[Listen], public: u16) -> Result<(), Advice> {
     for listen in listens.iter().filter(|listen| listen.is_on(public)) {
         if listen.is_dual() {
@@ -56,7 +57,7 @@ fn beside_the_public_port(listens: &[Listen], public: u16) -> Result<(), Advice>
         if is_single_ipv4 && listen.binds() {
             return Err(Advice {
                 reason: format!(
-                    "`{}` can't be opened beside 0.0.0.0:{public}, which systemd holds",
+                    "nginx can't open `{}` beside 0.0.0.0:{public}, which systemd holds",
                     listen.text
                 ),
                 hint: format!("move its options to `listen {public}`"),
@@ -66,7 +67,7 @@ fn beside_the_public_port(listens: &[Listen], public: u16) -> Result<(), Advice>
     Ok(())
 }
 
-/// systemd holds the server's port on 127.0.0.1.
+/// Refuses addresses that conflict with the server's port, which systemd holds on 127.0.0.1.
 fn beside_the_server(listens: &[Listen], server: u16) -> Result<(), Advice> {
     let takes = |listen: &&Listen| {
         let host = match &listen.host {
@@ -80,7 +81,7 @@ fn beside_the_server(listens: &[Listen], server: u16) -> Result<(), Advice> {
         None => Ok(()),
         Some(listen) => Err(Advice {
             reason: format!(
-                "`{}` can't be opened beside 127.0.0.1:{server}, which systemd holds for the server",
+                "nginx can't open `{}` beside 127.0.0.1:{server}, which systemd holds for the server",
                 listen.text
             ),
             hint: "choose another port for it, or another `[server] port` in flipless.toml".into(),
@@ -108,7 +109,7 @@ mod tests {
             "listen 80 default_server;",
             "listen *:80 reuseport; listen [::]:80;",
             "listen 0.0.0.0:80; listen [::]:80 ipv6only=on; listen 443 ssl; listen unix:/run/x;",
-            // nginx serves it through the wildcard.
+            // nginx serves 10.0.0.1 through the wildcard.
             "listen 80; listen 10.0.0.1:80;",
             "listen 80; listen [::1]:80 bind;",
             "listen 80; listen 127.0.0.1:8080; listen 5000 udp; listen 10.0.0.1:5000;",
@@ -118,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_that_clash_with_systemds_are_refused_with_what_to_do() {
+    fn addresses_that_conflict_with_systemds_are_refused_with_a_hint() {
         for (listens, said) in [
             ("listen 8080;", "no server listens on the public port 80"),
             ("listen 443 ssl;", "add `listen 80;`"),
@@ -134,7 +135,7 @@ mod tests {
             ),
             (
                 "listen 80; listen [::]:80 ipv6only=off;",
-                "`listen [::]:80 ipv6only=off` takes IPv4, too",
+                "`listen [::]:80 ipv6only=off` also accepts IPv4",
             ),
             (
                 "listen 80; listen 10.0.0.1:80 backlog=9;",

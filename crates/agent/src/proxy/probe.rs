@@ -1,4 +1,4 @@
-//! Tests the staged configuration as it will be used: by EB's own command, and by the front after the flip.
+//! Tests the staged configuration in two ways: as EB's own command will test it, and as the front will load it.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ pub struct Probe<'a> {
     system: &'a System,
     bundle: &'a Path,
     settings: &'a Settings,
-    /// The sandbox of the front; `None` if the bundle has no front, so that EB's own nginx will run.
+    /// The sandbox of the front; `None` if the bundle has no front. EB's own nginx then loads the configuration.
     front: Option<Vec<String>>,
 }
 
@@ -30,20 +30,20 @@ impl<'a> Probe<'a> {
         })
     }
 
-    /// Fails with nginx's own lines if EB's test or nginx itself would refuse the configuration.
+    /// Fails if EB's test or the front would refuse the configuration. The error contains nginx's own lines.
     pub fn run(&self) -> Result<()> {
-        // The place of the next application need not be there yet; systemd makes it for the test.
+        // `/var/app/current` may be missing. systemd then creates it for the test.
         let is_there = self.system.exists(FLIPPED);
         let tested = self.as_eb().and_then(|()| self.in_place());
         if !is_there {
-            // An empty folder; one that is not empty is EB's.
+            // `remove_dir` removes only an empty folder, so it does not remove EB's.
             let _ = std::fs::remove_dir(self.system.locate(FLIPPED));
         }
         tested
     }
 
-    /// EB's own command in the flip. What the staged files include by absolute paths is still the old
-    /// configuration then: EB copies after this test.
+    /// Runs EB's own test of the flip. EB copies the files to /etc/nginx only after this test. So an absolute path
+    /// in an `include` still names a file of the old configuration.
     fn as_eb(&self) -> Result<()> {
         let main = format!("{PROXY_STAGING}/nginx.conf");
         if !self.system.exists(&main) {
@@ -55,17 +55,18 @@ impl<'a> Probe<'a> {
             .map(drop)
             .with_context(|| {
                 format!(
-                    "EB tests this configuration with `nginx -t -c {main}` after it has stopped nginx, \
-                     and would fail"
+                    "EB's own test would fail during the flip, after EB has stopped nginx \
+                     (`nginx -t -c {main}`)"
                 )
             })
     }
 
-    /// A copy of what is in force with what is staged over it, which is what EB leaves in /etc/nginx.
+    /// Tests the configuration that /etc/nginx will have after the flip: a copy of the one in force, with the
+    /// staged files copied over it.
     fn in_place(&self) -> Result<()> {
         let (system, folder) = (self.system, format!("{}/nginx-test", layout::RUNTIME));
         system.remove(&folder)?;
-        // A copy may hold keys: for root alone.
+        // Only root may read the copy, because it may contain keys.
         system.make_private_folder(&folder)?;
         let tested = self.compose(&folder).and_then(|()| self.as_front(&folder));
         system.remove(&folder)?;
@@ -96,7 +97,8 @@ impl<'a> Probe<'a> {
         Ok(port::check(&listens, self.settings)?)
     }
 
-    /// Tells whether it is the sandbox that nginx fails in.
+    /// Runs the test again without the sandbox. If it then succeeds, returns an error that names the sandbox as
+    /// the cause; otherwise returns `error`.
     fn blame(&self, mut surroundings: Surroundings, error: anyhow::Error) -> anyhow::Error {
         surroundings.lines = vec!["PrivateTmp=true".into()];
         if surroundings.run(self.system, &["-t", "-q"]).is_err() {
@@ -114,7 +116,8 @@ impl<'a> Probe<'a> {
         Advice { reason, hint }.into()
     }
 
-    /// After the flip the bundle is the current application: the configuration may name its files.
+    /// Binds the bundle to `/var/app/current`. After the flip it is in this folder, and the configuration may name
+    /// its files.
     fn surroundings(&self, places: &[(String, &'static str)]) -> Surroundings {
         let mut places = places.to_vec();
         if self.bundle != Path::new(FLIPPED) {

@@ -1,4 +1,4 @@
-//! nginx's processes, as /proc shows them (proc(5)).
+//! Finds nginx's processes in /proc (proc(5)).
 
 use anyhow::{Context, Result};
 
@@ -10,7 +10,8 @@ struct Process {
     title: String,
 }
 
-/// The workers of `master` that take connections. One that a reload replaced says so in its title.
+/// Returns the workers of `master` that accept connections. The title of a worker that a reload has replaced says
+/// that it is shutting down.
 pub fn workers(system: &System, master: u32) -> Result<Vec<u32>> {
     let ours = |process: &Process| {
         process.parent == master
@@ -20,8 +21,8 @@ pub fn workers(system: &System, master: u32) -> Result<Vec<u32>> {
     Ok(pids(all(system)?, ours))
 }
 
-/// nginx processes in the control group of `pid` that are neither it nor its children: a killed master left
-/// them.
+/// Returns the workers that a killed master has left: nginx processes in the control group of `pid` that are
+/// neither `pid` nor its children.
 pub fn orphans(system: &System, pid: u32) -> Result<Vec<u32>> {
     let unit = cgroup(system, pid).context("cannot read nginx's control group")?;
     let orphan = |process: &Process| {
@@ -33,7 +34,7 @@ pub fn orphans(system: &System, pid: u32) -> Result<Vec<u32>> {
     Ok(pids(all(system)?, orphan))
 }
 
-/// Whether the process is there and runs: one that ended and was not waited for has no command line.
+/// Returns whether the process runs. A zombie has no command line.
 pub fn is_running(system: &System, pid: u32) -> bool {
     process(system, pid).is_some_and(|process| !process.title.trim().is_empty())
 }
@@ -46,7 +47,7 @@ fn pids(processes: Vec<Process>, wanted: impl Fn(&Process) -> bool) -> Vec<u32> 
 fn all(system: &System) -> Result<Vec<Process>> {
     let names = system.names("/proc")?;
     let pids = names.iter().filter_map(|name| name.parse().ok());
-    // A process that ends meanwhile is one that is not there.
+    // Omits a process that ends meanwhile.
     Ok(pids.filter_map(|pid| process(system, pid)).collect())
 }
 
@@ -57,7 +58,7 @@ fn process(system: &System, pid: u32) -> Option<Process> {
     Some(Process { pid, parent, title })
 }
 
-/// The fourth field; the second, in parentheses, may hold spaces and parentheses.
+/// Returns the fourth field of `stat`. The second field, in parentheses, may contain spaces and parentheses.
 fn parent(stat: &str) -> Option<u32> {
     stat.rsplit_once(')')?
         .1

@@ -1,5 +1,5 @@
-//! A request that the server's death cut short is sent once more, where HTTP allows it: EB's
-//! `proxy_pass` is led through an upstream that has a second server to ask (see its template).
+//! Makes nginx repeat a request once if the server dies before it has answered, and if HTTP allows the repetition.
+//! For this, EB's `proxy_pass` gets an upstream with a second server (see its template).
 
 use std::path::{Path, PathBuf};
 
@@ -10,23 +10,23 @@ use crate::instance::paths::{NGINX, PROXY_STAGING};
 use crate::instance::system::System;
 use crate::proxy::nginx;
 
-/// EB's way to the server.
+/// EB's file with `proxy_pass`.
 const APPLICATION: &str = "conf.d/elasticbeanstalk/00_application.conf";
 
-/// What EB passes requests to.
+/// Returns the target of EB's own `proxy_pass`.
 fn direct(port: u16) -> String {
     format!("http://127.0.0.1:{port};")
 }
 
-/// What we put in its place. Errors only: a slow request that was sent again after a timeout would run
-/// twice. nginx itself never sends a POST, PATCH or LOCK again that it has sent (`non_idempotent`).
+/// The text that replaces [`direct`]. nginx repeats a request only after an error: after a timeout, a slow request
+/// would run twice. nginx never repeats a POST, PATCH or LOCK that it has sent (`non_idempotent`).
 ///
-/// EB's healthd log then has two upstream times (`0.001, 0.002`): EB's health takes the request's own time
-/// and status from a line, and leaves that field alone (plugin.rb of its gem healthd-appstat 1.0.1).
+/// A repeated request has two upstream times in EB's healthd log (`0.001, 0.002`). EB's health ignores that field:
+/// it reads the request's own time and status (plugin.rb of its gem healthd-appstat 1.0.1).
 const THROUGH_UPSTREAM: &str = "http://flipless_app; proxy_next_upstream error;";
 
-/// Leads EB's staged configuration through the bundle's upstream. One that is not EB's own stays as it
-/// is, and so does every one if the bundle has no upstream. Says whether it does.
+/// Changes EB's staged `proxy_pass` to the bundle's upstream, and returns whether it did. A customised
+/// `proxy_pass` stays unchanged. Without an upstream in the bundle, nothing changes.
 pub fn stage(system: &System, bundle: &Path, port: u16) -> Result<bool> {
     restore(system, PROXY_STAGING, port)?;
     let upstream = system.read_in(bundle, format!("nginx/{UPSTREAM}"))?;
@@ -39,8 +39,8 @@ pub fn stage(system: &System, bundle: &Path, port: u16) -> Result<bool> {
     let own = read(system, &application)?.filter(|text| is_ebs_own(text, &direct));
     let Some(own) = own.filter(|_| !decided) else {
         eprintln!(
-            "flipless: the way to the server is not EB's own, and stays: what a server that dies \
-             has begun is lost"
+            "flipless: proxy_pass is customised; left unchanged, so nginx does not repeat requests \
+             that a crash of the server interrupts"
         );
         return Ok(false);
     };
@@ -55,7 +55,8 @@ pub fn stage(system: &System, bundle: &Path, port: u16) -> Result<bool> {
     Ok(true)
 }
 
-/// Only in the directive that was checked: the same address may be elsewhere, in a `set`.
+/// Replaces the target only in EB's `proxy_pass`. The same address may also be in another directive, such as
+/// `set`.
 fn through_upstream(own: &str, direct: &str) -> String {
     let lines = own.split_inclusive('\n');
     lines
@@ -66,8 +67,8 @@ fn through_upstream(own: &str, direct: &str) -> String {
         .collect()
 }
 
-/// EB copies over /etc/nginx and deletes nothing there: an upstream that nothing is led through any more
-/// goes here.
+/// Removes the upstream's file if no `proxy_pass` uses it. EB copies files to /etc/nginx and deletes nothing
+/// there.
 pub fn tidy(system: &System, configuration: &str) -> Result<()> {
     let application = read(system, format!("{configuration}/{APPLICATION}"))?;
     match application.is_some_and(|text| text.contains(THROUGH_UPSTREAM)) {
@@ -76,7 +77,8 @@ pub fn tidy(system: &System, configuration: &str) -> Result<()> {
     }
 }
 
-/// Takes back what [`stage`] did, the name of the upstream first: it never names what isn't there.
+/// Undoes the change of [`stage`]. Restores `proxy_pass` before it removes the upstream, so that `proxy_pass`
+/// never names a missing upstream.
 pub fn restore(system: &System, configuration: &str, port: u16) -> Result<()> {
     let application = format!("{configuration}/{APPLICATION}");
     if let Some(text) = read(system, &application)?
@@ -88,8 +90,8 @@ pub fn restore(system: &System, configuration: &str, port: u16) -> Result<()> {
     system.remove(format!("{configuration}/conf.d/{UPSTREAM}"))
 }
 
-/// Whether the file passes requests on as EB's does, and nothing in it would mean something else
-/// through an upstream: without a Host header of its own, nginx would send the upstream's name.
+/// Returns whether the file has exactly EB's `proxy_pass`, in a place where an upstream works. The file also has
+/// to set a Host header; otherwise nginx would send the upstream's name as the host.
 fn is_ebs_own(text: &str, direct: &str) -> bool {
     let mut passes = directives(text).filter(|line| words(line).any(|word| word == "proxy_pass"));
     let pass = |line| is_ebs_pass(line, direct);
@@ -104,12 +106,12 @@ fn is_ebs_own(text: &str, direct: &str) -> bool {
     once && host && is_in_location(text, direct)
 }
 
-/// Exactly EB's directive, alone on its line; its spaces are not always the same.
+/// Returns whether the line is exactly EB's directive. Its number of spaces may vary.
 fn is_ebs_pass(line: &str, direct: &str) -> bool {
     line.split_whitespace().eq(["proxy_pass", direct])
 }
 
-/// `proxy_next_upstream` may be in a location, but not in an `if` in one.
+/// Returns whether `proxy_pass` is directly in a location. nginx does not allow `proxy_next_upstream` in an `if`.
 fn is_in_location(text: &str, direct: &str) -> bool {
     let above: Vec<_> = directives(text)
         .take_while(|line| !is_ebs_pass(line, direct))
@@ -118,8 +120,8 @@ fn is_in_location(text: &str, direct: &str) -> bool {
     block.is_some_and(|line| line.starts_with("location ") && line.ends_with('{'))
 }
 
-/// Whether the configuration says by itself what is sent again: the staged one, or what is in force and
-/// stays. In any file: who includes which is nginx's to know.
+/// Returns whether the user has configured repetitions, in a staged file or in a file in force that stays. Checks
+/// every file, because only nginx knows which files are included.
 fn user_decides(system: &System) -> Result<bool> {
     let staged = files(system, PROXY_STAGING);
     let mut stays = files(system, NGINX);
@@ -134,7 +136,7 @@ fn user_decides(system: &System) -> Result<bool> {
     Ok(false)
 }
 
-/// The files below a folder, also behind links, by their paths in it.
+/// Returns the files below a folder, by their relative paths. Follows links.
 fn files(system: &System, folder: &str) -> Vec<PathBuf> {
     let root = system.locate(folder);
     walkdir::WalkDir::new(&root)
@@ -150,7 +152,7 @@ fn decides(text: &str) -> bool {
     directives(text).any(|line| words(line).any(|word| word.starts_with("proxy_next_upstream")))
 }
 
-/// Lines that are not comments.
+/// Returns the lines that are not comments.
 fn directives(text: &str) -> impl Iterator<Item = &str> {
     text.lines()
         .map(str::trim)
@@ -162,7 +164,7 @@ fn words(line: &str) -> impl Iterator<Item = &str> {
         .filter(|word| !word.is_empty())
 }
 
-/// A file's text; none where there is no file, or no text.
+/// Reads a text file; `None` if it does not exist or is not UTF-8.
 fn read(system: &System, path: impl AsRef<Path>) -> Result<Option<String>> {
     let content = system.read(path)?;
     Ok(content.and_then(|content| String::from_utf8(content).ok()))

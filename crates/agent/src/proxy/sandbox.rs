@@ -1,5 +1,5 @@
-//! The lines of the front's unit that decide what its process may do. nginx is tested with them, and a front that
-//! was started with other ones is replaced.
+//! The sandbox of the front: the lines of its unit that affect its processes. The tests of a configuration use
+//! these lines. If they change, the agent restarts the front.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use flipless_settings::{layout, unit_file};
 use crate::instance::paths::{DROP_INS, RUNTIME_UNITS, UNITS};
 use crate::instance::system::System;
 
-/// The lines that systemd itself acts on: they change nothing for the process.
+/// Lines that only systemd itself uses. They do not affect the process.
 const OF_THE_MANAGER: [&str; 13] = [
     "Type",
     "NotifyAccess",
@@ -26,7 +26,7 @@ const OF_THE_MANAGER: [&str; 13] = [
     "StandardError",
 ];
 
-/// The same, by the beginning of their names. `Exec` is followed by a capital in what follows.
+/// Prefixes of further such lines. A bare `Exec` would also match `ExecPaths=`, which affects the process.
 const GROUPS_OF_THE_MANAGER: [&str; 8] = [
     "ExecStart",
     "ExecStop",
@@ -38,12 +38,12 @@ const GROUPS_OF_THE_MANAGER: [&str; 8] = [
     "FileDescriptorStore",
 ];
 
-/// The lines of a unit and its drop-ins, as `Key=Value`, in their order.
+/// Returns the sandbox lines of a unit and its drop-ins, as `Key=Value`, in their order.
 pub fn lines<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let directives = texts.into_iter().flat_map(unit_file::parse);
     directives
         .filter(|line| line.section == "Service" && !is_of_the_manager(&line.key))
-        // The listeners are the front's alone.
+        // A test of nginx must not inherit the front's listeners.
         .filter(|line| line.key != "Environment" || !line.value.starts_with("NGINX="))
         .map(|line| format!("{}={}", line.key, line.value))
         .collect()
@@ -54,16 +54,17 @@ fn is_of_the_manager(key: &str) -> bool {
     OF_THE_MANAGER.contains(&key) || groups.any(|group| key.starts_with(group))
 }
 
-/// The lines of the front that `bundle` brings, with the drop-ins of the instance; `None` if it has no front.
+/// Returns the sandbox of the front in `bundle`, with the drop-ins of the instance; `None` if the bundle has no
+/// front.
 pub fn of_bundle(system: &System, bundle: &Path) -> Result<Option<Vec<String>>> {
     let unit = system.read_in(bundle, format!("systemd/{}", layout::FRONT))?;
     unit.map(|unit| with_drop_ins(system, unit)).transpose()
 }
 
-/// The lines of the front that is installed.
+/// Returns the sandbox of the installed front.
 pub fn installed(system: &System) -> Result<Vec<String>> {
     let mut unit = None;
-    // systemd.unit(5): /etc goes before /run.
+    // A unit in /etc overrides one in /run (systemd.unit(5)).
     for place in [UNITS, RUNTIME_UNITS] {
         if unit.is_none() {
             unit = system.read(format!("{place}/{}", layout::FRONT))?;
@@ -72,10 +73,10 @@ pub fn installed(system: &System) -> Result<Vec<String>> {
     with_drop_ins(system, unit.unwrap_or_default())
 }
 
-/// An owner's drop-ins for the front come after the unit, in the order of their names.
+/// Appends the user's drop-ins for the front to the unit, in the order of their names.
 fn with_drop_ins(system: &System, unit: Vec<u8>) -> Result<Vec<String>> {
     let mut drop_ins = std::collections::BTreeMap::new();
-    // A file hides one of its name in a later place.
+    // A file hides a file of the same name in a place that comes earlier here.
     for place in [DROP_INS, RUNTIME_UNITS, UNITS] {
         let folder = format!("{place}/{}.d", layout::FRONT);
         for name in system.names(&folder)? {
@@ -99,7 +100,7 @@ mod tests {
     use crate::testing::{BUNDLE, Instance};
 
     #[test]
-    fn of_a_unit_the_lines_for_the_process_count() {
+    fn only_lines_that_affect_the_process_belong_to_the_sandbox() {
         let unit = "[Unit]\nAfter=x\n[Service]\nType=exec\nEnvironment=NGINX=3;\nExecStart=/x\n\
                     # ProtectHome=true\nProtectHome=read-only\nExecPaths=/x\nTimeoutStopSec=2\n\
                     Environment=A=b\nLimitNOFILE=9\n[Install]\nWantedBy=x\n";
@@ -113,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn an_owners_drop_in_counts_and_its_place_decides() {
+    fn a_users_drop_in_counts_and_its_folder_decides() {
         let instance = Instance::new();
         let system = &instance.system;
         let put = |path: &str, text: &str| {

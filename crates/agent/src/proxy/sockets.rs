@@ -1,4 +1,4 @@
-//! The listening sockets of processes, as /proc shows them (proc(5)).
+//! Finds the listening sockets of processes in /proc (proc(5)).
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -8,27 +8,27 @@ use crate::instance::system::System;
 
 /// TCP_LISTEN in the kernel's net/tcp_states.h.
 const LISTENING: &str = "0A";
-/// TCP_CLOSE there: of UDP, a socket that takes datagrams from any peer.
+/// TCP_CLOSE there. A UDP socket in this state accepts datagrams from any peer.
 const UNCONNECTED: &str = "07";
 /// __SO_ACCEPTCON, the flag of a listening socket in /proc/net/unix.
 const ACCEPTS: u32 = 0x1_0000;
 
-/// Whether one of the processes holds a listener other than 0.0.0.0:`public`. A successor can't open that one
-/// until they have closed it.
+/// Returns whether one of the processes has a listener other than 0.0.0.0:`public`. A new master can't open such a
+/// listener until these processes have closed it.
 pub fn hold_more_than(system: &System, pids: &[u32], public: u16) -> bool {
     let listeners = listeners(system, public);
     let mut held = pids.iter().flat_map(|pid| held(system, *pid));
     held.any(|inode| listeners.contains(&inode))
 }
 
-/// Whether a process takes connections on this path.
+/// Returns whether a process listens on this path.
 pub fn is_served(system: &System, path: &str) -> bool {
     let table = text(system, "/proc/net/unix");
     let mut sockets = table.lines().filter_map(unix);
     sockets.any(|(_, name)| name == path)
 }
 
-/// The inodes of the listeners that a successor would open anew.
+/// Returns the inodes of the listeners that a new master does not inherit.
 fn listeners(system: &System, public: u16) -> BTreeSet<String> {
     let inherited = format!("00000000:{public:04X}");
     let mut inodes = BTreeSet::new();
@@ -51,8 +51,8 @@ fn listeners(system: &System, public: u16) -> BTreeSet<String> {
     inodes
 }
 
-/// The lines of a table behind its heading. They are read one by one: of TCP the listeners come first
-/// (tcp_get_idx in the kernel's tcp_ipv4.c), and connections may be many.
+/// Returns the lines of a table, without its heading. Reads them one by one, because there may be many
+/// connections. In the table of TCP the listeners come first (tcp_get_idx in the kernel's tcp_ipv4.c).
 fn lines(system: &System, table: &str) -> impl Iterator<Item = String> {
     let file = File::open(system.locate(format!("/proc/net/{table}"))).ok();
     let lines = file
@@ -61,7 +61,7 @@ fn lines(system: &System, table: &str) -> impl Iterator<Item = String> {
     lines.map_while(Result::ok).skip(1)
 }
 
-/// Address and inode of a socket in this state.
+/// Returns address and inode of a socket in this state.
 fn internet(line: &str, state: &str) -> Option<(String, String)> {
     let mut fields = line.split_whitespace().skip(1);
     let address = fields.next()?.to_owned();
@@ -70,7 +70,7 @@ fn internet(line: &str, state: &str) -> Option<(String, String)> {
     is_in_state.then_some((address, inode))
 }
 
-/// Inode and path of a listening socket: `Num RefCount Protocol Flags Type St Inode Path`.
+/// Returns inode and path of a listening socket. A line is `Num RefCount Protocol Flags Type St Inode Path`.
 fn unix(line: &str) -> Option<(&str, &str)> {
     let mut fields = line.splitn(8, ' ').filter(|field| !field.is_empty());
     let flags = u32::from_str_radix(fields.nth(3)?, 16).ok()?;
@@ -81,7 +81,7 @@ fn unix(line: &str) -> Option<(&str, &str)> {
     (flags & ACCEPTS != 0).then_some((rest, path))
 }
 
-/// The inodes of a process's sockets.
+/// Returns the inodes of a process's sockets.
 fn held(system: &System, pid: u32) -> Vec<String> {
     let folder = format!("/proc/{pid}/fd");
     let names = system.names(&folder).unwrap_or_default();
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_inherited_listener_is_nothing_to_wait_for() {
+    fn every_listener_counts_except_the_inherited_one() {
         assert!(!holds(&["80", "99", "701", "702", "5"]));
         for own in ["443", "700", "680"] {
             assert!(holds(&["80", own]), "{own}");

@@ -1,4 +1,4 @@
-//! The proxy configuration that EB has staged, tested as it will be in force after the flip.
+//! Tests the proxy configuration that EB has staged, and adds the bundle's own pieces to it.
 
 use std::path::Path;
 
@@ -11,9 +11,8 @@ use super::{good, nginx, retry};
 use crate::instance::paths::{NGINX, PROXY_STAGING};
 use crate::instance::system::System;
 
-/// Tests EB's staged proxy configuration as it will be in force after the flip: EB copies it over
-/// /etc/nginx, deletes nothing there, and tests it only after it has stopped nginx. Adds the bundle's own pieces
-/// if nginx accepts them.
+/// Tests EB's staged proxy configuration in the form that it will have after the flip. EB itself tests it only
+/// after it has stopped nginx. Also adds the bundle's own pieces, if nginx accepts them.
 pub fn test(system: &System, bundle: &Path, settings: &Settings) -> Result<()> {
     if !system.exists(PROXY_STAGING) {
         return Ok(());
@@ -26,11 +25,11 @@ pub fn test(system: &System, bundle: &Path, settings: &Settings) -> Result<()> {
     let mut tested = probe.run();
     let pieces: [(&str, TakeOut); 2] = [
         (
-            "second try for what a server that dies has begun",
+            "the repetition of requests that a crash of the server interrupts",
             take_out_retry,
         ),
         (
-            "protection of idle connections in a reload",
+            "the setting that keeps idle connections open during a reload",
             take_out_keepalive,
         ),
     ];
@@ -42,14 +41,14 @@ pub fn test(system: &System, bundle: &Path, settings: &Settings) -> Result<()> {
         if take_out(system, port)? {
             tested = probe.run();
             if tested.is_ok() {
-                eprintln!("flipless: warning: this configuration has no {without}: {why}");
+                eprintln!("flipless: warning: left out {without}, since nginx refused it: {why}");
             }
         }
     }
-    tested.context("the proxy configuration of this deployment can't be used")
+    tested.context("cannot use the proxy configuration of this deployment")
 }
 
-/// Takes one of our pieces out of the staged configuration, and says whether it was in it.
+/// Removes one of the bundle's pieces from the staged configuration. Returns whether the piece was there.
 type TakeOut = fn(&System, u16) -> Result<bool>;
 
 fn take_out_retry(system: &System, port: u16) -> Result<bool> {
@@ -63,7 +62,7 @@ fn take_out_keepalive(system: &System, _: u16) -> Result<bool> {
     system.remove(piece).map(|()| was_in)
 }
 
-/// Adds the bundle's keep-alive setting to EB's staged configuration where nginx knows it.
+/// Adds the bundle's keep-alive setting to EB's staged configuration, if nginx knows the setting.
 fn add_keepalive(system: &System, bundle: &Path) -> Result<()> {
     let Some(setting) = system.read_in(bundle, format!("nginx/{KEEPALIVE}"))? else {
         return Ok(());
@@ -78,9 +77,9 @@ fn add_keepalive(system: &System, bundle: &Path) -> Result<()> {
     )
 }
 
-/// Takes all that is ours out of the configuration in force.
+/// Removes all pieces of flipless from the configuration in force.
 pub fn restore_configuration(system: &System, port: u16) -> Result<()> {
-    // It would be an old one when flipless comes again.
+    // The copy would be outdated if flipless were installed again.
     good::forget(system)?;
     system.remove(format!("{NGINX}/conf.d/{KEEPALIVE}"))?;
     retry::restore(system, NGINX, port)

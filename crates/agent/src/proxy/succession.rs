@@ -1,7 +1,8 @@
-//! From one master of nginx to the next: after a crash, and for another sandbox.
+//! The change from one master process of nginx to the next, after a crash or for another sandbox.
 //!
-//! The workers of a killed master serve on. They hold its listeners: the public port, which the next master
-//! inherits from systemd, too, and those that nginx opened itself, which the next master can't open beside them.
+//! The workers of a killed master continue to serve, and keep its listeners open. The new master also inherits the
+//! public port from systemd. It can't open the listeners that nginx opened itself until the old workers have
+//! closed them.
 
 use std::os::unix::fs::FileTypeExt;
 use std::time::{Duration, Instant};
@@ -18,33 +19,34 @@ use crate::instance::paths::NGINX;
 use crate::instance::system::{Signal, System};
 use crate::instance::systemd::Systemd;
 
-/// The sandbox in which nginx runs.
+/// The file with the digest of the sandbox in which nginx runs.
 const SANDBOX: &str = "/run/flipless/front-sandbox";
-/// How long nginx may take until it has workers: names of upstreams are looked up before that. A second start, after
-/// a failure, fits into the 90 s of the stand-in's start.
+/// How long nginx may take until it has workers. Before that, it looks up the names of upstreams. Two starts fit
+/// into the 90 s of the stand-in's start.
 const START_LIMIT: Duration = Duration::from_secs(40);
 /// How long old workers may take until they have closed their listeners.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 /// ESRCH (kill(2)).
 const NO_SUCH_PROCESS: i32 = rustix::io::Errno::SRCH.raw_os_error();
 
-/// Before nginx starts: notes configuration and sandbox, and makes way for its listeners. A change in between is
-/// seen as a difference later, and reloaded.
+/// Prepares a start of nginx: records the digests of configuration and sandbox, and frees nginx's listeners. If a
+/// file changes before nginx reads it, the next comparison finds a difference and causes a reload.
 pub fn starting(system: &System) -> Result<()> {
     loaded::note(system, &loaded::digest(system)?)?;
     system.write(SANDBOX, sandbox_now(system)?.as_bytes(), 0o644)?;
-    // nginx itself tells what it refuses, and the old workers serve on.
+    // If nginx refuses the configuration, its start reports the error, and the old workers continue to serve.
     match nginx::dump(system) {
         Ok(dump) => make_way(system, &dump),
         Err(_) => Ok(()),
     }
 }
 
-/// Old workers that hold a listener of nginx's own end now: the next master would try to open it for 2.5 s
-/// (ngx_open_listening_sockets), and give up. Connections to the public port wait in systemd's queue meanwhile.
+/// Ends old workers if they hold a listener that nginx opened itself. The new master would try to open it for 2.5
+/// s (ngx_open_listening_sockets), and then fail. Meanwhile connections to the public port wait in systemd's
+/// queue.
 fn make_way(system: &System, dump: &str) -> Result<()> {
     let public = system.settings()?.front.port;
-    // Before anything ends: the public port is unserved from then on.
+    // Parses the dump before it ends the workers, because then no process serves the public port.
     let listens = listens::in_dump(dump, &format!("{NGINX}/nginx.conf"));
     let orphans = processes::orphans(system, std::process::id()).unwrap_or_default();
     if sockets::hold_more_than(system, &orphans, public) {
@@ -57,8 +59,8 @@ fn make_way(system: &System, dump: &str) -> Result<()> {
     remove_stale_sockets(system, listens)
 }
 
-/// Only a master removes the file of a unix socket, and a killed one did not; nginx can't open it then
-/// (ngx_close_listening_sockets in ngx_connection.c).
+/// Removes the files of unix sockets that no process serves. nginx can't open a socket whose file exists, and a
+/// killed master does not remove the file (ngx_close_listening_sockets in ngx_connection.c).
 fn remove_stale_sockets(system: &System, listens: Vec<Listen>) -> Result<()> {
     for listen in listens {
         let Host::Unix(path) = listen.host else {
@@ -73,7 +75,7 @@ fn remove_stale_sockets(system: &System, listens: Vec<Listen>) -> Result<()> {
     Ok(())
 }
 
-/// After nginx was started: waits for its workers, then lets those of a killed master finish and go.
+/// Completes a start of nginx: waits for its workers, and then lets the workers of a killed master finish.
 pub fn started(system: &System, master: u32) -> Result<()> {
     let deadline = Instant::now() + START_LIMIT;
     while processes::workers(system, master)?.is_empty() {
@@ -90,7 +92,7 @@ pub fn started(system: &System, master: u32) -> Result<()> {
 
 fn quit(system: &System, pids: &[u32]) -> Result<()> {
     for pid in pids {
-        // One that has ended meanwhile is what we want.
+        // A process that has already ended is no error.
         match system.signal(*pid, Signal::Quit) {
             Err(error) if error.raw_os_error() != Some(NO_SUCH_PROCESS) => {
                 return Err(error).context("cannot stop an old worker");
@@ -101,7 +103,8 @@ fn quit(system: &System, pids: &[u32]) -> Result<()> {
     Ok(())
 }
 
-/// Whether nginx runs with another sandbox than its unit has: a mount namespace lasts as long as the process.
+/// Returns whether nginx runs in another sandbox than its unit describes. A running process keeps its mount
+/// namespace.
 pub fn sandbox_changed(system: &System) -> Result<bool> {
     let noted = system.read(SANDBOX)?.unwrap_or_default();
     Ok(noted != sandbox_now(system)?.into_bytes())
@@ -111,8 +114,8 @@ fn sandbox_now(system: &System) -> Result<String> {
     Ok(of_bytes(sandbox::installed(system)?.join("\n").as_bytes()))
 }
 
-/// Has systemd start another master, in the sandbox of now. The old one is killed: a stop would wait for its
-/// connections with the port unserved, while after a crash its workers serve until the next ones are there.
+/// Replaces the master by one in the new sandbox: kills the old master, and systemd starts another. During a
+/// normal stop no process would accept connections. After a kill the old workers serve until the new ones run.
 pub fn replace(system: &System) -> Result<()> {
     let surroundings = Surroundings {
         lines: sandbox::installed(system)?,

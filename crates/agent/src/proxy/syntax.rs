@@ -1,9 +1,9 @@
-//! nginx's configuration syntax, as `ngx_conf_read_token` in its ngx_conf_file.c reads it.
+//! Parses nginx's configuration in the same way as `ngx_conf_read_token` in its ngx_conf_file.c.
 
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// One directive: its words, and the directives of its block, which a simple directive has none of.
+/// One directive: its words, and the directives of its block. A simple directive has an empty block.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Directive {
     pub words: Vec<String>,
@@ -25,7 +25,8 @@ enum Token {
     Close,
 }
 
-/// Every directive of a text that nginx accepts. Of any other text it returns something: nginx is the judge.
+/// Returns every directive of a text that nginx accepts. For any other text the result is arbitrary, because nginx
+/// itself reports the error.
 pub fn parse(text: &str) -> Vec<Directive> {
     let mut open = vec![Directive::default()];
     let mut words = Vec::new();
@@ -113,7 +114,7 @@ fn quoted(characters: &mut Peekable<Chars>, quote: char) -> String {
     word
 }
 
-/// A word without quotes. `${` in it begins a variable, and no block.
+/// Reads a word without quotes. `${` in it begins a variable, not a block.
 fn plain(characters: &mut Peekable<Chars>) -> String {
     let mut word = String::new();
     while let Some(&character) = characters.peek() {
@@ -167,15 +168,15 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// Whatever the text, the parser returns, deep blocks included.
+        /// The parser returns for any text, even with deep blocks.
         #[test]
         fn any_text_is_read(text in "[a-z $#'\"\\\\;{}\n]{0,200}") {
             parse(&text);
         }
 
-        /// A word that is quoted comes back as it was.
+        /// A quoted word is parsed to the same word.
         #[test]
-        fn a_quoted_word_comes_back(word in "[a-z ;{}#$']{0,20}") {
+        fn a_quoted_word_is_unchanged(word in "[a-z ;{}#$']{0,20}") {
             let found = words(&format!("a \"{word}\";"));
             proptest::prop_assert_eq!(found, vec![vec!["a".to_owned(), word]]);
         }

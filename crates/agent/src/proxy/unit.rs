@@ -1,4 +1,4 @@
-//! The front's unit: how it is started and ended.
+//! Starts and ends the front's unit.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::instance::systemd::Systemd;
 /// How long nginx may finish requests when it ends for good.
 const END_LIMIT: Duration = Duration::from_secs(5);
 
-/// Starts the front with its listener, and says what nginx said if it does not.
+/// Starts the front with its listener. On failure the error contains nginx's last lines.
 pub fn start(system: &System) -> Result<()> {
     let systemd = Systemd::new(system);
     systemd.start(layout::FRONT_SOCKET)?;
@@ -21,11 +21,11 @@ pub fn start(system: &System) -> Result<()> {
     })
 }
 
-/// Ends the real nginx for good: it finishes what it has begun, as a stock nginx that EB stops, and
-/// within the same time (`TimeoutStopSec=5`); idle connections may not keep the port.
+/// Ends the real nginx for good. nginx may finish its open requests for as long as EB's own nginx may at a stop
+/// (`TimeoutStopSec=5`). Idle connections can't delay this any longer.
 pub fn end(system: &System) -> Result<()> {
     let systemd = Systemd::new(system);
-    // The front is stopped with its listener, which then starts it no more.
+    // Stops the listener, too, so that it does not start the front again.
     systemd.stop_later(layout::FRONT_SOCKET)?;
     systemd.stop_later(layout::FRONT)?;
     let deadline = Instant::now() + END_LIMIT;
@@ -43,7 +43,7 @@ pub fn end(system: &System) -> Result<()> {
     systemd.stop(layout::FRONT_SOCKET)
 }
 
-/// The real nginx's pid.
+/// Returns the pid of the front's master process.
 pub fn master(system: &System) -> Result<u32> {
     let pid = Systemd::new(system).property(layout::FRONT, "MainPID")?;
     match pid.parse() {

@@ -9,7 +9,7 @@ use percent_encoding::percent_decode_str;
 /// A finished request.
 #[derive(Debug)]
 pub(crate) struct Line {
-    /// When it finished.
+    /// When the request finished.
     pub(super) at: SystemTime,
     /// The path as the client sent it, without the query.
     pub(super) path: String,
@@ -20,7 +20,7 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// Its hour in UTC, in the form of the file's name: `2026-01-31-09`.
+    /// Returns the hour of the line in UTC, in the form of the file's name: `2026-01-31-09`.
     pub(super) fn hour(&self) -> String {
         let stamp = humantime::format_rfc3339_seconds(self.at).to_string();
         stamp.get(..13).unwrap_or(&stamp).replace('T', "-")

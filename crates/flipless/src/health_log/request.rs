@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode};
 use super::line::Line;
 use super::writer::HealthLog;
 
-/// Logs its line when it is dropped: together with the answer's body, or before that if there is no answer.
+/// Writes its line to the log when it is dropped: with the answer's body, or earlier if there is no answer.
 #[derive(Debug)]
 pub(crate) struct LoggedRequest {
     log: HealthLog,
@@ -34,12 +34,12 @@ impl HealthLog {
 }
 
 impl LoggedRequest {
-    /// Notes the status of the answer that begins.
+    /// Records the status of the answer that begins now.
     pub(crate) fn answered(&mut self, status: StatusCode) {
         self.status = Some(status);
     }
 
-    /// nginx logs 499 for a client that hung up before the answer.
+    /// Returns the status for the log. Like nginx, uses 499 if the client hung up before the answer.
     fn final_status(&self) -> StatusCode {
         const HUNG_UP: u16 = 499;
         match self.status {

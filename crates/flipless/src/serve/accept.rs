@@ -1,4 +1,4 @@
-//! The accept loop, which no error ends.
+//! The accept loop. No error ends it.
 
 use std::io;
 use std::pin::pin;
@@ -70,8 +70,8 @@ pub(super) async fn accept_all<L: Accept>(
     }
 }
 
-/// Whether only one connection failed. accept(2) passes such errors on, and asks to treat them like
-/// EAGAIN.
+/// Returns whether only one connection failed. accept(2) also returns such errors, and its manual page says to
+/// treat them like EAGAIN.
 fn is_of_connection(error: &io::Error) -> bool {
     use io::ErrorKind::*;
     matches!(

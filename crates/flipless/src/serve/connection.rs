@@ -15,7 +15,7 @@ use super::request::{HttpService, RequestService};
 use crate::drain::{Lifecycle, OpenConnection, Phase};
 use crate::notice;
 
-/// Serves a connection in a task of its own. The connection counts as open from this call on.
+/// Serves a connection in a new task. The connection counts as open from this call on.
 pub(super) fn spawn<IO, S>(
     stream: IO,
     service: RequestService<S>,
@@ -39,7 +39,7 @@ pub(super) fn spawn<IO, S>(
     tokio::spawn(async move {
         tokio::select! {
             served = connection => {
-                // All other errors are the client's: it hung up, or sent no HTTP.
+                // The client has caused all other errors: it has hung up, or has not sent HTTP.
                 if let Err(error) = served && error.is_user() {
                     notice::say(format_args!("a request failed: {}", with_causes(&error)));
                 }

@@ -19,7 +19,7 @@ pub(super) enum Listener {
     Unix(UnixListener),
 }
 
-/// The inherited sockets with this name. Without any, binds the address.
+/// Returns the inherited sockets with this name. If there is none, binds the address.
 pub(super) async fn listeners(name: &str, bind: SocketAddr) -> Result<Vec<Listener>, ServeError> {
     let inherited = activation::listeners(name)?;
     if inherited.is_empty() {

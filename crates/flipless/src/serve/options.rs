@@ -25,11 +25,11 @@ pub(super) struct Options {
     pub(super) drain: Duration,
     pub(super) idle: Duration,
     pub(super) health_log: Option<PathBuf>,
-    /// While this file is there, the server is ready and does not accept.
+    /// While this file exists, the server is held.
     pub(super) hold: Option<PathBuf>,
 }
 
-/// What the program set itself.
+/// The options that the program has set.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Chosen {
     pub(super) socket: Option<String>,

@@ -20,7 +20,7 @@ pub(super) async fn run(options: Options, service: impl HttpService) -> Result<(
     let mut signals = Signals::new().map_err(ServeError::Signals)?;
     let listeners = listeners(&options.socket, options.bind).await?;
 
-    // A lifecycle of its own and no log: the server must not count or log its health check.
+    // Uses a separate lifecycle and no log, because the server must not count or log its health check.
     let probe = RequestService::new(service.clone(), Lifecycle::new(), None);
     tokio::select! {
         checked = readiness::check_health(probe, &options.health_path, options.start) => checked?,

@@ -42,14 +42,14 @@ pub enum Mode {
     Executable,
 }
 
-/// How to treat symbolic links in an include. No link is left out silently.
+/// How to treat symbolic links in an include. `dist` never omits a link silently.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Symlinks {
     /// A link is an error.
     #[default]
     Refuse,
-    /// The zip gets the link's target in its place.
+    /// The zip gets the link's target in place of the link.
     Follow,
     /// The zip gets the link, which has to point into the bundle.
     Keep,

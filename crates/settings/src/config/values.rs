@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error};
 pub struct Number<const MIN: u32, const MAX: u32>(u32);
 
 impl<const MIN: u32, const MAX: u32> Number<MIN, MAX> {
-    /// A number that the code itself names. It panics if the number is out of range; in a constant that is a
+    /// Creates a value from a number in the code. Panics if the number is out of range; in a constant, this is a
     /// compile error.
     pub(super) const fn literal(value: u32) -> Self {
         assert!(value >= MIN && value <= MAX);
@@ -24,7 +24,7 @@ impl<const MIN: u32, const MAX: u32> Number<MIN, MAX> {
 pub type Port = Number<1, 65535>;
 
 impl Port {
-    /// The port as the system's calls take it.
+    /// The port as a `u16`, for system calls.
     pub const fn number(self) -> u16 {
         // The type's maximum is 65535.
         self.0 as u16
@@ -56,7 +56,7 @@ macro_rules! checked_string {
                 &self.0
             }
 
-            /// A value that the code itself names.
+            /// Creates a value from a text in the code.
             #[allow(dead_code, reason = "only the types of keys with a default need it")]
             pub(super) fn literal(text: &str) -> Self {
                 debug_assert!($check(text));

@@ -1,9 +1,9 @@
-//! A document as EB's own parser takes it.
+//! Parses a document in the same way as EB's own parser.
 
 use serde::de::DeserializeOwned;
 use serde_saphyr::options::DuplicateKeyPolicy;
 
-/// A configuration file that EB refuses, and with it the whole version.
+/// The error for a configuration file that EB refuses. EB then refuses the whole version.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, column {column}: {reason}")]
 pub struct SyntaxError {
@@ -15,7 +15,7 @@ pub struct SyntaxError {
     pub reason: String,
 }
 
-/// The parser's reason without its place, in words for a person.
+/// Returns the parser's reason without its place, in plain words.
 fn reason(said: &str) -> String {
     match said
         .rsplit_once(" at line ")
@@ -26,7 +26,7 @@ fn reason(said: &str) -> String {
     }
 }
 
-/// EB's own parser takes the last of two equal keys.
+/// If a key occurs twice, EB's own parser uses the last value.
 pub(super) fn read<T: DeserializeOwned + Default>(text: &str) -> Result<T, SyntaxError> {
     let options = serde_saphyr::options! {
         duplicate_keys: DuplicateKeyPolicy::LastWins,

@@ -12,12 +12,12 @@ pub const PROPERTIES: &str = "aws:elasticbeanstalk:application:environment";
 /// An option of the environment.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct OptionSetting {
-    /// For example [`PROPERTIES`].
+    /// Its namespace, for example [`PROPERTIES`].
     #[serde(default = "properties")]
     pub namespace: String,
-    /// Its name; a property's in that namespace.
+    /// Its name. In the namespace [`PROPERTIES`], the name of an environment property.
     pub option_name: String,
-    /// Its value, as it is spelled in the file.
+    /// Its value, as written in the file.
     #[serde(default, deserialize_with = "super::scalars::text")]
     pub value: String,
 }

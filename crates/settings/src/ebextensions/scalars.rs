@@ -1,10 +1,10 @@
-//! Values as people write them: a scalar is the text in the file, whatever type YAML gives it.
+//! Reads a scalar as its text in the file, whatever type YAML gives it.
 
 use std::collections::BTreeMap;
 
 use serde::de::{Deserialize, Deserializer};
 
-/// A section by its names; one without content is empty.
+/// Reads a section as a map. A section without content is empty.
 pub(super) fn section<'de, D, T>(deserializer: D) -> Result<BTreeMap<String, T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -13,12 +13,12 @@ where
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
-/// A scalar's text; nothing is empty.
+/// Reads a scalar's text. A missing value is the empty text.
 pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
-/// `true`, also as text.
+/// Reads a boolean, which may also be the text `true`.
 pub(super) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     let text = text(deserializer)?.to_ascii_lowercase();
     Ok(matches!(text.as_str(), "true" | "yes" | "1"))

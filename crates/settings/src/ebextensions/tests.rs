@@ -80,7 +80,7 @@ fn a_tab_as_indentation_is_an_error_with_its_place() {
 proptest::proptest! {
     #![proptest_config(flipless_testing::any_input(2048))]
 
-    /// The file is a user's: whatever it has, it is read or refused.
+    /// The parser accepts or refuses any text, because the file comes from the user.
     #[test]
     fn any_text_is_read_or_refused(text in "(option_settings|files|commands|[a-z]{1,3}):[ \\n\\t][ -~\\n\\t]{0,60}") {
         let _ = parse(&text);

@@ -19,7 +19,7 @@ impl Default for Words {
     }
 }
 
-/// A command's line, or its program and arguments.
+/// Reads a command: a line for a shell, or a program and its arguments.
 pub(super) fn either<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Words, D::Error> {
     deserializer.deserialize_any(WordsVisitor)
 }

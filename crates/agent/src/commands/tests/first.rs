@@ -273,7 +273,7 @@ fn only_a_taken_port_waits_for_the_flip() {
     drop(model);
     let error = stage_version(&instance, "v1").unwrap_err();
     assert!(
-        format!("{error:#}").contains("can't be opened"),
+        format!("{error:#}").contains("cannot open the server's listener"),
         "{error:#}"
     );
 }

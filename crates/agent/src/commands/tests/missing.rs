@@ -81,7 +81,7 @@ fn a_value_that_systemd_or_the_kernel_drops_fails_the_deployment_and_is_not_told
     for (answer, part) in [
         (
             &b"{\"A\":\"hunter2\\u0000\"}"[..],
-            "property A has a control character",
+            "property A contains the control character",
         ),
         (&huge, "property A has 67108864 bytes"),
     ] {

@@ -1,4 +1,4 @@
-//! The file of a release's environment properties, as systemd reads it.
+//! Writes the environment properties of a release into a file for systemd.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,8 @@ use flipless_settings::layout;
 /// Properties by name.
 pub type Environment = BTreeMap<String, String>;
 
-/// What the units set: a property of the same name would break the server, as one of systemd's would.
+/// The variables that the units set. A property of the same name would break the server, as would a property
+/// with the name of one of systemd's variables.
 pub(super) const RESERVED: &[&str] = &[
     "FLIPLESS_RUN",
     "FLIPLESS_FRONT",
@@ -19,17 +20,17 @@ pub(super) const RESERVED: &[&str] = &[
     "FLIPLESS_HOLD",
 ];
 
-/// The kernel takes no longer `NAME=VALUE`, with its NUL (MAX_ARG_STRLEN, execve(2)).
+/// The longest name and value that the kernel accepts, without `=` and NUL (MAX_ARG_STRLEN, execve(2)).
 pub(super) const LONGEST_PROPERTY: usize = 128 * 1024 - "=\0".len();
-/// Environment and arguments have 2 MiB together, with the usual 8 MiB of stack (execve(2)): half of it.
+/// The largest file. With the usual stack limit of 8 MiB, environment and arguments have 2 MiB together
+/// (execve(2)); this is half of it.
 const LONGEST_FILE: usize = 1 << 20;
 
-/// The file that `EnvironmentFile=` reads. Every value is written between double quotes, in which a
-/// backslash escapes `"`, `\`, `` ` `` and `$`, and a line break stands for itself (systemd.exec(5)).
+/// Returns the content of the file that `EnvironmentFile=` reads. Every value is in double quotes. Inside them a
+/// backslash escapes `"`, `\`, `` ` `` and `$`, and a line break needs no escape (systemd.exec(5)).
 ///
 /// # Errors
-/// On what systemd would silently leave out: a name or value that it does not take, or a name
-/// that is the unit's own.
+/// If systemd would silently drop a name or value, or if a name is reserved for the unit.
 pub fn to_file(environment: &Environment, port: u16) -> Result<String> {
     let mut file = String::new();
     for (name, value) in environment {
@@ -50,8 +51,8 @@ pub fn to_file(environment: &Environment, port: u16) -> Result<String> {
     }
     if file.len() > LONGEST_FILE {
         bail!(
-            "the environment properties have {} bytes in all: the kernel takes no more than \
-             {LONGEST_FILE} beside the rest; keep large values elsewhere",
+            "the environment properties have {} bytes in all, and flipless allows no more than \
+             {LONGEST_FILE}: keep large values elsewhere, for example in S3 or Secrets Manager",
             file.len()
         );
     }
@@ -61,7 +62,8 @@ pub fn to_file(environment: &Environment, port: u16) -> Result<String> {
 fn check(name: &str, value: &str) -> Result<()> {
     if !is_name(name) {
         bail!(
-            "the environment property {name:?} has a name that systemd does not take: letters, digits and `_`, not a digit first"
+            "systemd does not accept the name of the environment property {name:?}: use letters, digits and `_`, \
+             and no digit first"
         );
     }
     if RESERVED.contains(&name) || layout::OF_SYSTEMD.contains(&name) {
@@ -69,43 +71,45 @@ fn check(name: &str, value: &str) -> Result<()> {
     }
     if name.len() + value.len() > LONGEST_PROPERTY {
         bail!(
-            "the value of the environment property {name} has {} bytes: the kernel takes no more than \
-             {} with this name; keep it elsewhere, for example in S3 or Secrets Manager",
+            "the value of the environment property {name} has {} bytes, and the kernel accepts no more than \
+             {} with this name: keep the value elsewhere, for example in S3 or Secrets Manager",
             value.len(),
             LONGEST_PROPERTY.saturating_sub(name.len())
         );
     }
     if let Some(character) = value.chars().find(|c| is_noncharacter(*c)) {
         bail!(
-            "the value of the environment property {name} has U+{:04X}, which systemd does not take: encode it, for example as base64",
+            "the value of the environment property {name} contains U+{:04X}, which systemd does not accept: \
+             encode the value, for example as base64",
             u32::from(character)
         );
     }
-    // systemd takes no control characters but these (env_value_is_valid in its env-util.c).
+    // systemd accepts only these control characters (env_value_is_valid in its env-util.c).
     let control = value
         .chars()
         .find(|c| c.is_control() && *c != '\n' && *c != '\t' && !is_c1(*c));
     if let Some(control) = control {
         bail!(
-            "the value of the environment property {name} has a control character ({control:?}) that systemd does not take: encode it, for example as base64"
+            "the value of the environment property {name} contains the control character {control:?}, which \
+             systemd does not accept: encode the value, for example as base64"
         );
     }
     Ok(())
 }
 
-/// systemd drops a whole file for one of these (unichar_is_valid in its utf8.c).
+/// Returns whether systemd would drop the whole file for this character (unichar_is_valid in its utf8.c).
 fn is_noncharacter(character: char) -> bool {
     let code = u32::from(character);
     (0xfdd0..=0xfdef).contains(&code) || code & 0xfffe == 0xfffe
 }
 
-/// U+0080 to U+009F are control characters to Unicode, not to systemd, which looks at bytes below 32
-/// and at 127.
+/// Returns whether the character is from U+0080 to U+009F. Unicode calls these control characters. systemd
+/// does not: it checks only for bytes below 32 and for 127.
 fn is_c1(character: char) -> bool {
     ('\u{80}'..='\u{9f}').contains(&character)
 }
 
-/// nginx passes requests to the port in `flipless.toml`; a server on another PORT gets none.
+/// Refuses a PORT other than the one in `flipless.toml`. nginx passes requests only to the latter.
 fn check_port(value: &str, port: u16) -> Result<()> {
     if value == port.to_string() {
         return Ok(());
@@ -116,7 +120,7 @@ fn check_port(value: &str, port: u16) -> Result<()> {
     )
 }
 
-/// Whether systemd takes a variable of this name (env_name_is_valid in its env-util.c).
+/// Returns whether systemd accepts a variable of this name (env_name_is_valid in its env-util.c).
 pub(super) fn is_name(name: &str) -> bool {
     let head = name
         .chars()

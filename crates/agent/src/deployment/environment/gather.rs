@@ -1,4 +1,4 @@
-//! The new properties, from `get-config` and from the hook's own environment.
+//! Collects the new properties from `get-config` and from the hook's own environment.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -10,7 +10,7 @@ use crate::instance::output::say;
 use crate::instance::paths::GET_CONFIG;
 use crate::instance::system::System;
 
-/// What a hook's environment holds that is not a property.
+/// The variables in a hook's environment that are not properties.
 const NOT_PROPERTIES: &[&str] = &[
     // EB's own.
     "EB_IS_COMMAND_LEADER",
@@ -33,11 +33,11 @@ const NOT_PROPERTIES: &[&str] = &[
     "MEMORY_PRESSURE_WRITE",
 ];
 
-/// The port that EB gives an application without a property PORT.
+/// The value that EB gives PORT if there is no such property.
 const EB_PORT: &str = "5000";
 
-/// The new properties. EB's own file has the old ones until the flip. `get-config` has the new ones, but
-/// perhaps not the values of secrets, and it has been seen to fail; a hook's own environment has both
+/// Collects the new properties. EB's own file contains the old ones until the flip. `get-config` returns the new
+/// ones, but it may lack the values of secrets, and sometimes it fails. A hook's own environment has both
 /// (<https://docs.aws.amazon.com/elasticbeanstalk/latest/dg/AWSHowTo.secrets.env-vars.html>).
 pub fn gather(system: &System) -> Result<Environment> {
     let own = of_hook(variables())?;
@@ -49,13 +49,13 @@ pub fn gather(system: &System) -> Result<Environment> {
     for name in leave_out_names(&mut properties) {
         say(&format!(
             "warning: the server starts without the environment property {name:?}, as on stock EB: \
-             systemd takes letters, digits and `_`, not a digit first"
+             systemd accepts only letters, digits and `_`, and no digit first"
         ));
     }
     Ok(properties)
 }
 
-/// What `get-config` answers.
+/// Runs `get-config`.
 fn ask(system: &System) -> Result<Environment> {
     let output = system
         .run(GET_CONFIG, &["environment"])
@@ -69,7 +69,8 @@ fn ask(system: &System) -> Result<Environment> {
     parse_properties(&output.stdout).with_context(|| format!("{GET_CONFIG} returned no properties"))
 }
 
-/// The answer of `get-config` and the hook's `own` properties, which win; a warning if there is no answer.
+/// Merges the properties of `get-config` with the hook's `own` properties, which win. If `get-config` failed,
+/// returns a warning and only the `own` properties.
 pub(super) fn merge(asked: Result<Environment>, own: Environment) -> (Environment, Option<String>) {
     match asked {
         Ok(mut properties) => {
@@ -77,14 +78,15 @@ pub(super) fn merge(asked: Result<Environment>, own: Environment) -> (Environmen
             (properties, None)
         }
         Err(error) => {
-            let instead = "the environment properties are those of the hook's own environment";
+            let instead = "using only the environment properties in the hook's own environment";
             (own, Some(format!("warning: {error:#}; {instead}")))
         }
     }
 }
 
-/// Takes out the properties whose names systemd does not take, and returns these names. EB allows more
-/// characters, and systemd drops their lines of an EnvironmentFile: the stock server has no such variable.
+/// Removes the properties whose names systemd does not accept, and returns these names. EB allows more characters
+/// than systemd. On stock EB systemd drops these lines of the EnvironmentFile, so the server lacks them there,
+/// too.
 pub(super) fn leave_out_names(properties: &mut Environment) -> Vec<String> {
     let (taken, left_out): (Environment, Environment) = std::mem::take(properties)
         .into_iter()
@@ -93,13 +95,13 @@ pub(super) fn leave_out_names(properties: &mut Environment) -> Vec<String> {
     left_out.into_keys().collect()
 }
 
-/// This process's environment.
+/// The environment of this process.
 fn variables() -> impl Iterator<Item = (OsString, OsString)> {
-    // That of a test is no hook's.
+    // The environment of a test is not a hook's.
     std::env::vars_os().filter(|_| !cfg!(test))
 }
 
-/// The properties in a hook's own environment. An error names the property, never its value.
+/// Returns the properties in a hook's own environment. An error names the property, never its value.
 pub(super) fn of_hook(
     variables: impl Iterator<Item = (OsString, OsString)>,
 ) -> Result<Environment> {
@@ -116,7 +118,7 @@ pub(super) fn of_hook(
                 "the value of the environment property {name} is not UTF-8: encode it, for example as base64"
             );
         };
-        // EB gives every hook this port; another one is a property.
+        // EB sets this PORT for every hook. Any other value is a property.
         if (name.as_str(), value.as_str()) != ("PORT", EB_PORT) {
             properties.insert(name, value);
         }
@@ -128,9 +130,9 @@ fn is_property(name: &str) -> bool {
     !NOT_PROPERTIES.contains(&name) && !name.starts_with("BASH_FUNC_")
 }
 
-/// One JSON object; EB writes every value as a string, others are taken as they are spelled.
+/// Parses one JSON object. EB writes every value as a string; any other value is kept as its JSON text.
 pub(super) fn parse_properties(json: &[u8]) -> Result<Environment> {
-    // serde_json's own message quotes what it met, which may be a secret.
+    // serde_json's own message quotes the text, which may be a secret.
     let properties: BTreeMap<String, serde_json::Value> =
         serde_json::from_slice(json).map_err(|error| {
             let (line, column) = (error.line(), error.column());

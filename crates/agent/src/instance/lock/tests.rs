@@ -14,7 +14,7 @@ fn refusal(instance: &Instance) -> String {
 }
 
 #[test]
-fn who_comes_second_hears_who_holds_it() {
+fn the_error_of_a_second_agent_names_the_first() {
     let instance = Instance::new();
     let held = take(&instance.system, "lock", "stage", NO_TIME).unwrap();
     let said = refusal(&instance);
@@ -25,7 +25,7 @@ fn who_comes_second_hears_who_holds_it() {
 }
 
 #[test]
-fn stale_content_holds_nobody_up_and_is_replaced() {
+fn stale_content_blocks_no_agent_and_is_replaced() {
     let instance = Instance::new();
     let stale = format!("`flipless stage`, process 1\n{}", "x".repeat(9000));
     instance
@@ -41,7 +41,7 @@ fn stale_content_holds_nobody_up_and_is_replaced() {
 }
 
 #[test]
-fn a_holder_that_says_nothing_or_garbage_is_no_harm() {
+fn an_empty_or_damaged_lock_file_still_gives_an_error() {
     for (content, expected) in [
         (&b""[..], "does not say"),
         (b"\xff\x1b[31m\nsecond", "\u{fffd}\\u{1b}[31m;"),

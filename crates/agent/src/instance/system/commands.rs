@@ -1,10 +1,10 @@
-//! Commands, signals and clocks: the part of the seam that a test replaces.
+//! Commands, signals and clocks: the part of [`super::System`] that a test replaces.
 
 use std::path::Path;
 use std::process::Output;
 use std::{fs, io};
 
-/// What leaves the process other than to a file.
+/// Every effect and input of the agent that is not a file below the root.
 pub trait Commands {
     /// See [`super::System::run`].
     fn run(&self, program: &str, arguments: &[&str]) -> io::Result<Output>;
@@ -12,30 +12,31 @@ pub trait Commands {
     fn signal(&self, pid: u32, signal: Signal) -> io::Result<()>;
     /// Identifies this boot (`/proc/sys/kernel/random/boot_id`).
     fn boot_id(&self) -> io::Result<String>;
-    /// Seconds since boot, suspended time included: no clock change moves it (clock_gettime(2)).
+    /// Seconds since boot, including suspended time. A change of the clock does not affect them
+    /// (clock_gettime(2)).
     fn uptime(&self) -> u64;
-    /// Seconds since 1970, for people.
+    /// Seconds since 1970, for display only.
     fn unix_time(&self) -> u64;
     /// The agent's own executable (proc(5)).
     fn executable(&self) -> io::Result<Vec<u8>> {
         fs::read("/proc/self/exe")
     }
-    /// Called before and after every effect, with its name: a test ends the agent here.
+    /// Called before and after every effect, with its name. A test can kill the agent here.
     fn crash_point(&self, _effect: &str) {}
-    /// Called before a change of a file, with its name and the path: a test fails it here, as a full or a
-    /// read-only disk does.
+    /// Called before every change of a file, with the name of the effect and the path. A test can let the change
+    /// fail here, as a full or read-only disk would.
     fn fault(&self, _effect: &str, _path: &Path) -> io::Result<()> {
         Ok(())
     }
 }
 
-/// The signals the agent sends.
+/// The signals that the agent sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
-    /// nginx: load the configuration anew.
+    /// SIGHUP: nginx loads its configuration again.
     Hangup,
-    /// nginx: finish what has begun, then end.
+    /// SIGQUIT: nginx finishes its open requests and ends.
     Quit,
-    /// The kernel: end at once.
+    /// SIGKILL: the kernel ends the process at once.
     Kill,
 }

@@ -1,4 +1,4 @@
-//! One entry of a tree, copied; and files opened where no link may lead elsewhere.
+//! Copies one entry of a folder, and opens files without following links.
 
 use std::fs::{self, File};
 use std::io;
@@ -9,32 +9,35 @@ use std::path::{Component, Path};
 use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::Errno;
 
-/// Opens for reading, without waiting for a pipe that has no writer, and without following a link (open(2)).
+/// The flags to open a file for reading. With them, open(2) follows no link, and does not wait for the writer of a
+/// pipe.
 const PLAIN: OFlags = OFlags::RDONLY
     .union(OFlags::NOFOLLOW)
     .union(OFlags::NONBLOCK)
     .union(OFlags::CLOEXEC);
 
-/// Opens a file that is known to be one; a link put in its place since is an error.
+/// Opens a regular file. Anything else at this path is an error, for example a link that has replaced the file.
 pub fn open_plain(path: &Path) -> io::Result<File> {
     plain(rustix::fs::open(path, PLAIN, Mode::empty())?.into())
 }
 
-/// Opens a file below `folder`, part by part; a link anywhere on the way is an error. Not by openat2(2):
-/// a unit with `RestrictSUIDSGID=` has none (systemd's seccomp-util.c).
+/// Opens a file below `folder`, part by part. A link in any part is an error. openat2(2) can't do this here,
+/// because `RestrictSUIDSGID=` blocks it in the agent's units (systemd's seccomp-util.c).
 pub fn open_in(folder: &Path, file: &Path) -> io::Result<File> {
     let mut at = OwnedFd::from(File::open(folder)?);
     let mut parts = file.components().peekable();
     while let Some(part) = parts.next() {
         let Component::Normal(name) = part else {
-            return Err(io::Error::other("it leads out of its folder"));
+            return Err(io::Error::other("the path leads out of its folder"));
         };
         let flags = match parts.peek() {
             Some(_) => PLAIN | OFlags::DIRECTORY,
             None => PLAIN,
         };
         at = openat(&at, name, flags, Mode::empty()).map_err(|error| match error {
-            Errno::LOOP | Errno::NOTDIR => io::Error::other("a link leads there: ship the file"),
+            Errno::LOOP | Errno::NOTDIR => {
+                io::Error::other("the path contains a link: ship the file itself")
+            }
             other => other.into(),
         })?;
     }
@@ -44,11 +47,11 @@ pub fn open_in(folder: &Path, file: &Path) -> io::Result<File> {
 fn plain(file: File) -> io::Result<File> {
     match file.metadata()?.is_file() {
         true => Ok(file),
-        false => Err(io::Error::other("it is not a file")),
+        false => Err(io::Error::other("it is not a regular file")),
     }
 }
 
-/// Copies one entry to `target`, over what is there.
+/// Copies one entry to `target`, and replaces an existing one.
 pub fn entry(entry: &walkdir::DirEntry, target: &Path) -> io::Result<()> {
     let kind = entry.file_type();
     if kind.is_dir() {
@@ -63,15 +66,15 @@ pub fn entry(entry: &walkdir::DirEntry, target: &Path) -> io::Result<()> {
     }
     if !kind.is_file() {
         return Err(io::Error::other(format!(
-            "it is a {}; a bundle has files, folders and links",
+            "it is a {}; a bundle may only contain files, folders and links",
             name(kind)
         )));
     }
     file(entry.path(), target)
 }
 
-/// The mode is set when the content is there: only root can meet a half-written file, nor a set-user-ID
-/// bit of the source.
+/// Copies a file. Sets the mode after the content, so that only root can read a half-written file. Does not copy a
+/// set-user-ID bit.
 fn file(source: &Path, target: &Path) -> io::Result<()> {
     let mut from = open_plain(source)?;
     let mut to = fs::OpenOptions::new()
@@ -91,15 +94,15 @@ fn folder(target: &Path) -> io::Result<()> {
     unfold(target)?;
     match fs::DirBuilder::new().mode(0o755).create(target) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        // A link here would lead the change of the mode elsewhere.
+        // If this is a link, the change of the mode would affect another file.
         Err(error) if !target.symlink_metadata()?.is_dir() => return Err(error),
         _ => {}
     }
     fs::set_permissions(target, fs::Permissions::from_mode(0o755))
 }
 
-/// A folder in place of a link to one, with the same content: what is copied into it must not reach
-/// what the link leads to.
+/// Replaces a link to a folder by a copy of that folder. Otherwise a file that is copied into it would end up in
+/// the link's target.
 fn unfold(target: &Path) -> io::Result<()> {
     if !target.is_symlink() || !target.is_dir() {
         return Ok(());

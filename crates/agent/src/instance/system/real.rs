@@ -1,4 +1,4 @@
-//! What a test replaces, as it really is.
+//! The real [`Commands`] of an instance.
 
 use std::fs;
 use std::io;
@@ -6,8 +6,9 @@ use std::process::{Command, Output, Stdio};
 
 use super::commands::{Commands, Signal};
 
-/// Where programs are looked for. Environment properties are in a hook's environment: a property named
-/// PATH, or one that steers systemctl or nginx, must not reach what root runs.
+/// The whole environment of the programs that the agent runs as root. A hook's environment contains the
+/// environment properties. A property such as PATH, or one that affects systemctl or nginx, must not reach these
+/// programs.
 const ENVIRONMENT: [(&str, &str); 3] = [
     ("HOME", "/root"),
     ("LC_ALL", "C"),

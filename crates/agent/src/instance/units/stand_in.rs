@@ -1,4 +1,4 @@
-//! What systemd makes of nginx.service, whose drop-in is to be the last word.
+//! Checks that nginx.service is the stand-in: no other drop-in may override its drop-in.
 
 use anyhow::{Result, bail};
 use flipless_settings::{FrontMode, layout};
@@ -6,11 +6,11 @@ use flipless_settings::{FrontMode, layout};
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
-/// Checks the effective properties of nginx.service: a drop-in that sorts after ours wins, and would
-/// let EB stop the real nginx, or fail its flip.
+/// Checks the effective properties of nginx.service. A drop-in with a later name overrides the stand-in's. EB
+/// could then stop the real nginx, or its flip could fail.
 ///
 /// # Errors
-/// When one is not the stand-in's; the message names it, and how to find who sets it.
+/// If a property is not the stand-in's. The message names the property, and says how to find the drop-in.
 pub fn verify_stand_in(system: &System) -> Result<()> {
     if system.settings()?.front.mode != FrontMode::Nginx {
         return Ok(());
@@ -27,8 +27,8 @@ pub fn verify_stand_in(system: &System) -> Result<()> {
         return Ok(());
     }
     bail!(
-        "another drop-in of nginx.service overrides {} of the stand-in's: \
-         `systemctl cat nginx.service` shows which; set it on {} instead",
+        "another drop-in of nginx.service overrides {}, which the stand-in needs: \
+         find the drop-in with `systemctl cat nginx.service`, and move its settings to {}",
         wrong.join(", "),
         layout::FRONT
     )
@@ -36,19 +36,21 @@ pub fn verify_stand_in(system: &System) -> Result<()> {
 
 type Fits = fn(&str) -> bool;
 
-/// Every command is the agent's, or there is none.
+/// The properties of the stand-in. Every command in them must be the agent's.
 const EXPECTED: &[(&str, Fits)] = &[
     ("Type", |value| value == "notify"),
     ("PIDFile", str::is_empty),
     ("ExecStartPre", is_agents),
     ("ExecStart", |value| !value.is_empty() && is_agents(value)),
-    // EB's own drop-in may add one that writes the pid; it reaches only the stand-in.
+    // EB's own drop-in may add an ExecStartPost= that writes the pid. So ExecStartPost= is not checked: it only
+    // affects the stand-in.
     ("ExecReload", is_agents),
     ("ExecStop", str::is_empty),
     ("ExecStopPost", str::is_empty),
 ];
 
-/// `{ path=/opt/flipless/bin/flipless ; argv[]=… }`, one a command.
+/// Returns whether every command in the value is the agent's. systemd prints one
+/// `{ path=/opt/flipless/bin/flipless ; argv[]=… }` per command.
 fn is_agents(value: &str) -> bool {
     let ours = format!("path={} ;", layout::AGENT);
     value.matches("path=").count() == value.matches(&ours).count()

@@ -22,7 +22,7 @@ fn main(instance: &Instance) -> Vec<u8> {
 }
 
 #[test]
-fn what_a_failed_reload_could_not_load_is_taken_out_again() {
+fn after_a_failed_reload_the_previous_configuration_is_restored() {
     let instance = Instance::new();
     front::sync(&instance.system).unwrap();
     copy_bad(&instance);
@@ -36,7 +36,7 @@ fn what_a_failed_reload_could_not_load_is_taken_out_again() {
 }
 
 #[test]
-fn a_front_that_cannot_start_with_it_starts_with_the_previous_one() {
+fn a_front_that_cannot_start_with_a_configuration_starts_with_the_previous_one() {
     let instance = Instance::new();
     // The first version's `stage`.
     settle(&instance.system).unwrap();
@@ -75,7 +75,7 @@ fn a_front_that_cannot_start_at_all_gives_the_port_to_ebs_nginx() {
 
 /// The deployment that brought it was killed before the front could refuse it.
 #[test]
-fn what_an_interrupted_deployment_left_is_taken_out_before_the_next_is_tested() {
+fn a_bad_configuration_of_an_interrupted_deployment_is_replaced_before_the_next_test() {
     let instance = Instance::new();
     front::sync(&instance.system).unwrap();
     copy_bad(&instance);
@@ -86,7 +86,7 @@ fn what_an_interrupted_deployment_left_is_taken_out_before_the_next_is_tested() 
 }
 
 #[test]
-fn what_a_person_changed_and_nginx_accepts_stays() {
+fn a_users_change_that_nginx_accepts_stays() {
     let instance = Instance::new();
     front::sync(&instance.system).unwrap();
     copy_bad(&instance);
@@ -108,7 +108,7 @@ fn an_instance_that_is_given_back_keeps_no_copy() {
 
 /// A part of a copy would take files out of /etc/nginx.
 #[test]
-fn a_copy_that_was_interrupted_is_none() {
+fn an_interrupted_copy_is_not_used() {
     for point in 0.. {
         let instance = Instance::new();
         let interrupted = instance.kill_at(point, |system| {

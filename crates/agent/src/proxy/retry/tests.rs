@@ -57,7 +57,7 @@ fn stage_it(instance: &Instance) {
 }
 
 #[test]
-fn ebs_own_way_goes_through_the_upstream_and_nothing_else_changes() {
+fn ebs_own_proxy_pass_gets_the_upstream_and_nothing_else_changes() {
     let instance = staged(EBS);
     stage_it(&instance);
     let (application, added) = result(&instance);
@@ -79,7 +79,7 @@ fn a_second_stage_changes_nothing() {
 }
 
 #[test]
-fn a_bundle_without_the_upstream_takes_it_back() {
+fn a_bundle_without_the_upstream_restores_ebs_proxy_pass() {
     let instance = staged(EBS);
     stage_it(&instance);
     instance
@@ -143,7 +143,7 @@ fn a_file_of_the_users_own_stays_as_it_is() {
 }
 
 #[test]
-fn a_user_who_says_elsewhere_what_is_sent_again_is_obeyed() {
+fn a_users_own_proxy_next_upstream_in_any_file_wins() {
     for path in [
         "nginx.conf",
         "conf.d/own.conf",
@@ -192,7 +192,7 @@ fn a_user_who_says_elsewhere_what_is_sent_again_is_obeyed() {
 }
 
 #[test]
-fn only_the_directive_is_led_through_the_upstream() {
+fn only_proxy_pass_gets_the_upstream() {
     let text = EBS.replace(
         "proxy_pass ",
         "set $server http://127.0.0.1:5000;\n        proxy_pass ",
@@ -210,7 +210,7 @@ fn test_staged(instance: &Instance) -> anyhow::Result<()> {
 }
 
 #[test]
-fn a_configuration_that_is_bad_only_with_the_upstream_goes_without() {
+fn an_upstream_that_makes_a_configuration_bad_is_left_out() {
     let instance = staged(EBS);
     let upstream = format!("{PROXY_STAGING}/conf.d/{UPSTREAM}");
     instance.model.borrow_mut().nginx_refuses_with = Some(UPSTREAM.into());
@@ -223,7 +223,7 @@ fn a_configuration_that_is_bad_only_with_the_upstream_goes_without() {
 }
 
 #[test]
-fn an_upstream_that_nothing_is_led_through_is_removed_from_what_is_in_force() {
+fn an_unused_upstream_is_removed_from_the_configuration_in_force() {
     let instance = staged(EBS);
     stage_it(&instance);
     instance.system.copy_tree(PROXY_STAGING, NGINX).unwrap();
@@ -241,7 +241,7 @@ fn an_upstream_that_nothing_is_led_through_is_removed_from_what_is_in_force() {
 }
 
 #[test]
-fn an_upstream_of_before_is_removed_too_where_the_front_starts() {
+fn an_unused_upstream_is_also_removed_when_the_front_starts() {
     let instance = staged(EBS);
     let upstream_file = format!("{NGINX}/conf.d/{UPSTREAM}");
     put(&instance, &format!("{NGINX}/{APPLICATION}"), EBS);
@@ -254,7 +254,7 @@ fn an_upstream_of_before_is_removed_too_where_the_front_starts() {
 }
 
 #[test]
-fn the_test_before_the_flip_is_without_an_upstream_that_goes_in_it() {
+fn the_test_before_the_flip_omits_an_upstream_that_the_flip_removes() {
     let instance = staged(EBS);
     let bundled = format!("{BUNDLE}/nginx/{UPSTREAM}");
     instance.system.remove(bundled).unwrap();
@@ -265,7 +265,7 @@ fn the_test_before_the_flip_is_without_an_upstream_that_goes_in_it() {
 }
 
 #[test]
-fn an_nginx_that_keeps_connections_by_itself_is_told_not_to() {
+fn an_nginx_that_keeps_upstream_connections_by_default_must_not() {
     let upstream = upstream();
     let has = |version| {
         let fitting = upstream_for(&upstream, version);

@@ -40,7 +40,7 @@ fn has(instance: &Instance, piece: &str) -> bool {
 
 /// An absolute include of /etc/nginx/conf.d: EB's test reads the staged proxy_pass and the old conf.d.
 #[test]
-fn a_piece_of_ours_that_ebs_own_test_refuses_is_taken_out() {
+fn a_piece_of_the_bundle_that_ebs_own_test_refuses_is_left_out() {
     for (refused, kept) in [(UPSTREAM, KEEPALIVE), (KEEPALIVE, "own.conf")] {
         let instance = staged();
         instance.model.borrow_mut().eb_refuses_with = Some(refused.into());
@@ -84,7 +84,7 @@ fn nginx_is_tested_in_the_sandbox_that_the_bundles_front_has() {
 }
 
 #[test]
-fn where_ebs_nginx_runs_the_test_has_its_sandbox() {
+fn without_a_front_the_test_has_the_sandbox_of_ebs_nginx() {
     let instance = staged();
     let front = format!("{BUNDLE}/systemd/{}", flipless_settings::layout::FRONT);
     instance.system.remove(front).unwrap();
@@ -106,7 +106,7 @@ fn a_configuration_that_only_the_sandbox_refuses_is_refused_with_a_hint() {
 }
 
 #[test]
-fn an_address_that_clashes_with_systemds_is_refused_with_a_hint() {
+fn an_address_that_conflicts_with_systemds_is_refused_with_a_hint() {
     for (listens, hint) in [
         ("listen [::]:80 ipv6only=off;", "listen [::]:80;"),
         ("listen 10.0.0.1:80;", "listen 80;"),

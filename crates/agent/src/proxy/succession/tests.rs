@@ -35,7 +35,7 @@ fn crashed(address: &str) -> Instance {
 }
 
 #[test]
-fn old_workers_with_the_public_port_alone_serve_until_the_next_ones_are_there() {
+fn old_workers_with_only_the_public_port_serve_until_the_new_workers_run() {
     let instance = crashed("00000000:0050");
     starting(&instance.system).unwrap();
     assert_eq!(instance.take_calls(), [""; 0]);
@@ -53,7 +53,7 @@ fn old_workers_that_hold_another_listener_end_before_the_next_master_opens_it() 
 }
 
 #[test]
-fn old_workers_serve_on_where_nginx_would_not_start() {
+fn old_workers_continue_if_nginx_would_not_start() {
     let instance = crashed("00000000:01BB");
     instance.model.borrow_mut().nginx_refuses = true;
     starting(&instance.system).unwrap();
@@ -61,7 +61,7 @@ fn old_workers_serve_on_where_nginx_would_not_start() {
 }
 
 #[test]
-fn old_workers_serve_on_while_the_next_master_has_none() {
+fn old_workers_continue_while_the_new_master_has_no_workers() {
     let instance = crashed("00000000:0050");
     // It ended before it had any.
     let error = started(&instance.system, 77).unwrap_err().to_string();
@@ -104,7 +104,7 @@ fn a_front_whose_sandbox_changed_is_replaced_and_no_other() {
     instance.take_calls();
     assert_eq!(
         super::super::front::sync(system).unwrap().to_string(),
-        "nginx has the configuration already"
+        "nginx already has this configuration"
     );
     put("[Service]\nProtectHome=read-only\n");
     super::super::front::sync(system).unwrap();
