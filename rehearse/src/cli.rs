@@ -1,4 +1,4 @@
-//! The command line, and what it sets off.
+//! Runs what the command line asks for.
 
 mod arguments;
 
@@ -17,10 +17,10 @@ use rehearse::report::{self, Rehearsal};
 use rehearse::scenario::{self, Parameters, Played, Scenario};
 use rehearse::{progress, requirements};
 
-/// Does what the command line says; whether all went well.
+/// Runs the rehearsal that the command line describes. Returns whether every scenario passed.
 pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     requirements::check(matches!(arguments.image, Source::Suite(_)))?;
-    machine::tear_down_on_signals().context("signal handlers")?;
+    machine::tear_down_on_signals().context("cannot install signal handlers")?;
     if arguments.keep {
         return keep(arguments);
     }
@@ -39,8 +39,8 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
 }
 
 fn rehearse(arguments: &Arguments) -> anyhow::Result<Rehearsal> {
-    // Each rehearsal has a folder of its own: two may run at the same time.
-    fs::create_dir_all(store()).with_context(|| store().display().to_string())?;
+    // Each rehearsal has its own folder, so that two rehearsals may run at the same time.
+    fs::create_dir_all(store()).with_context(|| format!("cannot make {}", store().display()))?;
     let bundles = tempfile::Builder::new()
         .prefix("bundles-")
         .tempdir_in(store())?;
@@ -72,7 +72,7 @@ fn rehearse(arguments: &Arguments) -> anyhow::Result<Rehearsal> {
 
 fn gather(image: Image, played: Vec<Played>) -> anyhow::Result<Rehearsal> {
     let Some(Played { systemd, nginx, .. }) = played.first() else {
-        bail!("nothing was played")
+        bail!("no scenario was played")
     };
     let (systemd, nginx) = (systemd.clone(), nginx.clone());
     let runs = played.into_iter().map(|played| played.run).collect();
@@ -84,7 +84,7 @@ fn gather(image: Image, played: Vec<Played>) -> anyhow::Result<Rehearsal> {
     })
 }
 
-/// Plays a scenario on so many instances at the same time.
+/// Plays a scenario on several instances at the same time.
 fn play(
     scenario: &Scenario,
     parameters: &Parameters,
@@ -108,7 +108,7 @@ fn play(
     results.into_iter().map(flatten).collect()
 }
 
-/// Where images and machines are kept: `target/rehearse`.
+/// The folder of images and machines: `target/rehearse`.
 fn store() -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -119,13 +119,13 @@ fn store() -> PathBuf {
         .join("rehearse")
 }
 
-/// The bundle that runs first, and the one that is deployed.
+/// The bundle that runs first, and the bundle that is deployed.
 fn pair(
     arguments: &Arguments,
     front: Option<FrontMode>,
     folder: &Path,
 ) -> anyhow::Result<(PathBuf, PathBuf)> {
-    // A copy: the next front's build takes the place of this one.
+    // A copy, because the build for the next front mode replaces this one.
     let name = front.map_or("own", FrontMode::name);
     let (from, to) = (
         folder.join(format!("{name}-1.zip")),
@@ -166,7 +166,7 @@ fn first_bundle(
     match &arguments.from {
         Some(path) => Ok(path.clone()),
         None => {
-            progress::status("Bundling", "with `cargo xtask dist`");
+            progress::status("Building", "the bundle with `cargo xtask dist`");
             Ok(bundle::build(
                 front,
                 arguments.config.as_deref(),
@@ -176,7 +176,7 @@ fn first_bundle(
     }
 }
 
-/// For a developer: an instance with the bundle deployed, until Ctrl-C.
+/// For a developer: deploys the bundle on an instance, and keeps the instance until Ctrl-C.
 fn keep(arguments: &Arguments) -> anyhow::Result<bool> {
     let image = Image::obtain(&arguments.image, &store().join("images"))?;
     let folder = tempfile::tempdir()?;
@@ -198,7 +198,7 @@ fn keep(arguments: &Arguments) -> anyhow::Result<bool> {
         Ok(()) => progress::status("Launched", format!("the environment in {seconds:.1} s")),
         Err(error) => progress::failure("Failed", error),
     }
-    progress::status("Waiting", "for Ctrl-C; enter the instance with:");
+    progress::status("Waiting", "for Ctrl-C; this command enters the instance:");
     println!("{}", engine.instance().enter_command());
     loop {
         std::thread::park();

@@ -1,4 +1,4 @@
-//! What the clients lost, and what of it is excused.
+//! The failed requests of a scenario, and which of them the scenario tolerates.
 
 use std::time::Duration;
 
@@ -7,23 +7,23 @@ use crate::record::{Kind, Outcome, Record};
 use crate::scenario::check::Check;
 use crate::scenario::expectation::Tolerance;
 
-/// The first nginx whose reload leaves idle connections open (`keepalive_min_timeout`).
+/// The first version of nginx that keeps idle connections open in a reload (`keepalive_min_timeout`).
 const KEEPS_IDLE: [u32; 3] = [1, 27, 4];
 
-/// What excuses depend on.
+/// The facts that decide whether a failure is tolerated.
 #[derive(Debug, Default)]
 pub struct Circumstances {
     /// nginx's version.
     pub nginx: String,
-    /// When a process was killed.
+    /// When the scenario killed a process.
     pub killed: Option<Window>,
-    /// Whether the server holds the clients' connections itself, the idle ones too.
+    /// Whether the clients connect to the server directly. Then their idle connections end with the server.
     pub direct: bool,
-    /// Whether the bundle has nginx send again what a server that died had begun.
+    /// Whether the bundle makes nginx repeat a request that failed because the server died.
     pub retries: bool,
 }
 
-/// What the clients lost.
+/// Checks that there were enough requests, and that none failed except for tolerated failures.
 pub(super) fn of(
     tolerance: Tolerance,
     records: &[Record],
@@ -33,34 +33,30 @@ pub(super) fn of(
         .iter()
         .filter(|record| record.outcome.failed())
         .collect();
-    let said = format!(
-        "{} of {} requests failed: {}",
-        failed.len(),
-        records.len(),
-        describe(&failed)
-    );
+    let said = format!("{} of {} requests failed", failed.len(), records.len());
+    let groups = describe(&failed);
+    let note = |text: &str| Check::note(text, format!("{said}: {groups}"));
     let load = Check::new(
-        "there was load",
+        "too few requests for a verdict",
         records.len() > 100,
         format!("{}", records.len()),
     );
     let tolerated = is_tolerated(tolerance, &failed, circumstances);
     let failures = match (failed.is_empty(), tolerance) {
-        (true, _) => Check::new("no request failed", true, "0"),
-        (false, Tolerance::Measured) => Check::note("measured, not judged", said),
-        (false, Tolerance::InFlight) if tolerated => {
-            Check::note("what the killed server had begun is lost with it", said)
+        (true, _) => Check::new(said, true, groups),
+        (false, Tolerance::Measured) => {
+            note("this scenario counts failures and does not judge them")
         }
-        (false, _) if tolerated => Check::note(
-            "nginx before 1.27.4 closes idle connections when workers change",
-            said,
-        ),
-        (false, _) => Check::new("no request failed", false, said),
+        (false, Tolerance::InFlight) if tolerated => {
+            note("a killed server loses the requests that it has begun to answer")
+        }
+        (false, _) if tolerated => note("nginx before 1.27.4 closes idle connections in a reload"),
+        (false, _) => Check::new(said, false, groups),
     };
     vec![load, failures]
 }
 
-/// Whether what failed is a part of such a scenario.
+/// Whether the scenario tolerates all of these failures.
 fn is_tolerated(tolerance: Tolerance, failed: &[&Record], circumstances: &Circumstances) -> bool {
     match tolerance {
         Tolerance::Nothing => false,
@@ -75,20 +71,20 @@ fn is_tolerated(tolerance: Tolerance, failed: &[&Record], circumstances: &Circum
     }
 }
 
-/// It had to end with the killed server.
+/// Whether the request had to fail because the server was killed.
 fn is_lost(record: &Record, killed: Window, circumstances: &Circumstances) -> bool {
     let idle = circumstances.direct && record.at >= killed.start && is_idle_close(record);
     let sent_again = circumstances.retries && can_be_sent_again(record.kind);
     idle || was_in_flight(record, killed) && !sent_again
 }
 
-/// It was sent before the process was gone, and failed after the kill began.
+/// Whether the request was sent before the process ended, and failed after the kill began.
 fn was_in_flight(record: &Record, killed: Window) -> bool {
     record.at <= killed.end && record.at + record.latency >= killed.start
 }
 
-/// A GET whose answer comes at once, or begins with its end. Of the others a part has reached the
-/// client, or they are not idempotent (RFC 9110, 9.2.2).
+/// Whether nginx can repeat such a request: a GET whose answer has not begun when the server dies. The
+/// other requests are not idempotent (RFC 9110, 9.2.2), or their answer has begun.
 fn can_be_sent_again(kind: Kind) -> bool {
     matches!(kind, Kind::New | Kind::KeepAlive | Kind::Slow)
 }
@@ -103,7 +99,7 @@ fn keeps_idle(nginx: &str) -> bool {
     version >= KEEPS_IDLE
 }
 
-/// Failures by client and outcome, with the first and the last one's time.
+/// Failures by client and outcome, with the time of the first failure and of the last.
 fn describe(failed: &[&Record]) -> String {
     let mut groups = std::collections::BTreeMap::new();
     for record in failed {
@@ -115,9 +111,39 @@ fn describe(failed: &[&Record]) -> String {
     let group =
         |((kind, outcome), (first, last, count)): ((Kind, Outcome), (Duration, Duration, i32))| {
             let (first, last) = (first.as_secs_f64(), last.as_secs_f64());
-            format!("{count} of kind {kind:?} ended as {outcome:?} ({first:.2} s to {last:.2} s)")
+            let (clients, outcome) = (name(kind, count), end(outcome));
+            match count {
+                1 => format!("1 {clients} {outcome} (at {first:.2} s)"),
+                _ => format!("{count} {clients} {outcome} ({first:.2} s to {last:.2} s)"),
+            }
         };
-    groups.into_iter().map(group).collect::<Vec<_>>().join("; ")
+    groups.into_iter().map(group).collect::<Vec<_>>().join(", ")
+}
+
+/// A kind of client as a noun, for so many of them.
+fn name(kind: Kind, count: i32) -> String {
+    let one = match kind {
+        Kind::New => "new connection",
+        Kind::KeepAlive => "kept connection",
+        Kind::Slow => "slow request",
+        Kind::Upload => "upload",
+        Kind::Events => "event stream",
+        Kind::WebSocket => "WebSocket",
+    };
+    format!("{one}{}", if count == 1 { "" } else { "s" })
+}
+
+/// An outcome as a participle: "refused".
+fn end(outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Ok => "answered".into(),
+        Outcome::Refused => "refused".into(),
+        Outcome::Reset => "reset".into(),
+        Outcome::Closed => "closed without an answer".into(),
+        Outcome::Timeout => "timed out".into(),
+        Outcome::Status(status) => format!("answered with status {status}"),
+        Outcome::Truncated => "cut off".into(),
+    }
 }
 
 #[cfg(test)]
