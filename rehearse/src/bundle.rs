@@ -1,4 +1,4 @@
-//! Bundles that a rehearsal makes itself, or has `dist` make.
+//! The bundles of a rehearsal: `cargo xtask dist` builds them, or the rehearsal writes them.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -10,23 +10,22 @@ use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
-/// Why a bundle could not be made.
+/// An error of a bundle.
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
-    /// A file that can't be read or written.
+    /// A file can't be read or written.
     #[error("{0}: {1}")]
     File(String, #[source] io::Error),
-    /// Not a zip file, or a broken one.
+    /// A file is not a zip, or the zip is broken.
     #[error("{0}: {1}")]
     Zip(String, #[source] zip::result::ZipError),
-    /// `cargo xtask dist` failed, or did not say where the bundle is.
+    /// `cargo xtask dist` failed, or its output does not contain the bundle's path.
     #[error("`cargo xtask dist --json` {0}\nhint: pass a bundle with `--from ZIP`")]
     Dist(String),
 }
 
-/// Builds a bundle into `folder` with `cargo xtask dist`: as `config` says or else the project's own
-/// `flipless.toml`, for `front` instead of the front mode there, if given. What the user built last, in
-/// `target/dist`, stays.
+/// Builds a bundle into `folder` with `cargo xtask dist`. Uses `config` or, without it, the project's own
+/// `flipless.toml`. `front` overrides the front mode there. The user's own bundle in `target/dist` stays unchanged.
 pub fn build(
     front: Option<FrontMode>,
     config: Option<&Path>,
@@ -34,7 +33,7 @@ pub fn build(
 ) -> Result<PathBuf, BundleError> {
     let cargo = std::env::var_os("CARGO").unwrap_or("cargo".into());
     let mut command = Command::new(cargo);
-    // Not by the alias `cargo xtask`, which there is only inside of the workspace.
+    // The alias `cargo xtask` works only inside the workspace.
     command
         .args(["run", "--quiet", "--package", "xtask", "--manifest-path"])
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("Cargo.toml"))
@@ -54,7 +53,7 @@ pub fn build(
     if !output.status.success() {
         return Err(failed(&output.status));
     }
-    parse_dist(&output.stdout).ok_or_else(|| BundleError::Dist("named no zip".into()))
+    parse_dist(&output.stdout).ok_or_else(|| BundleError::Dist("printed no path of a zip".into()))
 }
 
 fn parse_dist(json: &[u8]) -> Option<PathBuf> {
@@ -68,12 +67,12 @@ fn options(mode: u32) -> SimpleFileOptions {
         .unix_permissions(mode)
 }
 
-/// What a copy of a bundle has otherwise than its original.
+/// The differences between a copy of a bundle and its original.
 #[derive(Debug, Default)]
 pub struct Changes<'a> {
-    /// An entry that gets another name.
+    /// An entry to rename: old and new name.
     pub rename: Option<(&'a str, &'a str)>,
-    /// Entries that are added, or take the place of one of that name: name, text, mode.
+    /// Entries to add or replace: name, text and mode.
     pub files: &'a [(&'a str, &'a str, u32)],
 }
 
@@ -97,7 +96,7 @@ pub fn changed(original: &Path, copy: &Path, changes: &Changes) -> Result<(), Bu
     })
 }
 
-/// Whether a bundle has nginx send a request again that the server's death cut short.
+/// Whether a bundle makes nginx repeat a request that failed because the server died.
 pub fn retries(bundle: &Path) -> Result<bool, BundleError> {
     let archive = open(bundle)?;
     Ok(archive
@@ -119,7 +118,7 @@ fn open(path: &Path) -> Result<ZipArchive<File>, BundleError> {
     ZipArchive::new(file).map_err(|error| BundleError::Zip(name(), error))
 }
 
-/// The path in a bundle of the program that its unit starts: the server, or the relay in front of it.
+/// The path, in the bundle, of the program that its unit starts: the server or the relay.
 pub fn server_of(bundle: &Path) -> Result<String, BundleError> {
     let unit = unit_file::parse(&app_unit(bundle)?);
     let mut commands = unit_file::values(&unit, "Service", "ExecStart");
@@ -131,7 +130,7 @@ pub fn server_of(bundle: &Path) -> Result<String, BundleError> {
         .to_owned())
 }
 
-/// The path that a bundle's server is asked for its health; `/health` for an application without flipless.
+/// The path of the server's health check; `/health` for an application without flipless.
 pub fn health_path_of(bundle: &Path) -> Result<String, BundleError> {
     let unit = unit_file::parse(&app_unit(bundle)?);
     let mut variables = unit_file::values(&unit, "Service", "Environment");
@@ -139,7 +138,7 @@ pub fn health_path_of(bundle: &Path) -> Result<String, BundleError> {
     Ok(path.unwrap_or("/health").to_owned())
 }
 
-/// The unit of the server's runs; empty for a bundle without flipless.
+/// The text of the unit of the server's runs; empty for a bundle without flipless.
 fn app_unit(bundle: &Path) -> Result<String, BundleError> {
     let mut archive = open(bundle)?;
     let unit = match archive.by_name(&format!("systemd/{}", layout::APP_TEMPLATE)) {
@@ -150,8 +149,8 @@ fn app_unit(bundle: &Path) -> Result<String, BundleError> {
     text.map_err(|error| BundleError::File(bundle.display().to_string(), error))
 }
 
-/// Writes the bundle of an application that knows nothing of flipless: it answers every request
-/// with `release RELEASE`, and with the header `x-release`.
+/// Writes the bundle of an application without flipless. The application answers every request with
+/// `release RELEASE`, and with the header `x-release`.
 pub fn stock_app(target: &Path, release: &str) -> Result<(), BundleError> {
     let configuration = include_str!("../model/stock-app/app.conf").replace("@RELEASE@", release);
     write(target, |writer| {

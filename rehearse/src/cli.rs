@@ -1,4 +1,4 @@
-//! The command line, and what it sets off.
+//! Runs what the command line asks for.
 
 mod arguments;
 mod bundles;
@@ -18,10 +18,10 @@ use rehearse::report::{self, Rehearsal};
 use rehearse::scenario::{self, Parameters, Played, Scenario};
 use rehearse::{progress, requirements};
 
-/// Does what the command line says; whether all went well.
+/// Runs the rehearsal that the command line describes. Returns whether every scenario passed.
 pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     requirements::check(matches!(arguments.image, Source::Suite(_)))?;
-    machine::tear_down_on_signals().context("signal handlers")?;
+    machine::tear_down_on_signals().context("cannot install signal handlers")?;
     if arguments.keep {
         return keep(arguments);
     }
@@ -72,7 +72,7 @@ fn rehearse(arguments: &Arguments) -> anyhow::Result<Rehearsal> {
 
 fn gather(image: Image, played: Vec<Played>) -> anyhow::Result<Rehearsal> {
     let Some(Played { systemd, nginx, .. }) = played.first() else {
-        bail!("nothing was played")
+        bail!("no scenario was played")
     };
     let (systemd, nginx) = (systemd.clone(), nginx.clone());
     let runs = played.into_iter().map(|played| played.run).collect();
@@ -85,7 +85,7 @@ fn gather(image: Image, played: Vec<Played>) -> anyhow::Result<Rehearsal> {
     })
 }
 
-/// Plays a scenario on so many instances at the same time.
+/// Plays a scenario on several instances at the same time.
 fn play(
     scenario: &Scenario,
     parameters: &Parameters,
@@ -127,7 +127,7 @@ fn keep(arguments: &Arguments) -> anyhow::Result<bool> {
         Ok(()) => progress::status("Launched", format!("the environment in {seconds:.1} s")),
         Err(error) => progress::failure("Failed", error),
     }
-    progress::status("Waiting", "for Ctrl-C; enter the instance with:");
+    progress::status("Waiting", "for Ctrl-C; this command enters the instance:");
     println!("{}", engine.instance().enter_command());
     loop {
         std::thread::park();

@@ -1,8 +1,8 @@
-//! One clock for the load and the engine, so that requests and instructions line up.
+//! One clock for the load and the engine, so that the times of requests and instructions can be compared.
 
 use std::time::{Duration, Instant};
 
-/// Time since the run began; copies share the beginning.
+/// A clock that shows the time since its start. Copies have the same start.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock(Instant);
 
@@ -12,7 +12,7 @@ impl Clock {
         Self(Instant::now())
     }
 
-    /// The moment at which it showed zero.
+    /// The moment of the clock's start.
     pub fn zero(&self) -> Instant {
         self.0
     }
@@ -23,7 +23,7 @@ impl Clock {
     }
 }
 
-/// A stretch of time on a run's [`Clock`].
+/// A period on a [`Clock`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Window {
     /// Its first moment.

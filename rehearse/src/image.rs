@@ -1,4 +1,4 @@
-//! The root file system of an instance: a Debian suite, built once and kept, or a directory.
+//! The root file system of an instance: a Debian suite, which is built once and kept, or a directory.
 
 mod build;
 mod error;
@@ -10,23 +10,23 @@ use std::path::{Path, PathBuf};
 pub use error::ImageError;
 pub use source::{Source, Suite};
 
-/// A root file system that machines can be booted from.
+/// A root file system from which machines can boot.
 #[derive(Debug, Clone)]
 pub struct Image {
-    /// What it was made from, for people.
+    /// The name of its source, for messages.
     pub name: String,
     /// The overlay's lower directory.
     pub root: PathBuf,
-    /// EB's parts are not in it yet: each machine adds them before its first boot.
+    /// Whether EB's parts are missing. Each machine then adds them before its first boot.
     pub bare: bool,
 }
 
 impl Image {
-    /// The image of `source`; a suite's is built below `store` (normally `target/rehearse/images`)
-    /// unless it's there.
+    /// Returns the image of `source`. Builds the image of a suite below `store` (normally `target/rehearse/images`)
+    /// unless it exists.
     ///
     /// # Errors
-    /// When the directory lacks systemd, nginx or unzip, or the build fails.
+    /// If the directory lacks systemd, nginx or unzip, or if the build fails.
     pub fn obtain(source: &Source, store: &Path) -> Result<Self, ImageError> {
         match source {
             Source::Suite(suite) => Ok(Self {
@@ -39,7 +39,7 @@ impl Image {
     }
 }
 
-/// What a directory must have, and the package that brings it.
+/// The files that a directory must have, each with its package.
 const NEEDED: &[(&str, &str)] = &[
     ("usr/lib/systemd/systemd", "systemd"),
     ("usr/sbin/nginx", "nginx"),
@@ -96,7 +96,7 @@ mod tests {
             std::fs::write(path, "").unwrap();
         }
         let image = Image::obtain(&source, folder.path()).unwrap();
-        assert!(image.bare, "EB's parts are still to come");
+        assert!(image.bare, "EB's parts are missing");
     }
 
     #[test]
@@ -104,7 +104,7 @@ mod tests {
         let error = "buster".parse::<Source>().unwrap_err();
         assert_eq!(
             error,
-            "buster is neither bookworm, trixie, forky nor a directory"
+            "buster is neither bookworm, trixie or forky, nor a directory"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! A stretch of the engine's work: the one type that engine, result and report share.
+//! One instruction of the engine: the type that engine, result and report share.
 
 use std::time::Duration;
 

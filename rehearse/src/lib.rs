@@ -1,11 +1,11 @@
 //! A model of an Elastic Beanstalk instance on real systemd and real nginx, under load.
 //!
-//! - [`image`]: the root file system of an instance, built once;
-//! - [`machine`]: a container booted from it;
-//! - [`engine`]: what EB's engine does on it, command by command;
-//! - [`load`]: clients that record every request;
-//! - [`scenario`]: what happens to the instance meanwhile, and the verdict;
-//! - [`report`]: the result for people and machines.
+//! - [`image`]: the root file system of an instance, built once
+//! - [`machine`]: a container that boots from an image
+//! - [`engine`]: the commands that EB's engine runs on an instance
+//! - [`load`]: clients that record every request
+//! - [`scenario`]: acts on an instance under load, and the verdict
+//! - [`report`]: the result as a table, as JSON and as a page
 
 pub mod bundle;
 pub mod clock;

@@ -1,9 +1,9 @@
-//! A machine: a container with its own systemd, file system and network, removed when it is dropped.
+//! A machine: a container with its own systemd, file system and network. Dropping the machine removes it.
 //!
-//! What it changes goes to an overlay's upper directory, which stays over its reboots. The overlay
-//! is mounted in a mount namespace of the container's own, and the container is killed with the
-//! thread that booted it: not even `kill -9` leaves anything running or mounted. The folder that
-//! is left then is removed by the next boot.
+//! Changes of the file system go to the upper directory of an overlay, which remains across reboots. The overlay
+//! is mounted in the container's own mount namespace, and the container is killed when the thread that booted
+//! it ends. So even after `kill -9` nothing keeps running or stays mounted. Only the machine's folder remains,
+//! and the next boot removes it.
 
 mod command;
 mod error;
@@ -43,13 +43,13 @@ pub struct Machine {
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
 impl Machine {
-    /// Boots a machine from `image`; its folder is made below `store` (normally
-    /// `target/rehearse/machines`), where what killed runs left is removed first.
+    /// Boots a machine from `image`. Makes its folder below `store` (normally `target/rehearse/machines`), and first
+    /// removes the folders there whose owners were killed.
     ///
     /// The container dies with the calling thread.
     ///
     /// # Errors
-    /// When it isn't up after 90 s; the error has the console's last lines.
+    /// If the machine is not up after 90 s. The error contains the console's last lines.
     pub fn boot(image: &Image, store: &Path) -> Result<Self, MachineError> {
         let host = |error| MachineError::Host(store.display().to_string(), error);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -68,12 +68,12 @@ impl Machine {
         }
     }
 
-    /// Shuts down and boots again; what is on its disk stays.
+    /// Reboots the machine. Its disk keeps its content.
     ///
     /// # Errors
-    /// When it doesn't go down within 120 s, or doesn't come up.
+    /// If the machine does not shut down within 120 s, or does not boot again.
     pub fn reboot(&self) -> Result<(), MachineError> {
-        // The answer may be lost: the manager goes down meanwhile.
+        // The answer may be lost because systemd ends meanwhile.
         let _ = self.run(&Command::new(["systemctl", "reboot", "--no-wall"]));
         let mut running = self.running.borrow_mut();
         let ended = wait_for(SHUTDOWN_DEADLINE, || {
@@ -87,20 +87,20 @@ impl Machine {
         Ok(())
     }
 
-    /// The container's init, as a process of this host.
+    /// The pid of the container's init on this host.
     pub fn leader(&self) -> Pid {
         self.running.borrow().leader
     }
 
-    /// Its network namespace, for clients to enter.
+    /// The machine's network namespace, for clients.
     ///
     /// # Errors
-    /// When the machine is down.
+    /// If the machine is down.
     pub fn network(&self) -> io::Result<File> {
         File::open(format!("/proc/{}/ns/net", self.leader().as_raw_pid()))
     }
 
-    /// The command that a developer enters it with.
+    /// The command with which a developer enters the machine.
     pub fn enter_command(&self) -> String {
         format!(
             "nsenter --all --target {} -- /bin/bash",
@@ -108,7 +108,7 @@ impl Machine {
         )
     }
 
-    /// The journal's last lines, of one unit or of all.
+    /// The last lines of the journal, of one unit or of all units.
     pub fn journal(&self, unit: Option<&str>, lines: usize) -> String {
         let count = lines.to_string();
         let mut command = Command::new([

@@ -8,7 +8,7 @@ use clap::Parser;
 use rehearse::progress;
 
 fn main() -> ExitCode {
-    // Misuse exits with 2, as clap does.
+    // clap exits with 2 after a usage error.
     let arguments = cli::Arguments::parse();
     arguments.check().unwrap_or_else(|error| error.exit());
     match cli::run(&arguments) {

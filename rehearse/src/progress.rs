@@ -1,4 +1,4 @@
-//! cargo-style status lines on standard error.
+//! Status lines on standard error, in cargo's style.
 
 use anstyle::{AnsiColor, Style};
 
@@ -11,12 +11,12 @@ pub fn status(verb: &str, what: impl std::fmt::Display) {
     line(GOOD, verb, what);
 }
 
-/// A status line for what went wrong.
+/// A status line for a failure.
 pub fn failure(verb: &str, what: impl std::fmt::Display) {
     line(BAD, verb, what);
 }
 
-/// A status line for what is worth knowing.
+/// A status line for a warning.
 pub fn warning(verb: &str, what: impl std::fmt::Display) {
     line(NOTE, verb, what);
 }

@@ -1,4 +1,4 @@
-//! What the load saw: the one type that load, verdict and report share.
+//! The record of one request: the type that load, verdict and report share.
 
 use std::time::Duration;
 
@@ -8,33 +8,33 @@ use serde::Serialize;
 /// is the start of the scenario's load.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Record {
-    /// When it was meant to start: a stall of the load itself is not hidden.
+    /// The intended start of the request, so that a stall of the load itself counts as latency.
     pub at: Duration,
-    /// What kind of client sent it.
+    /// The kind of client that sent the request.
     pub kind: Kind,
     /// From `at` to the end of the answer, or to the failure.
     pub latency: Duration,
-    /// How it ended.
+    /// The outcome of the request.
     pub outcome: Outcome,
-    /// The run that answered (`x-flipless-run`), when the server says so.
+    /// The run that answered (header `x-flipless-run`), if the server reports it.
     pub run: Option<String>,
 }
 
-/// A kind of client. None ever retries.
+/// A kind of client. No client retries a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// A new connection for each request, at a fixed rate whatever the answers do (open loop).
+    /// A new connection for each request, at a fixed rate that does not depend on the answers (open loop).
     New,
-    /// Connections that stay open and carry one request after the other.
+    /// Connections that stay open and carry one request after another.
     KeepAlive,
-    /// Requests that take seconds, always some in flight.
+    /// Requests that take seconds; some are always in flight.
     Slow,
-    /// Bodies sent slowly, always some in flight.
+    /// Uploads that send their body slowly; some are always in flight.
     Upload,
-    /// Server-sent events; a record for the stream's beginning, and one for its end.
+    /// Server-sent events; one record for the start of a stream, and one for its end.
     Events,
-    /// A WebSocket whose messages come back; a record a message, and one for the end.
+    /// A WebSocket whose messages the server echoes; one record per message, and one for the end.
     WebSocket,
 }
 
@@ -42,9 +42,9 @@ pub enum Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// A 2xx answer, whole.
+    /// A complete 2xx answer.
     Ok,
-    /// Nobody listened (ECONNREFUSED).
+    /// The connection was refused (ECONNREFUSED).
     Refused,
     /// The connection was reset (ECONNRESET, EPIPE).
     Reset,
@@ -54,12 +54,12 @@ pub enum Outcome {
     Timeout,
     /// An answer other than 2xx.
     Status(u16),
-    /// An answer that ended before it was whole.
+    /// An answer that ended before it was complete.
     Truncated,
 }
 
 impl Outcome {
-    /// Whether a client would call it a failure.
+    /// Whether the request failed for the client.
     pub fn failed(self) -> bool {
         self != Self::Ok
     }

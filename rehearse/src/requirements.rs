@@ -1,19 +1,19 @@
-//! What this machine must have, and the command that gets it.
+//! The requirements of a rehearsal on this machine, and the command that installs them.
 
 use std::env;
 use std::path::Path;
 
-/// What is missing for a rehearsal.
+/// A requirement that this machine does not meet.
 #[derive(Debug, thiserror::Error)]
 pub enum Missing {
     /// Another operating system.
     #[error(
-        "a rehearsal boots a Linux container; this is {0}\nhint: run it in a Linux virtual machine, or in CI"
+        "cannot run a rehearsal on {0}: a rehearsal boots a Linux container\nhint: run it in a Linux virtual machine or in CI"
     )]
     Linux(&'static str),
     /// Not root.
     #[error(
-        "a rehearsal boots a container, which needs root\nhint: run `sudo env PATH=\"$PATH\" cargo xtask rehearse`"
+        "cannot run a rehearsal without root: a rehearsal boots a container\nhint: run `sudo env PATH=\"$PATH\" cargo xtask rehearse`"
     )]
     Root,
     /// Programs that are not installed.
@@ -24,7 +24,8 @@ pub enum Missing {
 const FOR_MACHINES: &[&str] = &["systemd-nspawn", "nsenter", "setpriv", "unshare", "mount"];
 const FOR_IMAGES: &[&str] = &["mmdebstrap"];
 
-/// Checks the system, the user, and the programs; `builds_image`: also what building one needs.
+/// Checks the operating system, the user and the programs. With `builds_image`, also checks the programs that
+/// build an image.
 pub fn check(builds_image: bool) -> Result<(), Missing> {
     if !cfg!(target_os = "linux") {
         return Err(Missing::Linux(env::consts::OS));
@@ -45,7 +46,7 @@ pub fn check(builds_image: bool) -> Result<(), Missing> {
 
 fn is_installed(program: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
-    // A user's PATH often lacks the sbin folders.
+    // The PATH of a user often lacks the sbin folders.
     let system = ["/usr/sbin", "/sbin"].map(Into::into);
     env::split_paths(&path)
         .chain(system)
@@ -62,7 +63,7 @@ fn packages(programs: &[&str]) -> String {
     packages.join(" ")
 }
 
-/// The Debian package that has it.
+/// The Debian package of a program.
 fn package(program: &str) -> &str {
     match program {
         "systemd-nspawn" => "systemd-container",

@@ -1,4 +1,4 @@
-//! What came of a scenario: the scenario makes it, the report shows it.
+//! The result of a scenario, for the report.
 
 use std::{ops::Range, time::Duration};
 
@@ -6,26 +6,26 @@ use crate::instruction::Instruction;
 use crate::record::Record;
 use crate::summary::Summary;
 
-/// One scenario behind one front.
+/// The result of one scenario in one front mode.
 #[derive(Debug, Clone)]
 pub struct ScenarioResult {
     /// The scenario's name: `new-version`.
     pub scenario: String,
     /// `nginx`, `direct` or `stock`.
     pub front: String,
-    /// The numbers of `records`.
+    /// A summary of `records`.
     pub summary: Summary,
     /// How long the deployment took, in seconds.
     pub deploy_seconds: f64,
-    /// When it took place, on the records' clock.
+    /// When the deployment took place, on the records' clock.
     pub deploy: Range<Duration>,
-    /// The engine's work, on the same clock.
+    /// The engine's instructions, on the same clock.
     pub instructions: Vec<Instruction>,
-    /// All the load saw.
+    /// All records of the load.
     pub records: Vec<Record>,
-    /// The verdict.
+    /// Whether the scenario passed.
     pub ok: bool,
-    /// Why not ok, or what else is worth saying.
+    /// The failed checks, and notes. A note begins with `note: `.
     pub reasons: Vec<String>,
 }
 

@@ -1,4 +1,4 @@
-//! What happens to an instance under load, and whether it went well.
+//! Scenarios: acts on an instance under load, and verdicts.
 
 mod acts;
 mod check;

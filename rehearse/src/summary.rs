@@ -1,4 +1,4 @@
-//! All records of a scenario in a few figures.
+//! A summary of all records of a scenario.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -7,35 +7,35 @@ use serde::Serialize;
 
 use crate::record::{Kind, Outcome, Record};
 
-/// A scenario's requests, as `rehearse --json` shows them.
+/// The summary of a scenario's requests; `rehearse --json` prints it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Summary {
-    /// All requests, of every kind of client.
+    /// The number of requests of all clients.
     pub requests: usize,
-    /// Those that failed.
+    /// The number of failed requests.
     pub failed: usize,
-    /// The failures, by how.
+    /// The failures by outcome.
     pub kinds: Failures,
-    /// Latency outside the deployment; none when nothing was answered then.
+    /// Latency outside the deployment. `None` if no request was answered in this time.
     pub steady: Option<Latency>,
-    /// Latency of all that was in flight at some time of the deployment.
+    /// Latency of all requests that were in flight at some time during the deployment.
     pub deploy: Option<Latency>,
 }
 
-/// How many requests failed in each way.
+/// The number of failed requests by outcome.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Failures {
-    /// Nobody listened.
+    /// The connection was refused.
     pub refused: usize,
     /// The connection was reset.
     pub reset: usize,
     /// The connection was closed before an answer began.
     pub closed: usize,
-    /// No answer in time.
+    /// No answer within the limit.
     pub timeout: usize,
     /// An answer other than 2xx.
     pub status: usize,
-    /// An answer that was not whole.
+    /// An incomplete answer.
     pub truncated: usize,
 }
 
@@ -44,17 +44,17 @@ pub struct Failures {
 pub struct Latency {
     /// The median.
     pub p50_ms: f64,
-    /// 99 of 100 are at most this.
+    /// 99 of 100 latencies are at most this.
     pub p99_ms: f64,
-    /// 999 of 1000 are at most this.
+    /// 999 of 1000 latencies are at most this.
     pub p999_ms: f64,
-    /// The greatest.
+    /// The maximum.
     pub max_ms: f64,
 }
 
 impl Summary {
-    /// Only the latencies of short requests (new and kept connections) that went well are compared:
-    /// the others take as long as they were asked to.
+    /// Latency covers only answered short requests (new and kept connections). The client determines how long the
+    /// other requests take.
     ///
     /// ```
     /// use std::time::Duration;
@@ -118,7 +118,7 @@ impl Failures {
 }
 
 impl Latency {
-    /// Exact percentiles by nearest rank; none of nothing.
+    /// Exact percentiles by nearest rank. `None` without latencies.
     pub fn of(mut latencies: Vec<Duration>) -> Option<Self> {
         latencies.sort_unstable();
         let max = latencies.last()?;
@@ -132,12 +132,12 @@ impl Latency {
     }
 }
 
-/// The index of the least value that at least `thousandths` of all `count` do not exceed.
+/// The index of the smallest value for which at least `thousandths` of all `count` values are not larger.
 fn rank(count: usize, thousandths: usize) -> usize {
     (count * thousandths).div_ceil(1000).saturating_sub(1)
 }
 
-/// To the microsecond: the clock shows no more.
+/// Rounds to microseconds.
 fn milliseconds(latency: Duration) -> f64 {
     latency.as_micros() as f64 / 1000.0
 }

@@ -1,4 +1,4 @@
-//! Text for people.
+//! Text for messages.
 
 /// The last `count` lines, indented.
 pub(crate) fn tail(text: &str, count: usize) -> String {

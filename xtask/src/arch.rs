@@ -1,6 +1,6 @@
 //! The processors of EB's instances.
 
-/// A processor that EB has instances of.
+/// A processor architecture of EB's instances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Arch {
     /// 64-bit x86
@@ -12,7 +12,7 @@ pub enum Arch {
 }
 
 impl Arch {
-    /// As in a target triple.
+    /// The name in a target triple.
     pub fn name(self) -> &'static str {
         match self {
             Self::X86_64 => "x86_64",
@@ -26,7 +26,7 @@ impl Arch {
         all.into_iter().find(|arch| arch.name() == name)
     }
 
-    /// Where the platform has its dynamic linker.
+    /// The path of the platform's dynamic linker.
     pub fn interpreter(self) -> &'static str {
         match self {
             Self::X86_64 => "/lib64/ld-linux-x86-64.so.2",

@@ -1,25 +1,25 @@
-//! Arguments that name files. A path that names no file is misuse: exit status 2.
+//! Arguments that name files. A path without a file is a usage error: exit status 2.
 
 use std::path::{Path, PathBuf};
 
 /// An argument that must name a file.
 ///
 /// # Errors
-/// With the reason, when it names none.
+/// If it names no file.
 pub fn existing_file(text: &str) -> Result<PathBuf, String> {
     let path = Path::new(text);
     match path.metadata() {
         Ok(data) if data.is_file() => Ok(path.to_owned()),
-        Ok(data) if data.is_dir() => Err("a folder, not a file".into()),
+        Ok(data) if data.is_dir() => Err("this is a folder, not a file".into()),
         Ok(_) => Err("not a file".into()),
         Err(error) => Err(error.to_string()),
     }
 }
 
-/// An argument that must name an executable; `check` judges later which kind of program it is.
+/// An argument that must name an executable. `check` later examines the kind of the program.
 ///
 /// # Errors
-/// With the reason, when it names none.
+/// If it names no executable.
 pub fn executable_file(text: &str) -> Result<PathBuf, String> {
     let path = existing_file(text)?;
     #[cfg(unix)]
@@ -28,7 +28,7 @@ pub fn executable_file(text: &str) -> Result<PathBuf, String> {
         let mode = path.metadata().map_err(|error| error.to_string())?.mode();
         if mode & 0o100 == 0 {
             return Err(format!(
-                "not executable: `chmod +x {text}` if it is the server"
+                "not executable; if it is the server, run `chmod +x {text}`"
             ));
         }
     }

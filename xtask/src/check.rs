@@ -1,4 +1,4 @@
-//! Checks a finished zip. Each file holds one concern: parsed entries in, checks out.
+//! Checks a finished zip. Each file examines one aspect of the parsed entries, and returns checks.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -33,7 +33,7 @@ use units::Unit;
 /// `cargo xtask check`
 #[derive(clap::Args)]
 pub struct Args {
-    /// The bundle
+    /// The bundle to check
     #[arg(value_parser = crate::arguments::existing_file)]
     zip: PathBuf,
     /// Print the checks as JSON
@@ -41,8 +41,8 @@ pub struct Args {
     json: bool,
 }
 
-/// Every check, in the order a person wants to read them. `arch` is the instances' processor; without one
-/// every executable is a finding.
+/// All checks, in the order of the table. `arch` is the processor of the instances. Without it, every executable is
+/// a finding.
 pub fn all(bundle: &Bundle, arch: Option<Arch>) -> Vec<Check> {
     let units = units::read(bundle);
     let mut checks = by_ourselves(bundle, arch, &units);
@@ -53,7 +53,7 @@ pub fn all(bundle: &Bundle, arch: Option<Arch>) -> Vec<Check> {
     checks
 }
 
-/// The checks that are the same everywhere: they run no other program.
+/// The checks that run no other program, and so have the same result on every machine.
 pub fn without_programs(bundle: &Bundle, arch: Option<Arch>) -> Vec<Check> {
     by_ourselves(bundle, arch, &units::read(bundle))
 }
@@ -80,7 +80,7 @@ fn by_ourselves(bundle: &Bundle, arch: Option<Arch>, units: &[Unit]) -> Vec<Chec
     checks
 }
 
-/// Else everything more would be missing, for one and the same reason.
+/// Whether the content can be checked. Otherwise every further check would fail for the same reason.
 fn is_a_bundle(bundle: &Bundle) -> bool {
     bundle.fault.is_none() && names::parent_folder(bundle).is_none()
 }
@@ -106,7 +106,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     warnings.flat_map(Check::remarks).for_each(ui::warning);
     let skipped = checks.iter().filter(|check| check.ok.is_none()).count();
     if skipped > 0 {
-        ui::warning(format!("{skipped} of {} checks: not checked", checks.len()));
+        ui::warning(format!("{skipped} of {} checks were skipped", checks.len()));
     }
     match checks.iter().filter(|check| check.failed()).count() {
         0 => Ok(ExitCode::SUCCESS),

@@ -49,25 +49,25 @@ use target::Target;
 /// `cargo xtask dist`
 #[derive(clap::Args)]
 pub struct Args {
-    /// The instances' processor; aarch64 is Graviton
+    /// The processor of the instances; aarch64 is Graviton
     #[arg(long, value_enum, default_value = "x86_64", conflicts_with = "target")]
     arch: Arch,
-    /// Build the server for exactly this target: musl, when the server shall need no glibc
+    /// Build the server for this target; choose musl if the server must not need glibc
     #[arg(long, value_name = "TRIPLE", value_enum)]
     target: Option<Target>,
-    /// Build what this flipless.toml says instead of the project's own: for a server elsewhere
+    /// Use this configuration file instead of the project's flipless.toml, for example for a server in another project
     #[arg(long, value_name = "FILE", value_parser = crate::arguments::existing_file)]
     config: Option<PathBuf>,
     /// Ship this executable as the server instead of building one
     #[arg(long, value_name = "PATH", value_parser = crate::arguments::executable_file)]
     server: Option<PathBuf>,
-    /// Where the zip goes [default: target/dist]
+    /// Write the zip to this folder [default: target/dist]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// List what would go in, without building
+    /// List the files of the zip, without building it
     #[arg(long)]
     plan: bool,
-    /// Print the manifest on standard output instead of the zip's path
+    /// Print the manifest on standard output instead of the path of the zip
     #[arg(long)]
     json: bool,
 }
@@ -78,7 +78,7 @@ impl Args {
     }
 }
 
-/// Builds the bundle, or lists what it would hold.
+/// Builds the bundle, or lists its files.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let started = Instant::now();
     let project = Project::load(args.config.as_deref())?;
@@ -90,7 +90,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let folder = args.out.clone().unwrap_or_else(|| project.dist_folder());
-    // Said before the long build, not after it; a build that is interrupted leaves nothing there.
+    // An error about the folder must come before the long build. An interrupted build leaves nothing there.
     drop(Draft::create(&folder)?);
     let name = bundle_name(&project, args)?;
     let (files, executables) = build_programs(&project, args, planned)?;
@@ -126,7 +126,7 @@ fn version(project: &Project) -> Result<String> {
     Ok(project.server_package()?.version.to_string())
 }
 
-/// The files, and the crates that the executables among them are made of.
+/// Builds the programs. Returns the files of the bundle, and the crates of each executable.
 fn build_programs(
     project: &Project,
     args: &Args,
@@ -159,7 +159,7 @@ fn build_programs(
     Ok((files, executables.collect()))
 }
 
-/// The SBOM.
+/// Writes the SBOM.
 fn describe(project: &Project, manifest: &Manifest, executables: &[Executable]) -> Result<String> {
     let subject = Subject {
         name: project.config.app.name.as_str(),
@@ -172,7 +172,7 @@ fn describe(project: &Project, manifest: &Manifest, executables: &[Executable]) 
     sbom::document(&subject, executables)
 }
 
-/// Re-opens the finished zip and checks it.
+/// Reads the finished zip back and checks it.
 fn checked(project: &Project, draft: &Draft, target: Target, name: &str) -> Result<Manifest> {
     ui::status("Checking", "the finished zip");
     let bundle = Bundle::open(draft.zip_path())?;
@@ -184,7 +184,7 @@ fn checked(project: &Project, draft: &Draft, target: Target, name: &str) -> Resu
             .map(|check| format!("{}: {}", check.name, check.detail));
         let message = lines.collect::<Vec<_>>().join("\n       ");
         let hints = failed.iter().filter_map(|check| check.hint.clone());
-        return Err(ui::advised(message, hints)).context("the bundle is not fit to ship");
+        return Err(ui::advised(message, hints)).context("the bundle has failed its checks");
     }
     checks.iter().flat_map(Check::remarks).for_each(ui::warning);
     let provenance = Provenance::of(project.server().root(), &bundle)?;

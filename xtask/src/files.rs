@@ -1,4 +1,4 @@
-//! Files, read with their path in every error.
+//! Reads files. Every error contains the path.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 /// Opens a file.
 ///
 /// # Errors
-/// When it can't be opened.
+/// If the file can't be opened.
 pub fn open(path: &Path) -> Result<File> {
     File::open(path).with_context(|| format!("cannot open {}", path.display()))
 }
@@ -18,7 +18,7 @@ pub fn open(path: &Path) -> Result<File> {
 /// SHA-256 of a file's content, in hex.
 ///
 /// # Errors
-/// When it can't be read.
+/// If the file can't be read.
 pub fn sha256(path: &Path) -> Result<String> {
     let mut meter = Meter::new(open(path)?);
     io::copy(&mut meter, &mut io::sink())
@@ -26,7 +26,7 @@ pub fn sha256(path: &Path) -> Result<String> {
     Ok(meter.sha256())
 }
 
-/// Counts and hashes what is read through it.
+/// A reader that counts and hashes the bytes that pass through it.
 pub struct Meter<R> {
     inner: R,
     hash: Sha256,
@@ -34,7 +34,7 @@ pub struct Meter<R> {
 }
 
 impl<R: Read> Meter<R> {
-    /// Nothing read yet.
+    /// A meter that has read nothing yet.
     pub fn new(inner: R) -> Self {
         Self {
             inner,
@@ -43,12 +43,12 @@ impl<R: Read> Meter<R> {
         }
     }
 
-    /// How much was read.
+    /// The number of bytes read.
     pub fn count(&self) -> u64 {
         self.bytes
     }
 
-    /// Of what was read, in hex.
+    /// SHA-256 of the bytes read, in hex.
     pub fn sha256(self) -> String {
         self.hash
             .finalize()

@@ -1,4 +1,4 @@
-//! `cargo xtask`, one module per task. A library, so that a project's own `xtask` package can call it:
+//! `cargo xtask`, with one module per task. This is a library, so that a project's own `xtask` package can call it:
 //!
 //! ```no_run
 //! fn main() -> std::process::ExitCode {
@@ -6,7 +6,7 @@
 //! }
 //! ```
 //!
-//! `dist` → `check` → `bundle`: a task calls down only.
+//! `dist` → `check` → `bundle`: a module calls only modules to its right.
 
 use std::process::ExitCode;
 
@@ -43,12 +43,12 @@ enum Task {
     Diff(diff::Args),
     /// Run everything that CI runs
     Test(test::Args),
-    /// Rehearse a deployment under load on a model of an instance: see `cargo xtask rehearse --help`
+    /// Rehearse a deployment under load on a model of an instance (see `cargo xtask rehearse --help`)
     #[command(disable_help_flag = true)]
     Rehearse(rehearse::Args),
 }
 
-/// Runs the task that the command line names. Exit status: 0 success, 1 failure, 2 misuse.
+/// Runs the task that the command line names. Exit status: 0 for success, 1 for failure, 2 for a usage error.
 pub fn main() -> ExitCode {
     let result = match Cli::parse().task {
         Task::Dist(args) => dist::run(&args),

@@ -1,4 +1,4 @@
-//! The workspace this task belongs to, its settings, and the workspace of the server.
+//! The workspace of this task, its settings, and the workspace of the server.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -15,31 +15,31 @@ pub struct Project {
     pub root: PathBuf,
     /// The configuration file, absolute.
     pub config_file: PathBuf,
-    /// Its folder: paths in it are relative to this one.
+    /// The folder of the configuration file. Paths in the file are relative to this folder.
     pub config_folder: PathBuf,
     /// `flipless.toml`, with the environment's overrides.
     pub config: Config,
     own: Workspace,
-    /// The server's, if it is another one.
+    /// The workspace of the server, if it is another workspace.
     elsewhere: Option<Workspace>,
 }
 
-/// Packages that cargo builds together.
+/// A workspace: packages that cargo builds together.
 pub struct Workspace {
-    /// The `Cargo.toml` that cargo is given.
+    /// The `Cargo.toml` that is passed to cargo.
     pub cargo_toml: PathBuf,
-    /// Where cargo is run, so that it finds the `.cargo/config.toml` that counts there (registries,
-    /// vendored sources); where this runs unless set.
+    /// The folder in which cargo runs, so that cargo finds this folder's `.cargo/config.toml` (registries, vendored
+    /// sources). `None` means the current directory.
     pub folder: Option<PathBuf>,
     metadata: Metadata,
 }
 
 impl Project {
-    /// Reads the settings, the same way as `build.rs` does, and asks cargo for the packages.
-    /// `config` is relative to the current directory, and goes before `FLIPLESS_CONFIG`.
+    /// Reads the settings in the same way as `build.rs`, and asks cargo for the packages. `config` is relative to the
+    /// current directory, and takes precedence over `FLIPLESS_CONFIG`.
     ///
     /// # Errors
-    /// When the settings are not valid, or cargo can't read a workspace.
+    /// If the settings are invalid, or cargo can't read a workspace.
     pub fn load(config: Option<&Path>) -> Result<Self> {
         let root = root();
         let (file, config) = read_config(config, &root)?;
@@ -73,20 +73,20 @@ impl Project {
         &self.own
     }
 
-    /// The workspace that has the server.
+    /// The workspace that contains the server.
     pub fn server(&self) -> &Workspace {
         self.elsewhere.as_ref().unwrap_or(&self.own)
     }
 
-    /// Is the server's workspace another one?
+    /// Whether the server is in another workspace.
     pub fn server_is_elsewhere(&self) -> bool {
         self.elsewhere.is_some()
     }
 
-    /// The package that has the server.
+    /// The package that contains the server.
     ///
     /// # Errors
-    /// When there is none of the name that the settings give; the hint lists those there are.
+    /// If the package that the settings name does not exist. The hint lists the existing packages.
     pub fn server_package(&self) -> Result<&Package> {
         match (&self.config.server.package, &self.elsewhere) {
             (Some(name), _) => self.server().package(name.as_str()),
@@ -95,10 +95,10 @@ impl Project {
         }
     }
 
-    /// The root package, whose build script renders the platform tree; it has the demonstration server, too.
+    /// The root package. Its build script renders the platform tree. It also contains the demonstration server.
     ///
     /// # Errors
-    /// When the workspace lacks it.
+    /// If the workspace has no root package.
     pub fn generator(&self) -> Result<&Package> {
         self.own.package("flipless-demo")
     }
@@ -120,7 +120,7 @@ impl Workspace {
         }
         let metadata = command
             .exec()
-            .with_context(|| format!("cargo can't read {}", cargo_toml.display()))?;
+            .with_context(|| format!("cargo cannot read {}", cargo_toml.display()))?;
         Ok(Self {
             cargo_toml,
             folder,
@@ -132,36 +132,36 @@ impl Workspace {
     fn elsewhere(cargo_toml: &Path) -> Result<Self> {
         let found = cargo_toml.canonicalize().map_err(|error| {
             ui::advised(
-                format!("no {}: {error}", cargo_toml.display()),
-                ["`[server] manifest` is the path of a Cargo.toml, relative to flipless.toml"],
+                format!("cannot find {}: {error}", cargo_toml.display()),
+                ["set `[server] manifest` to the path of a Cargo.toml, relative to flipless.toml"],
             )
         })?;
         ensure!(
             found.is_file(),
-            "`[server] manifest` names a folder, {}: it has to name its Cargo.toml",
+            "`[server] manifest` names a folder, {}; name the Cargo.toml in this folder",
             found.display()
         );
         let folder = found.parent().map(Path::to_owned);
         Self::load(found, folder)
     }
 
-    /// The workspace's folder, which has the lock file.
+    /// The workspace's folder, which contains the lock file.
     pub fn root(&self) -> &Path {
         self.metadata.workspace_root.as_std_path()
     }
 
-    /// Where cargo looks for its configuration, and above.
+    /// The folder in which cargo starts to look for its configuration; cargo also looks in the folders above.
     ///
     /// # Errors
-    /// When the current directory does not exist any more.
+    /// If the current directory no longer exists.
     pub fn config_folder(&self) -> Result<PathBuf> {
         match &self.folder {
             Some(folder) => Ok(folder.clone()),
-            None => env::current_dir().context("there is no current directory"),
+            None => env::current_dir().context("the current directory no longer exists"),
         }
     }
 
-    /// Cargo's target directory for it.
+    /// Cargo's target directory for this workspace.
     pub fn target_folder(&self) -> &Path {
         self.metadata.target_directory.as_std_path()
     }
@@ -169,7 +169,7 @@ impl Workspace {
     /// A package of the workspace.
     ///
     /// # Errors
-    /// When there is none of this name; the hint lists those there are.
+    /// If there is no package with this name. The hint lists the existing packages.
     pub fn package(&self, name: &str) -> Result<&Package> {
         let mut packages = self.metadata.packages.iter();
         packages
@@ -177,7 +177,7 @@ impl Workspace {
             .ok_or_else(|| self.choose(format!("the workspace has no package `{name}`")))
     }
 
-    /// The package of that `Cargo.toml`, or the only one of its workspace.
+    /// The package of the `Cargo.toml`, or else the only package of the workspace.
     fn only_package(&self) -> Result<&Package> {
         if let Some(package) = self.metadata.root_package() {
             return Ok(package);
@@ -186,7 +186,7 @@ impl Workspace {
             [package] => Ok(package),
             _ => {
                 let path = self.cargo_toml.display();
-                Err(self.choose(format!("which package of {path} is the server's?")))
+                Err(self.choose(format!("which package of {path} contains the server?")))
             }
         }
     }
@@ -195,13 +195,13 @@ impl Workspace {
         let packages = self.metadata.packages.iter();
         let names: Vec<_> = packages.map(|package| package.name.as_str()).collect();
         let names = names.join(", ");
-        let hint = format!("`[server] package` in flipless.toml names one of: {names}");
+        let hint = format!("set `[server] package` in flipless.toml to one of: {names}");
         ui::advised(message, [hint])
     }
 }
 
-/// The configuration file: as `--config` says, else `FLIPLESS_CONFIG`, else the project's own, which
-/// may be missing.
+/// The configuration file: that of `--config`, or else that of `FLIPLESS_CONFIG`, or else the project's own, which
+/// may not exist.
 fn config_path(config: Option<&Path>, root: &Path) -> Result<PathBuf> {
     if let Some(path) = config {
         return Ok(std::path::absolute(path)?);
@@ -212,17 +212,17 @@ fn config_path(config: Option<&Path>, root: &Path) -> Result<PathBuf> {
     let path = root.join(&name);
     ensure!(
         path.exists(),
-        "FLIPLESS_CONFIG={}: there is no {}",
+        "FLIPLESS_CONFIG={}: {} does not exist",
         name.display(),
         path.display()
     );
     Ok(path)
 }
 
-/// `flipless.toml` and where it is, with the environment's overrides.
+/// The path and the content of `flipless.toml`, with overrides from environment variables.
 ///
 /// # Errors
-/// When it is not there though it was named, or not valid.
+/// If the file is named and does not exist, or if it is invalid.
 fn read_config(config: Option<&Path>, root: &Path) -> Result<(PathBuf, Config)> {
     let path = config_path(config, root)?;
     let front = env::var("FLIPLESS_FRONT").ok();
@@ -232,7 +232,7 @@ fn read_config(config: Option<&Path>, root: &Path) -> Result<(PathBuf, Config)> 
     Ok((path, config))
 }
 
-/// The workspace's folder: as `cargo run` says, else as when this was compiled.
+/// The workspace's folder, from the variable that `cargo run` sets, or else from the time of compilation.
 pub fn root() -> PathBuf {
     let package = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
     let xtask = package.filter(|folder| folder.ends_with("xtask"));

@@ -1,4 +1,4 @@
-//! Hands over to the `rehearse` crate, which alone needs an async runtime.
+//! Runs the `rehearse` package as a program: only this package needs an async runtime.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -7,14 +7,14 @@ use anyhow::{Context, Result};
 
 use crate::{project, tools};
 
-/// Everything goes to `rehearse` as it is.
+/// All arguments are passed to `rehearse` unchanged.
 #[derive(clap::Args)]
 pub struct Args {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     args: Vec<OsString>,
 }
 
-/// Runs it with the same exit code. The dev profile: what `cargo test` has compiled is used again.
+/// Runs `rehearse`, and returns its exit code. Uses the dev profile, which `cargo test` has already compiled.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let manifest = project::root().join("Cargo.toml");
     let status = tools::cargo()
@@ -24,7 +24,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         .args(&args.args)
         .status()
         .context("cannot run cargo")?;
-    // A signal has no code; a shell would say 128 + n, cargo has said which.
+    // After a signal there is no exit code. cargo has already reported the signal.
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     Ok(ExitCode::from(code.unwrap_or(1)))
 }

@@ -1,4 +1,4 @@
-//! Programs that a task calls.
+//! Calls of other programs.
 
 use std::env;
 use std::ffi::OsString;
@@ -7,10 +7,10 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-/// Where Debian has programs for root.
+/// Debian's folders with programs for root.
 const SYSTEM_FOLDERS: [&str; 3] = ["/usr/sbin", "/sbin", "/usr/local/sbin"];
 
-/// The cargo that runs this task, so that both are of the same toolchain.
+/// The cargo that runs this task, so that both belong to the same toolchain.
 pub fn cargo() -> Command {
     Command::new(env::var_os("CARGO").unwrap_or("cargo".into()))
 }
@@ -25,9 +25,9 @@ pub fn command(program: &str) -> Command {
     Command::new(program)
 }
 
-/// git, for questions about a named folder. A git hook has variables that name its own repository
-/// (githooks(5)), and they go before any folder. The rest of git's configuration stays, as it does when
-/// git itself goes into a submodule: `safe.directory` may come that way.
+/// git, for questions about a folder. In a git hook, environment variables name the hook's repository
+/// (githooks(5)), and they take precedence over a folder; so this removes them. Other configuration in variables
+/// stays, as it does when git enters a submodule: `safe.directory` may be set there.
 pub fn git() -> Command {
     let mut git = command("git");
     let names = output(command("git").args(["rev-parse", "--local-env-vars"]));
@@ -39,21 +39,21 @@ pub fn git() -> Command {
     git
 }
 
-/// Where a shell would find `program`.
+/// The path at which a shell finds `program`.
 pub fn on_path(program: &str) -> Option<PathBuf> {
     which::which(program).ok()
 }
 
-/// The same, also in the folders that a user's PATH may lack: of a program that is called by its path.
+/// The same, but also searches folders that a user's PATH may lack. Call such a program by this path.
 pub fn installed(program: &str) -> Option<PathBuf> {
     let system = || env::join_paths(SYSTEM_FOLDERS).ok();
     on_path(program).or_else(|| which::which_in_global(program, system()).ok()?.next())
 }
 
-/// Standard output of a command that must succeed, trimmed.
+/// Runs a command that must succeed. Returns its standard output, trimmed.
 ///
 /// # Errors
-/// When it can't be started or fails; with what it wrote to standard error.
+/// If the command can't be started or fails. The error contains its standard error.
 pub fn output(command: &mut Command) -> Result<String> {
     let program = command.get_program().display().to_string();
     let output = command
@@ -67,12 +67,12 @@ pub fn output(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// Does the command run and succeed?
+/// Whether the command starts and succeeds.
 pub fn succeeds(command: &mut Command) -> bool {
     output(command).is_ok()
 }
 
-/// An environment variable that is set and not empty.
+/// The value of an environment variable, if the variable is set and not empty.
 pub fn variable(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
 }
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_can_be_run_is_a_program() {
+    fn only_an_executable_is_found_as_a_program() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("program");
         std::fs::write(&path, "").unwrap();
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn git_is_not_told_of_the_repository_whose_hook_runs() {
+    fn git_does_not_see_the_repository_of_a_running_hook() {
         let git = git();
         let removed = |name: &str| git.get_envs().any(|change| change == (name.as_ref(), None));
         for name in [

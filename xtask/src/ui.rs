@@ -1,5 +1,4 @@
-//! What a person reads, all of it on standard error. anstream drops colour where it isn't wanted
-//! (`NO_COLOR`, a pipe).
+//! Messages for people, all on standard error. anstream removes colour if it is not wanted (`NO_COLOR`, a pipe).
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -13,10 +12,10 @@ const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 const HINT: Style = AnsiColor::Cyan.on_default().bold();
 
-/// Characters that are shown of one finding.
+/// The most characters of one finding that are shown.
 const MOST_OF_ONE: usize = 500;
 
-/// An error that knows the way out.
+/// An error with hints.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct Advised {
@@ -34,27 +33,27 @@ pub fn advised<H: Into<String>>(
     Advised { message, hints }.into()
 }
 
-/// Cargo's status line: a verb of 12 columns, right-aligned.
+/// A status line in cargo's style: a right-aligned verb of 12 columns, and a message.
 pub fn status(verb: &str, message: impl Display) {
     eprintln!("{VERB}{verb:>12}{VERB:#} {message}");
 }
 
-/// The same in red: a step that went wrong while others go on.
+/// The same in red: a step that failed while other steps continue.
 pub fn failed(verb: &str, message: impl Display) {
     eprintln!("{ERROR}{verb:>12}{ERROR:#} {message}");
 }
 
-/// The same in yellow: a step that was left out.
+/// The same in yellow: a step that was skipped.
 pub fn skipped(verb: &str, message: impl Display) {
     eprintln!("{WARNING}{verb:>12}{WARNING:#} {message}");
 }
 
-/// Something works, but less well than it could.
+/// A warning: something works, but not as well as it could.
 pub fn warning(message: impl Display) {
     eprintln!("{WARNING}warning{WARNING:#}: {message}");
 }
 
-/// What to do next.
+/// A hint: what to do next.
 pub fn hint(message: impl Display) {
     eprintln!("{HINT}hint{HINT:#}: {message}");
 }
@@ -71,7 +70,7 @@ pub fn error(error: &anyhow::Error) {
     }
 }
 
-/// A bar for `bytes` of work; nothing is drawn unless standard error is a terminal.
+/// A progress bar for `bytes` of work. It is drawn only on a terminal.
 pub fn bytes_bar(verb: &'static str, bytes: u64) -> ProgressBar {
     let style = ProgressStyle::with_template(
         "{prefix:>12.green.bold} [{bar:27}] {bytes}/{total_bytes} {wide_msg}",
@@ -98,7 +97,7 @@ pub fn size(bytes: u64) -> String {
     }
 }
 
-/// A zip's names reach the terminal: what would steer it is written out.
+/// Escapes control characters: the names in a zip must not control the terminal.
 pub fn printable(text: &str) -> String {
     let steers = |c: char| c.is_control() || ('\u{200e}'..='\u{202e}').contains(&c);
     let shown = |c: char| match steers(c) {

@@ -150,14 +150,14 @@ fn mistakes_are_named_with_the_way_out() {
             "`exclude`",
         ),
         (r#"include = [{ to = "web" }]"#, "missing field `from`"),
-        (r#"include = ["wbe"]"#, "the include `wbe` is missing"),
+        (r#"include = ["wbe"]"#, "the include `wbe` does not exist"),
         (
             r#"include = ["empty"]"#,
-            "the include `empty` holds no files",
+            "the include `empty` contains no files",
         ),
         (
             r#"include = [{ from = "web", exclude = ["*"] }]"#,
-            "holds no files",
+            "contains no files",
         ),
         (
             r#"include = [{ from = "web", exclude = ["*.mpa"] }]"#,
@@ -169,7 +169,7 @@ fn mistakes_are_named_with_the_way_out() {
         ),
         (
             r#"include = [{ from = "web", exclude = ["{a"] }]"#,
-            "`{a`, which is no glob",
+            "`{a`, which is not a valid glob",
         ),
         (
             r#"include = [{ from = "web", mode = "0600" }]"#,

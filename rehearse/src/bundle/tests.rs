@@ -2,7 +2,7 @@
 use super::*;
 
 #[test]
-fn a_new_version_has_the_old_files_but_for_what_changed() {
+fn a_changed_copy_keeps_the_other_files() {
     let folder = tempfile::tempdir().unwrap();
     let (first, second) = (folder.path().join("1.zip"), folder.path().join("2.zip"));
     stock_app(&first, "one").unwrap();
@@ -36,7 +36,7 @@ fn a_bundle_with_the_upstream_retries() {
 }
 
 #[test]
-fn the_unit_says_what_is_started_and_asked() {
+fn server_and_health_path_are_read_from_the_unit() {
     let folder = tempfile::tempdir().unwrap();
     let (stock, path) = (folder.path().join("1.zip"), folder.path().join("2.zip"));
     stock_app(&stock, "one").unwrap();
@@ -54,7 +54,7 @@ fn the_unit_says_what_is_started_and_asked() {
 }
 
 #[test]
-fn the_zip_is_read_from_what_dist_prints() {
+fn the_path_of_the_zip_is_read_from_the_output_of_dist() {
     assert_eq!(
         parse_dist(br#"{"zip":"/x/a.zip","bytes":1}"#),
         Some("/x/a.zip".into())
@@ -63,7 +63,7 @@ fn the_zip_is_read_from_what_dist_prints() {
 }
 
 #[test]
-fn a_file_that_is_no_zip_is_named() {
+fn the_error_names_a_file_that_is_not_a_zip() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.zip");
     std::fs::write(&path, "x").unwrap();

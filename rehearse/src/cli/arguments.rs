@@ -1,4 +1,4 @@
-//! What the command line may say.
+//! The options of the command line.
 
 use std::path::{Path, PathBuf};
 
@@ -9,43 +9,45 @@ use rehearse::engine::{Variants, variants};
 use rehearse::image::Source;
 use rehearse::scenario::{self, Scenario};
 
-/// The modes of `[front] mode`, by their names.
+/// The front modes by their names.
 fn front_mode() -> impl TypedValueParser<Value = FrontMode> {
     let names = FrontMode::ALL.map(FrontMode::name);
     PossibleValuesParser::new(names)
-        .try_map(|name| FrontMode::from_name(&name).ok_or("no such mode"))
+        .try_map(|name| FrontMode::from_name(&name).ok_or("unknown front mode"))
 }
 
-/// Deploy a bundle on a model of an Elastic Beanstalk instance (real systemd, real nginx), under
-/// load, and show what the clients saw.
+/// Rehearse a deployment on a model of an Elastic Beanstalk instance
+///
+/// The instance is a container with real systemd and real nginx. Clients send requests during the deployment. The
+/// result shows every failed request and the latencies.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask rehearse")]
 pub struct Arguments {
-    /// The instance's system: bookworm (systemd 252, as Amazon Linux 2023), trixie, forky (nginx at
-    /// least 1.28, as EB's), or a root directory
+    /// The instance's operating system: bookworm (systemd 252, as on Amazon Linux 2023), trixie, forky (nginx 1.28
+    /// or newer, as on EB), or a root directory
     #[arg(
         long,
         value_name = "bookworm|trixie|forky|DIR",
         default_value = "bookworm"
     )]
     pub(super) image: Source,
-    /// Build the bundle with this front mode instead of flipless.toml's; several, separated by
-    /// commas, are compared: nginx,stock
+    /// Build the bundle with this front mode instead of the mode in flipless.toml; a list, such as nginx,stock,
+    /// compares several modes
     #[arg(long, value_parser = front_mode(), value_delimiter = ',', conflicts_with_all = ["from", "to"])]
     pub(super) front: Vec<FrontMode>,
-    /// Build the bundle that this flipless.toml describes instead of the project's own
+    /// Build the bundle with this configuration file instead of the project's flipless.toml
     #[arg(long, value_name = "FILE", value_parser = existing_file, conflicts_with = "from")]
     pub(super) config: Option<PathBuf>,
-    /// What happens to the instance: scenarios' names, separated by commas, or `all`
+    /// The scenarios to play: names, separated by commas, or `all`
     #[arg(long, value_name = "NAME|all", default_value = "new-version", value_parser = parse_scenarios)]
     pub(super) scenario: Scenarios,
-    /// The bundle that runs at first, instead of a built one
+    /// Start with this bundle instead of building one
     #[arg(long, value_name = "ZIP", value_parser = existing_file)]
     pub(super) from: Option<PathBuf>,
-    /// The bundle that is deployed, instead of the first one with a file more
+    /// Deploy this bundle instead of a changed copy of the first bundle
     #[arg(long, value_name = "ZIP", value_parser = existing_file)]
     pub(super) to: Option<PathBuf>,
-    /// New connections a second
+    /// New connections per second
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=2000))]
     pub(super) rate: u32,
     /// Deploy N times in a row to one instance instead of playing scenarios: versions, changed properties and
@@ -60,7 +62,7 @@ pub struct Arguments {
     /// How many instances play each scenario, at the same time
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=8))]
     pub(super) instances: u32,
-    /// Write the result as one page
+    /// Write the result as an HTML page
     #[arg(long, value_name = "FILE.html")]
     pub(super) report: Option<PathBuf>,
     /// Print one JSON object instead of the table
@@ -73,7 +75,7 @@ pub struct Arguments {
     /// Boot an instance, launch the environment, and wait for Ctrl-C
     #[arg(long, hide = true)]
     pub(super) keep: bool,
-    /// Use an application that knows nothing of flipless
+    /// Use an application without flipless
     #[arg(long, hide = true, conflicts_with_all = ["from", "to", "front", "config"])]
     pub(super) stock_app: bool,
 }
@@ -134,7 +136,7 @@ fn parse_variants(name: &str) -> Result<Behaviours, String> {
 }
 
 fn known(names: impl Iterator<Item = &'static str>) -> String {
-    format!("known are all, {}", names.collect::<Vec<_>>().join(", "))
+    format!("choose from all, {}", names.collect::<Vec<_>>().join(", "))
 }
 
 fn existing_file(text: &str) -> Result<PathBuf, String> {

@@ -1,4 +1,5 @@
-//! Builds a suite's image: in a temporary folder, then renamed, so that there is never half an image.
+//! Builds the image of a suite in a temporary folder, and then renames the folder, so that no incomplete image
+//! exists.
 
 use std::fs::{self, File};
 use std::io;
@@ -13,10 +14,10 @@ use super::source::Suite;
 use crate::progress;
 use crate::text::tail;
 
-/// strace: tests kill the agent at a system call of their choice.
+/// strace is for tests that kill the agent at a certain system call.
 const PACKAGES: &str = "systemd,systemd-sysv,dbus,nginx,unzip,procps,util-linux,iproute2,strace";
 
-/// Mounts that mmdebstrap makes vanish with it, however it ends; so does what it started.
+/// mmdebstrap runs in namespaces of its own: its mounts and its processes end with it, in every case.
 const PROGRAM: &[&str] = &[
     "setpriv",
     "--pdeathsig",
@@ -28,11 +29,11 @@ const PROGRAM: &[&str] = &[
     "mmdebstrap",
 ];
 
-/// The root of a suite's image below `store`, which is built unless it's there.
+/// Returns the root of a suite's image below `store`. Builds the image unless it exists.
 pub(super) fn obtain(suite: Suite, store: &Path) -> Result<PathBuf, ImageError> {
     let root = store.join(format!("{}-{}", suite.name(), recipe_hash(suite)));
     fs::create_dir_all(store).map_err(|error| ImageError::File(store.into(), error))?;
-    // One build at a time; the lock goes with the process that holds it.
+    // Only one build runs at a time. The system releases the lock when its process ends.
     let lock_path = store.join(".lock");
     let lock =
         File::create(&lock_path).map_err(|error| ImageError::File(lock_path.clone(), error))?;
@@ -67,7 +68,7 @@ fn arguments(suite: Suite) -> Vec<String> {
         format!("--include={PACKAGES}"),
     ];
     if suite == Suite::Forky {
-        // A suite in development is signed for a week; a mirror's copy may be older.
+        // The signature of a suite in development is valid for a week. The copy of a mirror may be older.
         arguments.push("--aptopt=Acquire::Check-Valid-Until \"false\"".to_owned());
     }
     arguments
@@ -76,14 +77,14 @@ fn arguments(suite: Suite) -> Vec<String> {
 fn build(suite: Suite, store: &Path, root: &Path) -> Result<(), ImageError> {
     progress::status(
         "Building",
-        format!("image {} (once; about half a minute)", suite.name()),
+        format!("the image {} (only once; takes about 30 s)", suite.name()),
     );
     let folder = store.join(".building");
     let file_error = |path: &Path| {
         let path = path.to_owned();
         move |error| ImageError::File(path, error)
     };
-    // An interrupted build left this. We hold the lock, so no other build uses it.
+    // An interrupted build has left this folder. This process holds the lock, so no other build uses the folder.
     if folder.exists() {
         fs::remove_dir_all(&folder).map_err(file_error(&folder))?;
     }
@@ -139,18 +140,18 @@ fn hint(output: &str) -> &'static str {
         "No space left",
         io::ErrorKind::StorageFull.to_string().as_str(),
     ]) {
-        "the disk is full: free 500 MB, or put the target directory elsewhere with CARGO_TARGET_DIR"
+        "the disk is full: free 500 MB, or set CARGO_TARGET_DIR to a directory on another disk"
     } else if says(&[
         "Could not resolve",
         "Connection failed",
         "Could not connect",
         "Failed to fetch",
     ]) {
-        "Debian's packages could not be fetched: check the network and `http_proxy`, or pass a root directory with `--image DIR`"
+        "Debian's packages could not be downloaded: check the network and `http_proxy`, or pass a root directory with `--image DIR`"
     } else if says(&["NO_PUBKEY", "keyring"]) {
         "Debian's keys are missing: run `apt-get install debian-archive-keyring`"
     } else {
-        "pass a root directory with `--image DIR` to do without a built image"
+        "pass a root directory with `--image DIR`; then no image is built"
     }
 }
 
@@ -160,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_suite_has_an_image_of_its_own() {
+    fn each_suite_has_its_own_image() {
         assert_ne!(recipe_hash(Suite::Bookworm), recipe_hash(Suite::Forky));
         assert_eq!(recipe_hash(Suite::Bookworm).len(), 12);
     }

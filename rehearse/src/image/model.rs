@@ -1,11 +1,12 @@
-//! What EB's platform adds to a distribution: users, folders, units, `get-config`.
+//! The parts that EB's platform adds to a distribution: users, folders, units and `get-config`.
 
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// The script that finishes the job inside the root, relative to it; there when the model is.
+/// The script that completes the model inside the root; the path is relative to the root. A root with this script
+/// contains the model.
 pub const SETUP: &str = "opt/elasticbeanstalk/model/setup.sh";
 
 struct ModelFile(&'static str, u32, &'static str);
@@ -55,14 +56,14 @@ const FILES: &[ModelFile] = &[
     ModelFile(SETUP, 0o755, model!("setup.sh")),
 ];
 
-/// Replaces a distribution's own; Amazon Linux has it already.
+/// Replaces the distribution's nginx.service. Amazon Linux has this file already.
 const NGINX: ModelFile = ModelFile(
     "usr/lib/systemd/system/nginx.service",
     0o644,
     flipless_settings::stock::NGINX_SERVICE,
 );
 
-/// Everything that makes an image what it is, for its name in the cache.
+/// All inputs of an image's content, for its name in the cache.
 pub(super) fn fingerprint() -> impl Iterator<Item = &'static str> {
     FILES
         .iter()
@@ -70,9 +71,9 @@ pub(super) fn fingerprint() -> impl Iterator<Item = &'static str> {
         .flat_map(|ModelFile(path, _, text)| [*path, *text])
 }
 
-/// Writes the model's files below `root`; [`SETUP`] is then to be run inside it.
+/// Writes the model's files below `root`. The caller must then run [`SETUP`] inside `root`.
 ///
-/// `like` is the root that says which distribution it is: `root` itself, or an overlay's lower.
+/// `like` is the root that identifies the distribution: `root` itself, or the lower directory of an overlay.
 pub fn write(root: &Path, like: &Path) -> io::Result<()> {
     let nginx = (!is_amazon_linux(like)).then_some(&NGINX);
     for ModelFile(path, mode, text) in FILES.iter().chain(nginx) {

@@ -1,15 +1,15 @@
-//! What an image is made from.
+//! The source of an image.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// Which root file system.
+/// The root file system of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// A Debian suite: `bookworm` has systemd 252, as Amazon Linux 2023 has.
     Suite(Suite),
-    /// A root directory, say an Amazon Linux one; it is never written to.
+    /// A root directory, for example of Amazon Linux. A rehearsal never writes to it.
     Directory(PathBuf),
 }
 
@@ -25,7 +25,7 @@ pub enum Suite {
 }
 
 impl Suite {
-    /// Debian's name of it.
+    /// Debian's name of the suite.
     pub fn name(self) -> &'static str {
         match self {
             Self::Bookworm => "bookworm",
@@ -45,7 +45,7 @@ impl FromStr for Source {
             "forky" => Ok(Self::Suite(Suite::Forky)),
             path if Path::new(path).is_dir() => Ok(Self::Directory(path.into())),
             other => Err(format!(
-                "{other} is neither bookworm, trixie, forky nor a directory"
+                "{other} is neither bookworm, trixie or forky, nor a directory"
             )),
         }
     }

@@ -1,22 +1,22 @@
-//! The seam between the engine and an instance.
+//! The interface between the engine and an instance.
 
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// EB's own limit for a command: 600 s, and 240 s of grace.
+/// EB's own limit for a command: 600 s, and a grace period of 240 s.
 pub const LONGEST: Duration = Duration::from_secs(840);
 
-/// Something that commands run on: a [`Machine`](super::Machine), or a test's recorder.
+/// A system that runs commands: a [`Machine`](super::Machine), or the fake of a test.
 pub trait Instance {
     /// Runs `command` as root on the instance and waits for its end.
     ///
     /// # Errors
-    /// When it could not be run, or its deadline passed; a non-zero exit status is no error here.
+    /// If the command could not be started, or its deadline has passed. A non-zero exit status is not an error here.
     fn run(&self, command: &Command) -> io::Result<Output>;
 
-    /// The instance's root directory, as seen from here. Links inside that are absolute lead
-    /// out of it: use paths without.
+    /// The instance's root directory on this host. An absolute symbolic link inside leads out of it, so use only
+    /// paths without such links.
     fn root(&self) -> PathBuf;
 }
 
@@ -27,16 +27,16 @@ pub struct Command {
     pub words: Vec<String>,
     /// The working directory.
     pub folder: String,
-    /// Its environment variables: these and no others.
+    /// All of its environment variables.
     pub environment: Vec<(String, String)>,
-    /// It's killed after this time.
+    /// The time after which the program is killed.
     pub deadline: Duration,
-    /// Whether its standard error goes where its standard output goes, so that the lines keep their order.
+    /// Whether standard error goes to standard output, so that the lines keep their order.
     pub merges_output: bool,
 }
 
 impl Command {
-    /// A program by its path or name.
+    /// Runs a program, given by its path or name.
     ///
     /// ```
     /// let command = rehearse::machine::Command::new(["systemctl", "daemon-reload"]);
@@ -56,57 +56,57 @@ impl Command {
         }
     }
 
-    /// A line for `/bin/sh -c`.
+    /// Runs a line with `/bin/sh -c`.
     pub fn shell(line: &str) -> Self {
         Self::new(["/bin/sh", "-c", line])
     }
 
-    /// In another working directory.
+    /// Sets the working directory.
     pub fn in_folder(mut self, folder: &str) -> Self {
         self.folder = folder.to_owned();
         self
     }
 
-    /// With another environment.
+    /// Replaces the environment.
     pub fn with_environment(mut self, environment: Vec<(String, String)>) -> Self {
         self.environment = environment;
         self
     }
 
-    /// With its standard error in its standard output.
+    /// Sends standard error to standard output.
     pub fn with_merged_output(mut self) -> Self {
         self.merges_output = true;
         self
     }
 
-    /// With another deadline.
+    /// Sets the deadline.
     pub fn within(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
     }
 }
 
-/// Where root's commands are looked up on the instance.
+/// The PATH of root on the instance.
 pub const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// What a command left.
+/// The result of a command.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Output {
-    /// Its exit status; 128 and the number for a signal.
+    /// The exit status; after a signal, 128 plus the signal's number.
     pub status: i32,
-    /// Its standard output.
+    /// The standard output.
     pub stdout: String,
-    /// Its standard error.
+    /// The standard error.
     pub stderr: String,
 }
 
 impl Output {
-    /// Whether it exited with 0.
+    /// Whether the exit status is 0.
     pub fn succeeded(&self) -> bool {
         self.status == 0
     }
 
-    /// All it printed, trimmed.
+    /// All output, trimmed.
     pub fn text(&self) -> String {
         format!("{}{}", self.stdout, self.stderr).trim().to_owned()
     }

@@ -9,11 +9,11 @@ use rustix::process::Pid;
 
 use super::command::{Command, Output};
 
-/// `timeout`'s exit status when it had to kill (timeout(1)).
+/// The exit status of `timeout` if it has killed the command (timeout(1)).
 const TIMED_OUT: i32 = 124;
 
 pub(super) fn run(leader: Pid, command: &Command) -> io::Result<Output> {
-    // Files, not pipes: a process that the command leaves behind keeps a pipe open for ever.
+    // Files, not pipes: a process that the command leaves behind would keep a pipe open for ever.
     let (mut stdout, mut stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
     let errors = match command.merges_output {
         true => &stdout,

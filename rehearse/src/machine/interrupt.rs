@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM take the machines along.
+//! Removes all machines on Ctrl-C and SIGTERM.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,14 +14,14 @@ use crate::progress;
 #[derive(Debug)]
 pub(super) struct Live {
     pub place: Place,
-    /// What all of the container dies with, while it runs.
+    /// The process whose end kills the container, while the container runs.
     pub supervisor: Mutex<Option<Pid>>,
 }
 
 static LIVE: Mutex<Vec<Arc<Live>>> = Mutex::new(Vec::new());
 
 impl Live {
-    /// Notes a machine, so that an interruption removes it.
+    /// Registers a machine, so that an interruption removes it.
     pub fn register(place: Place) -> Arc<Self> {
         let live = Arc::new(Self {
             place,
@@ -42,7 +42,7 @@ impl Live {
         }
     }
 
-    /// Kills it and removes what it has on this host.
+    /// Kills the container and removes the machine's folder and control groups from this host.
     pub fn tear_down(&self) -> io::Result<()> {
         self.kill();
         lock(&LIVE).retain(|live| !std::ptr::eq(&**live, self));
@@ -51,15 +51,15 @@ impl Live {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    // A panic elsewhere is no reason to leave a container behind.
+    // The container must be removed even after a panic in another thread.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// From now on, SIGINT, SIGTERM and SIGHUP tear all machines down and end the process with 128 and
-/// the signal's number.
+/// From now on, SIGINT, SIGTERM and SIGHUP remove all machines and end the process with 128 plus the signal's
+/// number.
 ///
 /// # Errors
-/// When the signal handlers can't be installed.
+/// If the signal handlers can't be installed.
 pub fn tear_down_on_signals() -> io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     std::thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! The way up: systemd-nspawn is started, and its systemd has started everything.
+//! Boots a container: starts systemd-nspawn, and waits until the container's systemd has started all units.
 
 use std::fs::{self, File};
 use std::io;
@@ -21,15 +21,15 @@ use crate::text::tail;
 /// A container boots in two seconds; a loaded machine may take much longer.
 const BOOT_DEADLINE: Duration = Duration::from_secs(90);
 
-/// A container that is up.
+/// A container that has booted.
 #[derive(Debug)]
 pub(super) struct Running {
     pub(super) supervisor: Child,
-    /// Its init, as a process of this host.
+    /// The pid of its init on this host.
     pub(super) leader: Pid,
 }
 
-/// The first boot.
+/// Boots for the first time.
 pub(super) fn first(live: &Live, image: &Image) -> Result<Running, MachineError> {
     let setup = if image.bare {
         let upper = live.place.folder.join("upper");
@@ -42,12 +42,12 @@ pub(super) fn first(live: &Live, image: &Image) -> Result<Running, MachineError>
     launch(live, setup)
 }
 
-/// A boot of what was set up before.
+/// Boots again with the same overlay.
 pub(super) fn again(live: &Live) -> Result<Running, MachineError> {
     launch(live, "")
 }
 
-/// Starts systemd-nspawn and waits until its systemd has started everything.
+/// Starts systemd-nspawn and waits until the container's systemd has started all units.
 fn launch(live: &Live, setup: &str) -> Result<Running, MachineError> {
     let console = live.place.folder.join("console.log");
     let mut supervisor = spawn(&live.place, &console, setup)
@@ -70,8 +70,9 @@ fn launch(live: &Live, setup: &str) -> Result<Running, MachineError> {
 fn spawn(place: &Place, console: &Path, setup: &str) -> io::Result<Child> {
     let console = File::options().create(true).append(true).open(console)?;
     std::process::Command::new("setpriv")
-        // systemd-nspawn's container outlives a killed systemd-nspawn. As process 1 of a namespace it
-        // takes all with it, and `unshare` takes it along (unshare(1), --kill-child).
+        // A container outlives its systemd-nspawn if that is killed. Here systemd-nspawn is process 1 of a pid
+        // namespace, so its end kills the container. `unshare` kills systemd-nspawn at its own end (unshare(1),
+        // --kill-child).
         .args([
             "--pdeathsig",
             "KILL",
@@ -91,18 +92,18 @@ fn spawn(place: &Place, console: &Path, setup: &str) -> io::Result<Child> {
         .arg(&place.folder)
         .arg(setup)
         .args(&place.groups)
-        // Debian's nspawn gives the guest the host's hybrid hierarchy; a systemd from 258 on
-        // knows only the unified one.
+        // Debian's nspawn gives the container the host's hybrid hierarchy. systemd 258 and newer supports only the
+        // unified hierarchy.
         .env("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1")
         .stdin(Stdio::null())
         .stdout(console.try_clone()?)
         .stderr(console)
-        // A Ctrl-C on the terminal is for us: we tear down in order.
+        // A Ctrl-C on the terminal must reach this process alone, which removes the machines in order.
         .process_group(0)
         .spawn()
 }
 
-/// Waits for the container's init, then for its answer that everything is started.
+/// Waits for the container's init, and then until systemd reports that it has started all units.
 fn wait_until_up(supervisor: &mut Child, pid: Pid) -> Result<Pid, String> {
     let mut ended = None;
     let leader = wait_for(BOOT_DEADLINE, || {
@@ -116,7 +117,7 @@ fn wait_until_up(supervisor: &mut Child, pid: Pid) -> Result<Pid, String> {
     let leader = match (leader.flatten(), ended) {
         (Some(leader), _) => leader,
         (None, Some(status)) => return Err(format!("systemd-nspawn ended with {status}")),
-        (None, None) => return Err(format!("no init after {BOOT_DEADLINE:?}")),
+        (None, None) => return Err(format!("it has no init after {BOOT_DEADLINE:?}")),
     };
     let question = Command::new(["systemctl", "is-system-running", "--wait"]).within(BOOT_DEADLINE);
     let mut answer = String::new();
@@ -125,12 +126,11 @@ fn wait_until_up(supervisor: &mut Child, pid: Pid) -> Result<Pid, String> {
             .map_or_else(|error| error.to_string(), |output| output.text());
         matches!(answer.as_str(), "running" | "degraded").then_some(())
     })
-    .ok_or_else(|| format!("systemctl is-system-running says: {answer}"))?;
+    .ok_or_else(|| format!("`systemctl is-system-running` reports: {answer}"))?;
     Ok(leader)
 }
 
-/// The container's init, once it runs systemd: `unshare` is the parent of systemd-nspawn, which is
-/// its parent.
+/// The container's init, as soon as it runs systemd. Its parent is systemd-nspawn, whose parent is `unshare`.
 fn find_leader(supervisor: Pid) -> Option<Pid> {
     let processes = fs::read_dir("/proc").ok()?.flatten();
     let mut pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());

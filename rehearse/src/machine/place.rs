@@ -1,4 +1,4 @@
-//! A machine's folder and control groups: made, locked while its owner lives, removed.
+//! The folder and the control groups of a machine. The folder is locked while the machine's owner lives.
 
 use std::fs::{self, File};
 use std::io;
@@ -7,26 +7,26 @@ use std::time::Duration;
 
 use super::wait::wait_for;
 
-/// Its folders; `lower` is a link to the image.
+/// The folders of a machine. `lower` is a link to the image.
 const FOLDERS: &[&str] = &["upper", "work", "root"];
 
-/// Where one machine lives on this host.
+/// The folder and the control groups of one machine on this host.
 #[derive(Debug)]
 pub(super) struct Place {
     pub name: String,
     pub folder: PathBuf,
-    /// Its control groups: one in each hierarchy that systemd uses.
+    /// One control group in each hierarchy that systemd uses.
     pub groups: Vec<PathBuf>,
-    /// Held as long as this process lives: what tells a live machine's folder from a stale one.
+    /// A lock that this process holds while it lives. It distinguishes the folder of a live machine from a stale one.
     _lock: File,
 }
 
 impl Place {
-    /// Makes the folders and control groups of `name` below `store`, where it first removes what
-    /// killed runs left.
+    /// Makes the folders and control groups of `name` below `store`. First removes the folders there whose owners
+    /// were killed.
     pub fn make(store: &Path, name: &str, image: &Path) -> io::Result<Self> {
         fs::create_dir_all(store)?;
-        // Nobody may take a folder for stale before its own lock is held.
+        // Another process must not take the folder for stale before this process holds its lock.
         let all = File::create(store.join(".lock"))?;
         all.lock()?;
         remove_stale(store)?;
@@ -81,14 +81,14 @@ fn remove_stale(store: &Path) -> io::Result<()> {
 
 fn remove(folder: &Path, groups: &[PathBuf]) -> io::Result<()> {
     for group in groups {
-        // A control group can be removed when its last process is gone.
+        // A control group can be removed only after its last process has ended.
         let gone = wait_for(Duration::from_secs(5), || {
             remove_group(group);
             (!group.exists()).then_some(())
         });
         if gone.is_none() {
             return Err(io::Error::other(format!(
-                "{} still has processes",
+                "the control group {} still has processes",
                 group.display()
             )));
         }
@@ -96,7 +96,7 @@ fn remove(folder: &Path, groups: &[PathBuf]) -> io::Result<()> {
     fs::remove_dir_all(folder)
 }
 
-/// Removes a control group and those below; one that has processes stays.
+/// Removes a control group and the groups below. A group that has processes stays.
 fn remove_group(group: &Path) {
     let Ok(entries) = fs::read_dir(group) else {
         return;
@@ -109,7 +109,7 @@ fn remove_group(group: &Path) {
     let _ = fs::remove_dir(group);
 }
 
-/// This process's control group in each hierarchy that systemd uses: cgroup v2, and the named one
+/// This process's control group in each hierarchy that systemd uses: cgroup v2, and the hierarchy `name=systemd`
 /// of a v1 or hybrid host (cgroups(7)).
 fn hierarchies() -> io::Result<Vec<PathBuf>> {
     let own = fs::read_to_string("/proc/self/cgroup")?;
@@ -126,7 +126,7 @@ fn hierarchies() -> io::Result<Vec<PathBuf>> {
         .collect())
 }
 
-/// The lines `ID:HIERARCHY:/PATH`.
+/// Parses the lines `ID:HIERARCHY:/PATH`.
 fn parse_groups(text: &str) -> impl Iterator<Item = (&str, &str)> {
     text.lines().filter_map(|line| {
         let mut fields = line.splitn(3, ':').skip(1);

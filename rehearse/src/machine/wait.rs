@@ -1,10 +1,10 @@
-//! Waiting for a condition, never for a time alone.
+//! Waits for a condition, never for a time alone.
 
 use std::time::{Duration, Instant};
 
 const STEP: Duration = Duration::from_millis(10);
 
-/// Asks `condition` until it answers, or `deadline` has passed.
+/// Calls `condition` until it returns a value, or until `deadline` has passed.
 ///
 /// ```
 /// use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Numbers and names as people read them.
+//! Formats numbers and names for people.
 
 use std::time::Duration;
 
@@ -17,13 +17,13 @@ pub fn count(value: usize) -> String {
     text
 }
 
-/// Milliseconds without their unit, to three digits or so: `0.42`, `3.1`, `1,312`.
+/// Milliseconds without their unit, with about three digits: `0.42`, `3.1`, `1,312`.
 pub fn ms(value: f64) -> String {
     match value.abs() {
         size if !size.is_finite() => "–".into(),
         size if size < 0.995 => format!("{value:.2}"),
         size if size < 99.95 => format!("{value:.1}"),
-        // Saturates; more than 2^64 ms is no latency.
+        // The cast saturates: no latency is more than 2^64 ms.
         size => format!(
             "{}{}",
             if value < 0.0 { "-" } else { "" },
@@ -57,7 +57,7 @@ pub fn duration(value: Duration) -> String {
     seconds(value.as_secs_f64())
 }
 
-/// A share as a percentage that never rounds to none or all: `0 %`, `< 0.01 %`, `4.1 %`.
+/// A share as a percentage: `0 %`, `< 0.01 %`, `4.1 %`. Never rounds to 0 % or to 100 %.
 pub fn share(part: usize, whole: usize) -> String {
     match (part, whole) {
         (0, _) | (_, 0) => "0 %".into(),
@@ -70,7 +70,7 @@ pub fn share(part: usize, whole: usize) -> String {
     }
 }
 
-/// What a front is called on the page.
+/// The name of a front mode on the page.
 pub fn front(name: &str) -> String {
     match name {
         "nginx" | "direct" => format!("flipless, {name} front"),
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_has_a_sign_unless_there_is_none() {
+    fn a_change_has_a_sign_unless_it_is_zero() {
         assert_eq!(change(1.0, 1.4), "+0.40");
         assert_eq!(change(3.0, 1.8), "−1.2");
         assert_eq!(change(3.0, 3.0), "0.00");

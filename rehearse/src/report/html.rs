@@ -1,4 +1,4 @@
-//! The result as one page that needs nothing else: no script, no request.
+//! The result as one self-contained page: it runs no script and sends no request.
 
 mod templates;
 mod view;
@@ -16,7 +16,7 @@ use super::{
 use templates::{render, templates};
 use view::{View, view};
 
-/// What `page.html` shows.
+/// The data of `page.html`.
 #[derive(Serialize)]
 struct Page<'a> {
     css: &'static str,
@@ -46,7 +46,7 @@ struct TotalView {
     lost: bool,
 }
 
-/// The page. It is XML as well as HTML, and all text in it is escaped.
+/// Renders the page. The page is valid XML as well as HTML, and all text in it is escaped.
 pub fn html(rehearsal: &Rehearsal) -> String {
     let templates = templates();
     let (ok, verdict) = verdict(rehearsal);
@@ -63,7 +63,7 @@ pub fn html(rehearsal: &Rehearsal) -> String {
     render(&templates, "page.html", &page)
 }
 
-/// Stock is there for comparison: unless it ran alone, the verdict is on the others.
+/// The verdict counts stock runs only if there are no other runs: otherwise they are there for comparison.
 fn verdict(rehearsal: &Rehearsal) -> (bool, String) {
     let totals = rehearsal.totals();
     let compared = totals.iter().any(|total| total.front != STOCK);

@@ -1,4 +1,4 @@
-//! The result for machines.
+//! The result as JSON.
 
 use serde::Serialize;
 
@@ -11,7 +11,7 @@ struct Document<'a> {
     image: &'a str,
     systemd: &'a str,
     nginx: &'a str,
-    /// The front of all runs; null if they differ.
+    /// The front mode of all runs; null if it differs between runs.
     front: Option<&'a str>,
     runs: Vec<Entry<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -28,7 +28,7 @@ struct Entry<'a> {
     ok: bool,
 }
 
-/// One object, as `rehearse --json` prints it.
+/// The JSON object that `rehearse --json` prints.
 pub fn json(rehearsal: &Rehearsal) -> String {
     let first = rehearsal.runs.first().map(|run| run.front.as_str());
     let document = Document {

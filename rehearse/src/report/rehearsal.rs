@@ -2,25 +2,25 @@
 
 use crate::result::{ScenarioResult, SoakResult};
 
-/// Where scenarios were rehearsed, and what each came to.
+/// The results of all runs, and the system on which they ran.
 #[derive(Debug, Clone)]
 pub struct Rehearsal {
     /// The image's name or directory: `bookworm`.
     pub image: String,
-    /// systemd's version on it: `252`.
+    /// The image's version of systemd: `252`.
     pub systemd: String,
-    /// nginx's version on it: `1.22.1`.
+    /// The image's version of nginx: `1.22.1`.
     pub nginx: String,
-    /// In the order they ran.
+    /// The results in the order of the runs.
     pub runs: Vec<ScenarioResult>,
     /// What a soak has more.
     pub soak: Option<SoakResult>,
 }
 
-/// The front that is Elastic Beanstalk's own: what the others are compared with.
+/// The front mode in which Elastic Beanstalk's own nginx serves. The report compares the other modes with it.
 pub(super) const STOCK: &str = "stock";
 
-/// What clients of one front saw, over all its runs.
+/// The sums over all runs in one front mode.
 pub(super) struct Total<'a> {
     pub front: &'a str,
     pub runs: usize,
@@ -30,7 +30,7 @@ pub(super) struct Total<'a> {
 }
 
 impl Rehearsal {
-    /// A total for each front: stock first, then as they come.
+    /// A total for each front mode: stock first, then in the order of the runs.
     pub(super) fn totals(&self) -> Vec<Total<'_>> {
         let mut totals: Vec<Total> = Vec::new();
         for run in &self.runs {

@@ -1,7 +1,7 @@
 //! The geometry of a run's timeline.
 //!
-//! Widths are shares of the page's, heights are pixels: curves stretch with the window, text does not.
-//! So x is a percentage where it places text, and counts bins within a curve.
+//! Widths are relative to the page, and heights are pixels: curves stretch with the window, and text does not.
+//! So x is a percentage for text, and a number of bins within a curve.
 
 mod geometry;
 mod lanes;
@@ -23,7 +23,7 @@ use lanes::Lane;
 pub use scale::Scale;
 use scale::Tick;
 
-/// What `timeline.svg` draws.
+/// The data of `timeline.svg`.
 #[derive(Debug, Serialize)]
 pub struct Chart {
     bins: f64,
@@ -107,12 +107,12 @@ fn failing(bins: &[Bin], top: impl Fn(&Bin) -> f64) -> impl Iterator<Item = Opti
         .map(move |bin| (bin.failed > 0).then(|| top(bin)))
 }
 
-/// How far down the share that failed lies, in pixels: at least 3 px up, so that one failure shows.
+/// The y coordinate of the share that failed, in pixels: at least 3 px high, so that a single failure is visible.
 fn failed_share(bin: &Bin) -> f64 {
     round(FAILED * (1.0 - bin.failed as f64 / bin.requests() as f64)).min(FAILED - 3.0)
 }
 
-/// What the picture shows, for those who do not see it.
+/// A text alternative for the picture.
 fn description(run: &ScenarioResult, timeline: &Timeline) -> String {
     let summary = &run.summary;
     let failed = match summary.failed {
@@ -135,10 +135,10 @@ fn description(run: &ScenarioResult, timeline: &Timeline) -> String {
                 format::ms(*max_ms)
             )
         }
-        None => format!(" Nothing was answered {when}."),
+        None => format!(" No request was answered {when}."),
     };
     format!(
-        "Requests per second, the share that failed, and latencies in each 100 ms. {failed}{}{} The deployment took {}.",
+        "Requests per second, the share of failed requests, and latencies, in bins of 100 ms. {failed}{}{} The deployment took {}.",
         latency("in steady state", &summary.steady),
         latency("during the deployment", &summary.deploy),
         format::seconds(run.deploy_seconds),
@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_failure_among_many_still_shows() {
+    fn one_failure_among_many_requests_is_visible() {
         let bin = |answered, failed| Bin {
             answered,
             failed,

@@ -26,10 +26,12 @@ const DIM: Style = Style::new().dimmed();
 const GOOD: Style = AnsiColor::Green.on_default().bold();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 
-/// Writes a table with a verdict per run, and each run's reasons below it.
+/// Writes a table with one line per run, and the reasons of each verdict below the line.
 ///
-/// It writes colours: hand it `anstream::stdout()`, which leaves them out where they are not wanted.
-/// Fails only as the writer does.
+/// The table has colours. Use `anstream::stdout()` as writer: it removes the colours if they are not wanted.
+///
+/// # Errors
+/// If the writer fails.
 pub fn terminal(rehearsal: &Rehearsal, out: &mut impl Write) -> io::Result<()> {
     let Rehearsal {
         image,
@@ -106,7 +108,7 @@ fn widths(rows: &[[String; 8]]) -> [usize; 8] {
     widths
 }
 
-/// Names to the left, numbers to the right, the verdict last.
+/// Writes one line of the table: names on the left, then numbers, and the verdict last.
 fn row(
     out: &mut impl Write,
     cells: &[String; 8],
@@ -124,7 +126,7 @@ fn row(
     writeln!(out, "{verdict}{last}{verdict:#}")
 }
 
-/// Names and reasons may quote what a server or a file said: none of it may move the cursor.
+/// Replaces control characters: a name or a reason may contain text of a server or of a file.
 fn plain(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })

@@ -1,4 +1,4 @@
-//! Records in bins of 100 ms: what the page draws.
+//! Records in bins of 100 ms, for the page's picture.
 
 use std::time::Duration;
 
@@ -7,21 +7,21 @@ use crate::record::{Kind, Record};
 /// The width of a bin.
 pub const BIN: Duration = Duration::from_millis(100);
 
-/// Bins one after the other, from the zero of the records' clock.
+/// All bins in order, from the start of the records' clock.
 #[derive(Debug, PartialEq)]
 pub struct Timeline {
-    /// None is missing, though it may be empty.
+    /// The bins. Every bin is present; a bin may be empty.
     pub bins: Vec<Bin>,
 }
 
-/// What happened within 100 ms.
+/// The requests of 100 ms.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Bin {
-    /// Requests that were answered.
+    /// The number of answered requests.
     pub answered: usize,
-    /// Requests that failed.
+    /// The number of failed requests.
     pub failed: usize,
-    /// Of the short requests that were answered; none when there were none.
+    /// The latencies of the answered short requests; `None` without such requests.
     pub latency: Option<Latency>,
 }
 
@@ -30,14 +30,14 @@ pub struct Bin {
 pub struct Latency {
     /// The median.
     pub p50: Duration,
-    /// The 99th percentile: the maximum, below 100 requests.
+    /// The 99th percentile; with fewer than 100 requests, the maximum.
     pub p99: Duration,
     /// The longest.
     pub max: Duration,
 }
 
 impl Timeline {
-    /// Sorts the records, in any order, into bins.
+    /// Sorts the records into bins. The records may have any order.
     pub fn new(records: &[Record]) -> Self {
         let mut bins: Vec<(Bin, Vec<Duration>)> = Vec::new();
         for record in records {
@@ -50,7 +50,7 @@ impl Timeline {
                 bin.failed += 1;
             } else {
                 bin.answered += 1;
-                // A refusal is fast, and a slow request slow by design: neither says how the server does.
+                // A refusal is fast, and a slow request is slow by design. Neither shows how fast the server is.
                 if short(record.kind) {
                     latencies.push(record.latency);
                 }
@@ -70,7 +70,7 @@ impl Timeline {
         BIN.saturating_mul(u32::try_from(self.bins.len()).unwrap_or(u32::MAX))
     }
 
-    /// How long, to 100 ms, some requests failed.
+    /// How long requests failed, to 100 ms.
     pub fn failing(&self) -> Duration {
         let bins = self.bins.iter().filter(|bin| bin.failed > 0).count();
         BIN.saturating_mul(u32::try_from(bins).unwrap_or(u32::MAX))
@@ -78,7 +78,7 @@ impl Timeline {
 }
 
 impl Bin {
-    /// All that fall in it.
+    /// The number of requests in this bin.
     pub fn requests(&self) -> usize {
         self.answered + self.failed
     }
@@ -87,7 +87,7 @@ impl Bin {
 impl Latency {
     fn of(mut latencies: Vec<Duration>) -> Option<Self> {
         latencies.sort_unstable();
-        // Nearest rank: the smallest value with at least so many percent at or below it.
+        // Nearest rank: the smallest value for which at least this percentage of values is not larger.
         let rank = |percent: usize| {
             latencies
                 .get((latencies.len() * percent).div_ceil(100).max(1) - 1)
@@ -101,12 +101,12 @@ impl Latency {
     }
 }
 
-/// Whether an answer is due at once.
+/// Whether the server answers such a request at once.
 fn short(kind: Kind) -> bool {
     matches!(kind, Kind::New | Kind::KeepAlive)
 }
 
-/// Where a record belongs: at the start it was meant to have; if it is long and was cut, where it was cut.
+/// The moment that decides on a record's bin: its intended start, or for a long request that was cut off, its end.
 fn moment(record: &Record) -> Duration {
     if record.outcome.failed() && !short(record.kind) {
         record.at + record.latency
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_and_slow_requests_have_no_part_in_latencies() {
+    fn failures_and_slow_requests_do_not_count_in_latencies() {
         let records = [
             record(0, Kind::New, 1, Outcome::Refused),
             record(10, Kind::Slow, 3000, Outcome::Ok),
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_request_that_was_cut_failed_when_it_was_cut() {
+    fn a_long_request_that_was_cut_off_fails_when_it_is_cut_off() {
         let timeline = Timeline::new(&[record(50, Kind::Slow, 400, Outcome::Reset)]);
         let failed: Vec<_> = timeline.bins.iter().map(|bin| bin.failed).collect();
         assert_eq!(failed, [0, 0, 0, 0, 1]);
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn no_records_are_no_bins() {
+    fn without_records_there_are_no_bins() {
         assert_eq!(Timeline::new(&[]), Timeline { bins: vec![] });
     }
 }

@@ -1,4 +1,4 @@
-//! What scenarios do.
+//! The acts of the scenarios.
 
 mod bundles;
 mod deployments;

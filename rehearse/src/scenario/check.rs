@@ -1,36 +1,38 @@
-//! One thing that had to be so, and whether it was.
+//! The result of one check of a scenario.
 
 use std::fmt;
 
-/// One thing that had to be so.
+/// The result of one check of a scenario, or a note about the scenario.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
-    name: &'static str,
-    /// Whether it was.
+    /// What is wrong if the check fails, or the text of the note.
+    text: String,
+    /// Whether the check passed.
     pub ok: bool,
     detail: String,
     note: bool,
 }
 
 impl Check {
-    pub(super) fn new(name: &'static str, ok: bool, detail: impl Into<String>) -> Self {
+    /// `fault` says what is wrong if the check fails: "the server was not restarted".
+    pub(super) fn new(fault: impl Into<String>, ok: bool, detail: impl Into<String>) -> Self {
         Self {
-            name,
+            text: fault.into(),
             ok,
             detail: detail.into(),
             note: false,
         }
     }
 
-    /// Something to say of a scenario that went well.
-    pub(super) fn note(name: &'static str, detail: impl Into<String>) -> Self {
+    /// A note: the report shows the note, but the note does not fail the scenario.
+    pub(super) fn note(text: impl Into<String>, detail: impl Into<String>) -> Self {
         Self {
             note: true,
-            ..Self::new(name, true, detail)
+            ..Self::new(text, true, detail)
         }
     }
 
-    /// What failed, and notes.
+    /// Whether the report shows this: a failed check, or a note.
     pub(super) fn is_worth_saying(&self) -> bool {
         self.note || !self.ok
     }
@@ -39,12 +41,8 @@ impl Check {
 impl fmt::Display for Check {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.ok {
-            true => write!(formatter, "{} ({})", self.name, self.detail),
-            false => write!(
-                formatter,
-                "expected that {}, found: {}",
-                self.name, self.detail
-            ),
+            true => write!(formatter, "note: {} ({})", self.text, self.detail),
+            false => write!(formatter, "{}: {}", self.text, self.detail),
         }
     }
 }

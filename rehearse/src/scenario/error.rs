@@ -1,32 +1,32 @@
-//! Why a scenario could not be played.
+//! Errors that prevent a scenario from being played.
 
 use crate::bundle::BundleError;
 use crate::engine::EngineError;
 use crate::load::LoadError;
 use crate::machine::MachineError;
 
-/// Why a scenario could not be played; a failed verdict is no error.
+/// An error that prevents a scenario from being played. A failed check is not such an error.
 #[derive(Debug, thiserror::Error)]
 pub enum ScenarioError {
-    /// The instance.
+    /// The instance failed.
     #[error(transparent)]
     Machine(#[from] MachineError),
-    /// The clients.
+    /// The clients failed.
     #[error(transparent)]
     Load(#[from] LoadError),
-    /// A bundle for the scenario.
+    /// A bundle for the scenario could not be made.
     #[error(transparent)]
     Bundle(#[from] BundleError),
-    /// A deployment that had to succeed.
+    /// A deployment failed that had to succeed.
     #[error("the {0} failed: {1}")]
     Deployment(String, #[source] EngineError),
-    /// A deployment that had to fail.
-    #[error("the {0} succeeded, and had to fail")]
+    /// A deployment succeeded that had to fail.
+    #[error("the {0} succeeded, but it had to fail")]
     NotRefused(String),
-    /// A command on the instance that had to succeed.
-    #[error("`{0}` on the instance: {1}")]
+    /// A command on the instance failed that had to succeed.
+    #[error("`{0}` failed on the instance: {1}")]
     Command(String, String),
-    /// Nothing answered before the load began.
+    /// The environment did not answer before the load began.
     #[error("the environment does not answer: {0}")]
     NotServing(String),
 }

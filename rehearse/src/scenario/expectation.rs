@@ -1,45 +1,45 @@
-//! What is expected of a scenario.
+//! The expected result of a scenario.
 
 /// Which release is current after a scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum After {
-    /// Another one.
+    /// Another release.
     Another,
-    /// The same release; in the same run or in a new one.
+    /// The same release, in the same run or in a new run.
     Same,
-    /// The very same run: the deployment was refused.
+    /// The same run, because the deployment was refused.
     SameRun,
-    /// The very same run; where EB deploys at a boot, a new run of the same release too.
+    /// The same run. If EB deploys at a boot, a new run of the same release is accepted too.
     Rebooted,
-    /// Whatever there is: flipless came or went.
+    /// Any release: the scenario installs or removes flipless.
     Any,
 }
 
-/// What is not held against a scenario. It is reported all the same.
+/// Failures and delays that do not fail a scenario. The report shows them anyway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tolerance {
-    /// Nothing fails, nothing waits.
+    /// No request may fail, and no request may wait.
     Nothing,
-    /// Idle kept connections may be closed, by an nginx before 1.27.4 alone; nothing waits.
+    /// nginx before 1.27.4 may close idle kept connections. No request may wait.
     IdleKeepAlives,
-    /// The same, and requests may wait while something starts again.
+    /// The same, but requests may wait while a process starts again.
     Waiting,
-    /// Requests may wait. What a killed server had begun is lost with it, but not what nginx sends
-    /// again: where the bundle has it do so, a GET whose answer had not begun is not lost.
+    /// Requests may wait. Requests that a killed server has begun to handle may fail. If the bundle makes nginx
+    /// repeat failed requests, a GET whose answer has not begun must not fail.
     InFlight,
-    /// Failures are counted, not judged.
+    /// Failures are counted and do not fail the scenario.
     Measured,
 }
 
 /// Which clients take part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Clients {
-    /// All kinds, as far as the server has what they ask for.
+    /// All kinds for which the server has an endpoint.
     All,
-    /// Those whose requests can be sent again: quick ones and, where the server has them, slow ones.
+    /// Clients whose requests nginx can repeat: quick requests, and slow requests if the server has an endpoint.
     Repeatable,
-    /// Those that any web application can answer.
+    /// Clients whose requests any web application can answer.
     Plain,
-    /// None: a reboot ends the instance's network.
+    /// No clients: a reboot ends the instance's network.
     None,
 }

@@ -4,7 +4,7 @@ use super::acts;
 use super::expectation::{After, Clients, Tolerance};
 use super::script::Scenario;
 
-/// Most scenarios: a deployment on a running environment that no client may notice.
+/// The base of most scenarios: a deployment on a running environment. No client may notice the deployment.
 const DEPLOYMENT: Scenario = Scenario {
     name: "",
     about: "",
@@ -15,119 +15,119 @@ const DEPLOYMENT: Scenario = Scenario {
     clients: Clients::All,
 };
 
-/// All of them, in the order in which they are played.
+/// All scenarios, in the order in which they are played.
 pub const ALL: &[Scenario] = &[
     Scenario {
         name: "redeploy",
-        about: "the same bundle again",
+        about: "deploys the same bundle again",
         act: acts::deploy_from,
         after: After::Same,
         ..DEPLOYMENT
     },
     Scenario {
         name: "new-version",
-        about: "another version of the application",
+        about: "deploys another version of the application",
         ..DEPLOYMENT
     },
     Scenario {
         name: "changed-proxy",
-        about: "a bundle with another nginx configuration",
+        about: "deploys a bundle with another nginx configuration",
         act: acts::deploy_changed_proxy,
         tolerance: Tolerance::IdleKeepAlives,
         ..DEPLOYMENT
     },
     Scenario {
         name: "environment",
-        about: "a changed environment property, with every awkward character",
+        about: "sets an environment property to a value with special characters",
         act: acts::change_environment,
         ..DEPLOYMENT
     },
     Scenario {
         name: "restart",
-        about: "\"restart app server\"",
+        about: "restarts the server with EB's \"restart app server\"",
         act: acts::restart_app_server,
         after: After::Same,
         ..DEPLOYMENT
     },
     Scenario {
         name: "slow-start",
-        about: "a new version that needs 20 s to start",
+        about: "deploys a version that needs 20 s to start",
         act: acts::deploy_slow,
         ..DEPLOYMENT
     },
     Scenario {
         name: "crash",
-        about: "a new version that crashes at its start",
+        about: "deploys a version that crashes at its start",
         act: acts::deploy_crashing,
         after: After::SameRun,
         ..DEPLOYMENT
     },
     Scenario {
         name: "hang",
-        about: "a new version that never becomes ready",
+        about: "deploys a version that never becomes ready",
         act: acts::deploy_hanging,
         after: After::SameRun,
         ..DEPLOYMENT
     },
     Scenario {
         name: "unhealthy",
-        about: "a new version whose health check fails",
+        about: "changes a property so that the server's health check fails",
         act: acts::deploy_unhealthy,
         after: After::SameRun,
         ..DEPLOYMENT
     },
     Scenario {
         name: "bad-proxy",
-        about: "a bundle with a broken nginx configuration",
+        about: "deploys a bundle with a broken nginx configuration",
         act: acts::deploy_broken_proxy,
         after: After::SameRun,
         ..DEPLOYMENT
     },
     Scenario {
         name: "three",
-        about: "three deployments in a row",
+        about: "deploys three times in a row",
         act: acts::deploy_thrice,
         ..DEPLOYMENT
     },
     Scenario {
         name: "held",
-        about: "a predeploy hook that sorts after flipless's and takes its time",
+        about: "deploys a bundle with a predeploy hook that runs for 5 s after flipless's hook",
         act: acts::deploy_with_migration,
         ..DEPLOYMENT
     },
     Scenario {
         name: "late-failure",
-        about: "a predeploy hook that sorts after flipless's and fails",
+        about: "deploys a bundle with a predeploy hook that fails after flipless's hook",
         act: acts::deploy_with_late_failure,
         after: After::SameRun,
         ..DEPLOYMENT
     },
     Scenario {
         name: "aborted",
-        about: "a deployment that is aborted before the flip",
+        about: "aborts a deployment before the flip",
         act: acts::abort,
         after: After::SameRun,
         ..DEPLOYMENT
     },
     Scenario {
         name: "failed-postdeploy",
-        about: "a postdeploy hook that fails: the flip has happened",
+        about: "deploys a bundle with a postdeploy hook that fails, after the flip",
         act: acts::deploy_with_failure_after_the_flip,
         ..DEPLOYMENT
     },
     Scenario {
         name: "kill-app",
-        about: "kill -9 of the server",
+        about: "kills the server with SIGKILL",
         act: acts::kill_app,
         after: After::SameRun,
         tolerance: Tolerance::InFlight,
-        // An answer that has begun can't be sent again, and the other long ones always have begun.
+        // nginx can't repeat a request whose answer has begun. This is always so for the other long requests.
         clients: Clients::Repeatable,
         ..DEPLOYMENT
     },
     Scenario {
         name: "kill-nginx",
-        about: "kill -9 of nginx",
+        about: "kills nginx with SIGKILL",
         act: acts::kill_nginx,
         after: After::SameRun,
         tolerance: Tolerance::Waiting,
@@ -135,7 +135,7 @@ pub const ALL: &[Scenario] = &[
     },
     Scenario {
         name: "stop",
-        about: "a manual `systemctl stop` of the running server",
+        about: "stops the running server with `systemctl stop`",
         act: acts::stop_app,
         after: After::SameRun,
         tolerance: Tolerance::Waiting,
@@ -143,7 +143,7 @@ pub const ALL: &[Scenario] = &[
     },
     Scenario {
         name: "reboot",
-        about: "a reboot: the first request after it is answered",
+        about: "reboots the instance; the first request afterwards must succeed",
         act: acts::reboot,
         after: After::Rebooted,
         clients: Clients::None,
@@ -151,7 +151,7 @@ pub const ALL: &[Scenario] = &[
     },
     Scenario {
         name: "adoption",
-        about: "the first flipless bundle, on an instance with another application",
+        about: "deploys the first bundle with flipless to an instance with another application",
         prepare: acts::launch_stock,
         act: acts::deploy_from,
         after: After::Any,
@@ -160,7 +160,7 @@ pub const ALL: &[Scenario] = &[
     },
     Scenario {
         name: "failed-adoption",
-        about: "a first flipless bundle that fails before the flip, then a plain one, and flipless again",
+        about: "adopts flipless: the first deployment fails, then a plain bundle follows, and flipless again",
         prepare: acts::launch_stock,
         act: acts::fail_adoption,
         after: After::Any,
@@ -169,7 +169,7 @@ pub const ALL: &[Scenario] = &[
     },
     Scenario {
         name: "plain",
-        about: "a bundle without flipless, a changed property, and flipless again",
+        about: "deploys a bundle without flipless, changes a property, and deploys flipless again",
         act: acts::leave_and_return,
         tolerance: Tolerance::Measured,
         clients: Clients::Plain,
@@ -177,7 +177,7 @@ pub const ALL: &[Scenario] = &[
     },
     Scenario {
         name: "uninstall",
-        about: "back to stock: `flipless uninstall`, then a bundle without flipless",
+        about: "runs `flipless uninstall`, then deploys a bundle without flipless",
         act: acts::uninstall,
         after: After::Any,
         tolerance: Tolerance::Measured,
@@ -186,7 +186,7 @@ pub const ALL: &[Scenario] = &[
     },
 ];
 
-/// The scenario of that name.
+/// The scenario with this name.
 pub fn named(name: &str) -> Option<&'static Scenario> {
     ALL.iter().find(|scenario| scenario.name == name)
 }

@@ -1,18 +1,18 @@
-//! What a rehearsal was asked for.
+//! The parameters of a rehearsal.
 
 use std::path::PathBuf;
 
 use crate::engine::Variants;
 use crate::image::Image;
 
-/// What all scenarios of a rehearsal share.
+/// The parameters that all scenarios of a rehearsal share.
 #[derive(Debug, Clone)]
 pub struct Parameters {
-    /// What the instance is booted from.
+    /// The image that the instance boots from.
     pub image: Image,
-    /// Where machines are made.
+    /// The folder of the machines.
     pub machines: PathBuf,
-    /// Where bundles are made.
+    /// The folder of the changed bundles.
     pub bundles: PathBuf,
     /// The bundle that runs first.
     pub from: PathBuf,
@@ -20,6 +20,6 @@ pub struct Parameters {
     pub to: PathBuf,
     /// New connections a second.
     pub rate: u32,
-    /// How the engine behaves.
+    /// The variants of the engine.
     pub variants: Variants,
 }

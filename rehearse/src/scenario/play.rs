@@ -1,4 +1,4 @@
-//! From the boot to the verdict.
+//! Plays a scenario, from the boot of the instance to the verdict.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -22,17 +22,17 @@ use crate::record::Record;
 use crate::result::ScenarioResult;
 use crate::summary::Summary;
 
-/// How long the load runs before anything happens.
+/// How long the load runs before the act.
 const STEADY: Duration = Duration::from_secs(5);
-/// What an event sets off may show a little later.
+/// The effects of the act may show this much later.
 const SETTLE: Duration = Duration::from_secs(1);
-/// And how long the load runs on at the end.
+/// How long the load continues after that.
 const AFTER: Duration = Duration::from_secs(2);
 
-/// A scenario, played, with the versions of systemd and nginx.
+/// The result of a scenario, with the versions of systemd and nginx.
 #[derive(Debug)]
 pub struct Played {
-    /// What the report shows.
+    /// The result for the report.
     pub run: ScenarioResult,
     /// systemd's version.
     pub systemd: String,
@@ -40,10 +40,10 @@ pub struct Played {
     pub nginx: String,
 }
 
-/// Boots an instance, plays `scenario` on it, and judges.
+/// Boots an instance, plays `scenario` on it, and judges the result.
 ///
 /// # Errors
-/// When it could not be played; see [`ScenarioError`].
+/// If the scenario could not be played; see [`ScenarioError`].
 pub fn play(scenario: &Scenario, parameters: &Parameters) -> Result<Played, ScenarioError> {
     let clock = Clock::start();
     let machine = Machine::boot(&parameters.image, &parameters.machines)?;
@@ -57,7 +57,7 @@ pub fn play(scenario: &Scenario, parameters: &Parameters) -> Result<Played, Scen
         Some(plan) => Some(Load::start(plan, subject.namespace()?, clock.zero())?),
         None => None,
     };
-    // Measured time, not a wait: the steady state needs some requests.
+    // This sleep does not wait for a condition: the load needs time to measure.
     let measure = |length| load.as_ref().map(|_| std::thread::sleep(length));
     measure(STEADY);
     let start = clock.now();
@@ -74,14 +74,14 @@ pub fn play(scenario: &Scenario, parameters: &Parameters) -> Result<Played, Scen
     finish(scenario, subject, observed)
 }
 
-/// What there was to see.
+/// The observations of a scenario.
 struct Observed {
     before: Status,
     window: Range<Duration>,
     records: Vec<Record>,
 }
 
-/// Judges, and brings all of it into the report's form.
+/// Judges the observations, and builds the result for the report.
 fn finish(
     scenario: &Scenario,
     mut subject: Subject,
@@ -140,7 +140,8 @@ fn instructions(deployments: &[Deployment]) -> Vec<Instruction> {
     all.cloned().collect()
 }
 
-/// The front of the bundle: an adoption begins without flipless, an uninstall ends without.
+/// The front mode of the bundle with flipless: an adoption begins without flipless, an uninstallation ends
+/// without flipless.
 fn front(before: &Status, after: &Status) -> String {
     if before.is_there() { before } else { after }.front()
 }
@@ -179,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_adoption_is_of_the_front_it_leads_to_and_an_uninstall_of_the_one_it_ends() {
+    fn the_front_mode_is_that_of_the_bundle_with_flipless() {
         let without = Status::default();
         let with = Status::of_front("nginx");
         assert_eq!(front(&without, &with), "nginx");

@@ -1,30 +1,30 @@
-//! A scenario: what happens to an instance, and what is expected of it.
+//! A scenario: an act on an instance, and the expected result.
 
 use super::error::ScenarioError;
 use super::expectation::{After, Clients, Tolerance};
 use super::subject::Subject;
 
-/// Something that happens to an instance.
+/// An act on an instance, with the expected result.
 #[derive(Debug, Clone, Copy)]
 pub struct Scenario {
     /// Its name on the command line.
     pub name: &'static str,
-    /// What happens, for people.
+    /// A short description.
     pub about: &'static str,
-    /// Brings the instance to where the load begins.
+    /// Prepares the instance before the load begins.
     pub prepare: Act,
-    /// What happens under load.
+    /// The act under load.
     pub act: Act,
-    /// Which release is current at the end.
+    /// Which release must be current at the end.
     pub after: After,
-    /// Which failures and delays are part of it.
+    /// Which failures and delays are tolerated.
     pub tolerance: Tolerance,
-    /// Which clients there are.
+    /// Which clients take part.
     pub clients: Clients,
 }
 
 /// A part of a scenario.
 pub type Act = fn(&mut Subject) -> Acted;
 
-/// Whether a part could be played; what it found are the subject's checks.
+/// Whether a part could be played. The results of its checks are in the [`Subject`].
 pub(super) type Acted = Result<(), ScenarioError>;

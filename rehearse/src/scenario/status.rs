@@ -1,6 +1,6 @@
-//! What `flipless status --json` says.
+//! The output of `flipless status --json`.
 
-/// What `flipless status --json` says; nothing on an instance without flipless.
+/// The output of `flipless status --json`; empty on an instance without flipless.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Status(pub(super) serde_json::Value);
 
@@ -14,17 +14,17 @@ impl Status {
         Some(self.0.pointer(pointer)?.as_str()?.to_owned())
     }
 
-    /// The run that is current.
+    /// The current run.
     pub fn run(&self) -> Option<String> {
         self.text("/current/run")
     }
 
-    /// Its unit.
+    /// The unit of the current run.
     pub fn unit(&self) -> Option<String> {
         self.text("/current/unit")
     }
 
-    /// Its release.
+    /// The current release.
     pub fn release(&self) -> Option<String> {
         self.text("/current/release")
     }

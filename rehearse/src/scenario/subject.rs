@@ -1,4 +1,4 @@
-//! An instance in a scenario: what scenarios do, and what verdicts ask.
+//! The instance of a scenario: methods for the acts of scenarios, and for the questions of verdicts.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -17,12 +17,12 @@ use crate::load::{self, Answer, Namespace};
 use crate::machine::{Command, Instance, Machine, wait_for};
 use crate::record::Outcome;
 
-/// How long a condition may take to come true.
+/// How long to wait for a condition.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How long one question may take.
+/// How long one request may take.
 const ANSWER: Duration = Duration::from_secs(10);
 
-/// A property whose value EB keeps elsewhere, in every environment of a bundle with flipless.
+/// A secret: a property whose value EB does not store itself. Every environment with flipless has this secret.
 pub(super) const SECRET: (&str, &str) = ("FLIPLESS_TEST_SECRET", "two \"words\" and a\nline");
 
 /// An instance with its engine.
@@ -30,17 +30,17 @@ pub(super) const SECRET: (&str, &str) = ("FLIPLESS_TEST_SECRET", "two \"words\" 
 pub struct Subject {
     /// EB's engine, and through it the instance.
     pub engine: Engine<Machine>,
-    /// What the rehearsal was asked for.
+    /// The parameters of the rehearsal.
     pub parameters: Parameters,
-    /// What EB did under load.
+    /// EB's deployments under load.
     pub deployments: Vec<Deployment>,
-    /// What the scenario itself found.
+    /// The results of the scenario's own checks.
     pub checks: Vec<Check>,
     /// The run's clock.
     pub clock: Clock,
-    /// What the quick clients ask for: the server's health.
+    /// The path that quick clients request: the server's health.
     pub path: String,
-    /// When a process was killed.
+    /// When the scenario killed a process.
     pub killed: Option<Window>,
 }
 
@@ -67,7 +67,7 @@ impl Subject {
         self.succeed(deployment)
     }
 
-    /// Keeps `deployment`; its failure is the scenario's.
+    /// Keeps `deployment`. If the deployment has failed, the scenario can't go on.
     pub fn succeed(&mut self, mut deployment: Deployment) -> Result<(), ScenarioError> {
         let outcome = std::mem::replace(&mut deployment.outcome, Ok(()));
         let kind = deployment.kind.to_string();
@@ -75,7 +75,7 @@ impl Subject {
         outcome.map_err(|error| ScenarioError::Deployment(kind, error))
     }
 
-    /// Keeps `deployment`, which had to fail, and to say why where EB's console shows it.
+    /// Keeps `deployment`, which must have failed. EB's console must show `reason`.
     pub fn refused(&mut self, deployment: Deployment, reason: &str) -> Result<(), ScenarioError> {
         let (kind, failed) = (deployment.kind.to_string(), deployment.outcome.is_err());
         self.deployments.push(deployment);
@@ -84,14 +84,15 @@ impl Subject {
         }
         let path = self.engine.deployment_log();
         let log = self.say(&format!("cat {path}"));
-        let detail = format!("{reason:?} in {path}: {log}");
-        self.check("EB's console says why", log.contains(reason), detail);
+        let detail = format!("{path} does not contain {reason:?}: {log}");
+        let fault = "EB's console does not show the reason";
+        self.check(fault, log.contains(reason), detail);
         let staged = self.status().is_staged();
-        self.check("nothing stays staged", !staged, "`flipless status`");
+        self.check("a run is still staged", !staged, "see `flipless status`");
         Ok(())
     }
 
-    /// Keeps `deployment`, which had to fail as it should; the instance is judged like after any other.
+    /// Keeps `deployment`, which must have failed. `expected`: whether the deployment failed at the expected place.
     pub fn failed(&mut self, deployment: Deployment, expected: bool) -> Result<(), ScenarioError> {
         let kind = deployment.kind.to_string();
         let outcome = match &deployment.outcome {
@@ -99,22 +100,23 @@ impl Subject {
             Err(error) => error.to_string(),
         };
         self.deployments.push(deployment);
-        self.check("the deployment fails where it should", expected, outcome);
+        self.check("the deployment failed at another place", expected, outcome);
         Ok(())
     }
 
-    /// Adds something that had to be so.
-    pub fn check(&mut self, name: &'static str, ok: bool, detail: impl Into<String>) {
-        self.checks.push(Check::new(name, ok, detail));
+    /// Adds the result of a check. `fault` says what is wrong if `ok` is false.
+    pub fn check(&mut self, fault: &'static str, ok: bool, detail: impl Into<String>) {
+        self.checks.push(Check::new(fault, ok, detail));
     }
 
-    /// Waits until `condition` holds; a check that fails if it never does.
-    pub fn wait(&mut self, name: &'static str, condition: impl Fn(&Self) -> bool) {
+    /// Waits until `condition` is true. If the condition stays false, this adds a failed check with `fault`.
+    pub fn wait(&mut self, fault: &'static str, condition: impl Fn(&Self) -> bool) {
         let held = wait_for(PATIENCE, || condition(self).then_some(())).is_some();
-        self.check(name, held, format!("within {} s", PATIENCE.as_secs()));
+        let detail = format!("waited {} s", PATIENCE.as_secs());
+        self.check(fault, held, detail);
     }
 
-    /// What a command on the instance prints.
+    /// Returns what a command on the instance prints.
     pub fn say(&self, line: &str) -> String {
         let output = self.engine.instance().run(&Command::shell(line));
         output.map_or_else(
@@ -123,7 +125,7 @@ impl Subject {
         )
     }
 
-    /// A command on the instance that must succeed.
+    /// Runs a command on the instance that must succeed.
     pub fn must(&self, line: &str) -> Result<(), ScenarioError> {
         let failed = |why: String| ScenarioError::Command(line.to_owned(), why);
         let output = self
@@ -138,7 +140,7 @@ impl Subject {
         }
     }
 
-    /// A unit's main process; `0` if it has none.
+    /// The pid of a unit's main process; `0` if the unit has none.
     pub fn main_pid(&self, unit: &str) -> String {
         self.say(&format!("systemctl show --value -p MainPID {unit}"))
     }
@@ -148,19 +150,19 @@ impl Subject {
         Ok(Namespace::of(leader.unsigned_abs())?)
     }
 
-    /// One request, apart from the load.
+    /// Sends one request, apart from the load.
     pub fn get(&self, path: &str) -> Result<Answer, ScenarioError> {
         let address = SocketAddr::from(([127, 0, 0, 1], 80));
         Ok(load::get(&self.namespace()?, address, path, ANSWER)?)
     }
 
-    /// The request of the quick clients.
+    /// Sends the request of the quick clients.
     pub fn ask(&self) -> Result<Answer, ScenarioError> {
         self.get(&self.path)
     }
 
-    /// Whether the server has what the other kinds of clients ask for: the demonstration server. An
-    /// application may answer everything with the same page.
+    /// Whether the server has the endpoints for the other kinds of clients, as the demonstration server has.
+    /// The answer's content decides: some applications answer every path with the same page.
     pub(super) fn serves_long_requests(&self) -> Result<bool, ScenarioError> {
         let slow = self.get("/slow?ms=1")?.status;
         let other = self.get("/no-such-page")?.status;

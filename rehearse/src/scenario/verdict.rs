@@ -21,7 +21,7 @@ use crate::machine::Instance;
 use crate::record::Record;
 use crate::summary::Summary;
 
-/// The deployment's p99.9 may be above the steady one by this.
+/// The most that p99.9 during the deployment may exceed p99.9 in steady state, in milliseconds.
 const SLOWER_MS: f64 = 25.0;
 
 pub(super) fn judge(
@@ -53,21 +53,21 @@ fn first_flip(deployments: &[Deployment]) -> Option<Duration> {
     Some(flip.start)
 }
 
-/// A question that failed is a failed check.
+/// The check that `asked` contains. If the instance could not be asked, this is a failed check.
 fn said(asked: Result<Option<Check>, ScenarioError>) -> Option<Check> {
     asked.unwrap_or_else(|error| {
-        let name = "the instance answers";
-        Some(Check::new(name, false, error.to_string()))
+        let fault = "the instance did not answer a question of the verdict";
+        Some(Check::new(fault, false, error.to_string()))
     })
 }
 
-/// What of the bundles the model does not carry out.
+/// A note with the parts of the bundles that the model does not carry out.
 fn left_out(what: &[String]) -> Option<Check> {
-    let note = || Check::note("a rehearsal leaves this out", what.join("; "));
+    let note = || Check::note("the model leaves out parts of the bundle", what.join("; "));
     (!what.is_empty()).then(note)
 }
 
-/// What the clients waited.
+/// Whether requests waited longer during the deployment than in steady state.
 fn of_latency(tolerance: Tolerance, summary: &Summary) -> Option<Check> {
     if matches!(
         tolerance,
@@ -77,27 +77,28 @@ fn of_latency(tolerance: Tolerance, summary: &Summary) -> Option<Check> {
     }
     let (Some(steady), Some(deploy)) = (&summary.steady, &summary.deploy) else {
         return Some(Check::new(
-            "requests were answered",
+            "latencies cannot be compared",
             false,
-            "none in one of the two windows",
+            "no request was answered in steady state, or none during the deployment",
         ));
     };
     let (steady, deploy) = (steady.p999_ms, deploy.p999_ms);
-    let detail = format!("p99.9 {deploy:.1} ms in the deployment, {steady:.1} ms in steady state");
+    let detail =
+        format!("p99.9 {deploy:.1} ms during the deployment, {steady:.1} ms in steady state");
     Some(Check::new(
-        "no request waited",
+        "a request waited",
         deploy <= steady + SLOWER_MS,
         detail,
     ))
 }
 
-/// EB fails a deployment whose processes have no main pid.
+/// EB fails a deployment if one of its processes has no main pid.
 fn has_process(subject: &Subject, unit: &'static str) -> Check {
     let pid = subject.main_pid(unit);
     let process = subject.engine.instance().root().join("proc").join(&pid);
     let alive = pid.parse::<u32>().is_ok_and(|pid| pid > 0) && process.exists();
     Check::new(
-        "EB's processes live",
+        "a process that EB tracks does not run",
         alive,
         format!("{unit}: main pid {pid}"),
     )
@@ -108,12 +109,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_left_out_is_said_of_a_scenario_that_went_well() {
+    fn a_passed_scenario_has_a_note_about_parts_that_the_model_leaves_out() {
         assert_eq!(left_out(&[]), None);
         let note = left_out(&["`packages` in a.config".into(), "b".into()]);
         let said = note.filter(|note| note.ok && note.is_worth_saying());
         let said = said.map(|note| note.to_string());
-        let expected = "a rehearsal leaves this out (`packages` in a.config; b)";
+        let expected = "note: the model leaves out parts of the bundle (`packages` in a.config; b)";
         assert_eq!(said.as_deref(), Some(expected));
     }
 }

@@ -67,7 +67,7 @@ fn percentiles_rise_and_stay_among_the_values() {
 }
 
 #[test]
-fn every_failure_counts_once_whatever_the_client() {
+fn every_failure_of_every_client_counts_once() {
     let outcomes = [
         Outcome::Ok,
         Outcome::Refused,
@@ -96,7 +96,7 @@ fn every_failure_counts_once_whatever_the_client() {
 }
 
 #[test]
-fn what_is_in_flight_during_the_deployment_belongs_to_it() {
+fn a_request_in_flight_during_the_deployment_counts_as_part_of_it() {
     let records = [
         record(0, Kind::New, 10, Outcome::Ok),
         record(50, Kind::New, 60, Outcome::Ok),
@@ -109,7 +109,7 @@ fn what_is_in_flight_during_the_deployment_belongs_to_it() {
 }
 
 #[test]
-fn failures_and_long_requests_have_no_say_in_the_latency() {
+fn failures_and_long_requests_do_not_count_in_the_latency() {
     let records = [
         record(0, Kind::New, 5, Outcome::Ok),
         record(0, Kind::New, 10_000, Outcome::Timeout),

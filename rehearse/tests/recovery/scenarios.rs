@@ -54,7 +54,7 @@ fn the_same_deployment_behind_a_stock_front_shows_its_outage() {
     assert!(
         run.reasons
             .iter()
-            .any(|reason| reason.contains("no request failed"))
+            .any(|reason| reason.contains("requests failed"))
     );
 }
 

@@ -1,4 +1,4 @@
-//! Directives that no nginx knows: found on every machine, also by one with another nginx, or none.
+//! Finds unknown nginx directives. This needs no nginx, and has the same result on every machine.
 
 use std::collections::BTreeSet;
 
@@ -6,18 +6,18 @@ use super::nginx_syntax::{self, Directive};
 use super::outcome::Check;
 use crate::bundle::Bundle;
 
-/// Every directive in the sources of nginx 1.28.0, EB's, with all of its modules.
+/// Every directive in the sources of nginx 1.28.0 (EB's version), with all modules.
 const KNOWN: &str = include_str!("directives.txt");
-/// Blocks with values instead of directives.
+/// Blocks that contain values instead of directives.
 const VALUES: [&str; 5] = ["charset_map", "geo", "map", "split_clients", "types"];
-/// A name that differs by no more letters was meant.
+/// The most letters by which a name may differ from a suggestion.
 const TYPO: usize = 2;
-/// Longer than every name of nginx's: such a one is compared with none, as a hostile file has long ones.
+/// No name of nginx is longer. Longer names, as in a hostile file, get no suggestion.
 const LONGEST: usize = 64;
-/// Unknown names that are compared: more are not shown.
+/// The most unknown names that get a suggestion. No more are shown.
 const COMPARED: usize = 20;
 
-/// Every directive is one of nginx's.
+/// Checks that every directive is known.
 pub fn check(bundle: &Bundle) -> Check {
     let known: BTreeSet<&str> = KNOWN.lines().collect();
     let files: Vec<_> = nginx_syntax::files(bundle).collect();
@@ -31,11 +31,12 @@ pub fn check(bundle: &Bundle) -> Check {
             }
         }
     }
-    Check::of("nginx: directives", findings, "all are nginx's own")
-        .with_hint("nginx does not start with it: correct the name, or remove the line")
+    Check::of("nginx: directives", findings, "nginx knows all of them").with_hint(
+        "nginx does not start with an unknown directive: correct the name, or remove the line",
+    )
 }
 
-/// Is it a directive of EB's nginx, or of one of its modules?
+/// Whether this is a directive of EB's nginx, or of one of its modules.
 pub fn is_nginx_s(name: &str) -> bool {
     KNOWN.lines().any(|known| known == name)
 }
@@ -46,7 +47,8 @@ fn is_known(directive: &Directive, known: &BTreeSet<&str>) -> bool {
     VALUES.contains(&block) || known.contains(name)
 }
 
-/// A module from elsewhere has directives of its own: of a package (`nginx-mod-…`), or loaded by name.
+/// Whether the bundle installs a module of nginx (package `nginx-mod-…`) or loads one. Such a module may have its own
+/// directives.
 fn brings_modules(bundle: &Bundle) -> bool {
     let brings = |text: &[u8]| {
         let text = String::from_utf8_lossy(text);
@@ -61,7 +63,7 @@ fn brings_modules(bundle: &Bundle) -> bool {
         .any(brings)
 }
 
-/// With the name in `near` that was meant.
+/// The text of a finding, with the nearest name in `near` as a suggestion.
 fn finding(path: &str, directive: &Directive, near: Option<&BTreeSet<&str>>) -> String {
     let (name, line) = (&directive.words[0], directive.line);
     let near = near.filter(|_| name.len() <= LONGEST).into_iter().flatten();
@@ -70,7 +72,7 @@ fn finding(path: &str, directive: &Directive, near: Option<&BTreeSet<&str>>) -> 
         Some((distance, other)) if distance <= TYPO => format!("; did you mean `{other}`?"),
         _ => String::new(),
     };
-    format!("{path}:{line}: `{name}` is no directive of nginx{meant}")
+    format!("{path}:{line}: `{name}` is not a directive of nginx{meant}")
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
-//! `.ebextensions/*.config`, which EB reads as YAML or JSON when a version is deployed.
+//! `.ebextensions/*.config`. EB reads these files as YAML or JSON when it deploys a version.
 
 use flipless_settings::ebextensions;
 
 use super::outcome::Check;
 use crate::bundle::Bundle;
 
-/// Every file can be read, and is a mapping.
+/// Checks that every file is valid and contains a mapping.
 pub fn check(bundle: &Bundle) -> Check {
     let files = bundle.entries.iter().filter_map(|entry| {
         let read = ebextensions::is_config_file(&entry.name);
@@ -14,14 +14,14 @@ pub fn check(bundle: &Bundle) -> Check {
     let findings = files.clone().filter_map(|(name, text)| fault(name, text));
     let findings = findings.collect();
     let fine = format!("{} files that EB can read", files.count());
-    Check::of("ebextensions", findings, fine).with_hint("YAML is indented by spaces, never by tabs")
+    Check::of("ebextensions", findings, fine).with_hint("indent YAML with spaces, not with tabs")
 }
 
 fn fault(name: &str, text: &[u8]) -> Option<String> {
     let Ok(text) = std::str::from_utf8(text) else {
         return Some(format!("{name} is not UTF-8"));
     };
-    // JSON may have tabs.
+    // JSON may contain tabs.
     if serde_json::from_str::<serde_json::Map<_, _>>(text).is_ok() {
         return None;
     }

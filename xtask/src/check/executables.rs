@@ -1,4 +1,4 @@
-//! Every ELF file: does the platform's processor, dynamic linker and glibc run it?
+//! Checks that every ELF file fits the platform's processor, dynamic linker and glibc.
 
 use flipless_settings::{Settings, layout};
 
@@ -8,7 +8,7 @@ use crate::bundle::elf::Elf;
 use crate::bundle::glibc::{FLOOR, GlibcVersion};
 use crate::bundle::{Bundle, Content, Entry};
 
-/// The processor that a finished bundle is for: its agent's.
+/// The processor of a finished bundle: that of its agent.
 pub fn arch_of_agent(bundle: &Bundle) -> Option<Arch> {
     bundle
         .get(&agent())
@@ -21,7 +21,7 @@ fn agent() -> String {
     layout::in_bin(layout::AGENT_BIN)
 }
 
-/// Reads all ELF files. Settings that can't be read are a finding of their own.
+/// Checks all ELF files. Unreadable settings are the finding of another check.
 pub fn check(bundle: &Bundle, arch: Option<Arch>, settings: Option<&Settings>) -> Vec<Check> {
     let resolves_names = settings.is_none_or(|all| all.server.resolves_names);
     let elfs: Vec<(&Entry, &Elf)> = bundle.entries.iter().filter_map(elf_of).collect();
@@ -41,7 +41,7 @@ fn elf_of(entry: &Entry) -> Option<(&Entry, &Elf)> {
     }
 }
 
-/// The agent, the server and the relay are there, and can be run. What else lies in `bin/` is the user's.
+/// Checks that the agent, the server and the relay exist and are executable. Other files in `bin/` are the user's.
 fn present(bundle: &Bundle, settings: Option<&Settings>) -> Check {
     let mut findings = Vec::new();
     let server = settings.map(|all| all.server.bin.as_str());
@@ -68,12 +68,12 @@ fn present(bundle: &Bundle, settings: Option<&Settings>) -> Check {
         }
     }
     Check::of("executables", findings, "present, with exec bits").with_hint(
-        "`zip` on Linux keeps the modes; what is packed on Windows, or by a tool that drops them, \
-         has none",
+        "pack the bundle with `zip` on Linux, which stores Unix modes; some tools, and those on Windows, \
+         do not store them",
     )
 }
 
-/// All are for the instances' processor.
+/// Checks that all files are for the processor of the instances.
 fn machine(elfs: &[(&Entry, &Elf)], wanted: Option<Arch>) -> Check {
     let name = |arch: Option<Arch>| arch.map_or("another processor", Arch::name);
     let wrong = elfs
@@ -83,7 +83,7 @@ fn machine(elfs: &[(&Entry, &Elf)], wanted: Option<Arch>) -> Check {
         .map(|(entry, elf)| {
             let is = name(elf.arch);
             format!(
-                "{} is for {is}, the bundle for {}",
+                "{} is for {is}, but the bundle is for {}",
                 entry.name,
                 name(wanted)
             )
@@ -98,10 +98,10 @@ fn interpreter(elfs: &[(&Entry, &Elf)]) -> Check {
         .filter_map(|(entry, elf)| {
             let (is, wanted) = (elf.interpreter.as_deref()?, elf.arch?.interpreter());
             let name = &entry.name;
-            (is != wanted).then(|| format!("{name} asks for {is}, the platform has {wanted}"))
+            (is != wanted).then(|| format!("{name} needs {is}, but the platform has {wanted}"))
         })
         .collect();
-    Check::of("interpreter", findings, "the platform's, or none needed")
+    Check::of("interpreter", findings, "the platform's, or none")
 }
 
 fn glibc(elfs: &[(&Entry, &Elf)]) -> Check {
@@ -119,7 +119,7 @@ fn glibc(elfs: &[(&Entry, &Elf)]) -> Check {
                 symbols.join(", ")
             };
             findings.push(format!(
-                "{} needs {} ({symbols}), the platform has {FLOOR}",
+                "{} needs {} ({symbols}), but the platform has {FLOOR}",
                 entry.name,
                 version.name()
             ));
@@ -130,29 +130,27 @@ fn glibc(elfs: &[(&Entry, &Elf)]) -> Check {
         .filter_map(|(_, elf)| elf.glibc.last())
         .map(|(version, _)| version);
     let fine = newest.max().map_or("none needed".into(), |version| {
-        format!(
-            "newest needed: {}, the platform has {FLOOR}",
-            version.name()
-        )
+        format!("at most {}; the platform has {FLOOR}", version.name())
     });
     Check::of("glibc", findings, fine).with_hint(
-        "build against the older glibc: install zig and cargo-zigbuild (`pip install ziglang \
-         cargo-zigbuild`), then `cargo xtask dist` uses them; or build a static program: \
+        "build against an older glibc: install zig and cargo-zigbuild (`pip install ziglang \
+         cargo-zigbuild`), and `cargo xtask dist` will use them; or build a static program: \
          `cargo xtask dist --target x86_64-unknown-linux-musl`",
     )
 }
 
-/// Seen on glibc 2.26, 2.31 and 2.34: SIGABRT or SIGFPE as soon as a name is resolved by an NSS
-/// module other than `files` and `dns`, which is loaded into a program that has its own glibc.
+/// Checks for programs with a static glibc. Such a program crashes when it resolves a name with an NSS module other
+/// than `files` and `dns`, because the module is loaded into a program that contains another glibc. This was seen
+/// with glibc 2.26, 2.31 and 2.34, as SIGABRT or SIGFPE.
 fn static_glibc(elfs: &[(&Entry, &Elf)], resolves_names: bool) -> Check {
     if !resolves_names {
         return Check::of(
             "static glibc",
             Vec::new(),
-            "allowed: nothing resolves names",
+            "allowed: no program resolves names",
         );
     }
-    // The agent resolves no name.
+    // The agent resolves no names.
     let agent = agent();
     let others = elfs
         .iter()
@@ -160,8 +158,8 @@ fn static_glibc(elfs: &[(&Entry, &Elf)], resolves_names: bool) -> Check {
     let findings = others
         .map(|(entry, _)| {
             format!(
-                "{} is statically linked with glibc: it dies as soon as a name is resolved by an \
-                 NSS module of the instance",
+                "{} is statically linked with glibc: it crashes when it resolves a name with an NSS \
+                 module of the instance",
                 entry.name
             )
         })
@@ -173,7 +171,7 @@ fn static_glibc(elfs: &[(&Entry, &Elf)], resolves_names: bool) -> Check {
     )
     .with_hint(
         "link it dynamically (without `-C target-feature=+crt-static`), or statically with musl: \
-         `cargo xtask dist --target x86_64-unknown-linux-musl`; if it never resolves a host's name, \
-         say so: `[server] resolves-names = false` in flipless.toml",
+         `cargo xtask dist --target x86_64-unknown-linux-musl`; if it never resolves a host name, \
+         set `[server] resolves-names = false` in flipless.toml",
     )
 }

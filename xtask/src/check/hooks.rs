@@ -1,17 +1,17 @@
-//! Hooks: older platforms neither repair a lost exec bit nor CR LF.
+//! Checks hooks. Older platforms repair neither a missing exec bit nor CR LF.
 
 use super::outcome::Check;
 use crate::bundle::{Bundle, Content, Entry};
 
 const FOLDERS: [&str; 2] = [".platform/hooks/", ".platform/confighooks/"];
 const STAGES: [&str; 3] = ["prebuild", "predeploy", "postdeploy"];
-/// Ours, in both trees: a configuration deployment runs the other one, and flips too.
+/// Our hooks, in both trees: a configuration deployment runs the hooks of the second tree, and flips too.
 const OURS: [&str; 2] = [
     "predeploy/~flipless-stage.sh",
     "postdeploy/!flipless-commit.sh",
 ];
 
-/// Ours are there, and every hook can be run.
+/// Checks that our hooks exist, and that EB can run every hook.
 pub fn check(bundle: &Bundle) -> Check {
     let hooks: Vec<&Entry> = bundle
         .entries
@@ -32,10 +32,10 @@ pub fn check(bundle: &Bundle) -> Check {
     let fine = format!("{} hooks, executable, LF, `#!`", hooks.len());
     Check::of("hooks", missing.chain(wrong).collect(), fine)
         .with_warnings(&ignored.collect::<Vec<_>>())
-        .with_hint("`chmod +x FILE`, and `sed -i 's/\\r$//' FILE` for LF; then pack again")
+        .with_hint("run `chmod +x FILE`, and `sed -i 's/\\r$//' FILE` for LF; then pack again")
 }
 
-/// The folder and the name of a file below the folders of hooks.
+/// The folder and the name of a file below a folder of hooks.
 fn place(entry: &Entry) -> Option<(&str, &str)> {
     let below = FOLDERS
         .iter()
@@ -43,16 +43,16 @@ fn place(entry: &Entry) -> Option<(&str, &str)> {
     below.filter(|_| !entry.folder)?.rsplit_once('/')
 }
 
-/// EB runs the files of a stage's folder, and none of those below or beside it.
+/// Whether EB runs the file. EB runs the files directly in a stage's folder, and no others.
 fn is_hook(entry: &Entry) -> bool {
     place(entry).is_some_and(|(stage, _)| STAGES.contains(&stage))
 }
 
-/// An executable in a folder that may be a misspelt stage.
+/// A warning about an executable in a folder whose name may be a misspelt stage.
 fn ignored(entry: &Entry) -> Option<String> {
     let (folder, _) = place(entry)?;
     let stage = !folder.contains('/') && !STAGES.contains(&folder) && entry.executable();
-    stage.then(|| format!("{} is ignored: EB has no stage `{folder}`", entry.name))
+    stage.then(|| format!("EB ignores {}: there is no stage `{folder}`", entry.name))
 }
 
 fn wrong(hook: &Entry) -> Option<String> {
@@ -63,30 +63,30 @@ fn wrong(hook: &Entry) -> Option<String> {
     let why = match &hook.content {
         Content::Elf(_) => return None,
         Content::Text(text) if !text.starts_with(b"#!") => "does not begin with `#!`",
-        Content::Text(text) if text.contains(&b'\r') => "has CR: lines must end in LF",
-        Content::Text(text) if !has_interpreter(text) => "names no program by its path after `#!`",
+        Content::Text(text) if text.contains(&b'\r') => "contains CR: lines must end in LF",
+        Content::Text(text) if !has_interpreter(text) => "has no path of a program after `#!`",
         Content::Link(_) => return None,
         Content::Text(_) => return None,
-        _ => "can't be read",
+        _ => "cannot be read",
     };
     Some(format!("{name} {why}"))
 }
 
-/// Ours are the last before the flip and the first after it. EB sorts by the bytes of the names.
+/// Checks that our hooks run last before the flip and first after it. EB sorts hooks by the bytes of their names.
 fn out_of_order(name: &str) -> Option<String> {
     let hook = FOLDERS
         .iter()
         .find_map(|folder| name.strip_prefix(folder))?;
     let [stage, commit] = OURS;
     let why = match hook.split('/').next()? {
-        "predeploy" if hook > stage => format!("sorts after {stage}, and would run after it"),
-        "postdeploy" if hook < commit => format!("sorts before {commit}, and would run before it"),
+        "predeploy" if hook > stage => format!("sorts after {stage}, so it would run later"),
+        "postdeploy" if hook < commit => format!("sorts before {commit}, so it would run earlier"),
         _ => return None,
     };
     Some(format!("{name} {why}: rename it"))
 }
 
-/// execve(2) takes a path, not a name to be searched for.
+/// Whether `#!` is followed by a path. execve(2) does not search for a name.
 fn has_interpreter(text: &[u8]) -> bool {
     let line = text[2..].split(|&byte| byte == b'\n').next();
     line.is_some_and(|line| line.trim_ascii_start().starts_with(b"/"))

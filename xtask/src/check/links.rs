@@ -1,21 +1,21 @@
-//! Symbolic links: they must stay inside the bundle, wherever EB unpacks it.
+//! Checks symbolic links. They must stay inside the bundle, in whichever folder EB unpacks it.
 
 use super::outcome::Check;
 use crate::bundle::{Bundle, Content, Entry};
 
-/// Where every link leads.
+/// Checks the target of every link.
 pub fn check(bundle: &Bundle) -> Check {
     let links = bundle.entries.iter().filter(|entry| entry.is_link());
     let findings = links.clone().filter_map(leads_out).collect();
     let fine = match links.count() {
         0 => "none".into(),
-        count => format!("{count}, inside the bundle"),
+        count => format!("{count}, all inside the bundle"),
     };
     Check::of("links", findings, fine)
 }
 
-/// `..` may only come first, and not more often than the link lies deep: what comes after it could
-/// be another link, and `..` of that is anywhere.
+/// Whether a link leads out of the bundle. `..` may appear only at the beginning, and not more often than the link
+/// is deep: after a name that is itself a link, `..` could lead anywhere.
 fn leads_out(entry: &Entry) -> Option<String> {
     let Content::Link(target) = &entry.content else {
         return None;
@@ -26,7 +26,7 @@ fn leads_out(entry: &Entry) -> Option<String> {
     let why = if target.is_empty() || target.contains('\0') {
         "leads nowhere"
     } else if target.starts_with('/') {
-        "is absolute; it will be at another place on the instance"
+        "is absolute: on the instance, the bundle is in another folder"
     } else if up > depth || rest.into_iter().any(|part| part == "..") {
         "leads out of the bundle"
     } else {

@@ -1,4 +1,4 @@
-//! Does the manifest beside a zip belong to it, and which processor does it name?
+//! Checks that the manifest beside a zip belongs to the zip, and reads the processor from it.
 
 use std::path::Path;
 
@@ -8,14 +8,14 @@ use crate::bundle::manifest::{HINT, Purpose};
 
 const NAME: &str = "manifest";
 
-/// The processor that the manifest beside `zip` names, and whether the manifest is this zip's.
+/// The processor that the manifest beside `zip` names, and the check that the manifest belongs to the zip.
 pub fn beside(zip: &Path, zip_bytes: u64) -> (Option<Arch>, Check) {
     let path = zip.with_extension("json");
     let shown = path.display();
     let purpose = match Purpose::beside(zip) {
         Ok(Some(purpose)) => purpose,
         Ok(None) => {
-            let why = format!("no {shown}; the instances' processor is assumed to be the agent's");
+            let why = format!("no {shown}; assuming that the instances have the agent's processor");
             return (None, Check::skipped(NAME, why));
         }
         Err(error) => return (None, Check::of(NAME, vec![format!("{shown}: {error}")], "")),
@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_manifest_tells_the_target_and_belongs_to_one_zip() {
+    fn the_manifest_names_the_target_and_belongs_to_one_zip() {
         let folder = tempfile::tempdir().unwrap();
         let zip = folder.path().join("a.zip");
         std::fs::write(&zip, "abc").unwrap();

@@ -1,25 +1,25 @@
-//! Names of entries: what `unzip` writes where EB expects it, and nowhere else.
+//! Checks the names of entries, so that `unzip` writes every file where EB expects it, and none elsewhere.
 
 use std::collections::BTreeMap;
 
 use super::outcome::Check;
 use crate::bundle::{Bundle, Content, Entry};
 
-/// Folders that a file may lie in, one in the other.
+/// The most nested folders of a file.
 const MAX_DEPTH: usize = 64;
-/// Bytes of one part of a name (NAME_MAX).
+/// The most bytes of one part of a name (NAME_MAX).
 const MAX_PART: usize = 255;
 
-/// The zip's own records: nothing else is looked at if they are wrong.
+/// Checks the records of the zip. If they are wrong, no other check runs.
 pub fn structure(bundle: &Bundle) -> Check {
     let fault = bundle.fault.clone().into_iter().collect();
-    Check::of("zip", fault, "every byte belongs to one record").with_hint(
+    Check::of("zip", fault, "each byte belongs to one record").with_hint(
         "pack it again: `cargo xtask dist`, or `zip -r FILE .` inside the folder; not into a pipe, \
          which streams",
     )
 }
 
-/// Names, layout, and the kinds of entries.
+/// Checks the names, the layout and the kinds of the entries.
 pub fn check(bundle: &Bundle) -> Vec<Check> {
     let entries = &bundle.entries;
     let of_all = |finding: fn(&Entry) -> Option<String>| -> Vec<String> {
@@ -49,19 +49,21 @@ fn unusual(entry: &Entry) -> Option<String> {
 
 fn broken(entry: &Entry) -> Option<String> {
     match &entry.content {
-        Content::Broken(why) => Some(format!("{} can't be read: {why}", entry.name)),
+        Content::Broken(why) => Some(format!("{} cannot be read: {why}", entry.name)),
         _ => None,
     }
 }
 
 fn layout(bundle: &Bundle) -> Vec<String> {
     let folder = parent_folder(bundle).map(|folder| {
-        format!("everything lies in `{folder}/`: EB wants the content at the root; zip inside the folder")
+        format!(
+            "everything lies in `{folder}/`, but EB needs it at the root: zip inside this folder"
+        )
     });
     folder.into_iter().collect()
 }
 
-/// The folder that everything lies in.
+/// The folder that contains all entries, if there is one.
 pub fn parent_folder(bundle: &Bundle) -> Option<&str> {
     let top = |entry: &Entry| entry.name.find('/');
     let first = bundle.entries.first()?;
@@ -88,14 +90,14 @@ fn wrong_name(entry: &Entry) -> Option<String> {
     } else if name.chars().any(char::is_control) {
         "has a control character"
     } else if parts().any(|part| part.len() > MAX_PART) || parts().count() > MAX_DEPTH {
-        "longer or deeper than a path may be"
+        "longer or deeper than a path can be"
     } else {
         wrong_kind(entry)?
     };
     Some(format!("{name:?}: {why}"))
 }
 
-/// The file types of inode(7), against the name.
+/// Compares the file type (inode(7)) with the name.
 fn wrong_kind(entry: &Entry) -> Option<&'static str> {
     match (entry.file_type(), entry.folder) {
         (0 | 0o040_000, true) if entry.bytes == 0 => None,
@@ -106,11 +108,11 @@ fn wrong_kind(entry: &Entry) -> Option<&'static str> {
     }
 }
 
-/// The same name when only the case differs, or a file where a folder is.
+/// Pairs of names that differ only in case, and files that have the name of a folder.
 fn clashes(bundle: &Bundle) -> Vec<String> {
     let mut findings = Vec::new();
     let mut seen = BTreeMap::new();
-    // Wrong names are another finding; here they would only cost time.
+    // Invalid names are the finding of another check. Here they would only cost time.
     let fine = || bundle.entries.iter().filter(|e| wrong_name(e).is_none());
     for Entry { name, .. } in fine().filter(|entry| !entry.folder) {
         if let Some(other) = seen.insert(name.to_lowercase(), name) {
@@ -121,8 +123,9 @@ fn clashes(bundle: &Bundle) -> Vec<String> {
         let lower = name.to_lowercase();
         let parents = lower.match_indices('/').map(|(end, _)| &lower[..end]);
         let files = parents.filter_map(|parent| seen.get(parent));
-        findings
-            .extend(files.map(|file| format!("{file:?} is a file, and the folder of {name:?}")));
+        findings.extend(
+            files.map(|file| format!("{file:?} is a file, and also the folder of {name:?}")),
+        );
     }
     findings
 }

@@ -1,4 +1,4 @@
-//! The bundle's pieces of the proxy's configuration, by `nginx -t` in a model of EB's own.
+//! Tests the bundle's nginx files with `nginx -t`, in a model of EB's configuration.
 
 use std::io;
 use std::path::Path;
@@ -16,10 +16,10 @@ use crate::bundle::Bundle;
 use crate::tools;
 
 const NAME: &str = "nginx";
-/// What the agent adds to it.
+/// The folder of the files that the agent adds to the configuration.
 const OURS: &str = "nginx/";
-/// The distribution's files in /etc/nginx, which a bundle may include: a line of each, for the contexts in
-/// which it is allowed (Amazon Linux 2023's package nginx-core).
+/// The distribution's files in /etc/nginx that a bundle may include (package nginx-core of Amazon Linux 2023). One
+/// line of each is enough to tell in which contexts the file is allowed.
 const DISTRIBUTION: [(&str, &str); 8] = [
     ("mime.types", "types { text/html html; }\n"),
     (
@@ -37,7 +37,7 @@ const DISTRIBUTION: [(&str, &str); 8] = [
     ("win-utf", "charset_map windows-1251 utf-8 { C0 D090; }\n"),
 ];
 
-/// What the instance has and this machine need not have: nginx can't go on without it.
+/// Messages about something that the instance has and this machine may lack. nginx stops without it.
 const ELSEWHERE: [&str; 9] = [
     "cannot load certificate",
     "host not found",
@@ -47,34 +47,34 @@ const ELSEWHERE: [&str; 9] = [
     "BIO_new_file(",
     "SSL_CTX_load_verify_locations(",
     "MMDB_open(",
-    // Of a module that is not compiled in.
+    // A module that is not compiled in.
     "requires ngx_",
 ];
 
-/// EB's configuration with the bundle's files over it.
+/// Tests EB's configuration with the bundle's files in it.
 pub fn check(bundle: &Bundle) -> Check {
     check_by(tools::installed("nginx").as_deref(), bundle)
 }
 
-/// The same, by this program.
+/// The same, with this nginx.
 pub fn check_by(program: Option<&Path>, bundle: &Bundle) -> Check {
     let texts = || bundle.entries.iter().filter(|entry| entry.text().is_some());
     let read = |name: &str| [PIECES, OURS].iter().any(|folder| name.starts_with(folder));
     let pieces = texts().filter(|entry| read(&entry.name)).count();
     let keepalive = texts().any(|entry| entry.name.strip_prefix(OURS) == Some(KEEPALIVE));
     if pieces == 0 {
-        return Check::of(NAME, Vec::new(), "no piece in the bundle");
+        return Check::of(NAME, Vec::new(), "no nginx files in the bundle");
     }
     let Some(program) = program else {
-        let hint = "on Debian: apt-get install nginx-light";
-        return Check::skipped(NAME, "no nginx here").with_hint(hint);
+        let hint = "install nginx; on Debian: apt-get install nginx-light";
+        return Check::skipped(NAME, "nginx is not installed").with_hint(hint);
     };
     match test(program, bundle) {
         Ok((version, said)) => match judge(&said, version, pieces) {
             check if keepalive && !knows_keepalive(version) && check.ok == Some(true) => {
                 let [since, here] = [KEEPALIVE_SINCE, version].map(dotted);
-                let why = format!("{OURS}{KEEPALIVE} needs nginx {since}, {here} is here");
-                Check::skipped(NAME, format!("{why}; what else there is is fine"))
+                let why = format!("{OURS}{KEEPALIVE} needs nginx {since}, but this is {here}");
+                Check::skipped(NAME, format!("{why}; all other files are valid"))
             }
             check => check,
         },
@@ -86,7 +86,9 @@ fn test(program: &Path, bundle: &Bundle) -> io::Result<(Version, String)> {
     let folder = Scratch::new()?;
     let root = folder.path().display().to_string();
     let said = folder.run(program, &["-v"])?.text;
-    let version = parse_version(&said).ok_or(io::Error::other(format!("version {said:?}?")))?;
+    let version = parse_version(&said).ok_or(io::Error::other(format!(
+        "cannot read the version from {said:?}"
+    )))?;
     for (path, text) in NGINX_FILES.iter().chain(&DISTRIBUTION) {
         folder.write(path, &moved(text.as_bytes(), &root))?;
     }
@@ -106,22 +108,22 @@ fn test(program: &Path, bundle: &Bundle) -> io::Result<(Version, String)> {
     Ok((version, said.text.replace(&format!("{root}/"), "")))
 }
 
-/// Absolute paths too mean the files in the temporary folder.
+/// Changes absolute paths, so that they name the files in the temporary folder.
 fn moved(text: &[u8], root: &str) -> Vec<u8> {
     String::from_utf8_lossy(text)
         .replace("/etc/nginx/", &format!("{root}/"))
         .into_bytes()
 }
 
-/// `syntax is ok` comes when all was parsed. What fails after it is this machine's: ports, logs, the
-/// pid file, which the user `nobody` can't open.
+/// Judges the output of nginx. nginx prints `syntax is ok` after it has parsed all files. A later failure is due to
+/// this machine: a port, a log or the pid file, which the user `nobody` can't open.
 fn judge(said: &str, version: Version, pieces: usize) -> Check {
     let shown = shown(version);
     if said.contains("syntax is ok") {
         return Check::of(
             NAME,
             Vec::new(),
-            format!("{pieces} files over EB's own, {shown}"),
+            format!("{pieces} files in EB's configuration, {shown}"),
         );
     }
     let emergency = said.lines().find_map(|line| line.split_once("[emerg] "));
@@ -131,18 +133,21 @@ fn judge(said: &str, version: Version, pieces: usize) -> Check {
     let message = without_numbers(message);
     let absolute = message.contains("open() \"/") || message.contains("opendir() \"/");
     if absolute || ELSEWHERE.iter().any(|text| message.contains(text)) {
-        return Check::skipped(NAME, format!("not here, maybe on the instance: {message}"));
+        return Check::skipped(NAME, format!("only the instance may have this: {message}"));
     }
     if known_to_eb(message, version) {
-        return Check::skipped(NAME, format!("{message}: {shown}, which may know it"));
+        return Check::skipped(
+            NAME,
+            format!("{message} (this is {shown}, which may know it)"),
+        );
     }
     Check::of(NAME, vec![format!("{message} ({shown})")], "").with_hint(
-        "paths are those of EB's /etc/nginx: `.platform/nginx/conf.d/*.conf` is in its `http` block, \
-         `.platform/nginx/conf.d/elasticbeanstalk/*.conf` in its `server` block",
+        "paths are relative to EB's /etc/nginx; `.platform/nginx/conf.d/*.conf` belongs to the `http` block, \
+         and `.platform/nginx/conf.d/elasticbeanstalk/*.conf` to the `server` block",
     )
 }
 
-/// A message without the numbers of the process and thread that may come first: `7#7: `.
+/// The message without a prefix of process and thread numbers, such as `7#7: `.
 fn without_numbers(message: &str) -> &str {
     let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     let (numbers, rest) = message.split_once(": ").unwrap_or_default();
@@ -152,7 +157,7 @@ fn without_numbers(message: &str) -> &str {
     }
 }
 
-/// EB's nginx may accept what this one refuses: it has every module, and may be newer.
+/// Whether EB's nginx may accept what this nginx refuses: EB's has every module, and may be newer.
 fn known_to_eb(message: &str, version: Version) -> bool {
     let directive = message.strip_prefix("unknown directive \"");
     let name = directive.and_then(|rest| rest.split('"').next());
@@ -162,7 +167,7 @@ fn known_to_eb(message: &str, version: Version) -> bool {
         "invalid value",
         "\" variable",
     ];
-    // `on` and `off` are all that a flag ever takes.
+    // A flag accepts only `on` and `off` in every version.
     let may_be_newer =
         newer.iter().any(|text| message.contains(text)) && !message.contains("it must be");
     name.is_some_and(directives::is_nginx_s) || (version < PLATFORM && may_be_newer)
@@ -185,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_nginx_says_is_a_finding_or_not_checked() {
+    fn an_error_of_nginx_is_a_finding_or_skips_the_check() {
         // As nginx writes it, with its process and thread.
         let emerg = |message: &str| {
             format!("2026/11/26 13:00:00 [emerg] 7#7: {message} in conf.d/a.conf:1\n")
@@ -213,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_the_instance_has_is_no_finding() {
+    fn files_that_only_the_instance_has_are_no_finding() {
         for message in [
             "cannot load certificate \"/etc/pki/x\": PEM_read_bio_X509_AUX() failed",
             "host not found in upstream \"db.internal\"",

@@ -1,22 +1,22 @@
-//! nginx's configuration language, as `ngx_conf_read_token` reads it: enough to see the directives.
+//! Parses nginx's configuration language in the way of `ngx_conf_read_token`, as far as the directives need it.
 
 use crate::bundle::Bundle;
 
-/// What EB lays over its own configuration.
+/// The folder whose files EB copies over its own configuration.
 pub const PIECES: &str = ".platform/nginx/";
 
 /// A directive with its arguments.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Directive {
-    /// Its name and its arguments, without quotes.
+    /// The name and the arguments, without quotes.
     pub words: Vec<String>,
-    /// The line that it begins in.
+    /// The line in which it begins.
     pub line: usize,
     /// The blocks around it in this file, outermost first.
     pub inside: Vec<String>,
 }
 
-/// The files of the bundle that nginx includes, by their path below `/etc/nginx`.
+/// The bundle's files that nginx includes, by their path below `/etc/nginx`.
 pub fn files(bundle: &Bundle) -> impl Iterator<Item = (&str, Vec<Directive>)> {
     bundle.entries.iter().filter_map(|entry| {
         let path = entry.name.strip_prefix(PIECES)?;
@@ -32,7 +32,7 @@ enum Token {
     Close,
 }
 
-/// The directives of a file. A file that nginx would refuse gives those before the fault.
+/// The directives of a file. If nginx would refuse the file, these are the directives before the fault.
 pub fn parse(text: &str) -> Vec<Directive> {
     let mut reader = Reader { text, line: 1 };
     let (mut directives, mut inside) = (Vec::new(), Vec::new());
@@ -67,10 +67,10 @@ pub fn parse(text: &str) -> Vec<Directive> {
     directives
 }
 
-/// Blocks in blocks; a hostile file has as many as it likes.
+/// The most nested blocks. A hostile file may have any number.
 const MAX_DEPTH: usize = 32;
 
-/// What was not read yet.
+/// A reader of the rest of a file.
 struct Reader<'a> {
     text: &'a str,
     line: usize,
@@ -107,7 +107,7 @@ impl Reader<'_> {
         Some((Token::Word(word), line))
     }
 
-    /// Up to the same quote; none without one.
+    /// Reads up to the same quote; `None` if there is no such quote.
     fn quoted(&mut self, quote: char) -> Option<String> {
         self.skip(1);
         let mut escaped = false;
@@ -121,7 +121,7 @@ impl Reader<'_> {
         Some(word)
     }
 
-    /// Up to a space, `;` or `{`, but not that of `${name}`.
+    /// Reads up to a space, `;` or `{`. The `{` of `${name}` does not count.
     fn plain(&mut self) -> String {
         let mut last = ' ';
         let end = self.text.find(|c: char| {

@@ -1,34 +1,34 @@
-//! The answer to one question about a bundle, and how people and machines read it.
+//! The result of one check of a bundle, as text and as JSON.
 
 use serde::Serialize;
 
 use crate::ui::printable;
 
-/// Findings that are shown of one check: a hostile zip has as many as it likes.
+/// The most findings of one check that are shown. A hostile zip may have any number.
 const MOST: usize = 20;
 
-/// One question about a bundle, answered.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// What was asked: a short name that stays the same.
+    /// A short name of the check, which never changes.
     pub name: &'static str,
-    /// Fine? None (null in JSON): not checked, as something is missing here.
+    /// Whether the check passed. `None` (null in JSON): skipped, because something is missing on this machine.
     pub ok: Option<bool>,
-    /// What was found; if not fine, every finding, `; ` between them.
+    /// The detail; if the check failed, its findings, separated by `; `.
     pub detail: String,
-    /// What is allowed, and rarely meant.
+    /// Warnings: EB allows this, but it is rarely intended.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
-    /// The findings, each by itself.
+    /// The findings one by one.
     #[serde(skip)]
     findings: Vec<String>,
-    /// The way out.
+    /// A hint.
     #[serde(skip)]
     pub hint: Option<String>,
 }
 
 impl Check {
-    /// Fine without `findings`; `fine` is then the detail.
+    /// Passes if there are no `findings`, and `fine` is then the detail.
     pub fn of(name: &'static str, mut findings: Vec<String>, fine: impl Into<String>) -> Self {
         let more = findings.len().saturating_sub(MOST);
         findings.truncate(MOST);
@@ -48,7 +48,7 @@ impl Check {
         }
     }
 
-    /// Not checked, and why.
+    /// A skipped check with its reason.
     pub fn skipped(name: &'static str, why: impl AsRef<str>) -> Self {
         let detail = format!("not checked: {}", printable(why.as_ref()));
         Self {
@@ -58,21 +58,21 @@ impl Check {
         }
     }
 
-    /// Says what to do about it, if it isn't fine.
+    /// Adds a hint, unless the check passed.
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         let fine = self.ok == Some(true) && self.warnings.is_empty();
         self.hint = (!fine).then(|| hint.into());
         self
     }
 
-    /// Adds what is fine for EB, but rarely meant.
+    /// Adds warnings: EB allows this, but it is rarely intended.
     pub fn with_warnings(mut self, warnings: &[String]) -> Self {
         let shown = warnings.iter().take(MOST);
         self.warnings = shown.map(|warning| printable(warning)).collect();
         self
     }
 
-    /// What a person should know though nothing has failed: each warning, and why it was not checked.
+    /// Remarks about a check that did not fail: its warnings, and the reason if it was skipped.
     pub fn remarks(&self) -> Vec<String> {
         let skipped = self.ok.is_none().then_some(&self.detail);
         let all = skipped.into_iter().chain(&self.warnings);
@@ -80,13 +80,13 @@ impl Check {
             .collect()
     }
 
-    /// Found to be wrong; what was not checked has not failed.
+    /// Whether the check failed. A skipped check has not failed.
     pub fn failed(&self) -> bool {
         self.ok == Some(false)
     }
 }
 
-/// A line a check, and below it one for each further finding.
+/// A table with one line per check, and one line below for each further finding.
 pub fn table(checks: &[Check]) -> String {
     let width = checks.iter().map(|check| check.name.len()).max();
     let width = width.unwrap_or(0);
@@ -118,23 +118,24 @@ mod tests {
         let checks = [
             Check::of("size", vec![], "small"),
             Check::of("names", vec!["one".into(), "two".into()], ""),
-            Check::skipped("nginx", "no nginx here"),
+            Check::skipped("nginx", "nginx is not installed"),
             Check::of("hooks", vec![], "5").with_warnings(&["one".into()]),
         ];
         let expected = "ok    size   small\nFAIL  names  one\n             two\n\
-                        skip  nginx  not checked: no nginx here\nwarn  hooks  one\n";
+                        skip  nginx  not checked: nginx is not installed\nwarn  hooks  one\n";
         assert_eq!(table(&checks), expected);
     }
 
     #[test]
-    fn what_was_not_checked_is_neither_true_nor_false_for_machines() {
-        let json = serde_json::json!([Check::skipped("nginx", "no nginx here")]);
-        let expected = r#"[{"detail":"not checked: no nginx here","name":"nginx","ok":null}]"#;
+    fn a_skipped_check_is_null_in_json() {
+        let json = serde_json::json!([Check::skipped("nginx", "nginx is not installed")]);
+        let expected =
+            r#"[{"detail":"not checked: nginx is not installed","name":"nginx","ok":null}]"#;
         assert_eq!(json.to_string(), expected);
     }
 
     #[test]
-    fn findings_cannot_steer_a_terminal_nor_flood_it() {
+    fn findings_can_neither_control_a_terminal_nor_flood_it() {
         let check = Check::of("names", vec!["a\u{1b}[2J\u{202e}b".into(); 5000], "");
         assert!(check.detail.starts_with("a\\u{1b}[2J\\u{202e}b; "));
         assert!(check.detail.ends_with("; and 4980 more"));

@@ -1,9 +1,9 @@
-//! The Procfile, as EB's engine reads it.
+//! Checks the Procfile in the way in which EB's engine reads it.
 
 use super::outcome::Check;
 use crate::bundle::Bundle;
 
-/// Its grammar, `web` first, and that the programs are in the bundle.
+/// Checks the syntax, that `web` comes first, and that the programs are in the bundle.
 pub fn check(bundle: &Bundle) -> Check {
     let text = bundle.get("Procfile").and_then(|entry| entry.text());
     let findings = match text.map(std::str::from_utf8) {
@@ -11,18 +11,19 @@ pub fn check(bundle: &Bundle) -> Check {
         Some(Err(_)) => vec!["not UTF-8".into()],
         Some(Ok(text)) => [findings(text), missing(text, bundle)].concat(),
     };
-    Check::of("Procfile", findings, "`web` comes first")
-        .with_hint("a line is `NAME: COMMAND`; paths are relative to the bundle's root")
+    Check::of("Procfile", findings, "`web` comes first").with_hint(
+        "write each line as `NAME: COMMAND`; paths are relative to the root of the bundle",
+    )
 }
 
 /// EB's pattern for a line is `^[A-Za-z0-9_-]+:\s*[^\s].*$`.
 fn findings(text: &str) -> Vec<String> {
     let mut findings = Vec::new();
     let mut names = Vec::new();
-    // Editors on Windows write one; EB's pattern for a name does not match it.
+    // Some editors on Windows write a byte order mark. EB's pattern for a name does not match it.
     let text = match text.strip_prefix('\u{feff}') {
         Some(rest) => {
-            findings.push("begins with a byte order mark".into());
+            findings.push("the file begins with a byte order mark".into());
             rest
         }
         None => text,
@@ -37,7 +38,7 @@ fn findings(text: &str) -> Vec<String> {
     {
         match process(line) {
             Some(name) if names.contains(&name) => {
-                findings.push(format!("line {}: `{name}` again", index + 1));
+                findings.push(format!("line {} defines `{name}` again", index + 1));
             }
             Some(name) => names.push(name),
             None => findings.push(format!(
@@ -52,14 +53,14 @@ fn findings(text: &str) -> Vec<String> {
     findings
 }
 
-/// Programs with a relative path that the bundle lacks, or that can't be run.
+/// Programs with a relative path that the bundle lacks, or that are not executable.
 fn missing(text: &str, bundle: &Bundle) -> Vec<String> {
     let mut findings = Vec::new();
     for line in text.lines().filter(|line| process(line).is_some()) {
         let command = line.split_once(':').map_or("", |(_, command)| command);
         let program = command.split_whitespace().next().unwrap_or_default();
         let program = program.strip_prefix("./").unwrap_or(program);
-        // A shell reads the line, so only a plain path into the bundle can be checked.
+        // A shell interprets the line, so only a plain path in the bundle can be checked.
         let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
         if program.starts_with('/') || !program.contains('/') || !program.chars().all(plain) {
             continue;

@@ -1,5 +1,5 @@
-//! Other programs that read parts of a bundle: in a folder of their own, with bounded time, memory
-//! and output, and without root's rights, as the bundle may be anybody's.
+//! Runs other programs on parts of a bundle. The bundle may be hostile, so each program runs in its own folder, with
+//! limited time, memory and output, and without root's privileges.
 
 use std::fs;
 use std::io::{self, Read, Seek};
@@ -11,36 +11,36 @@ use tempfile::TempDir;
 use wait_timeout::ChildExt;
 
 const DEADLINE: Duration = Duration::from_secs(30);
-/// Address space, in KiB.
+/// The most address space, in KiB.
 const MEMORY: &str = "1048576";
-/// Bytes of its output that are read.
+/// The most bytes of output that are read.
 const OUTPUT: u64 = 256 << 10;
 
-/// What a program said, on both outputs.
+/// The result of a program.
 pub struct Said {
-    /// It ended with 0.
+    /// Whether the exit status is 0.
     pub success: bool,
-    /// Both outputs, in their order.
+    /// Standard output and standard error, in their order.
     pub text: String,
 }
 
-/// A temporary folder, removed when dropped.
+/// A temporary folder. Dropping it removes it.
 pub struct Scratch(TempDir);
 
 impl Scratch {
-    /// Readable by everyone.
+    /// Makes a folder that every user can read.
     pub fn new() -> io::Result<Self> {
         let folder = tempfile::tempdir()?;
         make_readable(folder.path(), 0o755)?;
         Ok(Self(folder))
     }
 
-    /// Its path.
+    /// The path of the folder.
     pub fn path(&self) -> &Path {
         self.0.path()
     }
 
-    /// Writes a file below it, and no other; readable by everyone, whatever the umask.
+    /// Writes a file in the folder, never outside of it. Every user can read the file, whatever the umask is.
     pub fn write(&self, name: &str, text: &[u8]) -> io::Result<()> {
         let relative = Path::new(name);
         let normal = |part| matches!(part, Component::Normal(_));
@@ -65,7 +65,7 @@ impl Scratch {
         make_readable(&path, 0o644)
     }
 
-    /// The same, executable; does nothing where a file is.
+    /// Writes an executable file, unless the file exists.
     pub fn write_program(&self, name: &str) -> io::Result<()> {
         if self.path().join(name).exists() {
             return Ok(());
@@ -74,10 +74,10 @@ impl Scratch {
         make_readable(&self.path().join(name), 0o755)
     }
 
-    /// Runs a program in it, to its end or ours.
+    /// Runs a program in the folder, until it ends or the time limit is over.
     ///
     /// # Errors
-    /// When it can't be started here.
+    /// If the program can't be started.
     pub fn run(&self, program: &Path, arguments: &[&str]) -> io::Result<Said> {
         self.run_within(DEADLINE, program, arguments)
     }
@@ -99,7 +99,7 @@ impl Scratch {
         let Some(status) = wait(command.spawn()?, limit)? else {
             return Ok(Said {
                 success: false,
-                text: format!("did not end in {limit:?}"),
+                text: format!("the program did not end within {limit:?}"),
             });
         };
         let mut text = Vec::new();
@@ -115,7 +115,7 @@ impl Scratch {
     fn as_nobody(&self, command: &mut Command) -> io::Result<()> {
         use std::os::unix::fs::MetadataExt;
         use std::os::unix::process::CommandExt;
-        /// `nobody`, on Linux.
+        /// The user id of `nobody` on Linux.
         const NOBODY: u32 = 65534;
         if self.path().metadata()?.uid() == 0 {
             command.uid(NOBODY).gid(NOBODY);
@@ -129,7 +129,7 @@ impl Scratch {
     }
 }
 
-/// How it ended; none if it had to be killed.
+/// The exit status; `None` if the program was killed at the time limit.
 fn wait(mut child: Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
     let status = child.wait_timeout(limit)?;
     if status.is_none() {
@@ -161,14 +161,14 @@ mod tests {
     }
 
     #[test]
-    fn what_it_says_on_both_outputs_is_kept_and_how_it_ended() {
+    fn both_outputs_and_the_exit_status_are_kept() {
         let said = shell("echo a; echo b >&2; exit 3", DEADLINE).unwrap();
         assert_eq!((said.success, said.text.as_str()), (false, "a\nb\n"));
         assert!(shell("true", DEADLINE).unwrap().success);
     }
 
     #[test]
-    fn it_runs_without_root_s_rights_and_in_its_folder() {
+    fn a_program_runs_in_its_folder_without_root_s_privileges() {
         let said = shell("id -u; touch x /x; pwd", DEADLINE).unwrap().text;
         assert!(!said.starts_with("0\n"), "{said}");
         assert!(said.contains("/x"), "{said}");
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_written_elsewhere() {
+    fn no_file_is_written_outside_of_the_folder() {
         let scratch = Scratch::new().unwrap();
         for name in ["../x", "/x", "a/../../x", ""] {
             assert!(scratch.write(name, b"").is_err(), "{name}");

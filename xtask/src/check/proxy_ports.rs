@@ -1,4 +1,5 @@
-//! Requests that nginx would pass to a port on which no server of the bundle listens: 502 for each.
+//! Finds requests that nginx would pass to a port on which no server of the bundle listens. Each would get status
+//! 502.
 
 use std::collections::BTreeSet;
 
@@ -7,10 +8,11 @@ use super::outcome::Check;
 use crate::bundle::Bundle;
 
 const LOOPBACK: [&str; 3] = ["127.0.0.1", "localhost", "[::1]"];
-/// Directives whose first argument is a URL to pass requests to, and those with an address.
+/// Directives whose first argument is the URL or the address to which nginx passes requests.
 const PASSES: [&str; 3] = ["proxy_pass", "grpc_pass", "server"];
 
-/// Warns of each port of this machine that is not the server's: another process may have it.
+/// Warns about each local port that is not the server's. This is no failure, because another process may listen on
+/// the port.
 pub fn check(bundle: &Bundle, server: Option<u16>) -> Check {
     let files: Vec<_> = nginx_syntax::files(bundle).collect();
     let own = files.iter().flat_map(|(_, directives)| directives);
@@ -24,17 +26,17 @@ pub fn check(bundle: &Bundle, server: Option<u16>) -> Check {
             if !own.contains(&port) {
                 let line = directive.line;
                 warnings.push(format!(
-                    "{path}:{line} passes requests to port {port}, the server listens on {server}"
+                    "{path}:{line} passes requests to port {port}, but the server listens on {server}"
                 ));
             }
         }
     }
-    Check::of("nginx: ports", Vec::new(), "none but the server's")
+    Check::of("nginx: ports", Vec::new(), "only the server's port")
         .with_warnings(&warnings)
-        .with_hint("`[server] port` in flipless.toml names the server's port")
+        .with_hint("set the server's port with `[server] port` in flipless.toml")
 }
 
-/// The port of a `listen` in a server block of the bundle.
+/// The port of a `listen` directive in a server block of the bundle.
 fn listens(directive: &Directive) -> Option<u16> {
     let address = directive
         .words
@@ -46,10 +48,10 @@ fn listens(directive: &Directive) -> Option<u16> {
     port.parse().ok()
 }
 
-/// The port of this machine that a directive passes requests to.
+/// The local port to which a directive passes requests.
 fn passes_to(directive: &Directive) -> Option<u16> {
     let name = directive.words[0].as_str();
-    // `server` is an upstream's address only in an upstream.
+    // `server` has an address only inside an `upstream` block.
     let in_upstream = directive
         .inside
         .last()

@@ -1,10 +1,10 @@
-//! The settings that the bundle carries to the instance.
+//! Checks the settings that the bundle contains for the instance.
 
 use flipless_settings::{Settings, layout};
 
 use super::outcome::Check;
 
-/// The agent reads them before it does anything.
+/// Checks that the settings are readable: every command of the agent reads them first.
 pub fn check(settings: &Result<Settings, String>) -> Check {
     let findings = settings.as_ref().err().cloned().into_iter().collect();
     let fine = format!("in {}", layout::SETTINGS_FILE);

@@ -1,4 +1,4 @@
-//! The bundle's units: by our own rules everywhere, by systemd itself where it is.
+//! Checks the bundle's units: with our own rules on every machine, and with systemd if it is installed.
 
 use std::path::PathBuf;
 
@@ -17,55 +17,71 @@ mod tests;
 use syntax::FOLDER;
 pub use syntax::{Unit, read};
 
-/// Without these nothing is served.
+/// Units without which no server runs.
 const NEEDED: [&str; 3] = [layout::APP_SOCKET, layout::APP_TEMPLATE, layout::GATE];
 
 type Rule = fn(&[Unit]) -> Vec<String>;
 
-/// Each rule, what it is called, and what is said when it is kept.
+/// The rules: the name of the check, the rule, and the detail if the rule is kept.
 const RULES: [(&str, Rule, &str); 9] = [
     (
         "units: shared sockets",
         rules::shared_sockets,
-        "non-blocking everywhere",
+        "every service has NonBlocking=true",
     ),
     (
         "units: not EB's",
         rules::not_of_eb,
-        "no PartOf=, no ordering with a stand-in",
+        "no PartOf=, and no ordering with a stand-in",
     ),
-    ("units: paths", rules::moving_paths, "none that EB replaces"),
+    (
+        "units: paths",
+        rules::moving_paths,
+        "no path that EB replaces",
+    ),
     (
         "units: limits",
         rules::limits,
         "a crash loop closes no socket",
     ),
-    ("units: gate", rules::gate, "is started as often as needed"),
-    ("units: addresses", rules::addresses, "no bare port"),
-    ("units: references", rules::references, "all there"),
+    (
+        "units: gate",
+        rules::gate,
+        "systemd can start it repeatedly",
+    ),
+    (
+        "units: addresses",
+        rules::addresses,
+        "no port without an address",
+    ),
+    (
+        "units: references",
+        rules::references,
+        "all named units exist",
+    ),
     (
         "units: stand-in",
         rules::stand_in,
-        "nothing names the real nginx",
+        "no setting acts on the real nginx",
     ),
     (
         "units: control groups",
         rules::control_groups,
-        "nothing limits a stock process",
+        "no setting limits a stock process",
     ),
 ];
 
-/// What systemd itself says, where it is.
+/// The checks by systemd, if it is installed.
 pub fn by_systemd(bundle: &Bundle, units: &[Unit]) -> Vec<Check> {
     by_analyzer(tools::installed("systemd-analyze"), bundle, units)
 }
 
-/// The same, by this program.
+/// The same, with this program.
 pub fn by_analyzer(program: Option<PathBuf>, bundle: &Bundle, units: &[Unit]) -> Vec<Check> {
     systemd::check(program, bundle, units)
 }
 
-/// By our own rules.
+/// The checks by our own rules.
 pub fn by_rules(bundle: &Bundle, units: &[Unit]) -> Vec<Check> {
     let mut checks = vec![present(bundle, units)];
     checks.extend(RULES.map(|(name, rule, fine)| Check::of(name, rule(units), fine)));
@@ -83,6 +99,6 @@ fn present(bundle: &Bundle, units: &[Unit]) -> Check {
         .iter()
         .filter(|entry| entry.name.starts_with(FOLDER) && !entry.folder);
     let no_text = in_folder.filter(|entry| entry.text().is_none());
-    findings.extend(no_text.map(|entry| format!("{} is no text", entry.name)));
+    findings.extend(no_text.map(|entry| format!("{} is not a text file", entry.name)));
     Check::of("units", findings, format!("{} units", units.len()))
 }

@@ -1,4 +1,4 @@
-//! Writes the zip: the same bytes from the same files, whatever the machine.
+//! Writes the zip. The same files give the same bytes on every machine.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -16,16 +16,16 @@ use super::file_list::{File as Planned, FileList};
 use super::source;
 use crate::ui;
 
-/// Compressed bytes of one file that are held in memory; what is above waits in a temporary file.
+/// The most compressed bytes of one file that stay in memory. A larger file goes to a temporary file.
 const IN_MEMORY: usize = 1 << 20;
 
-/// A zip with one entry: deflated apart, to be copied as it is.
+/// A zip with one deflated entry, which is copied unchanged into the bundle.
 type Packed = ZipArchive<SpooledTempFile>;
 
-/// Writes the staged files in their sorted order. Folders get no entries: `unzip` makes them.
+/// Writes the files in sorted order. Folders get no entries, because `unzip` makes them.
 ///
 /// # Errors
-/// When a file can't be read, or changes while it is.
+/// If a file can't be read, or changes while it is read.
 pub fn write(zip: &mut File, files: &FileList, time: DateTime) -> Result<()> {
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
     let sizes = files
@@ -37,8 +37,8 @@ pub fn write(zip: &mut File, files: &FileList, time: DateTime) -> Result<()> {
     result
 }
 
-/// The number of threads doesn't show in the zip: each deflates every so-many-th file, and is asked
-/// for the results in the files' order. Each holds at most two.
+/// The zip does not depend on the number of threads. With n threads, each deflates every nth file, and this
+/// function takes the results in the order of the files. Each thread has at most two results in memory.
 fn write_with(
     threads: usize,
     zip: &mut File,
@@ -57,7 +57,8 @@ fn write_with(
             .collect();
         for (index, (name, _)) in files.iter().enumerate() {
             let packed = lanes[index % threads].recv();
-            let mut packed = packed.with_context(|| format!("`{name}` was not packed"))??;
+            let mut packed =
+                packed.with_context(|| format!("cannot pack `{name}`: its thread ended"))??;
             writer.raw_copy_file(packed.by_index_raw(0)?)?;
         }
         anyhow::Ok(())
@@ -66,7 +67,7 @@ fn write_with(
     Ok(())
 }
 
-/// A thread that deflates these files, one after the other; it ends when its receiver does.
+/// Starts a thread that deflates these files one after another. The thread ends when its receiver is dropped.
 fn deflate_all<'scope, 'env>(
     scope: &'scope Scope<'scope, 'env>,
     files: impl Iterator<Item = (&'env String, &'env Planned)> + Send + 'scope,
@@ -120,7 +121,7 @@ mod tests {
     fn some_files(folder: &Path) -> FileList {
         let mut files = FileList::default();
         for number in 0..40 {
-            // One is above what is held in memory, and hard to compress.
+            // One file is larger than the limit for memory, and hard to compress.
             let bytes = if number == 7 {
                 IN_MEMORY + 1
             } else {
@@ -149,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn the_number_of_threads_does_not_show() {
+    fn the_zip_does_not_depend_on_the_number_of_threads() {
         let folder = tempfile::tempdir().unwrap();
         let files = some_files(folder.path());
         let alone = zipped(1, &files).unwrap();
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_gone_ends_all_threads_with_its_name() {
+    fn the_error_names_a_missing_file_and_all_threads_end() {
         let folder = tempfile::tempdir().unwrap();
         let files = some_files(folder.path());
         fs::remove_file(folder.path().join("public-20")).unwrap();

@@ -1,4 +1,4 @@
-//! The programs of the bundle, built by cargo.
+//! Builds the programs of the bundle with cargo.
 
 use anyhow::Result;
 use cargo_metadata::Package;
@@ -21,7 +21,7 @@ pub fn server(project: &Project, target: Target) -> Result<Program> {
         "Building",
         format!("{} for {}", server.bin, target.triple()),
     );
-    // Somebody else's lock file is theirs to change.
+    // The lock file of another project must not change.
     let options: &[&str] = match project.server_is_elsewhere() {
         true => &["--release", "--locked"],
         false => &["--release"],
@@ -63,7 +63,7 @@ pub fn relay(project: &Project, target: Target) -> Result<Program> {
     job::run(&job)
 }
 
-/// Builds the agent: static if it can be. It resolves no name, so glibc may be static, too.
+/// Builds the agent, and links it statically if possible. The agent resolves no names, so even glibc may be static.
 ///
 /// # Errors
 /// When it can't be built; cargo has said why.
@@ -80,9 +80,9 @@ pub fn agent(project: &Project, server: Target) -> Result<Program> {
         format!("flipless, the agent, for {} ({how})", target.triple()),
     );
     if !linkage.is_static {
-        ui::warning("the stand-ins will use about 0.6 MiB more memory each: no static C library");
+        ui::warning("found no static C library: each stand-in will use about 0.6 MiB more memory");
         ui::hint(format!(
-            "rustup target add {}, or install Debian's libc6-dev, Fedora's glibc-static",
+            "run `rustup target add {}`, or install libc6-dev (Debian) or glibc-static (Fedora)",
             Target::musl(server.arch()).triple()
         ));
     }
@@ -103,7 +103,7 @@ pub fn agent(project: &Project, server: Target) -> Result<Program> {
     job::run(&job)
 }
 
-/// Every default feature except `platform`, with which each changed setting would compile the server.
+/// All default features except `platform`. With `platform`, each changed setting would recompile the server.
 fn features_of_server(package: &Package) -> Vec<String> {
     let defaults = package.features.get("default");
     match defaults.filter(|names| names.iter().any(|name| name == platform::PLATFORM)) {

@@ -1,4 +1,4 @@
-//! What cargo will take from its configuration and environment for a build.
+//! The part of cargo's configuration and environment that a build uses.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -10,16 +10,16 @@ use toml::{Table, Value};
 use super::target::Target;
 use crate::ui;
 
-/// Cargo's configuration, as it counts in a folder.
+/// Cargo's configuration for a folder.
 pub struct CargoConfig(cargo_config2::Config);
 
 impl CargoConfig {
-    /// Reads it as cargo does: from `folder`, those above, cargo's home, and the environment.
+    /// Reads the configuration as cargo does: from `folder`, the folders above, cargo's home, and the environment.
     ///
     /// # Errors
-    /// When it is not valid, or names flags in a place that is not read here.
+    /// If the configuration is invalid, or contains flags in a file that this does not read.
     pub fn load(folder: &Path) -> Result<Self> {
-        // Either makes cargo look no further.
+        // If one of these is set, cargo ignores the flags in files.
         let variables = ["CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS"];
         if variables.iter().all(|name| env::var_os(name).is_none()) {
             refuse_included_flags(folder)?;
@@ -27,20 +27,20 @@ impl CargoConfig {
         Self::with(folder, ResolveOptions::default())
     }
 
-    /// The same with an environment that is given.
+    /// The same, with a given environment.
     ///
     /// # Errors
-    /// When it is not valid.
+    /// If the configuration is invalid.
     pub fn with(folder: &Path, options: ResolveOptions) -> Result<Self> {
-        let context = || format!("cannot tell cargo's configuration in {}", folder.display());
+        let context = || format!("cannot read cargo's configuration in {}", folder.display());
         let config = cargo_config2::Config::load_with_options(folder, options);
         Ok(Self(config.with_context(context)?))
     }
 
-    /// rustc's flags for a target, from the one source that counts.
+    /// rustc's flags for a target, from the source that cargo uses.
     ///
     /// # Errors
-    /// When rustc, asked for a `cfg` of the target, does not answer.
+    /// If rustc does not report the `cfg` values of the target.
     pub fn rustflags(&self, target: Target) -> Result<Flags> {
         Ok(self.0.rustflags(target.triple())?.unwrap_or_default())
     }
@@ -55,7 +55,7 @@ impl CargoConfig {
     }
 }
 
-/// cargo-config2 does not follow `include` (cargo 1.94): flags there would get lost in silence.
+/// cargo-config2 does not follow `include` (cargo 1.94), and would silently ignore flags in an included file.
 fn refuse_included_flags(folder: &Path) -> Result<()> {
     let mut files: Vec<PathBuf> = Walk::new(folder).collect();
     let mut next = 0;
@@ -66,7 +66,7 @@ fn refuse_included_flags(folder: &Path) -> Result<()> {
                 return Err(ui::advised(
                     format!("{}: `rustflags` in an included file", path.display()),
                     [format!(
-                        "move them to {}, or set RUSTFLAGS, which goes before them",
+                        "move them to {}, or set RUSTFLAGS, which replaces them",
                         config.display()
                     )],
                 ));
@@ -79,7 +79,7 @@ fn refuse_included_flags(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The files that a configuration includes; those that may be missing only if they are there
+/// The files that a configuration includes. An optional file is listed only if it exists
 /// (<https://doc.rust-lang.org/cargo/reference/config.html#including-extra-configuration-files>).
 fn included(config: &Path) -> Result<Vec<PathBuf>> {
     let table = read(config)?;

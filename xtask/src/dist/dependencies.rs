@@ -1,5 +1,5 @@
-//! The packages in an executable: those that cargo resolves for its target and features, without
-//! dev- and build-dependencies.
+//! The packages in an executable: the packages that cargo resolves for its target and features, without dev- and
+//! build-dependencies.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -13,38 +13,39 @@ use crate::tools;
 /// A package's name and version: `serde`, `1.0.0`.
 pub type Key = (String, String);
 
-/// What one executable is made of.
+/// The packages of one executable.
 #[derive(Debug, Default)]
 pub struct Tree {
-    /// The package that has the executable.
+    /// The package that contains the executable.
     pub root: Key,
-    /// All packages, the root among them.
+    /// All packages, including the root.
     pub packages: BTreeMap<Key, Package>,
 }
 
 /// A package of the tree.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Package {
-    /// `license` of its manifest; empty if it names a file only.
+    /// `license` in its manifest; empty if the manifest names only a licence file.
     pub licence: String,
-    /// As the lock file writes it; none for one of the workspace, or by path.
+    /// The source in the lock file; none for a package of the workspace, or for a path dependency.
     pub source: Option<String>,
-    /// SHA-256 of the registry's file, as the lock file has it.
+    /// SHA-256 of the registry's file, from the lock file.
     pub checksum: Option<String>,
-    /// What it is linked with, or expanded by.
+    /// Its dependencies, including procedural macros.
     pub dependencies: BTreeSet<Key>,
 }
 
-/// Asks `cargo tree`, which unites features per target as the build does; `cargo metadata` would unite
-/// those of all the workspace's members. `cargo` has the package, its target and features; nothing is
-/// downloaded, and the lock file stays as the build has left it.
+/// Asks `cargo tree`, which unifies features per target, as the build does. `cargo metadata` would unify the
+/// features of all members of the workspace. The arguments of `cargo` select the package, its target and its
+/// features. This downloads nothing, and does not change the lock file.
 ///
 /// # Errors
-/// When cargo fails, or the lock file can't be read.
+/// If cargo fails, or the lock file can't be read.
 pub fn of(cargo: &mut Command, lock: &Path) -> Result<Tree> {
     cargo.args(["--locked", "--edges", "normal", "--prefix", "depth"]);
     cargo.args(["--charset", "ascii", "--format", "{p}\t[{l}]"]);
-    let mut tree = parse(&tools::output(cargo)?).context("cannot read what `cargo tree` says")?;
+    let mut tree =
+        parse(&tools::output(cargo)?).context("cannot parse the output of `cargo tree`")?;
     let text =
         std::fs::read_to_string(lock).with_context(|| format!("cannot read {}", lock.display()))?;
     tree.look_up(&text)
@@ -52,8 +53,8 @@ pub fn of(cargo: &mut Command, lock: &Path) -> Result<Tree> {
     Ok(tree)
 }
 
-/// Reads lines such as `2serde v1.0.0 (proc-macro)<TAB>[MIT] (*)`: `(*)` for one whose own dependencies
-/// were listed before.
+/// Parses lines such as `2serde v1.0.0 (proc-macro)<TAB>[MIT] (*)`. `(*)` means that the package's own dependencies
+/// are listed further up.
 fn parse(text: &str) -> Option<Tree> {
     let mut tree = Tree::default();
     let mut path: Vec<Key> = Vec::new();
@@ -156,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_tree_is_an_error() {
+    fn other_output_is_an_error() {
         for text in [
             "serde v1.0.0\t[MIT]",
             "0serde\t[MIT]",

@@ -1,4 +1,4 @@
-//! The files beside each other in the output folder: whole, or as they were before.
+//! Writes the files of the output folder. Each file is complete, or unchanged.
 
 use std::fs::{self, File, Permissions};
 use std::io::Write;
@@ -16,10 +16,10 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// A temporary file in `folder`, which is made if it isn't there.
+    /// Makes a temporary file in `folder`. Makes the folder if it does not exist.
     ///
     /// # Errors
-    /// When the folder can't be made or written to.
+    /// If the folder can't be made or written to.
     pub fn create(folder: &Path) -> Result<Self> {
         let context = || format!("cannot write to {}", folder.display());
         fs::create_dir_all(folder).with_context(context)?;
@@ -38,11 +38,10 @@ impl Draft {
         self.zip.path()
     }
 
-    /// Puts zip, checksum, manifest and SBOM in their places: all are on disk before the first
-    /// is renamed.
+    /// Puts the zip, checksum, manifest and SBOM in their places. All are on disk before the first rename.
     ///
     /// # Errors
-    /// When the disk is full, or a name is a folder.
+    /// If the disk is full, or one of the names is a folder.
     pub fn publish(self, manifest: &Manifest, sbom: &str) -> Result<PathBuf> {
         let name = &manifest.zip;
         let checksum = self.beside(&format!("{}  {name}\n", manifest.sha256))?;
@@ -58,7 +57,7 @@ impl Draft {
         ];
         for (file, path) in &files {
             file.as_file().sync_all()?;
-            // What a rename would fail for, when others are done.
+            // A rename would fail because of this, after other files are already renamed.
             ensure!(
                 !path.is_dir(),
                 "cannot write {}: it is a folder",
@@ -69,7 +68,7 @@ impl Draft {
             file.persist(&path)
                 .with_context(|| format!("cannot write {}", path.display()))?;
         }
-        // The renames themselves (fsync(2): a new name needs its folder synced).
+        // Makes the renames durable (fsync(2): a new name needs an fsync of its folder).
         File::open(&self.folder)
             .and_then(|folder| folder.sync_all())
             .ok();

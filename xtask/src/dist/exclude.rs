@@ -1,4 +1,4 @@
-//! `exclude` of an include: what stays out.
+//! `exclude` of an include: the files that are not shipped.
 
 use std::cell::Cell;
 use std::path::Path;
@@ -19,11 +19,11 @@ struct Pattern {
 }
 
 impl Exclude {
-    /// Compiles the globs. As in a .gitignore, one with a `/` counts from the include's folder on, and
-    /// one without matches at any depth; unlike there, `!` has no meaning.
+    /// Compiles the globs. As in a .gitignore file, a glob with a `/` is relative to the include's folder, and a glob
+    /// without a `/` matches at any depth. Unlike there, `!` has no meaning.
     ///
     /// # Errors
-    /// On a glob that is none.
+    /// If a glob is invalid.
     pub fn new(include: &Include) -> Result<Self> {
         let compile = |text: &str| {
             let glob = text.trim_end_matches('/');
@@ -36,7 +36,7 @@ impl Exclude {
             let glob = built.map_err(|error| {
                 let why = error.kind();
                 let from = &include.from;
-                anyhow!("the include `{from}` excludes `{text}`, which is no glob: {why}")
+                anyhow!("the include `{from}` excludes `{text}`, which is not a valid glob: {why}")
             })?;
             Ok(Pattern {
                 text: text.to_owned(),
@@ -48,7 +48,7 @@ impl Exclude {
         Ok(Self(patterns.collect::<Result<_>>()?))
     }
 
-    /// Does this path, relative to the include, stay out? A folder takes all in it along.
+    /// Whether this path, relative to the include, is excluded. An excluded folder excludes all files in it.
     pub fn matches(&self, path: &Path) -> bool {
         let mut any = false;
         for pattern in &self.0 {
@@ -60,10 +60,10 @@ impl Exclude {
         any
     }
 
-    /// A glob that matches nothing is misspelt, or its files were removed.
+    /// Refuses a glob that matches nothing: it is misspelt, or its files were removed.
     ///
     /// # Errors
-    /// When there is one.
+    /// If there is such a glob.
     pub fn refuse_unused(&self, include: &Include) -> Result<()> {
         let Some(pattern) = self.0.iter().find(|pattern| !pattern.used.get()) else {
             return Ok(());
@@ -71,7 +71,9 @@ impl Exclude {
         let (from, text) = (&include.from, &pattern.text);
         Err(ui::advised(
             format!("the include `{from}` excludes `{text}`, which matches nothing there"),
-            ["a glob with a `/` counts from the include's folder on, others match at any depth"],
+            [
+                "a glob with a `/` is relative to the include's folder; other globs match at any depth",
+            ],
         ))
     }
 }
@@ -113,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_glob_that_is_none_or_matches_nothing_is_named() {
+    fn the_error_names_a_glob_that_is_invalid_or_matches_nothing() {
         let error = exclude(r#"["a[b"]"#).map(drop).unwrap_err();
         assert!(
             error.contains("`a[b`") && error.contains("`web`"),

@@ -1,4 +1,4 @@
-//! What goes into the zip: a sorted list of names, each with its mode and where it comes from.
+//! The list of files in the zip, sorted by name, each with its mode and its origin.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
@@ -10,14 +10,14 @@ use serde_json::{Value, json};
 use super::link;
 use crate::ui;
 
-/// Readable by everyone: the release's files are read by `webapp`.
+/// Every user can read the file: `webapp` reads the files of a release.
 pub const PLAIN: u32 = 0o644;
 /// The same, executable.
 pub const EXECUTABLE: u32 = 0o755;
-/// A symbolic link's: no system looks at it.
+/// The mode of a symbolic link. No system uses it.
 pub const LINK: u32 = 0o777;
 
-/// Where a file comes from.
+/// The origin of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
     /// Built by cargo, or given by `--server`.
@@ -47,19 +47,19 @@ impl Display for Origin {
 /// One file of the bundle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct File {
-    /// 0644 or 0755; of a link 0777.
+    /// 0644 or 0755; 0777 for a link.
     pub mode: u32,
-    /// For messages.
+    /// The origin, for messages.
     pub origin: Origin,
-    /// Where its content is; empty until it was built.
+    /// The path of its content; empty until the file is built.
     pub source: PathBuf,
-    /// What a symbolic link points to.
+    /// The target of a symbolic link.
     pub link: Option<String>,
-    /// Bytes, where they are known before the build.
+    /// The size in bytes, if it is known before the build.
     pub bytes: Option<u64>,
 }
 
-/// Where cargo has built the programs.
+/// The paths of the built programs.
 pub struct Programs {
     /// The server.
     pub server: PathBuf,
@@ -91,7 +91,7 @@ impl FileList {
         self.0.iter()
     }
 
-    /// How many files.
+    /// The number of files.
     pub fn len(&self) -> usize {
         self.0.len()
     }
@@ -128,7 +128,7 @@ impl FileList {
         if let Some(other) = self.0.get(&name) {
             let (first, second) = (&other.origin, &file.origin);
             return Err(anyhow!(
-                "two files would be `{name}` in the zip: {first} and {second}"
+                "two files have the name `{name}` in the zip: {first} and {second}"
             ));
         }
         self.0.insert(name, file);
@@ -146,17 +146,17 @@ impl FileList {
             {
                 let (first, second) = (&other.origin, &file.origin);
                 return Err(anyhow!(
-                    "`{parent}` would be a file ({first}) and a folder ({second}) in the zip"
+                    "`{parent}` is both a file ({first}) and a folder ({second}) in the zip"
                 ));
             }
         }
         Ok(())
     }
 
-    /// On the instance a link leads from the release's folder: only what the bundle has is there.
+    /// Refuses links out of the bundle: on the instance, the release's folder contains only the bundle's files.
     ///
     /// # Errors
-    /// When a link leads elsewhere.
+    /// If a link leads out of the bundle.
     pub fn refuse_links_that_lead_out(&self) -> Result<()> {
         for (name, file) in &self.0 {
             let Some(target) = &file.link else { continue };
@@ -164,14 +164,16 @@ impl FileList {
                 let path = file.source.display();
                 return Err(ui::advised(
                     format!("{path} is a link to `{target}`, which is not in the bundle"),
-                    ["`symlinks = \"follow\"` ships what it points to; `exclude` leaves it out"],
+                    [
+                        "set `symlinks = \"follow\"` to ship the link's target, or exclude the link with `exclude`",
+                    ],
                 ));
             }
         }
         Ok(())
     }
 
-    /// A file, or a folder with files.
+    /// Whether there is a file with this name, or a file in such a folder.
     fn has(&self, place: &str) -> bool {
         let inside = format!("{place}/");
         let mut after = self.0.range(inside.clone()..).map(|(name, _)| name);

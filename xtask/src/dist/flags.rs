@@ -1,4 +1,4 @@
-//! rustc's flags: no path of this machine in what is shipped, and the user's own flags kept.
+//! rustc's flags. They keep paths of this machine out of the programs, and include the user's own flags.
 
 use std::path::Path;
 use std::process::Command;
@@ -10,15 +10,15 @@ use super::target::Target;
 use crate::project::Project;
 use crate::tools;
 
-/// Replaces this machine's paths.
+/// The flags that replace paths of this machine.
 ///
 /// # Errors
-/// When rustc can't be asked for its folder.
+/// If rustc does not report its folder.
 pub fn remap(project: &Project) -> Result<Vec<String>> {
     let sysroot = tools::output(tools::rustc().args(["--print", "sysroot"]))?;
     let home = std::env::home_dir().unwrap_or_default();
     let cargo_home = tools::variable("CARGO_HOME").map_or(home.join(".cargo"), Into::into);
-    // The last one that fits wins: the more special come later.
+    // The last flag that matches a path wins, so more specific paths come later.
     let mut places: Vec<(&Path, &str)> = vec![
         (cargo_home.as_path(), "/cargo"),
         (Path::new(&sysroot), "/rust"),
@@ -33,12 +33,12 @@ pub fn remap(project: &Project) -> Result<Vec<String>> {
     Ok(places.into_iter().map(flag).collect())
 }
 
-/// Adds flags to the user's own, which come first. cargo takes flags from one source only, and this
-/// variable is the first of them
+/// Adds flags after the user's own flags. cargo takes flags from one source only, and this variable has the highest
+/// precedence
 /// (<https://doc.rust-lang.org/cargo/reference/config.html#buildrustflags>).
 ///
 /// # Errors
-/// When the user's flags are unknown, or a flag contains the separator.
+/// If the user's flags can't be read, or if a flag contains the separator.
 pub fn add(
     cargo: &mut Command,
     config: &CargoConfig,

@@ -1,4 +1,4 @@
-//! `[bundle] include`: extra files, found on disk.
+//! Finds the files of `[bundle] include` on disk.
 
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
@@ -11,24 +11,24 @@ use super::file_list::{EXECUTABLE, LINK, PLAIN};
 use crate::ui;
 use flipless_settings::config::{Include, Mode, Symlinks};
 
-/// A file to ship.
+/// A file for the zip.
 #[derive(Debug)]
 pub struct Found {
     /// Its name in the zip.
     pub name: String,
-    /// Where it is.
+    /// Its path on disk.
     pub path: PathBuf,
-    /// Only the owner's exec bit counts, so that the umask doesn't show.
+    /// The mode. It depends only on the owner's exec bit, so the umask has no effect.
     pub mode: u32,
-    /// What it points to, if it is a symbolic link.
+    /// Its target, if it is a symbolic link.
     pub link: Option<String>,
 }
 
-/// All files of all includes, relative to `folder`.
+/// All files of all includes. The includes are relative to `folder`.
 ///
 /// # Errors
-/// When one is missing or holds no files, when a glob matches nothing, and on what can't be shipped: a
-/// device, a link unless the setting allows it, a name that is not UTF-8.
+/// If an include does not exist or contains no files, or if a glob matches nothing. Also if a file can't be
+/// shipped: a device, a link that the setting does not allow, or a name that is not UTF-8.
 pub fn find(includes: &[Include], folder: &Path) -> Result<Vec<Found>> {
     let mut found = Vec::new();
     for include in includes {
@@ -36,10 +36,8 @@ pub fn find(includes: &[Include], folder: &Path) -> Result<Vec<Found>> {
         collect(include, folder, &mut found)?;
         if found.len() == before {
             return Err(ui::advised(
-                format!("the include `{}` holds no files", include.from),
-                [
-                    "is it built before the bundle is? Remove it from flipless.toml if it is not needed",
-                ],
+                format!("the include `{}` contains no files", include.from),
+                ["build its files before the bundle, or remove it from flipless.toml"],
             ));
         }
     }
@@ -72,7 +70,12 @@ fn collect(include: &Include, folder: &Path, found: &mut Vec<Found>) -> Result<(
 
 fn file(include: &Include, root: &Path, entry: &DirEntry) -> Result<Found> {
     let path = entry.path();
-    let no_name = || format!("{}: the name is not UTF-8, or has a `\\`", path.display());
+    let no_name = || {
+        format!(
+            "{}: the name is not UTF-8, or contains a `\\`",
+            path.display()
+        )
+    };
     let name = name_in_zip(include.to.as_str(), path.strip_prefix(root)?).with_context(no_name)?;
     let link = match entry.file_type() {
         kind if kind.is_file() => None,
@@ -84,8 +87,8 @@ fn file(include: &Include, root: &Path, entry: &DirEntry) -> Result<Found> {
             return Err(ui::advised(
                 format!("{} is a symbolic link", path.display()),
                 [format!(
-                    "{{ from = \"{}\", symlinks = \"follow\" }} ships what links point to, \"keep\" the \
-                     links themselves",
+                    "{{ from = \"{}\", symlinks = \"follow\" }} ships the targets of links, and \"keep\" ships \
+                     the links themselves",
                     include.from
                 )],
             ));
@@ -105,7 +108,7 @@ fn file(include: &Include, root: &Path, entry: &DirEntry) -> Result<Found> {
     })
 }
 
-/// `to` and the path below it, `/`-separated.
+/// Joins `to` and the path below it with `/`.
 fn name_in_zip(to: &str, relative: &Path) -> Option<String> {
     let mut parts: Vec<&str> = to.split('/').filter(|part| *part != ".").collect();
     for part in relative.components() {
@@ -137,7 +140,7 @@ fn missing(include: &Include, path: &Path) -> anyhow::Error {
         .unwrap_or(Path::new("/"));
     let error = anyhow!("the nearest folder that exists is {}", nearest.display());
     error.context(format!(
-        "the include `{}` is missing: no {}",
+        "the include `{}` does not exist: no {}",
         include.from,
         path.display()
     ))

@@ -1,4 +1,4 @@
-//! One run of cargo. Where the executable is, cargo says: never a guess.
+//! One build with cargo. The path of the executable comes from cargo's messages.
 
 use std::ffi::OsString;
 use std::io::BufReader;
@@ -18,14 +18,14 @@ use crate::{tools, ui};
 
 /// An executable.
 pub struct Program {
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
-    /// The crates that it is made of; `None` for one that something else has built.
+    /// The crates of the executable; `None` for a prebuilt executable.
     pub tree: Option<Tree>,
 }
 
 impl Program {
-    /// One that something else has built.
+    /// An executable that another tool has built.
     pub fn prebuilt(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
@@ -34,7 +34,7 @@ impl Program {
     }
 }
 
-/// One run of cargo.
+/// One build with cargo.
 pub struct Job<'a> {
     pub workspace: &'a Workspace,
     pub package: &'a Package,
@@ -47,10 +47,10 @@ pub struct Job<'a> {
     pub flags: Vec<String>,
 }
 
-/// Runs cargo, and finds the executable.
+/// Builds the executable, and returns it.
 ///
 /// # Errors
-/// When the package has no such binary, or it can't be built; cargo has said why.
+/// If the package has no such binary, or if the build fails. cargo has then printed the reason.
 pub fn run(job: &Job) -> Result<Program> {
     let package = job.package;
     check_binary(package, job.bin)?;
@@ -68,7 +68,7 @@ pub fn run(job: &Job) -> Result<Program> {
     if !status.success() {
         bail!("cargo could not build `{}` ({status})", job.bin);
     }
-    let path = executable.with_context(|| format!("cargo names no executable `{}`", job.bin))?;
+    let path = executable.with_context(|| format!("cargo reports no executable `{}`", job.bin))?;
     let tree = Some(tree(job)?);
     Ok(Program { path, tree })
 }
@@ -82,16 +82,16 @@ fn check_binary(package: &Package, bin: &str) -> Result<()> {
     Err(ui::advised(
         format!("the package `{}` has no binary `{bin}`", package.name),
         [format!(
-            "`[server] bin` in flipless.toml names one of: {}",
+            "set `[server] bin` in flipless.toml to one of: {}",
             names.join(", ")
         )],
     ))
 }
 
-/// Runs cargo, and passes each of its messages on.
+/// Runs cargo, and calls `each` with each of its messages.
 ///
 /// # Errors
-/// When cargo can't be run, or its messages can't be read.
+/// If cargo can't be started, or its messages can't be read.
 pub fn messages(cargo: &mut Command, mut each: impl FnMut(Message)) -> Result<ExitStatus> {
     let mut child = cargo
         .stdin(Stdio::null())
@@ -132,7 +132,7 @@ fn command(job: &Job) -> Result<Command> {
     Ok(cargo)
 }
 
-/// What decides on the dependencies: also a flag, by `cfg`.
+/// Adds the arguments that determine the dependencies. The flags belong to them, because `cfg` may depend on flags.
 fn choose(cargo: &mut Command, job: &Job) -> Result<()> {
     cargo
         .args(["--package", job.package.name.as_str()])

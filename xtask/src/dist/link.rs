@@ -1,7 +1,8 @@
 //! Symbolic links in a bundle.
 
-/// The name in the zip that the link `name` points to, by the words alone; none if that is absolute or
-/// outside of the zip. `..` may only come first: behind a name that is another link it is anywhere.
+/// The name in the zip to which the link `name` points, derived from the text of both. `None` if the target is
+/// absolute or outside of the zip. `..` may appear only at the beginning: after a name that is itself a link, `..`
+/// could lead anywhere.
 pub fn target_in_zip(name: &str, target: &str) -> Option<String> {
     if target.starts_with('/') || target.contains('\\') {
         return None;

@@ -1,4 +1,4 @@
-//! How the agent is linked: statically wherever that can be, so that its stand-ins stay small.
+//! How the agent is linked: statically if possible, so that the stand-ins need little memory.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -10,22 +10,22 @@ use super::target::Target;
 use super::toolchain::{self, Builder, Linker};
 use crate::tools;
 
-/// What a build of the agent needs.
+/// The way to link the agent.
 pub struct Linkage {
-    /// It needs no loader.
+    /// Whether the agent is static and needs no dynamic linker.
     pub is_static: bool,
-    /// Who builds it.
+    /// The builder.
     pub builder: Builder,
-    /// For rustc.
+    /// Flags for rustc.
     pub flags: &'static [&'static str],
 }
 
 const STATIC: &[&str] = &["-Ctarget-feature=+crt-static", "-Crelocation-model=static"];
 
-/// The agent's target for a server's, and how it is linked.
+/// The agent's target for the server's target, and how the agent is linked.
 ///
 /// # Errors
-/// When a standard library or a linker is missing.
+/// If a standard library or a linker is missing.
 pub fn of_agent(server: Target, config: &CargoConfig) -> Result<(Target, Linkage)> {
     let of = |builder, is_static| Linkage {
         is_static,
@@ -37,7 +37,7 @@ pub fn of_agent(server: Target, config: &CargoConfig) -> Result<(Target, Linkage
         return Ok((musl, of(toolchain::builder(musl, config)?, true)));
     }
     let gnu = Target::gnu(server.arch());
-    // A static executable needs no version of glibc: zig, which has no static one, is not asked.
+    // A static executable needs no certain version of glibc, so zig is not needed. zig has no static glibc.
     if let Ok(builder) = toolchain::plain(gnu, config)
         && toolchain::has_std(gnu)
         && has_static_glibc(&builder)
@@ -47,7 +47,7 @@ pub fn of_agent(server: Target, config: &CargoConfig) -> Result<(Target, Linkage
     Ok((gnu, of(toolchain::builder(gnu, config)?, false)))
 }
 
-/// gcc answers with a path only if it has the file.
+/// Whether gcc has a static glibc: gcc prints a path only for an existing file.
 fn has_static_glibc(builder: &Builder) -> bool {
     let Builder::Cargo(linker) = builder else {
         return false;

@@ -1,5 +1,5 @@
-//! One `dist` at a time in a target directory: two with other settings would render over each other's
-//! templates, and each would ship some of the other's.
+//! A lock for one `dist` at a time in a target directory. Two builds with different settings would overwrite each
+//! other's rendered templates, and each would ship files of the other one.
 
 use std::fs::{File, TryLockError, create_dir_all};
 use std::path::Path;
@@ -8,13 +8,13 @@ use anyhow::{Context, Result};
 
 use crate::ui;
 
-/// Held until it is dropped. The system releases it when the process ends, in any way.
+/// A lock that is held until it is dropped. The system also releases it at any end of the process.
 pub struct Lock(#[allow(dead_code, reason = "held, not read")] File);
 
-/// Waits until no other `dist` builds in `target`; reports a wait.
+/// Waits until no other `dist` builds in `target`. Prints a status line if it has to wait.
 ///
 /// # Errors
-/// When the folder can't be written to.
+/// If the folder can't be written to.
 pub fn take(target: &Path) -> Result<Lock> {
     let path = target.join(".dist.lock");
     let context = || format!("cannot lock {}", path.display());

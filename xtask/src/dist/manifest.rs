@@ -1,4 +1,4 @@
-//! What was made, for machines.
+//! The manifest: a description of the bundle for programs.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,24 +14,24 @@ use crate::files;
 /// `cargo xtask dist --json`, and the `.json` beside the zip.
 #[derive(Debug, Clone, Serialize)]
 pub struct Manifest {
-    /// The zip: its name in the file beside it, its path on standard output.
+    /// The zip: a name in the file beside the zip, and a path on standard output.
     pub zip: String,
     /// The SBOM beside the zip, named in the same way.
     pub sbom: String,
-    /// Of the zip, in hex.
+    /// SHA-256 of the zip, in hex.
     pub sha256: String,
-    /// Of the zip.
+    /// The size of the zip in bytes.
     pub bytes: u64,
-    /// EB's version label: changes with the content.
+    /// EB's version label. It changes with the content.
     pub label: String,
     /// The server's target triple.
     pub target: String,
     /// Commit, compiler, glibc.
     #[serde(flatten)]
     pub provenance: Provenance,
-    /// What is in the zip, as read back from it.
+    /// The files, as read back from the zip.
     pub entries: Vec<ManifestEntry>,
-    /// What was checked.
+    /// The results of the checks.
     pub checks: Vec<Check>,
 }
 
@@ -48,7 +48,7 @@ impl Manifest {
     /// Describes the finished zip; `name` is NAME-VERSION-ARCH.
     ///
     /// # Errors
-    /// When the zip can't be read.
+    /// If the zip can't be read.
     pub fn new(
         zip: &Path,
         name: &str,
@@ -78,14 +78,14 @@ impl Manifest {
         })
     }
 
-    /// SHA-256 of each entry, by its name.
+    /// SHA-256 of each entry, by the entry's name.
     pub fn hashes(&self) -> BTreeMap<&str, &str> {
         let entries = self.entries.iter();
         let pairs = entries.map(|entry| (entry.path.as_str(), entry.sha256.as_str()));
         pairs.collect()
     }
 
-    /// The same, with the paths of the zip and of what lies beside it.
+    /// The same manifest, with paths instead of names of the zip and the files beside it.
     pub fn at(&self, path: &Path) -> Self {
         Self {
             zip: path.display().to_string(),
@@ -94,10 +94,10 @@ impl Manifest {
         }
     }
 
-    /// As text.
+    /// The manifest as JSON text.
     ///
     /// # Errors
-    /// None that is known.
+    /// If the manifest can't be serialised. No such case is known.
     pub fn to_json(&self) -> Result<String> {
         Ok(serde_json::to_string_pretty(self)?)
     }

@@ -1,4 +1,4 @@
-//! What goes into the zip, known before anything is built.
+//! Plans the files of the zip before any program is built.
 
 use std::path::{Path, PathBuf};
 
@@ -10,11 +10,11 @@ use super::include;
 use super::platform::PlatformTree;
 use crate::project::Project;
 
-/// Every file of the bundle, before any program is built, so that a missing or colliding file is found at
-/// once. `platform` is what was rendered.
+/// Lists every file of the bundle before any program is built, so that a missing file or a collision is found
+/// early. `platform` is the rendered platform tree.
 ///
 /// # Errors
-/// On a missing include, a link that leads out, or two files of one name.
+/// If an include is missing, a link leads out of the bundle, or two files have the same name.
 pub fn plan(project: &Project, platform: &PlatformTree, server: Option<&Path>) -> Result<FileList> {
     let config = &project.config;
     let mut files = FileList::default();
@@ -48,7 +48,7 @@ pub fn plan(project: &Project, platform: &PlatformTree, server: Option<&Path>) -
     Ok(files)
 }
 
-/// Hooks are run; all else that is rendered is read.
+/// The mode of a rendered file. Only hooks are executable.
 fn template_mode(name: &str) -> u32 {
     let hook = name.starts_with(".platform/") && name.ends_with(".sh");
     if hook { EXECUTABLE } else { PLAIN }

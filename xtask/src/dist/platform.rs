@@ -1,4 +1,4 @@
-//! The platform tree, rendered by the build script of the root package.
+//! Renders the platform tree with the build script of the root package.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,8 +15,8 @@ use crate::{tools, ui};
 /// The feature of the root package that renders the platform tree.
 pub const PLATFORM: &str = "platform";
 
-/// The tree as it was rendered: every other cargo may render over the build script's own folder, and this
-/// one is read minutes later.
+/// A copy of the rendered tree. `dist` reads the tree minutes later, and another cargo may overwrite the build
+/// script's own folder meanwhile.
 pub struct PlatformTree {
     /// The files, by their name in the zip.
     pub files: render::Files,
@@ -24,7 +24,7 @@ pub struct PlatformTree {
 }
 
 impl PlatformTree {
-    /// Copies what the build script wrote.
+    /// Copies the output of the build script.
     fn copied(folder: &Path) -> Result<Self> {
         let files = templates::read_all(folder).map_err(anyhow::Error::msg)?;
         let copy = tempfile::tempdir().context("cannot make a temporary folder")?;
@@ -39,16 +39,16 @@ impl PlatformTree {
         Ok(Self { files, copy })
     }
 
-    /// Where the file of this name is.
+    /// The path of the file with this name.
     pub fn path(&self, name: &str) -> PathBuf {
         self.copy.path().join(name)
     }
 }
 
-/// Renders the platform tree. This compiles no program: a changed setting or template changes this tree alone.
+/// Renders the platform tree. This compiles no program: a changed setting or template changes only this tree.
 ///
 /// # Errors
-/// When a setting or a template is wrong; the build script has said where.
+/// If a setting or a template is wrong. The build script has then printed the place.
 pub fn render(project: &Project) -> Result<PlatformTree> {
     let tree = PlatformTree::copied(&run(project)?)?;
     let settings = project.config.resolve().to_json()?;
@@ -56,12 +56,14 @@ pub fn render(project: &Project) -> Result<PlatformTree> {
         return Ok(tree);
     }
     Err(ui::advised(
-        "another cargo rendered the platform tree with other settings meanwhile",
-        ["run it again, or set CARGO_TARGET_DIR to a folder that no other cargo uses"],
+        "another cargo has rendered the platform tree with other settings at the same time",
+        [
+            "run `cargo xtask dist` again, or set CARGO_TARGET_DIR to a folder that no other cargo uses",
+        ],
     ))
 }
 
-/// Runs the build script, and returns the folder of what it wrote.
+/// Runs the build script, and returns its output folder.
 fn run(project: &Project) -> Result<PathBuf> {
     ui::status("Rendering", "the platform tree");
     let package = project.generator()?;
@@ -83,9 +85,9 @@ fn run(project: &Project) -> Result<PathBuf> {
         _ => {}
     })?;
     if !status.success() {
-        bail!("the platform tree could not be rendered ({status})");
+        bail!("cannot render the platform tree: the build script failed ({status})");
     }
-    folder.context("cargo did not say where the build script's output is")
+    folder.context("cargo does not report the output folder of the build script")
 }
 
 #[cfg(test)]
@@ -94,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tree_that_is_rendered_again_changes_nothing_that_was_planned() {
+    fn rendering_again_does_not_change_a_planned_tree() {
         let rendered = tempfile::tempdir().unwrap();
         let write = |text: &str| {
             fs::create_dir_all(rendered.path().join("systemd")).unwrap();

@@ -1,4 +1,4 @@
-//! Where a bundle comes from: commit, compiler, and the glibc that it asks for.
+//! The origin of a bundle: its commit and its compiler, and the version of glibc that it needs.
 
 use std::path::Path;
 
@@ -8,17 +8,17 @@ use serde::Serialize;
 use crate::bundle::{Bundle, Content};
 use crate::{tools, ui};
 
-/// What the manifest says of a bundle's making. Nothing of it is in the zip: a commit that changes
-/// nothing changes no byte.
+/// The part of the manifest about the build. The zip contains none of it, so a commit without an effect on the
+/// files changes no byte of the zip.
 #[derive(Debug, Clone, Serialize)]
 pub struct Provenance {
-    /// The server's repository; none where there is no git, or no repository.
+    /// The commit of the server's repository; none without git or without a repository.
     pub git: Option<Git>,
     /// The version of flipless.
     pub flipless: &'static str,
-    /// `rustc --version` of the compiler that cargo uses.
+    /// The output of `rustc --version`, for the compiler that cargo uses.
     pub rustc: String,
-    /// The newest symbol version of glibc that an executable needs; none if none needs any.
+    /// The newest symbol version of glibc that an executable needs; none if no executable needs glibc.
     pub glibc: Option<String>,
 }
 
@@ -27,21 +27,23 @@ pub struct Provenance {
 pub struct Git {
     /// Its full hash.
     pub commit: String,
-    /// Whether there were changes, or new files, beside it.
+    /// Whether the working tree contains uncommitted changes or new files.
     pub dirty: bool,
 }
 
 impl Provenance {
-    /// Asks git in `folder`, the server's, and the compiler.
+    /// Asks git in the server's `folder`, and the compiler.
     ///
     /// # Errors
-    /// When there is no compiler.
+    /// If the compiler can't be run.
     pub fn of(folder: &Path, bundle: &Bundle) -> Result<Self> {
         let git = git(folder);
         match &git {
-            None => ui::warning("no git commit is known: the manifest names none"),
+            None => ui::warning("found no git commit: the manifest will not contain one"),
             Some(Git { dirty: true, .. }) => {
-                ui::warning("there are uncommitted changes: the manifest says `dirty`");
+                ui::warning(
+                    "the working tree has uncommitted changes: the manifest will say `dirty`",
+                );
             }
             Some(_) => {}
         }
@@ -61,7 +63,7 @@ fn git(folder: &Path) -> Option<Git> {
         tools::output(git.arg("-C").arg(folder).args(words)).ok()
     };
     let commit = ask(&["rev-parse", "--verify", "HEAD"])?;
-    // No line for each file of a new folder; locks of others are not waited for.
+    // Without optional locks, git does not wait for other processes.
     let changes = ask(&["--no-optional-locks", "status", "--porcelain"])?;
     Some(Git {
         commit,
@@ -101,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_commit_is_named_and_whether_it_is_all_there_is() {
+    fn a_commit_is_named_and_uncommitted_changes_make_it_dirty() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
         assert_eq!(git(path), None, "no repository");

@@ -1,5 +1,5 @@
-//! What the executables are made of, in CycloneDX 1.5 (<https://cyclonedx.org/docs/1.5/json>), beside
-//! the zip: what is linked into them, and the macros that wrote a part of them. Nothing of it comes from the clock, from chance, or from this machine's paths.
+//! The SBOM beside the zip, in CycloneDX 1.5 (<https://cyclonedx.org/docs/1.5/json>): the crates in the executables,
+//! including procedural macros. It does not depend on the clock, on random numbers, or on paths of this machine.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,18 +21,18 @@ use super::dependencies::{Key, Package, Tree};
 pub struct Executable {
     /// Its name in the zip.
     pub place: String,
-    /// What cargo built it from; none for a prebuilt one.
+    /// The packages that cargo built it from; none for a prebuilt executable.
     pub tree: Option<Tree>,
 }
 
-/// The bundle that is described.
+/// The bundle that the SBOM describes.
 pub struct Subject<'a> {
     /// The application's name and version.
     pub name: &'a str,
     pub version: &'a str,
     /// The zip's name.
     pub zip: &'a str,
-    /// Of the zip, in hex.
+    /// SHA-256 of the zip, in hex.
     pub sha256: &'a str,
     /// `SOURCE_DATE_EPOCH` as ISO 8601, if it is set.
     pub timestamp: Option<String>,
@@ -43,7 +43,7 @@ pub struct Subject<'a> {
 /// The document as JSON.
 ///
 /// # Errors
-/// When it is not valid: a package has a name or version that no such document can have.
+/// If the document is invalid because of a package's name or version.
 pub fn document(subject: &Subject, executables: &[Executable]) -> Result<String> {
     let mut components: BTreeMap<String, Component> = BTreeMap::new();
     let mut edges: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -65,7 +65,7 @@ pub fn document(subject: &Subject, executables: &[Executable]) -> Result<String>
                 reference(key)
             };
             let below = package.dependencies.iter().map(self::reference);
-            // Two executables may use a package with other features: its edges are those of both.
+            // Two executables may use a package with different features. Its edges are those of both.
             edges.entry(reference.clone()).or_default().extend(below);
             if !is_root {
                 components.insert(reference, component(Classification::Library, key, package)?);
@@ -82,19 +82,19 @@ pub fn document(subject: &Subject, executables: &[Executable]) -> Result<String>
         ..Bom::default()
     };
     let validity = bom.validate_version(SpecVersion::V1_5);
-    ensure!(validity.passed(), "the SBOM is not valid: {validity:?}");
+    ensure!(validity.passed(), "the SBOM is invalid: {validity:?}");
     let mut text = Vec::new();
     bom.output_as_json_v1_5(&mut text)?;
     Ok(String::from_utf8(text)? + "\n")
 }
 
 impl Subject<'_> {
-    /// No crate has this name: references of crates have an `@`.
+    /// The reference of an executable. It differs from every crate's reference, which contains an `@`.
     fn reference(&self) -> String {
         self.zip.to_owned()
     }
 
-    /// A UUID of version 8 (RFC 9562: what is in it is the maker's choice), out of the zip's hash.
+    /// A UUID of version 8 (RFC 9562 leaves its content to the application), made from the zip's hash.
     fn serial_number(&self) -> Result<UrnUuid> {
         let hex = |from: usize, to: usize| self.sha256.get(from..to).context("no hash");
         let (a, b, c) = (hex(0, 8)?, hex(8, 12)?, hex(12, 15)?);
@@ -126,7 +126,7 @@ fn application(subject: &Subject, executable: &Executable) -> Result<Component> 
         None => {
             let mut prebuilt = Component::new(kind, place, "", None);
             prebuilt.version = None;
-            let text = "shipped as it was given: its dependencies are not known";
+            let text = "prebuilt: its dependencies are unknown";
             prebuilt.description = Some(NormalizedString::new(text));
             prebuilt
         }
@@ -146,13 +146,13 @@ fn component(kind: Classification, key: &Key, package: &Package) -> Result<Compo
     Ok(component)
 }
 
-/// NAME@VERSION, unlike the document's own names, which are paths.
+/// The reference of a crate: NAME@VERSION. The references of executables are paths.
 fn reference((name, version): &Key) -> String {
     format!("{name}@{version}")
 }
 
-/// <https://github.com/package-url/purl-spec>, type `cargo`. None for a package by path: it would name
-/// another person's on crates.io.
+/// The package URL (<https://github.com/package-url/purl-spec>, type `cargo`). None for a path dependency, because
+/// the URL would name another package on crates.io.
 fn purl((name, version): &Key, package: &Package) -> Result<Option<Purl>> {
     let Some(source) = package.source.as_deref() else {
         return Ok(None);
@@ -167,11 +167,11 @@ fn purl((name, version): &Key, package: &Package) -> Result<Option<Purl>> {
     }
     let text = purl.build()?.to_string();
     let parsed = text.parse().ok();
-    let parsed = parsed.with_context(|| format!("`{text}` is no package URL"));
+    let parsed = parsed.with_context(|| format!("`{text}` is not a valid package URL"));
     Ok(Some(parsed?))
 }
 
-/// Old manifests write `MIT/Apache-2.0`; what is no SPDX expression stays a name.
+/// The licence as an SPDX expression. Old manifests write `MIT/Apache-2.0`. Any other text becomes a name.
 fn licence(text: &str) -> Option<LicenseChoice> {
     (!text.is_empty()).then(|| match SpdxExpression::parse_lax(text.to_owned()) {
         Ok(expression) => LicenseChoice::Expression(expression),
@@ -194,7 +194,8 @@ fn dependencies(edges: BTreeMap<String, BTreeSet<String>>) -> Dependencies {
     Dependencies(edges.collect())
 }
 
-/// That nothing is said of a prebuilt executable's dependencies does not mean that there are none.
+/// Declares that the dependencies of prebuilt executables are unknown. Otherwise a reader would assume that they
+/// have none.
 fn compositions(unknown: Vec<BomReference>) -> Option<Compositions> {
     (!unknown.is_empty()).then(|| {
         Compositions(vec![Composition {

@@ -1,5 +1,5 @@
-//! Reads a file for the zip. One that changes meanwhile is an error: half of the old and half of the new
-//! content would be shipped.
+//! Reads a file for the zip. A file that changes meanwhile is an error, because the zip would contain parts of the
+//! old and of the new content.
 
 use std::fs::Metadata;
 use std::io::{self, Read, Write};
@@ -10,11 +10,11 @@ use sha2::{Digest, Sha256};
 
 use crate::files;
 
-/// Copies the file's content to `target`, and compares: size, time and identity before and after, then
-/// the content itself, read once more. Times alone miss a change within one tick of the clock.
+/// Copies the file's content to `target`. Then compares size, time and identity with those before the copy, and
+/// reads the content once more. The time alone would miss a change within one tick of the clock.
 ///
 /// # Errors
-/// When it can't be read, or has changed.
+/// If the file can't be read, or has changed.
 pub fn copy_unchanged(path: &Path, target: &mut impl Write) -> Result<()> {
     let context = || format!("cannot pack {}", path.display());
     let mut file = files::open(path)?;
@@ -28,7 +28,7 @@ pub fn copy_unchanged(path: &Path, target: &mut impl Write) -> Result<()> {
     Ok(())
 }
 
-/// Copies, and gives the content's SHA-256.
+/// Copies the content, and returns its SHA-256.
 fn copy(reader: &mut impl Read, writer: &mut impl Write) -> io::Result<[u8; 32]> {
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 64 << 10];
@@ -71,7 +71,7 @@ mod tests {
     use std::fs::{self, File};
     use std::path::PathBuf;
 
-    /// Changes the file when its first bytes are written.
+    /// A writer that changes the file when its first bytes arrive.
     struct Meddler<'a>(&'a PathBuf, Option<fn(&Path)>, Vec<u8>);
 
     impl Write for Meddler<'_> {
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_stays_as_it_is_is_copied() {
+    fn an_unchanged_file_is_copied() {
         assert_eq!(pack(None), Ok(vec![b'a'; 100_000]));
     }
 

@@ -1,8 +1,8 @@
-//! What a bundle can be built for.
+//! The targets of a bundle.
 
 use crate::arch::Arch;
 
-/// What a server can be built for.
+/// A target of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 #[allow(missing_docs)]
 pub enum Target {
@@ -17,7 +17,7 @@ pub enum Target {
 }
 
 impl Target {
-    /// With the platform's own C library.
+    /// The target that uses the platform's C library.
     pub fn gnu(arch: Arch) -> Self {
         match arch {
             Arch::X86_64 => Self::X86Gnu,
@@ -25,7 +25,7 @@ impl Target {
         }
     }
 
-    /// Static, with its own C library.
+    /// The static target, with its own C library.
     pub fn musl(arch: Arch) -> Self {
         match arch {
             Arch::X86_64 => Self::X86Musl,
@@ -33,7 +33,7 @@ impl Target {
         }
     }
 
-    /// As rustc names it.
+    /// rustc's name of the target.
     pub fn triple(self) -> &'static str {
         match self {
             Self::X86Gnu => "x86_64-unknown-linux-gnu",
@@ -51,7 +51,7 @@ impl Target {
         }
     }
 
-    /// Is it linked with glibc?
+    /// Whether the target links with glibc.
     pub fn is_gnu(self) -> bool {
         matches!(self, Self::X86Gnu | Self::ArmGnu)
     }

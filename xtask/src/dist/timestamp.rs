@@ -1,4 +1,4 @@
-//! The one time that all entries carry; never the clock's.
+//! The timestamp of all entries. It never comes from the clock.
 
 use anyhow::{Context, Result};
 use time::{OffsetDateTime, PrimitiveDateTime};
@@ -7,7 +7,7 @@ use zip::DateTime;
 use crate::tools;
 
 /// `SOURCE_DATE_EPOCH` (seconds since 1970, <https://reproducible-builds.org/specs/source-date-epoch/>),
-/// else the first time that a zip can hold: 1980-01-01.
+/// or else the earliest time that a zip can contain: 1980-01-01.
 ///
 /// # Errors
 /// When the variable is not a number, or lies behind 2107.
@@ -15,7 +15,7 @@ pub fn from_environment() -> Result<DateTime> {
     Ok(asked_for()?.unwrap_or_default())
 }
 
-/// The same time in the form of RFC 3339; none when the variable is not set.
+/// The same time in the form of RFC 3339; none if the variable is not set.
 ///
 /// # Errors
 /// When the variable is not a number, or lies behind 2107.
@@ -30,13 +30,15 @@ fn asked_for() -> Result<Option<DateTime>> {
     let text = text.to_string_lossy();
     let seconds = text
         .parse()
-        .with_context(|| format!("SOURCE_DATE_EPOCH={text}: not a number of seconds"))?;
+        .with_context(|| format!("SOURCE_DATE_EPOCH={text} is not a number of seconds"))?;
     from_epoch(seconds)
-        .with_context(|| format!("SOURCE_DATE_EPOCH={text}: a zip ends in 2107"))
+        .with_context(|| {
+            format!("SOURCE_DATE_EPOCH={text} is later than 2107, the last year of a zip")
+        })
         .map(Some)
 }
 
-/// UTC; a time before 1980 becomes 1980-01-01.
+/// Converts to UTC. A time before 1980 becomes 1980-01-01.
 fn from_epoch(seconds: u64) -> Result<DateTime> {
     let time = OffsetDateTime::from_unix_timestamp(seconds.try_into()?)?;
     match time.year() < 1980 {

@@ -1,4 +1,4 @@
-//! Which toolchain builds for which target. What is missing is named, and how to get it.
+//! Chooses the toolchain for a target. If something is missing, the error says how to install it.
 
 use std::path::{Path, PathBuf};
 
@@ -14,32 +14,32 @@ use crate::{tools, ui};
 pub enum Builder {
     /// Plain cargo.
     Cargo(Linker),
-    /// cargo-zigbuild: builds against an older glibc, and for other processors.
+    /// cargo-zigbuild, which builds against an older glibc, and for other processors.
     Zig,
 }
 
-/// What links.
+/// The linker of a build.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Linker {
-    /// The host's own.
+    /// The linker of the host.
     Host,
-    /// The one that cargo's configuration names: cargo finds it itself.
+    /// The linker in cargo's configuration. cargo finds this linker itself.
     Configured(PathBuf),
-    /// A program on PATH, or one of rustc's own.
+    /// A program on PATH, or a linker that rustc contains.
     Named(&'static str),
 }
 
-/// Is a standard library for `target` installed? Asked offline; nothing is installed here.
+/// Whether a standard library for `target` is installed. This uses no network and installs nothing.
 pub fn has_std(target: Target) -> bool {
     libdir(target).is_ok_and(|folder| holds_std(&folder))
 }
 
-/// Where rustc looks for the standard library, which may be missing.
+/// The folder of the standard library for rustc. The folder may not exist.
 fn libdir(target: Target) -> Result<PathBuf> {
     let triple = target.triple();
     let question = ["--print", "target-libdir", "--target", triple];
     let answer = tools::output(tools::rustc().args(question));
-    let context = || format!("cannot ask rustc for its folder of {triple}");
+    let context = || format!("cannot get the folder of {triple} from rustc");
     answer.map(PathBuf::from).with_context(context)
 }
 
@@ -56,7 +56,7 @@ fn holds_std(libdir: &Path) -> bool {
 /// Chooses the builder.
 ///
 /// # Errors
-/// When the standard library or a linker is missing: says where to get it.
+/// If the standard library or a linker is missing. The hints say how to install it.
 pub fn builder(target: Target, config: &CargoConfig) -> Result<Builder> {
     let libdir = libdir(target)?;
     if !holds_std(&libdir) {
@@ -68,15 +68,15 @@ pub fn builder(target: Target, config: &CargoConfig) -> Result<Builder> {
     plain(target, config)
 }
 
-/// Plain cargo, also where zig is there: for what is linked statically, which zig can't do with glibc.
+/// Plain cargo, even if zig is installed. This is for static programs: zig can't link statically with glibc.
 ///
 /// # Errors
-/// When no linker is there.
+/// If no linker is installed.
 pub fn plain(target: Target, config: &CargoConfig) -> Result<Builder> {
     Ok(Builder::Cargo(linker(target, config)?))
 }
 
-/// cargo-zigbuild finds zig on PATH, or as a Python module.
+/// Whether cargo-zigbuild and zig are installed. cargo-zigbuild finds zig on PATH, or as a Python module.
 fn zig_is_there() -> bool {
     let module =
         |python: &str| tools::succeeds(tools::command(python).args(["-m", "ziglang", "version"]));
@@ -92,7 +92,7 @@ fn linker(target: Target, config: &CargoConfig) -> Result<Linker> {
         return Ok(Linker::Host);
     }
     let linker = match target {
-        // musl's std brings its own start files: rustc's own linker is enough.
+        // musl's standard library contains its own start files, so rustc's own linker is sufficient.
         Target::X86Musl | Target::ArmMusl => return Ok(Linker::Named("rust-lld")),
         Target::X86Gnu => "x86_64-linux-gnu-gcc",
         Target::ArmGnu => "aarch64-linux-gnu-gcc",
@@ -119,7 +119,7 @@ fn linker(target: Target, config: &CargoConfig) -> Result<Linker> {
     ))
 }
 
-/// The variable with a target's linker for cargo.
+/// The environment variable that sets the linker of a target for cargo.
 pub fn linker_variable(target: Target) -> String {
     let name = target.triple().replace('-', "_").to_uppercase();
     format!("CARGO_TARGET_{name}_LINKER")
@@ -133,12 +133,12 @@ fn std_missing(target: Target, libdir: &Path) -> anyhow::Error {
     };
     let mut hints = vec![format!("rustup: rustup target add {triple}")];
     hints.push(match target.is_gnu() {
-        // Its rustc packages are two: Debian stable's own, and the newer one for web browsers.
+        // Debian stable has two rustc packages: its own, and a newer one for web browsers.
         true => format!(
-            "Debian, with its rustc-web: dpkg --add-architecture {debian} && apt-get update && \
+            "Debian, with the package rustc-web: dpkg --add-architecture {debian} && apt-get update && \
              apt-get install libstd-rust-web-dev:{debian}"
         ),
-        false => "Debian has none for musl".into(),
+        false => "Debian has no package for musl".into(),
     });
     ui::advised(
         format!(

@@ -1,23 +1,23 @@
-//! What comes next.
+//! Explains how to upload the bundle.
 
 use std::path::Path;
 
 use anstream::eprintln;
 
-/// How to upload the zip: by the console, or by the EB CLI.
+/// Prints how to upload the zip: in the console, or with the EB CLI.
 pub fn explain(zip: &Path, label: &str) {
     let zip = zip.display();
     eprintln!(
         "
-To deploy it, either
-  in the console: your environment → Upload and deploy → choose the file, and as version label
+To deploy the zip, either
+  in the console: your environment → Upload and deploy → choose the file, and set the version label to
       {label}
   or with the EB CLI: in .elasticbeanstalk/config.yml
       deploy:
         artifact: {zip}
     then
       eb deploy --label {label}
-    (the label changes with the content: the EB CLI uploads nothing for a label it has seen)
+    (the EB CLI does not upload a label twice; this label changes with the content)
 "
     );
 }

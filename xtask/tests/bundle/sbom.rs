@@ -168,7 +168,7 @@ fn a_prebuilt_server_is_there_with_its_hash_and_dependencies_that_nobody_knows()
         hash(find(&read(&bundle().zip), "bin/server"))
     );
     let description = component.description.as_ref().unwrap();
-    assert!(description.contains("not known"), "{description}");
+    assert!(description.contains("are unknown"), "{description}");
     let compositions = bom.compositions.as_ref().unwrap();
     let composition = &compositions.0[0];
     assert_eq!(composition.aggregate.to_string(), "unknown");

@@ -7,7 +7,7 @@ pub fn render(templates: &Environment, name: &str, data: &impl Serialize) -> Str
     let text = templates
         .get_template(name)
         .and_then(|template| template.render(Serde(data)));
-    text.expect("a template fits its data, as its tests show")
+    text.expect("the tests show that each template fits its data")
 }
 
 pub fn templates() -> Environment<'static> {
@@ -20,7 +20,7 @@ pub fn templates() -> Environment<'static> {
     ] {
         templates
             .add_template(name, source)
-            .expect("the template can be parsed, as its tests show");
+            .expect("the tests show that each template can be parsed");
     }
     templates
 }

@@ -1,4 +1,4 @@
-//! A run as the page shows it.
+//! The data of one run for the page.
 
 use minijinja::Environment;
 use serde::Serialize;
@@ -11,7 +11,7 @@ use crate::{
     summary::{Failures, Latency},
 };
 
-/// A run as the page's text has it.
+/// The text of one run for the page.
 #[derive(Serialize)]
 pub struct View {
     id: String,
@@ -37,7 +37,7 @@ struct InstructionRow {
     length: String,
 }
 
-/// What `timeline.svg` shows.
+/// The data of `timeline.svg`.
 #[derive(Serialize)]
 struct Picture<'a> {
     id: &'a str,
@@ -45,7 +45,7 @@ struct Picture<'a> {
     c: &'a Chart,
 }
 
-/// Puts a run into words and numbers, with its picture drawn on the scenario's scale.
+/// Describes a run in words and numbers, and draws its picture on the scenario's scale.
 pub fn view(
     id: String,
     run: &ScenarioResult,
@@ -101,7 +101,7 @@ fn instruction_row(instruction: &Instruction, run: &ScenarioResult) -> Instructi
     }
 }
 
-/// p50, p99, p99.9 and the maximum in milliseconds; not numbers where nothing was answered.
+/// p50, p99, p99.9 and the maximum in milliseconds; NaN if no request was answered.
 fn values(latency: Option<&Latency>) -> [f64; 4] {
     latency.map_or([f64::NAN; 4], |latency| {
         [
@@ -113,7 +113,7 @@ fn values(latency: Option<&Latency>) -> [f64; 4] {
     })
 }
 
-/// What the clients saw, in a sentence.
+/// The failures in one sentence.
 fn sentence(run: &ScenarioResult, timeline: &Timeline) -> String {
     let summary = &run.summary;
     let requests = format::count(summary.requests);
@@ -129,7 +129,7 @@ fn sentence(run: &ScenarioResult, timeline: &Timeline) -> String {
     )
 }
 
-/// The failures by kind, without those that did not occur.
+/// The failures by outcome, without the outcomes that did not occur.
 fn kinds(kinds: &Failures) -> String {
     let Failures {
         refused,
@@ -144,8 +144,8 @@ fn kinds(kinds: &Failures) -> String {
         (reset, "reset"),
         (closed, "closed without an answer"),
         (timeout, "timed out"),
-        (status, "not 2xx"),
-        (truncated, "truncated"),
+        (status, "answered with a status other than 2xx"),
+        (truncated, "cut off"),
     ];
     let some = named.into_iter().filter(|(count, _)| **count > 0);
     some.map(|(count, name)| format!("{} {name}", format::count(*count)))

@@ -1,4 +1,4 @@
-//! Instructions in as few rows as their labels need.
+//! Places instructions in as few rows as their labels need.
 
 use std::time::Duration;
 
@@ -8,25 +8,25 @@ use super::geometry::round;
 use crate::instruction::Instruction;
 use crate::report::format;
 
-/// The part of the narrowest plot (a phone's) that one character of a label takes, in percent.
+/// The width of one character of a label, in percent of the narrowest plot (a phone's).
 const CHARACTER: f64 = 100.0 * 6.1 / 280.0;
-/// Longer names are cut; the table below the picture has them whole.
+/// Longer names are shortened. The table below the picture shows the whole names.
 const LONGEST: usize = 20;
 
-/// A instruction's bar and label; x and width in percent.
+/// The bar and the label of an instruction; x and width in percent.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Lane {
-    /// From the top.
+    /// The row, counted from the top.
     pub row: usize,
     x: f64,
     width: f64,
     label: String,
     label_x: f64,
-    /// The `text-anchor`: labels of the right half end with their bar.
+    /// The `text-anchor`: a label in the right half ends where its bar ends.
     anchor: &'static str,
 }
 
-/// Puts each instruction into the first row where neither bar nor label meets another.
+/// Puts each instruction into the first row where neither its bar nor its label overlaps another one.
 pub fn pack(instructions: &[Instruction], x: impl Fn(Duration) -> f64) -> Vec<Lane> {
     let mut rows: Vec<Vec<(f64, f64)>> = Vec::new();
     let lane = |instruction: &Instruction| {
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_that_would_meet_are_in_different_rows() {
+    fn labels_that_would_overlap_are_in_different_rows() {
         assert_eq!(
             rows(&[
                 instruction("predeploy hooks", 10, 11),
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_name_is_cut() {
+    fn a_long_name_is_shortened() {
         assert_eq!(
             label(&instruction(&"x".repeat(50), 1, 3)),
             format!("{}… 2.0 s", "x".repeat(19))

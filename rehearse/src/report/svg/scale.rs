@@ -11,20 +11,20 @@ use crate::report::{
     timeline::{BIN, Timeline},
 };
 
-/// Scales that all runs of a scenario share, or they could not be compared.
+/// The scales that all runs of a scenario share, so that the runs can be compared.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scale {
     /// Seconds shown before the deployment.
     before: f64,
-    /// Seconds shown from its start.
+    /// Seconds shown from the start of the deployment on.
     after: f64,
     /// Requests per second at the top.
     rate: f64,
-    /// The powers of ten of a millisecond between which latencies lie.
+    /// The powers of ten, in milliseconds, that enclose all latencies.
     decades: (i32, i32),
 }
 
-/// A labelled place on an axis.
+/// A tick of an axis, with its label.
 #[derive(Debug, Serialize)]
 pub struct Tick {
     at: f64,
@@ -32,7 +32,7 @@ pub struct Tick {
 }
 
 impl Scale {
-    /// The scale that shows all of the runs.
+    /// The scale that fits all of the runs.
     pub fn of(runs: &[(&ScenarioResult, Timeline)]) -> Self {
         let most = |values: &mut dyn Iterator<Item = f64>| values.fold(0.0, f64::max);
         let bins = || runs.iter().flat_map(|(_, timeline)| &timeline.bins);
@@ -56,13 +56,13 @@ impl Scale {
         }
     }
 
-    /// Where a moment lies, in percent of the width.
+    /// The x coordinate of a moment, in percent of the width.
     pub fn x(&self, run: &ScenarioResult, moment: Duration) -> f64 {
         let seconds = moment.as_secs_f64() - run.deploy.start.as_secs_f64() + self.before;
         round(100.0 * seconds / (self.before + self.after))
     }
 
-    /// How far down a rate lies, in pixels.
+    /// The y coordinate of a rate, in pixels.
     pub fn rate(&self, count: usize) -> f64 {
         round(RATE * (1.0 - count as f64 / BIN.as_secs_f64() / self.rate))
     }
@@ -72,19 +72,19 @@ impl Scale {
         round((self.before + self.after) / BIN.as_secs_f64())
     }
 
-    /// Where a run's first bin lies, in bins: the deployments of all runs start at the same place.
+    /// The x coordinate of a run's first bin, in bins. The deployments of all runs start at the same x.
     pub fn offset(&self, run: &ScenarioResult) -> f64 {
         round((self.before - run.deploy.start.as_secs_f64()) / BIN.as_secs_f64())
     }
 
-    /// How far down a latency lies, in pixels.
+    /// The y coordinate of a latency, in pixels.
     pub fn latency(&self, value: Duration) -> f64 {
         let (low, high) = self.decades;
         let share = (ms(value).max(1e-3).log10() - f64::from(low)) / f64::from(high - low);
         round(LATENCY * (1.0 - share.clamp(0.0, 1.0)))
     }
 
-    /// None, half and all of the rate.
+    /// Ticks at zero, half and all of the rate.
     pub fn rate_ticks(&self) -> Vec<Tick> {
         let tick = |share: f64| Tick {
             at: round(RATE * (1.0 - share)),
@@ -93,7 +93,7 @@ impl Scale {
         [0.0, 0.5, 1.0].map(tick).into()
     }
 
-    /// A tick a power of ten.
+    /// A tick for each power of ten.
     pub fn latency_ticks(&self) -> Vec<Tick> {
         let (low, high) = self.decades;
         let at = |power| round(LATENCY * f64::from(high - power) / f64::from(high - low));
@@ -105,7 +105,7 @@ impl Scale {
             .collect()
     }
 
-    /// At most seven moments, counted from the deployment's start.
+    /// At most seven ticks, in seconds from the start of the deployment.
     pub fn times(&self) -> Vec<Tick> {
         let span = self.before + self.after;
         let steps = [
@@ -140,7 +140,7 @@ fn last(run: &ScenarioResult, timeline: &Timeline) -> f64 {
     ends.max().unwrap_or_default().as_secs_f64()
 }
 
-/// The powers of ten around two latencies; at least two apart.
+/// The powers of ten that enclose two latencies. They differ at least by two.
 fn decades(lowest: f64, highest: f64) -> (i32, i32) {
     if !lowest.is_finite() {
         return (0, 3);
@@ -158,7 +158,7 @@ fn power_label(power: i32) -> String {
     }
 }
 
-/// The next round number, 10 at least.
+/// The next larger round number, at least 10.
 fn nice(value: f64) -> f64 {
     let value = value.max(10.0);
     let power = 10f64.powf(value.log10().floor());
@@ -179,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn decades_enclose_the_latencies_and_are_never_one_alone() {
+    fn decades_enclose_the_latencies_and_are_at_least_two() {
         assert_eq!(decades(0.4, 1312.0), (-1, 4));
         assert_eq!(decades(2.0, 3.0), (0, 2));
         assert_eq!(decades(f64::INFINITY, 0.0), (0, 3));
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn the_top_is_round_and_above_all() {
+    fn the_top_of_the_axis_is_a_round_number_above_all_rates() {
         assert_eq!(
             [0.0, 10.0, 101.0, 990.0, 1170.0].map(nice),
             [10.0, 10.0, 120.0, 1000.0, 1200.0]

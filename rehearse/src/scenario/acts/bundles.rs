@@ -1,4 +1,4 @@
-//! Bundles that scenarios make of the given ones.
+//! Changed copies of the given bundles, for scenarios.
 
 use std::path::PathBuf;
 
@@ -19,13 +19,13 @@ pub(super) fn changed(subject: &Subject, changes: &Changes) -> Result<PathBuf, S
     Ok(path)
 }
 
-/// The second bundle with a file more for nginx.
+/// A copy of the second bundle with an additional nginx file.
 pub(super) fn with_proxy(subject: &Subject, text: &str) -> Result<PathBuf, ScenarioError> {
     let file = (".platform/nginx/conf.d/rehearsal.conf", text, 0o644);
     with_file(subject, file)
 }
 
-/// The second bundle with a script for a server.
+/// A copy of the second bundle with a script in place of the server.
 pub(super) fn with_server(subject: &Subject, script: &str) -> Result<PathBuf, ScenarioError> {
     let server = bundle::server_of(&subject.parameters.to)?;
     with_file(subject, (&server, script, 0o755))

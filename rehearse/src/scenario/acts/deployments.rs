@@ -32,9 +32,9 @@ pub fn deploy_changed_proxy(subject: &mut Subject) -> Acted {
         .get("server")
         .is_some_and(|server| server == "nginx");
     subject.check(
-        "the new nginx configuration is in force",
+        "nginx does not use the new configuration",
         hidden,
-        "server_tokens off",
+        "`server_tokens off` has no effect",
     );
     Ok(())
 }
@@ -44,7 +44,7 @@ pub fn deploy_broken_proxy(subject: &mut Subject) -> Acted {
     refuse(subject, &bundle, "rehearsal.conf")
 }
 
-/// A name that EB allows and systemd drops: a stock server starts without the variable.
+/// A name that EB allows and systemd ignores: a stock server starts without this variable.
 const UNTAKEN: &str = "rehearsal:a.b/c+d-e@f";
 
 /// Quotes, spaces, `$`, `%`, a backslash, line breaks and non-ASCII.
@@ -59,7 +59,7 @@ pub fn change_environment(subject: &mut Subject) -> Acted {
         let answer = subject.get(&format!("/env?name={name}"))?;
         let served = String::from_utf8_lossy(&answer.body).into_owned();
         subject.check(
-            "the new value is served",
+            "the server does not have the new value",
             served == AWKWARD,
             format!("{served:?}"),
         );
@@ -73,9 +73,9 @@ pub fn restart_app_server(subject: &mut Subject) -> Acted {
     subject.succeed(deployment)?;
     let after = subject.status().run();
     subject.check(
-        "the server was restarted",
+        "the server was not restarted",
         before != after,
-        format!("{before:?}, {after:?}"),
+        format!("run {before:?} before, {after:?} now"),
     );
     Ok(())
 }
@@ -111,7 +111,7 @@ pub fn deploy_hanging(subject: &mut Subject) -> Acted {
     refuse(subject, &bundle, "the rehearsal hangs")
 }
 
-/// By a configuration deployment: its hooks must refuse as the others do.
+/// Uses a configuration deployment: its hooks must refuse the bundle as the hooks of an application deployment do.
 pub fn deploy_unhealthy(subject: &mut Subject) -> Acted {
     let deployment = subject
         .engine

@@ -1,4 +1,4 @@
-//! What dies or is stopped while the instance serves.
+//! Scenarios that kill or stop a process, or reboot the instance.
 
 use flipless_settings::layout;
 
@@ -22,7 +22,7 @@ pub fn kill_nginx(subject: &mut Subject) -> Acted {
     kill(subject, unit)
 }
 
-/// Kills a unit's main process and waits until there is another.
+/// Kills a unit's main process, and waits until the unit has another one.
 fn kill(subject: &mut Subject, unit: &str) -> Acted {
     let pid = subject.main_pid(unit);
     let start = subject.clock.now();
@@ -33,7 +33,7 @@ fn kill(subject: &mut Subject, unit: &str) -> Acted {
         start,
         end: subject.clock.now(),
     });
-    subject.wait("another process runs", |subject| {
+    subject.wait("the killed process was not replaced", |subject| {
         let now = subject.main_pid(unit);
         now != pid && now != "0" && subject.say(&format!("systemctl is-active {unit}")) == "active"
     });
@@ -46,7 +46,7 @@ pub fn stop_app(subject: &mut Subject) -> Acted {
         .unit()
         .unwrap_or_else(|| layout::WEB.into());
     subject.must(&format!("systemctl stop {unit}"))?;
-    subject.wait("a connection starts it again", |subject| {
+    subject.wait("no connection has started the server", |subject| {
         subject.say(&format!("systemctl is-active {unit}")) == "active"
     });
     Ok(())
@@ -58,7 +58,7 @@ pub fn reboot(subject: &mut Subject) -> Acted {
         .ask()
         .map_or_else(|error| error.to_string(), |a| format!("{:?}", a.outcome));
     subject.check(
-        "the first request after the boot is answered",
+        "the first request after the boot failed",
         answer == "Ok",
         answer.clone(),
     );

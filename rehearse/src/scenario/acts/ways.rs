@@ -1,4 +1,4 @@
-//! The ways to flipless and back.
+//! Scenarios that install flipless or give the instance back to stock EB.
 
 use flipless_settings::layout;
 
@@ -8,7 +8,7 @@ use crate::record::Outcome;
 use crate::scenario::script::Acted;
 use crate::scenario::subject::{SECRET, Subject};
 
-/// The usual beginning: the first bundle runs.
+/// The usual preparation: launches the environment with the first bundle.
 pub fn launch(subject: &mut Subject) -> Acted {
     let (name, value) = SECRET;
     let secrets = Properties::from([(name.to_owned(), value.to_owned())]);
@@ -18,7 +18,7 @@ pub fn launch(subject: &mut Subject) -> Acted {
     subject.succeed(deployment)
 }
 
-/// An application that knows nothing of flipless runs.
+/// Launches the environment with an application that does not use flipless.
 pub fn launch_stock(subject: &mut Subject) -> Acted {
     let bundle = stock_bundle(subject)?;
     let deployment = subject
@@ -31,7 +31,7 @@ pub fn uninstall(subject: &mut Subject) -> Acted {
     subject.must(&format!("{} uninstall", layout::AGENT))?;
     nothing_left(subject);
     subject.wait(
-        "the server serves by itself after the uninstallation",
+        "the server does not answer after `flipless uninstall`",
         |subject| {
             let answer = subject.ask();
             answer.is_ok_and(|answer| answer.outcome == Outcome::Ok)
@@ -40,7 +40,7 @@ pub fn uninstall(subject: &mut Subject) -> Acted {
     deploy_stock(subject)
 }
 
-/// Neither files of flipless nor units.
+/// Checks that no file and no unit of flipless is left.
 pub fn nothing_left(subject: &mut Subject) {
     let left = subject.say(&format!(
         "ls -d {} {} /etc/systemd/system/flipless* \
@@ -50,16 +50,17 @@ pub fn nothing_left(subject: &mut Subject) {
         layout::STATE_FOLDER,
         layout::DROP_IN
     ));
-    subject.check("nothing of flipless is left", left.is_empty(), left);
+    subject.check("files or units of flipless are left", left.is_empty(), left);
 }
 
-/// A bundle without flipless over one with it, a changed property, and flipless again. The agent gets no word
-/// from anybody.
+/// Deploys a bundle without flipless, changes a property, and deploys flipless again. No command tells the
+/// agent to uninstall.
 pub fn leave_and_return(subject: &mut Subject) -> Acted {
     deploy_stock(subject)?;
     nothing_left(subject);
     let ours = subject.say(&format!("systemctl cat {} | grep flipless", layout::NGINX));
-    subject.check("EB's nginx is stock", ours.is_empty(), ours);
+    let fault = "nginx.service still has settings of flipless";
+    subject.check(fault, ours.is_empty(), ours);
     let deployment = subject.engine.configure(&[("COLOUR", Some("blue"))]);
     subject.succeed(deployment)?;
     serves_stock(subject)?;
@@ -76,6 +77,6 @@ pub fn deploy_stock(subject: &mut Subject) -> Acted {
 fn serves_stock(subject: &mut Subject) -> Acted {
     let body = String::from_utf8_lossy(&subject.ask()?.body).into_owned();
     let serves = body.contains("release stock");
-    subject.check("the plain application serves", serves, body);
+    subject.check("the plain application does not serve", serves, body);
     Ok(())
 }

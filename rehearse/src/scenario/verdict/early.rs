@@ -1,4 +1,4 @@
-//! Whether a new version answered before EB's flip, which makes it the environment's.
+//! Whether a new version answered before EB's flip. Only the flip may change the version.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use crate::record::Record;
 use crate::scenario::check::Check;
 use crate::scenario::expectation::After;
 
-/// EB's name for the instruction in which the version changes.
+/// EB's name for the instruction that changes the version.
 pub(super) const FLIP: &str = "FlipApplication";
 
-/// `before`: the run that served at first; `flip`: when the first flip began.
+/// `before` is the run that served first. `flip` is the start of the first flip.
 pub(super) fn of(
     after: After,
     records: &[Record],
@@ -17,7 +17,7 @@ pub(super) fn of(
     flip: Option<Duration>,
 ) -> Option<Check> {
     let before = before.filter(|_| after != After::Any)?;
-    // Without a flip a run may follow another, where the server is restarted.
+    // Without a flip, a restart of the server may still start another run.
     if flip.is_none() && after != After::SameRun {
         return None;
     }
@@ -26,9 +26,12 @@ pub(super) fn of(
     let early: Vec<_> = records.iter().filter(is_new).filter(is_early).collect();
     let first = early.iter().map(|record| record.at.as_secs_f64());
     let first = first.fold(f64::INFINITY, f64::min);
-    let detail = format!("{} answers, the first at {first:.2} s", early.len());
+    let detail = match early.len() {
+        1 => format!("1 answer, at {first:.2} s"),
+        count => format!("{count} answers, the first at {first:.2} s"),
+    };
     Some(Check::new(
-        "no new version answers before the flip",
+        "a new version answered before the flip",
         early.is_empty(),
         detail,
     ))
@@ -79,10 +82,10 @@ mod tests {
     }
 
     #[test]
-    fn without_flipless_there_is_nothing_to_say() {
+    fn an_instance_without_flipless_is_not_checked() {
         let flip = Some(Duration::from_secs(1));
         assert_eq!(of(After::Another, &[record(0, None)], None, flip), None);
-        // After `flipless uninstall` the server serves as no run.
+        // After `flipless uninstall` the server belongs to no run.
         let alone = [record(0, Some("none"))];
         assert_eq!(ok(After::Any, &alone, Some(1)), None);
     }

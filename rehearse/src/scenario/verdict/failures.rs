@@ -1,4 +1,4 @@
-//! What the clients lost, and what of it is excused.
+//! The failed requests of a scenario, and which of them the scenario tolerates.
 
 use crate::record::Record;
 use crate::scenario::check::Check;
@@ -17,14 +17,11 @@ pub(super) fn of(
         .iter()
         .filter(|record| record.outcome.failed())
         .collect();
-    let said = format!(
-        "{} of {} requests failed: {}",
-        failed.len(),
-        records.len(),
-        describe(&failed)
-    );
+    let said = format!("{} of {} requests failed", failed.len(), records.len());
+    let groups = describe(&failed);
+    let note = |text: &str| Check::note(text, format!("{said}: {groups}"));
     let load = Check::new(
-        "there was load",
+        "too few requests for a verdict",
         records.len() > 100,
         format!("{}", records.len()),
     );
@@ -39,7 +36,7 @@ pub(super) fn of(
     vec![load, failures]
 }
 
-/// Whether what failed is a part of such a scenario.
+/// Whether the scenario tolerates all of these failures.
 fn is_tolerated(tolerance: Tolerance, failed: &[&Record], circumstances: &Circumstances) -> bool {
     match tolerance {
         Tolerance::Nothing => false,

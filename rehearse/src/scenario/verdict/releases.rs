@@ -12,7 +12,7 @@ use crate::scenario::script::Scenario;
 use crate::scenario::status::Status;
 use crate::scenario::subject::Subject;
 
-/// A replaced run drains first: its unit ends a little after the longest request, or deadline.
+/// How long a replaced run may drain. Its unit ends soon after its longest request, or after a deadline.
 const DRAINED: Duration = Duration::from_secs(100);
 
 pub(super) fn of(scenario: &Scenario, subject: &Subject, before: &Status) -> Vec<Check> {
@@ -20,19 +20,24 @@ pub(super) fn of(scenario: &Scenario, subject: &Subject, before: &Status) -> Vec
     let name = |name: Option<String>| name.unwrap_or_else(|| "none".into());
     let mut checks = Vec::new();
     let changed = after.release() != before.release();
-    let releases = format!("{} after {}", name(after.release()), name(before.release()));
-    let runs = format!("{} after {}", name(after.run()), name(before.run()));
+    let change = |before, after| format!("{} before, {} now", name(before), name(after));
+    let releases = change(before.release(), after.release());
+    let runs = change(before.run(), after.run());
     if before.is_there() {
         checks.extend(
             match expected(scenario.after, &subject.parameters.variants) {
-                After::Another => Some(Check::new("another release is current", changed, releases)),
+                After::Another => Some(Check::new(
+                    "the current release did not change",
+                    changed,
+                    releases,
+                )),
                 After::Same => Some(Check::new(
-                    "the same release is current",
+                    "the current release changed",
                     !changed,
                     releases,
                 )),
                 After::SameRun | After::Rebooted => Some(Check::new(
-                    "the same run is current",
+                    "the current run changed",
                     after.run() == before.run(),
                     runs,
                 )),
@@ -48,7 +53,7 @@ pub(super) fn of(scenario: &Scenario, subject: &Subject, before: &Status) -> Vec
     checks
 }
 
-/// A deployment at a boot starts the release again, as any deployment of the same bundle may.
+/// The expectation under these variants. If EB deploys at a boot, a new run of the same release may serve.
 fn expected(after: After, variants: &Variants) -> After {
     match after {
         After::Rebooted if variants.at_boot == AtBoot::Deploys => After::Same,
@@ -56,19 +61,19 @@ fn expected(after: After, variants: &Variants) -> After {
     }
 }
 
-/// The instance answers, and if the server says which run it is, it's the current one.
+/// Whether the instance answers. If the server reports its run, this must be the current run.
 fn serves(subject: &Subject, current: Option<String>) -> Check {
-    let name = "the current release serves";
+    let fault = "the current run does not serve";
     match subject.ask() {
         Ok(answer) if answer.outcome == Outcome::Ok => {
             let fits = answer.run == current || answer.run.is_none();
             let run = answer
                 .run
-                .unwrap_or_else(|| "a server that does not say its run".into());
-            Check::new(name, fits, format!("{run} answered"))
+                .unwrap_or_else(|| "a server that does not report its run".into());
+            Check::new(fault, fits, format!("{run} answered"))
         }
-        Ok(answer) => Check::new(name, false, format!("status {}", answer.status)),
-        Err(error) => Check::new(name, false, error.to_string()),
+        Ok(answer) => Check::new(fault, false, format!("status {}", answer.status)),
+        Err(error) => Check::new(fault, false, error.to_string()),
     }
 }
 
@@ -80,7 +85,7 @@ fn is_gone(subject: &Subject, unit: &str) -> Check {
     });
     let ended = gone.is_some() && state == "inactive";
     Check::new(
-        "the old release has ended",
+        "the old run did not end cleanly",
         ended,
         format!("{unit} is {state}"),
     )

@@ -1,10 +1,10 @@
-//! A value that EB keeps elsewhere reaches the server.
+//! Whether the value of a secret reaches the server.
 
 use crate::scenario::check::Check;
 use crate::scenario::error::ScenarioError;
 use crate::scenario::subject::{SECRET, Subject};
 
-/// Asks the demonstration server, which shows variables for tests; another server is not asked.
+/// Asks the demonstration server, which returns environment variables for tests. Does not ask another server.
 pub(super) fn of(subject: &Subject) -> Result<Option<Check>, ScenarioError> {
     let (name, value) = SECRET;
     if !subject.engine.has_secret(name) || !subject.serves_long_requests()? {
@@ -13,7 +13,7 @@ pub(super) fn of(subject: &Subject) -> Result<Option<Check>, ScenarioError> {
     let answer = subject.get(&format!("/env?name={name}"))?;
     let detail = format!("status {}", answer.status);
     Ok(Some(Check::new(
-        "the server has the value of a secret",
+        "the server does not have the value of the secret",
         answer.body == value.as_bytes(),
         detail,
     )))

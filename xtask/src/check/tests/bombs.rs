@@ -1,4 +1,4 @@
-//! Zips that are much: bytes, texts, entries, names. Each is judged soon.
+//! Zips with too many bytes, texts, entries or names. Each check ends soon.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -9,21 +9,21 @@ use flate2::write::DeflateEncoder;
 use super::bundle::{Zip, assert_fails, failed, open};
 use super::hostile::{CENTRAL, LOCAL, last, put};
 
-/// Much more than any of them needs, in a debug build on a busy machine.
+/// Much more time than any of these checks needs, even in a debug build on a busy machine.
 const SOON: Duration = Duration::from_secs(20);
 
-/// Deflated zeros: so many MiB, from one compressed piece that is repeated.
+/// Deflated zeros of this size, made of one compressed piece that is repeated.
 fn zeros(mebibytes: usize) -> Vec<u8> {
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(&vec![0; 1 << 20]).unwrap();
-    // A sync point: what comes after stands for itself (RFC 1951).
+    // After this sync point, the compressed data does not depend on earlier data (RFC 1951).
     encoder.flush().unwrap();
     let piece = encoder.get_ref().clone();
     let end = [1, 0, 0, 0xff, 0xff];
     [&piece.repeat(mebibytes)[..], &end].concat()
 }
 
-/// The last entry is this deflated data, and says it is so large.
+/// A zip whose last entry is this deflated data with this declared size.
 fn bomb(packed: &[u8], declared: u32) -> Vec<u8> {
     let size = (packed.len() as u32).to_le_bytes();
     let zip = Zip::good().with("public/bomb", 0o644, packed);
@@ -38,7 +38,7 @@ fn bomb(packed: &[u8], declared: u32) -> Vec<u8> {
 }
 
 #[test]
-fn a_bomb_that_lies_is_read_no_further_than_it_says() {
+fn a_bomb_with_a_false_size_is_read_only_to_this_size() {
     let packed = zeros(1024);
     let start = Instant::now();
     let bytes = bomb(&packed, 100);
@@ -49,12 +49,12 @@ fn a_bomb_that_lies_is_read_no_further_than_it_says() {
 }
 
 #[test]
-fn sizes_that_are_too_much_are_refused_unread() {
+fn too_large_sizes_are_refused_without_reading() {
     let mut bytes = bomb(&zeros(1), u32::MAX - 1);
     let start = Instant::now();
     assert_fails(&bytes, "zip", "at most 4 GiB");
     assert!(start.elapsed() < SOON);
-    // A little less is read, to the end that comes too early.
+    // A slightly smaller size is read, up to the early end of the data.
     bytes = bomb(&zeros(1), 1 << 31);
     let mut crc = flate2::Crc::new();
     crc.update(&vec![0; 1 << 20]);
@@ -82,9 +82,9 @@ fn text_that_is_kept_is_bounded() {
     assert!(kept.map(<[u8]>::len).sum::<usize>() <= 16 << 20);
 }
 
-/// As many entries as a zip can have, and names as long and deep as they may be.
+/// The most entries that a zip can have, and the longest and deepest names.
 #[test]
-fn thousands_of_entries_take_no_time() {
+fn thousands_of_entries_are_checked_quickly() {
     let mut zip = Zip::good();
     for index in 0..60_000 {
         zip.0.push((format!("public/{index}"), 0o644, Vec::new()));

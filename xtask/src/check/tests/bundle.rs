@@ -1,4 +1,4 @@
-//! A good bundle in memory, to break one thing in.
+//! A good bundle in memory, in which a test breaks one thing.
 
 use std::io::{Cursor, Write};
 
@@ -22,7 +22,7 @@ pub const EXPECTED: Option<Arch> = Some(Arch::X86_64);
 pub struct Zip(pub Vec<(String, u32, Vec<u8>)>);
 
 impl Zip {
-    /// What the templates render to, and two programs.
+    /// The rendered templates, and two programs.
     pub fn good() -> Self {
         let templates = templates::read_all(&project::root().join("platform-templates")).unwrap();
         let rendered = render::platform_tree(&templates, &Config::default()).unwrap();
@@ -62,7 +62,7 @@ impl Zip {
             .into_inner()
     }
 
-    /// As into a pipe: sizes and checksums follow the data.
+    /// The zip as a packer writes it into a pipe: sizes and checksums follow the data.
     pub fn streamed(&self) -> Vec<u8> {
         let stream = ZipWriter::new_stream(Vec::new());
         self.write(stream).into_inner()
@@ -92,14 +92,14 @@ pub fn open(bytes: &[u8]) -> Bundle {
     Bundle::read(Cursor::new(bytes), bytes.len() as u64)
 }
 
-/// The failed checks, of those that run no other program.
+/// The failed checks among those that run no other program.
 pub fn failed(bytes: &[u8]) -> Vec<Check> {
     let mut checks = without_programs(&open(bytes), EXPECTED);
     checks.retain(Check::failed);
     checks
 }
 
-/// That exactly this check fails, and its detail has this text.
+/// Asserts that only this check fails, and that its detail contains this text.
 #[track_caller]
 pub fn assert_fails(bytes: &[u8], name: &str, detail: &str) {
     let failed = failed(bytes);

@@ -1,4 +1,4 @@
-//! ELF files as small as they can be (elf(5)).
+//! The smallest possible ELF files (elf(5)).
 
 use crate::bundle::elf::Elf;
 
@@ -10,17 +10,17 @@ const HEADER: usize = 64;
 const SEGMENT: usize = 56;
 const SECTION: usize = 64;
 
-/// A header alone: static, with no libc.
+/// Only a header: a static program without a C library.
 pub fn program(machine: u16) -> Vec<u8> {
     with_segments(machine, &[])
 }
 
-/// One that asks for this dynamic linker.
+/// A program that needs this dynamic linker.
 pub fn with_interpreter(path: &str) -> Vec<u8> {
     with_segments(X86_64, &[(PT_INTERP, [path.as_bytes(), b"\0"].concat())])
 }
 
-/// A static one with the note of glibc's crt1.o: Linux, ABI 3.2.0.
+/// A static program with the note of glibc's crt1.o: Linux, ABI 3.2.0.
 pub fn static_glibc() -> Vec<u8> {
     let numbers = [4_u32, 16, 1].map(u32::to_le_bytes).concat();
     let abi = [0_u32, 3, 2, 0].map(u32::to_le_bytes).concat();
@@ -56,7 +56,7 @@ fn with_segments(machine: u16, segments: &[(u32, Vec<u8>)]) -> Vec<u8> {
     elf
 }
 
-/// Asks for `count` versions of glibc (elf(5): Elf64_Verneed, Elf64_Vernaux).
+/// A program that needs `count` versions of glibc (elf(5): Elf64_Verneed, Elf64_Vernaux).
 fn with_versions(count: u16) -> Vec<u8> {
     let strings = b"\0GLIBC_2.34\0";
     let mut needs = [1, 0, count.to_le_bytes()[0], count.to_le_bytes()[1]].to_vec();
@@ -73,7 +73,7 @@ fn with_versions(count: u16) -> Vec<u8> {
     put(&mut elf, 58, &[SECTION as u8, 0, 3, 0, 1, 0]);
     elf.extend(strings);
     elf.extend(&needs);
-    // Nothing, the strings (SHT_STRTAB), the versions (SHT_GNU_verneed).
+    // The sections: an empty one, the strings (SHT_STRTAB), and the versions (SHT_GNU_verneed).
     for (kind, offset, size, count) in [
         (0_u32, 0, 0, 0_u32),
         (3, strings_at, strings.len(), 0),

@@ -1,4 +1,4 @@
-//! Zips that no zip library writes. Each is found by its own check, without reading far.
+//! Zips that no zip library writes. The right check finds each of them, and reads only a small part.
 
 use super::bundle::{EXPECTED, Zip, assert_fails, failed, open};
 use crate::check::without_programs;
@@ -8,7 +8,7 @@ pub const CENTRAL: &[u8] = b"PK\x01\x02";
 const END: &[u8] = b"PK\x05\x06";
 const DESCRIPTOR: &[u8] = b"PK\x07\x08";
 
-/// Two entries at the end that nothing asks for, to be broken.
+/// A zip with two unneeded entries at the end, which the tests damage.
 fn zip() -> Vec<u8> {
     Zip::good()
         .with("aa/bbbb", 0o644, b"0123456789")
@@ -16,7 +16,7 @@ fn zip() -> Vec<u8> {
         .bytes()
 }
 
-/// Where the last record with this signature begins.
+/// The offset of the last record with this signature.
 pub fn last(bytes: &[u8], signature: &[u8]) -> usize {
     bytes.windows(4).rposition(|at| at == signature).unwrap()
 }
@@ -34,7 +34,7 @@ fn patched(signature: &[u8], offset: usize, what: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The same in both headers of the last entry: tools agree on the lie.
+/// Changes the field in both headers of the last entry, so that they agree.
 fn patched_in_both(local: usize, central: usize, what: &[u8]) -> Vec<u8> {
     let mut bytes = patched(LOCAL, local, what);
     let at = last(&bytes, CENTRAL) + central;
@@ -42,7 +42,7 @@ fn patched_in_both(local: usize, central: usize, what: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Puts bytes in, and moves the end record's offset of the directory behind them.
+/// Inserts bytes, and adjusts the directory's offset in the end record.
 fn inserted(at: usize, what: &[u8]) -> Vec<u8> {
     let mut bytes = zip();
     let end = last(&bytes, END) + 16;
@@ -115,7 +115,7 @@ fn entries_that_overlap_or_lie_elsewhere() {
 
 #[test]
 fn one_entry_in_the_data_of_another() {
-    // The last but one reaches over the last: its packed size grows by that one's record.
+    // The packed size of the second-last entry grows by the record of the last entry, so that it covers the last entry.
     let mut bytes = zip();
     let at = last(&bytes, LOCAL);
     let before = bytes[..at].windows(4).rposition(|at| at == LOCAL).unwrap();
@@ -157,7 +157,7 @@ fn bytes_that_belong_to_nothing() {
 }
 
 #[test]
-fn a_directory_that_is_not_what_the_end_record_says() {
+fn a_directory_that_differs_from_the_end_record() {
     let count = u16::try_from(Zip::good().0.len() + 2).unwrap();
     let counts = |count: u16| [count.to_le_bytes(), count.to_le_bytes()].concat();
     assert_fails(&patched(END, 8, &counts(count - 1)), "zip", "more than");
@@ -176,7 +176,7 @@ fn a_directory_that_is_not_what_the_end_record_says() {
 }
 
 #[test]
-fn what_is_no_zip() {
+fn files_that_are_not_zips() {
     for bytes in [
         &b""[..],
         b"PK\x05\x06",
@@ -232,7 +232,7 @@ fn an_executable_without_a_unix_mode() {
 }
 
 #[test]
-fn a_link_that_leads_to_other_bytes_than_text() {
+fn a_link_whose_target_is_not_text() {
     let mut bytes = zip();
     let at = last(&bytes, CENTRAL);
     put(&mut bytes, at + 38, &(0o120_777_u32 << 16).to_le_bytes());
@@ -246,7 +246,7 @@ fn a_link_that_leads_to_other_bytes_than_text() {
     assert_fails(&bytes, "content", "a link's target that is not UTF-8");
 }
 
-/// A part of the name becomes an extra field: in both headers, or in the local one alone.
+/// A part of the name becomes an extra field, in both headers or only in the local header.
 #[test]
 fn extra_fields_of_either_header() {
     let shortened = |extra: &[u8; 7]| {
@@ -268,7 +268,7 @@ fn extra_fields_of_either_header() {
 }
 
 #[test]
-fn what_follows_streamed_data_disagrees() {
+fn a_data_descriptor_that_differs_from_the_headers() {
     let mut bytes = Zip::good().streamed();
     let at = last(&bytes, DESCRIPTOR);
     bytes[at + 8] ^= 1;
@@ -291,7 +291,7 @@ fn names_that_lead_elsewhere() {
 }
 
 #[test]
-fn kinds_that_are_no_files() {
+fn entries_that_are_neither_file_nor_folder_nor_link() {
     for (mode, detail) in [
         (0o020_666_u32, "neither"),
         (0o010_666, "neither"),
@@ -308,7 +308,7 @@ fn kinds_that_are_no_files() {
 }
 
 #[test]
-fn what_unzip_can_t_do() {
+fn entries_that_unzip_cannot_read() {
     for (bytes, detail) in [
         (patched_in_both(8, 10, &[93, 0]), "method 93"),
         (patched_in_both(6, 8, &[1, 0]), "encrypted"),
@@ -319,16 +319,16 @@ fn what_unzip_can_t_do() {
 }
 
 #[test]
-fn content_that_is_not_what_the_headers_say() {
+fn content_that_differs_from_the_headers() {
     let mut damaged = zip();
     let at = last(&damaged, LOCAL) + 37;
     damaged[at] ^= 1;
-    assert_fails(&damaged, "content", "aa/cccc can't be read");
+    assert_fails(&damaged, "content", "aa/cccc cannot be read");
     assert_fails(&patched_in_both(14, 16, b"CRC!"), "content", "aa/cccc");
 }
 
 #[test]
-fn a_broken_zip_is_not_looked_into() {
+fn entries_of_a_broken_zip_are_not_checked() {
     let checks = without_programs(&open(b"x"), EXPECTED);
     let names: Vec<_> = checks.iter().map(|check| check.name).collect();
     assert_eq!(names, ["size", "zip"]);

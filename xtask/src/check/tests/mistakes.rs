@@ -1,4 +1,4 @@
-//! Mistakes that people make: each fails its own check, and no other.
+//! Common mistakes. Each fails only its own check.
 
 use flipless_settings::layout;
 
@@ -147,7 +147,7 @@ fn settings_that_the_agent_could_not_read() {
 }
 
 #[test]
-fn static_glibc_is_fine_where_nothing_resolves_names() {
+fn static_glibc_is_fine_if_no_program_resolves_names() {
     let yes = "\"resolves_names\": true";
     let zip = Zip::good()
         .with("bin/server", 0o755, &static_glibc())
@@ -157,7 +157,7 @@ fn static_glibc_is_fine_where_nothing_resolves_names() {
     assert!(!checks.iter().any(Check::failed));
 }
 
-/// The system's own shell, with a version that is still to come.
+/// The system's shell, changed to need a version of glibc that does not exist yet.
 #[test]
 #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
 fn a_newer_glibc_is_named_with_its_symbols() {
@@ -175,7 +175,7 @@ fn a_newer_glibc_is_named_with_its_symbols() {
     assert_fails(&zip.bytes(), "glibc", " (__libc_start_main");
 }
 
-/// The rules one by one are in `units/tests.rs`; here, that the bundle's units reach them.
+/// `units/tests.rs` tests each rule. This tests that the rules receive the bundle's units.
 #[test]
 fn units() {
     let app = "systemd/flipless-app@.service";
@@ -243,7 +243,7 @@ fn a_parent_folder_is_named() {
     assert_fails(&zip.bytes(), "layout", "everything lies in `app/`");
 }
 
-/// As `zip -r` writes them: they are no texts, whatever they are named.
+/// Entries for folders, as `zip -r` writes them. They are not text files, whatever their names are.
 #[test]
 fn entries_for_folders_are_fine() {
     let mut zip = Zip::good();

@@ -33,7 +33,7 @@ fn change() -> impl Strategy<Value = Change> {
     ]
 }
 
-/// Changes within a part of the bytes: most of a zip is content, which says little.
+/// Changes bytes within a part of the zip. Most of a zip is content, where changes show little.
 fn mutate(bytes: &mut Vec<u8>, part: Range<usize>, changes: &[Change]) {
     for change in changes {
         let place = |index: &Index| part.start + index.index(part.len());
@@ -71,7 +71,7 @@ fn good() -> &'static [Vec<u8>; 2] {
     })
 }
 
-/// What another reader makes of a zip that was found to be sound.
+/// Asserts that another reader finds the same in a zip that has passed the checks.
 fn same_as_the_library(bytes: &[u8]) -> Result<(), TestCaseError> {
     let bundle = open(bytes);
     if bundle.fault.is_some() {
@@ -93,7 +93,7 @@ fn same_as_the_library(bytes: &[u8]) -> Result<(), TestCaseError> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Nothing panics, and a failed check says why.
+    /// No check panics, and a failed check has a detail.
     #[test]
     fn a_mutated_zip_is_judged(which in 0..2_usize, changes in vec(change(), 1..6), in_directory: bool) {
         let mut bytes = good()[which].clone();

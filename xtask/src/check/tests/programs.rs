@@ -1,4 +1,4 @@
-//! What other programs say of a bundle: `cargo xtask test` installs them, or skips these tests.
+//! Tests of the checks that run other programs. `cargo xtask test` installs these programs, or skips the tests.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -10,7 +10,7 @@ const FRONT: &str = "systemd/flipless-front.service";
 const NGINX: &str = "systemd/nginx.service.d/zz-flipless.conf";
 const WEB: &str = "systemd/web.service.d/zz-flipless.conf";
 
-/// The failed checks of systemd's, with their details; that none was left out.
+/// The failed checks of systemd, with their details. Asserts that no check was skipped.
 fn by_systemd(zip: &Zip) -> Vec<(&'static str, String)> {
     let bundle = open(&zip.bytes());
     let checks = units::by_systemd(&bundle, &units::read(&bundle));
@@ -25,7 +25,7 @@ fn systemd_accepts_the_rendered_units() {
 }
 
 #[test]
-fn systemd_names_what_it_would_ignore_or_refuse() {
+fn systemd_names_settings_that_it_would_ignore_or_refuse() {
     for (file, from, to, detail) in [
         (
             GATE,
@@ -56,25 +56,25 @@ fn systemd_names_what_it_would_ignore_or_refuse() {
 }
 
 #[test]
-fn a_lost_line_of_the_sandbox_is_seen() {
+fn a_missing_line_of_the_sandbox_is_found() {
     let app = "systemd/flipless-app@.service";
     for (file, line, detail) in [
         (
             app,
             "ProtectSystem=strict",
-            "flipless-app@check.service is exposed by",
+            "flipless-app@check.service has exposure",
         ),
         (
             FRONT,
             "RestrictNamespaces=true",
-            "flipless-front.service is exposed by",
+            "flipless-front.service has exposure",
         ),
         (
             NGINX,
             "CapabilityBoundingSet=\n",
-            "nginx.service is exposed by",
+            "nginx.service has exposure",
         ),
-        (WEB, "CapabilityBoundingSet=\n", "web.service is exposed by"),
+        (WEB, "CapabilityBoundingSet=\n", "web.service has exposure"),
     ] {
         let mut zip = Zip::good().edit(file, line, "");
         if file == app {
@@ -87,14 +87,14 @@ fn a_lost_line_of_the_sandbox_is_seen() {
     }
 }
 
-/// Without the piece that this machine's nginx may be too old for.
+/// Tests without the file that this machine's nginx may be too old for.
 fn by_nginx(name: &str, text: &str) -> Check {
     let zip = Zip::good().without("nginx/zz-flipless-keepalive.conf");
     nginx::check(&open(&zip.with(name, 0o644, text.as_bytes()).bytes()))
 }
 
 #[test]
-fn nginx_accepts_pieces_at_their_places() {
+fn nginx_accepts_files_in_their_places() {
     for (name, text) in [
         (
             ".platform/nginx/conf.d/a.conf",
@@ -177,7 +177,7 @@ fn nginx_names_the_file_and_the_line() {
 }
 
 #[test]
-fn what_nginx_needs_of_the_instance_is_not_checked_here() {
+fn a_file_that_needs_the_instance_is_not_checked_here() {
     let certificate = "server { listen 444 ssl; ssl_certificate /etc/pki/x.crt; \
                        ssl_certificate_key /etc/pki/x.key; }\n";
     let check = by_nginx(".platform/nginx/conf.d/https.conf", certificate);
@@ -185,21 +185,21 @@ fn what_nginx_needs_of_the_instance_is_not_checked_here() {
     assert!(check.detail.starts_with("not checked: "), "{check:?}");
 }
 
-/// Debian's nginx is older than EB's, or lacks modules of it.
+/// Debian's nginx is older than EB's, or lacks some of its modules.
 #[test]
-fn what_eb_s_nginx_knows_is_not_refused_by_another() {
+fn another_nginx_does_not_refuse_what_eb_s_nginx_knows() {
     let quic = "server { listen 444 quic; listen 444 ssl; http2 on; }\n";
     let check = by_nginx(".platform/nginx/conf.d/h3.conf", quic);
     assert!(!check.failed(), "{check:?}");
 }
 
 #[test]
-fn no_piece_is_fine() {
+fn a_bundle_without_nginx_files_passes() {
     let mut zip = Zip::good();
     zip.0.retain(|(name, ..)| !name.starts_with("nginx/"));
     let check = nginx::check(&open(&zip.bytes()));
     assert_eq!(check.ok, Some(true), "{check:?}");
-    assert_eq!(check.detail, "no piece in the bundle");
+    assert_eq!(check.detail, "no nginx files in the bundle");
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn the_agent_s_upstream_is_tested() {
 }
 
 #[test]
-fn without_the_programs_it_says_not_checked() {
+fn without_the_programs_the_checks_are_skipped() {
     let bundle = open(&Zip::good().bytes());
     let mut checks = units::by_analyzer(None, &bundle, &units::read(&bundle));
     checks.push(nginx::check_by(None, &bundle));
@@ -229,14 +229,18 @@ fn without_the_programs_it_says_not_checked() {
             .iter()
             .all(|check| check.ok.is_none() && check.hint.is_some())
     );
-    let no_systemd = "not checked: no systemd-analyze here";
+    let no_systemd = "not checked: systemd-analyze is not installed";
     assert_eq!(
         details,
-        [no_systemd, no_systemd, "not checked: no nginx here"]
+        [
+            no_systemd,
+            no_systemd,
+            "not checked: nginx is not installed"
+        ]
     );
 }
 
-/// A program in a folder of its own that `nobody` may run.
+/// A fake program in its own folder, which `nobody` may run.
 fn fake(script: &str) -> (tempfile::TempDir, std::path::PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("program");
@@ -248,7 +252,7 @@ fn fake(script: &str) -> (tempfile::TempDir, std::path::PathBuf) {
 }
 
 #[test]
-fn the_agent_s_piece_goes_to_an_nginx_that_knows_it() {
+fn the_agent_s_keepalive_file_is_tested_only_by_an_nginx_that_knows_it() {
     let script = |version: &str| {
         format!(
             "#!/bin/sh\n[ \"$1\" = -v ] && exec echo nginx version: nginx/{version}\n\
@@ -274,7 +278,7 @@ fn an_older_systemd_is_named() {
     let (_folder, old) = fake("#!/bin/sh\necho 'systemd 249 (249.1)'\n");
     let bundle = open(&Zip::good().bytes());
     let checks = units::by_analyzer(Some(old), &bundle, &units::read(&bundle));
-    let expected = "not checked: systemd 249 here, 250 is needed";
+    let expected = "not checked: this is systemd 249, but the check needs 250";
     assert!(
         checks.iter().all(|check| check.detail == expected),
         "{checks:?}"

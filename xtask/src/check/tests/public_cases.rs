@@ -1,5 +1,5 @@
-//! What people ship to EB, by public repositories and reports: refused if EB or nginx refuses it, and only
-//! then. The same on every machine: no other program is asked.
+//! Bundles like those in public repositories and reports. The checks refuse a bundle only if EB or nginx refuses it.
+//! These checks run no other program, so the result is the same on every machine.
 
 use super::bundle::{EXPECTED, Zip, assert_fails, failed, open};
 use crate::check::{Check, without_programs};
@@ -43,7 +43,7 @@ fn a_misspelt_directive_is_named_with_its_line() {
 }
 
 #[test]
-fn all_that_eb_s_nginx_knows_is_fine() {
+fn every_directive_of_eb_s_nginx_is_fine() {
     for text in [
         "server { listen 443 quic reuseport; http2 on; http3 on; quic_retry on; }\n",
         "keepalive_min_timeout 10s;\n",
@@ -107,7 +107,7 @@ fn requests_to_another_port_than_the_server_s_are_warned_of() {
 }
 
 #[test]
-fn a_file_in_bin_that_nothing_starts_is_the_user_s_own() {
+fn a_file_in_bin_that_no_unit_starts_is_not_checked() {
     let zip = with("bin/migrate.sh", "#!/bin/sh\necho migrate\n");
     assert_eq!(warned(&zip), [""; 0]);
     let zip = Zip::good().with("bin/server", 0o755, b"#!/bin/sh\nexec ./real\n");
@@ -121,7 +121,7 @@ fn a_file_in_bin_that_nothing_starts_is_the_user_s_own() {
 }
 
 #[test]
-fn what_is_no_hook_is_ignored_below_the_hooks_folders() {
+fn other_files_below_the_hooks_folders_are_ignored() {
     let zip = with(".platform/hooks/README.md", "# notes\n")
         .with(".platform/hooks/lib/common.sh", 0o644, b"say() { echo; }\n")
         .with(
@@ -171,9 +171,9 @@ fn yaml_that_eb_refuses_is_named_with_its_line() {
     }
 }
 
-/// Texts of the most bytes that are read, which a slow way to read them would take minutes for.
+/// The longest texts that are read. A slow parser would need minutes for them.
 #[test]
-fn hostile_texts_are_judged_at_once() {
+fn hostile_texts_are_checked_quickly() {
     let most = 1 << 20;
     for unit in ["a;", "a", "{", "a{", "\\", "'", "a b{c d;", "\n", "é"] {
         let text = unit.repeat(most / unit.len());

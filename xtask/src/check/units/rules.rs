@@ -1,4 +1,4 @@
-//! Our own rules for units: each was paid for by an experiment (see ARCHITECTURE.md).
+//! Our own rules for units. An experiment has shown the need for each rule (see ARCHITECTURE.md).
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use super::syntax::Unit;
 /// EB's own units, whose drop-ins make them stand-ins.
 const OF_EB: [&str; 2] = [layout::NGINX, layout::WEB];
 
-/// Services that are handed a socket: by `Sockets=`, by a socket's `Service=`, or by its name.
+/// Services to which systemd passes a socket: by `Sockets=`, by the `Service=` of a socket, or by the socket's name.
 fn with_sockets(units: &[Unit]) -> impl Iterator<Item = &Unit> {
     let activated = activated(units);
     let services = units.iter().filter(|unit| unit.is(".service"));
@@ -27,7 +27,8 @@ fn activated(units: &[Unit]) -> BTreeSet<String> {
     sockets.map(service).collect()
 }
 
-/// One service without it clears O_NONBLOCK for all, and their accept loops sleep.
+/// Every service with a socket needs `NonBlocking=`. One service without it clears O_NONBLOCK for all services with
+/// the same socket, and their accept loops block.
 pub fn shared_sockets(units: &[Unit]) -> Vec<String> {
     with_sockets(units)
         .filter(|unit| !unit.is_true("Service", "NonBlocking"))
@@ -35,8 +36,8 @@ pub fn shared_sockets(units: &[Unit]) -> Vec<String> {
         .collect()
 }
 
-/// EB stops what is part of its targets. What is ordered after a stand-in, whose start waits for the
-/// front, never starts.
+/// EB stops all units that are part of its targets. A unit that is ordered after a stand-in never starts, because the
+/// start of the stand-in waits for the front.
 pub fn not_of_eb(units: &[Unit]) -> Vec<String> {
     let mut findings = Vec::new();
     for unit in units {
@@ -72,7 +73,7 @@ pub fn moving_paths(units: &[Unit]) -> Vec<String> {
     findings
 }
 
-/// With the default limits a crash loop closes the socket for good.
+/// With systemd's default limits, a crash loop closes the socket permanently.
 pub fn limits(units: &[Unit]) -> Vec<String> {
     let sockets = units.iter().filter(|unit| unit.is(".socket"));
     let sockets = sockets.map(|unit| (unit, "Socket", "TriggerLimitIntervalSec"));
@@ -84,7 +85,7 @@ pub fn limits(units: &[Unit]) -> Vec<String> {
         .collect()
 }
 
-/// A socket starts its service again only after that one has ended.
+/// A socket starts its service again only after the service has become inactive.
 pub fn gate(units: &[Unit]) -> Vec<String> {
     let activated = activated(units);
     let stays =
@@ -92,11 +93,16 @@ pub fn gate(units: &[Unit]) -> Vec<String> {
     units
         .iter()
         .filter(stays)
-        .map(|unit| format!("{} has RemainAfterExit=: it would start once", unit.name))
+        .map(|unit| {
+            format!(
+                "{} has RemainAfterExit=: it would start only once",
+                unit.name
+            )
+        })
         .collect()
 }
 
-/// nginx finds an inherited socket by its address: a bare port is another one than `0.0.0.0:80`.
+/// nginx finds an inherited socket by its address. A port without an address differs from `0.0.0.0:80`.
 pub fn addresses(units: &[Unit]) -> Vec<String> {
     let mut findings = Vec::new();
     for unit in units.iter().filter(|unit| unit.is(".socket")) {
@@ -105,7 +111,7 @@ pub fn addresses(units: &[Unit]) -> Vec<String> {
             .filter(|value| value.bytes().all(|byte| byte.is_ascii_digit()) && !value.is_empty());
         findings.extend(bare.map(|port| {
             format!(
-                "{} has ListenStream={port}: name the address, as in 0.0.0.0:{port}",
+                "{} has ListenStream={port}: write the address too, as in 0.0.0.0:{port}",
                 unit.name
             )
         }));
@@ -113,7 +119,7 @@ pub fn addresses(units: &[Unit]) -> Vec<String> {
     findings
 }
 
-/// A unit of ours that another one names, and that is not there.
+/// Units of flipless that another unit names, and that do not exist.
 pub fn references(units: &[Unit]) -> Vec<String> {
     let names: BTreeSet<&str> = units.iter().map(|unit| unit.name.as_str()).collect();
     let keys = ["Service", "Sockets", "Unit", "Requires", "BindsTo"];
@@ -129,7 +135,7 @@ pub fn references(units: &[Unit]) -> Vec<String> {
                 ours.filter(|name| name.starts_with("flipless-") && !names.contains(name));
             findings.extend(missing.map(|name| {
                 format!(
-                    "{} has {}={name}, which is not there",
+                    "{} has {}={name}, which does not exist",
                     unit.name, directive.key
                 )
             }));
@@ -138,7 +144,7 @@ pub fn references(units: &[Unit]) -> Vec<String> {
     findings
 }
 
-/// What of EB's nginx.service is left acts on the real nginx: EB's stop would kill it.
+/// A setting that remains of EB's nginx.service acts on the real nginx: EB's stop of the stand-in would kill it.
 pub fn stand_in(units: &[Unit]) -> Vec<String> {
     const RESETS: [&str; 7] = [
         "PIDFile",
@@ -163,8 +169,9 @@ pub fn stand_in(units: &[Unit]) -> Vec<String> {
     kept.chain(wanted).collect()
 }
 
-/// A daemon-reload puts settings of the control group on what runs already (systemd.resource-control(5)):
-/// in a drop-in of EB's own units, before the first flip, on the stock application and its nginx.
+/// A drop-in of EB's own units must not set limits of the control group. A daemon-reload applies such settings to
+/// running units (systemd.resource-control(5)), and before the first flip these are the stock application and its
+/// nginx.
 pub fn control_groups(units: &[Unit]) -> Vec<String> {
     const SETTINGS: [&str; 17] = [
         "AllowedCPUs",

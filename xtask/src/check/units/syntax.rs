@@ -1,4 +1,4 @@
-//! The bundle's units, each with its drop-ins (systemd.unit(5)).
+//! Reads the bundle's units, each with its drop-ins (systemd.unit(5)).
 
 use std::collections::BTreeMap;
 
@@ -6,25 +6,25 @@ use flipless_settings::unit_file::{self, Directive};
 
 use crate::bundle::Bundle;
 
-/// Where the bundle has its units.
+/// The folder of the units in the bundle.
 pub const FOLDER: &str = "systemd/";
 
-/// One unit with its drop-ins: of a unit that the bundle lacks, the drop-ins alone.
+/// One unit with its drop-ins. If the bundle lacks the unit, only the drop-ins.
 #[derive(Debug, Default)]
 pub struct Unit {
-    /// Such as `flipless-app@.service`.
+    /// The name, such as `flipless-app@.service`.
     pub name: String,
-    /// In the order in which systemd reads them.
+    /// The directives, in the order in which systemd reads them.
     pub directives: Vec<Directive>,
 }
 
-/// All units in the bundle, by their names.
+/// All units of the bundle, sorted by name.
 pub fn read(bundle: &Bundle) -> Vec<Unit> {
     let texts = bundle.entries.iter().filter_map(|entry| {
         let text = String::from_utf8_lossy(entry.text()?);
         Some((entry.name.strip_prefix(FOLDER)?, text))
     });
-    // A unit's file sorts before its drop-ins: they are a folder of its name and `.d`.
+    // A unit's file sorts before its drop-ins, which are in the folder `NAME.d`.
     let sorted: BTreeMap<_, _> = texts.collect();
     let mut units: BTreeMap<&str, Unit> = BTreeMap::new();
     for (path, text) in sorted {
@@ -37,12 +37,12 @@ pub fn read(bundle: &Bundle) -> Vec<Unit> {
 }
 
 impl Unit {
-    /// The value in force: systemd takes the last one.
+    /// The effective value of a key: systemd uses the last one.
     pub fn get<'a>(&'a self, section: &'a str, key: &'a str) -> Option<&'a str> {
         self.all(section, key).next_back()
     }
 
-    /// All values of a key, in their order.
+    /// All values of a key, in order.
     pub fn all<'a>(
         &'a self,
         section: &'a str,
@@ -51,14 +51,14 @@ impl Unit {
         unit_file::values(&self.directives, section, key)
     }
 
-    /// A boolean that is set and true.
+    /// Whether a boolean is set and true.
     pub fn is_true(&self, section: &str, key: &str) -> bool {
         let truth = ["1", "yes", "y", "true", "t", "on"];
         let value = self.get(section, key).unwrap_or_default();
         truth.contains(&value.to_lowercase().as_str())
     }
 
-    /// Of this kind, such as `.socket`.
+    /// Whether the unit has this suffix, such as `.socket`.
     pub fn is(&self, kind: &str) -> bool {
         self.name.ends_with(kind)
     }

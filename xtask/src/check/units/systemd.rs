@@ -1,5 +1,5 @@
-//! What systemd itself says of the units: systemd-analyze(1), on a tree in a temporary folder, so
-//! that nothing of this machine's own units is read, and no path of an instance is missing.
+//! Checks the units with systemd-analyze(1), on a tree in a temporary folder. So it reads no unit of this machine, and
+//! finds every path of an instance.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,23 +13,24 @@ use crate::check::programs::{self, Scratch};
 
 const VERIFY: &str = "units: systemd";
 const SANDBOX: &str = "units: sandbox";
-/// The first with `--root=`, `--offline=` and `--threshold=` (systemd's NEWS, 250).
+/// The first version with `--root=`, `--offline=` and `--threshold=` (systemd's NEWS, 250).
 const OLDEST: u32 = 250;
-/// The platform's.
+/// The platform's version.
 const PLATFORM: u32 = 252;
-/// Programs that are put into the tree for the units that name them.
+/// The most programs that are put into the tree, because units name them.
 const MAX_PROGRAMS: usize = 256;
-/// In the tree.
+/// The folder of the units in the tree.
 const UNITS: &str = "etc/systemd/system/";
-/// For `%i` in a template.
+/// The instance name for `%i` in a template.
 const INSTANCE: &str = "check";
 
-/// What the drop-ins are laid over: as the model of an instance has it.
+/// The nginx.service to which the drop-ins belong, as in the model of an instance.
 const NGINX: &str = flipless_settings::stock::NGINX_SERVICE;
-/// The part of EB's generated unit that matters here.
+/// The relevant part of the unit that EB generates.
 const WEB: &str = "[Service]\nUser=webapp\nExecStart=/bin/sh -c web\nRestart=always\n";
 
-/// Highest exposure, of 0 to 10: a step above what ours have, so that a lost line is seen.
+/// The highest allowed exposure, from 0 to 10. It is one step above the exposure of our units, so that a missing line
+/// is found.
 const LIMITS: [(&str, f32); 4] = [
     (layout::APP_TEMPLATE, 1.5),
     (layout::FRONT, 2.9),
@@ -37,7 +38,7 @@ const LIMITS: [(&str, f32); 4] = [
     (layout::WEB, 1.0),
 ];
 
-/// `systemd-analyze verify` and `systemd-analyze security`, where the program is.
+/// Runs `systemd-analyze verify` and `systemd-analyze security`, if the program is installed.
 pub fn check(program: Option<PathBuf>, bundle: &Bundle, units: &[Unit]) -> Vec<Check> {
     let skipped = |why: &str| {
         [VERIFY, SANDBOX]
@@ -48,8 +49,8 @@ pub fn check(program: Option<PathBuf>, bundle: &Bundle, units: &[Unit]) -> Vec<C
         return skipped("no units in the bundle");
     }
     let Some(program) = program else {
-        let checks = skipped("no systemd-analyze here").into_iter();
-        let hint = "on Debian: apt-get install systemd";
+        let checks = skipped("systemd-analyze is not installed").into_iter();
+        let hint = "install systemd; on Debian: apt-get install systemd";
         return checks.map(|check| check.with_hint(hint)).collect();
     };
     match Analyzer::new(program, bundle, units) {
@@ -76,8 +77,10 @@ impl Analyzer {
                 version,
                 tree,
             }),
-            Some(version) => Err(format!("systemd {version} here, {OLDEST} is needed")),
-            None => Err("systemd-analyze here does not tell its version".into()),
+            Some(version) => Err(format!(
+                "this is systemd {version}, but the check needs {OLDEST}"
+            )),
+            None => Err("systemd-analyze does not print its version".into()),
         }
     }
 
@@ -87,7 +90,7 @@ impl Analyzer {
         self.tree.run(&self.program, &[&common, arguments].concat())
     }
 
-    /// Unknown keys don't change the exit status: whatever it says is a finding.
+    /// Unknown keys do not change the exit status, so every line of output is a finding.
     fn verify(&self, units: &[Unit]) -> Check {
         let options = ["--man=no", "--generators=no", "--recursive-errors=no"];
         let names: Vec<String> = units.iter().map(|unit| instance(&unit.name)).collect();
@@ -101,13 +104,9 @@ impl Analyzer {
         let lines = said.text.lines().filter(|line| !line.trim().is_empty());
         let mut findings: Vec<String> = lines.map(|line| line.replace(&place, FOLDER)).collect();
         if findings.is_empty() && !said.success {
-            findings.push("systemd-analyze verify failed, and said nothing".into());
+            findings.push("`systemd-analyze verify` failed without a message".into());
         }
-        Check::of(
-            VERIFY,
-            findings,
-            format!("nothing to say, {}", self.shown()),
-        )
+        Check::of(VERIFY, findings, format!("no findings, {}", self.shown()))
     }
 
     fn sandbox(&self, units: &[Unit]) -> Check {
@@ -121,14 +120,13 @@ impl Analyzer {
             }
         }
         let fine = format!("{}, {}", scores.join(", "), self.shown());
-        Check::of(SANDBOX, findings, fine).with_hint(
-            "`systemd-analyze security --offline=true FILE` names each line that is missing",
-        )
+        Check::of(SANDBOX, findings, fine)
+            .with_hint("`systemd-analyze security --offline=true FILE` lists the missing lines")
     }
 
-    /// The score, if it is within the limit.
+    /// The exposure of a unit, if it is within the limit.
     fn exposure(&self, unit: &str, limit: f32) -> Result<String, String> {
-        // In tenths.
+        // The threshold is in tenths.
         let threshold = format!("--threshold={:.0}", limit * 10.0);
         let said = self.analyze("security", &["--offline=true", &threshold, unit]);
         let said = said.map_err(|error| format!("{unit}: {error}"))?;
@@ -137,7 +135,9 @@ impl Analyzer {
         };
         match said.success {
             true => Ok(score.into()),
-            false => Err(format!("{unit} is exposed by {score}, {limit} is the most")),
+            false => Err(format!(
+                "{unit} has exposure {score}, but at most {limit} is allowed"
+            )),
         }
     }
 
@@ -166,7 +166,7 @@ fn instance(name: &str) -> String {
     name.replace("@.", &format!("@{INSTANCE}."))
 }
 
-/// The units, what the drop-ins need below them, and the programs that are named.
+/// Writes the tree: the units, the units to which the drop-ins belong, and the programs that the units name.
 fn tree(bundle: &Bundle, units: &[Unit]) -> io::Result<Scratch> {
     let tree = Scratch::new()?;
     tree.write(&format!("{UNITS}{}", layout::NGINX), NGINX.as_bytes())?;
@@ -183,7 +183,7 @@ fn tree(bundle: &Bundle, units: &[Unit]) -> io::Result<Scratch> {
     for program in own.into_iter().chain(named.take(MAX_PROGRAMS)) {
         let program = program.replace("%i", INSTANCE);
         if let Ok(relative) = Path::new(&program).strip_prefix("/") {
-            // What can't be there in the tree can't be on an instance: systemd says so.
+            // A path that can't be made in the tree can't exist on an instance either. systemd reports it.
             tree.write_program(&relative.to_string_lossy()).ok();
         }
     }

@@ -46,7 +46,7 @@ fn units_that_keep_the_rules_are_fine() {
     assert_eq!(failed(&GOOD), []);
 }
 
-/// One replacement in one of the good files fails one rule.
+/// Each replacement in one of the good files breaks exactly one rule.
 #[test]
 fn each_rule_is_broken_alone() {
     for (file, from, to, rule, detail) in [
@@ -189,7 +189,7 @@ fn a_drop_in_can_break_a_rule_too() {
     assert_eq!(found[0].0, "units: shared sockets");
 }
 
-/// The rule that this text in the place of another breaks, and what is said.
+/// The rule that a replacement breaks, and the detail.
 fn broken(file: usize, from: &str, to: &str) -> Vec<(&'static str, String)> {
     let mut files = GOOD;
     let text = GOOD[file].1.replacen(from, to, 1);
@@ -204,7 +204,7 @@ fn assert_broken(file: usize, from: &str, to: &str, rule: &'static str, detail: 
 }
 
 #[test]
-fn no_unit_hangs_on_a_stand_in_in_any_way() {
+fn no_unit_may_depend_on_a_stand_in_in_any_way() {
     for key in ["After", "Before", "Requires", "BindsTo"] {
         for stand_in in ["nginx.service", "web.service"] {
             let setting = format!("{key}={stand_in}");
@@ -216,10 +216,10 @@ fn no_unit_hangs_on_a_stand_in_in_any_way() {
 }
 
 #[test]
-fn whatever_names_a_unit_of_ours_is_looked_up() {
+fn every_unit_of_flipless_that_is_named_must_exist() {
     for key in ["Service", "Sockets", "Unit", "Requires", "BindsTo"] {
         let setting = format!("{key}=flipless-x.service");
-        let said = format!("flipless-app@.service has {setting}, which is not there");
+        let said = format!("flipless-app@.service has {setting}, which does not exist");
         let unit = format!("[Install]\n{setting}");
         assert_broken(
             1,
@@ -259,9 +259,9 @@ fn every_line_that_names_the_real_nginx_is_reset() {
     );
 }
 
-/// Those of systemd.resource-control(5) that limit; 252 has them all.
+/// The settings of systemd.resource-control(5) that limit a unit. systemd 252 has them all.
 #[test]
-fn no_setting_of_a_control_group_is_overlooked() {
+fn every_limit_of_a_control_group_is_found() {
     let settings = "AllowedCPUs CPUQuota CPUWeight IOReadBandwidthMax IOReadIOPSMax IOWeight \
                     IOWriteBandwidthMax IOWriteIOPSMax IPAddressAllow IPAddressDeny MemoryHigh \
                     MemoryMax MemorySwapMax RestrictNetworkInterfaces SocketBindAllow \
@@ -280,7 +280,7 @@ fn no_setting_of_a_control_group_is_overlooked() {
 }
 
 #[test]
-fn each_unit_that_is_needed_is_missed() {
+fn each_needed_unit_must_exist() {
     for (index, (file, _)) in GOOD[..3].iter().enumerate() {
         let mut files = GOOD.to_vec();
         files.remove(index);

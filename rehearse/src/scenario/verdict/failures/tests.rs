@@ -36,7 +36,7 @@ fn went_well(tolerance: Tolerance, records: &[Record], circumstances: &Circumsta
 }
 
 #[test]
-fn any_failure_counts_where_nothing_is_tolerated() {
+fn any_failure_counts_if_nothing_is_tolerated() {
     assert!(!passes(
         Tolerance::Nothing,
         &failure(Kind::KeepAlive, Outcome::Closed),
@@ -49,7 +49,7 @@ fn any_failure_counts_where_nothing_is_tolerated() {
     ));
     assert!(
         !passes(Tolerance::Nothing, &[], "1.22.1"),
-        "no load proves nothing"
+        "too few requests"
     );
 }
 
@@ -79,7 +79,7 @@ fn only_an_old_nginx_may_close_only_idle_connections() {
 }
 
 #[test]
-fn a_kill_excuses_only_what_was_in_flight() {
+fn only_requests_in_flight_may_fail_because_of_a_kill() {
     let at = Duration::from_millis;
     let killed = Window {
         start: at(1000),
@@ -96,7 +96,7 @@ fn a_kill_excuses_only_what_was_in_flight() {
     assert!(was_in_flight(&lost(1005, 3), killed));
     assert!(
         !was_in_flight(&lost(1011, 3), killed),
-        "the listener was held"
+        "the new server had started"
     );
     assert!(
         !was_in_flight(&lost(900, 50), killed),
@@ -117,7 +117,7 @@ fn a_kill_excuses_only_what_was_in_flight() {
 }
 
 #[test]
-fn where_nginx_sends_again_a_kill_excuses_only_what_can_not_be_sent_again() {
+fn if_nginx_repeats_requests_only_those_it_cannot_repeat_may_fail_because_of_a_kill() {
     let killed = Window {
         start: Duration::ZERO,
         end: Duration::from_millis(10),
@@ -140,7 +140,7 @@ fn where_nginx_sends_again_a_kill_excuses_only_what_can_not_be_sent_again() {
 }
 
 #[test]
-fn only_a_server_that_holds_the_connections_takes_idle_ones_with_it() {
+fn idle_connections_may_end_with_the_server_only_if_clients_connect_to_it_directly() {
     let passes = |direct, outcome, killed_at| {
         let killed = Window {
             start: Duration::from_millis(killed_at),
