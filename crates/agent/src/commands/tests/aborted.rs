@@ -280,7 +280,7 @@ fn a_version_that_ran_before_an_aborted_flip_is_discarded() {
     instance.model.borrow_mut().uptime = DEAD_MAN_SECONDS;
     expire::expire(&instance.system).unwrap();
     instance.let_drain();
-    assert_withdrawn(&instance, "the dead man");
+    assert_withdrawn(&instance, "the dead man's switch");
 }
 
 #[test]
