@@ -1,4 +1,4 @@
-//! An instance for tests: files in a temporary folder, systemd and nginx as a small model.
+//! An instance for tests: its files are in a temporary folder, and a small model replaces systemd and nginx.
 #![allow(clippy::unwrap_used)]
 
 use std::cell::RefCell;
@@ -24,15 +24,15 @@ pub struct Instance {
 
 /// The bundle's server.
 pub const SERVER_BIN: &str = "server";
-/// Seconds until the dead man's switch discards what is staged.
+/// Seconds until the dead man's switch discards a staged run.
 pub const DEAD_MAN_SECONDS: u64 = 900;
-/// Where tests unpack their bundle.
+/// The folder in which tests unpack their bundle.
 pub const BUNDLE: &str = "/var/app/staging";
 
 impl Instance {
     /// A new instance with a bundle unpacked, and no environment properties.
     pub fn new() -> Self {
-        // In memory where there is one: every test syncs a lot.
+        // In memory if possible, because every test syncs often.
         let memory = Path::new("/dev/shm");
         let root = match memory.is_dir() {
             true => tempfile::tempdir_in(memory),
@@ -98,7 +98,7 @@ impl Instance {
         Path::new(BUNDLE)
     }
 
-    /// EB's flip, as far as files go. It renames the folder; tests unpack the next version over it.
+    /// Renames the folder as in EB's flip. Tests unpack the next version over it.
     pub fn flip(&self) {
         let system = &self.system;
         system.remove(crate::instance::paths::FLIPPED).unwrap();
@@ -109,13 +109,13 @@ impl Instance {
         system.write(agent, b"the agent", 0o755).unwrap();
     }
 
-    /// A unit that runs without the agent's doing.
+    /// Makes a unit active without the agent.
     pub fn make_active(&self, name: &str) {
         let unit = (name.to_owned(), "active".to_owned());
         self.model.borrow_mut().units.extend([unit]);
     }
 
-    /// Whether one of EB's units has our drop-in on the disk.
+    /// Returns whether one of EB's units has the drop-in of flipless on the disk.
     pub fn has_drop_in(&self, unit: &str) -> bool {
         model::has_drop_in(self.root.path(), unit)
     }
@@ -130,8 +130,8 @@ impl Instance {
             .unwrap_or("inactive".into())
     }
 
-    /// Runs `command`, and kills the agent at its crash point number `point`. `None`: it has ended
-    /// before.
+    /// Runs `command`, and kills the agent at its crash point number `point`. Returns `None` if the command has
+    /// ended before that point.
     pub fn kill_at(
         &self,
         point: usize,
@@ -151,7 +151,7 @@ impl Instance {
         }
     }
 
-    /// Another boot: memory and processes are gone, systemd starts what is enabled.
+    /// Reboots: clears `/run`, ends all processes, and starts the enabled units.
     pub fn reboot(&self) {
         for folder in ["/run/flipless", "/run/systemd"] {
             self.system.remove(folder).unwrap();
@@ -160,7 +160,7 @@ impl Instance {
         let mut model = self.model.borrow_mut();
         model.units.clear();
         if !units.iter().any(|unit| unit.starts_with("flipless-")) {
-            // The test's bundle has not every unit's file: with the last one they are all gone.
+            // The test's bundle lacks some unit files. So all units are disabled once no unit file is left.
             model.enabled.clear();
         }
         model.uptime = 0;
@@ -185,23 +185,23 @@ impl Instance {
         }
     }
 
-    /// Old runs have drained.
+    /// Ends the drain of old runs.
     pub fn let_drain(&self) {
         let mut model = self.model.borrow_mut();
         model.units.retain(|_, state| state != "deactivating");
     }
 
-    /// Runs that serve.
+    /// Returns the runs that serve.
     pub fn serving(&self) -> Vec<String> {
         self.model.borrow().serving(self.root.path())
     }
 
-    /// The changing calls since the last look.
+    /// Returns the calls that have changed something since the last call of this function.
     pub fn take_calls(&self) -> Vec<String> {
         std::mem::take(&mut self.model.borrow_mut().calls)
     }
 
-    /// Every file below the root, with its content: to compare before and after.
+    /// Returns every file below the root with its content, for a comparison.
     pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
         let files = walkdir::WalkDir::new(self.root.path())
             .into_iter()

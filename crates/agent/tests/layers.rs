@@ -1,10 +1,10 @@
-//! The agent's layers: a file names its own layer and those below it, never one above.
+//! The agent's layers: a file may use its own layer and the layers below it, but no layer above it.
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// From the top to the bottom.
+/// The layers, from top to bottom.
 const LAYERS: [&str; 4] = ["commands", "deployment", "proxy", "instance"];
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -12,7 +12,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         match path.is_dir() {
-            // A test may look at everything.
+            // A test may use every layer.
             true if path.ends_with("tests") => {}
             true => found.extend(files(&path)),
             false if path.ends_with("tests.rs") => {}

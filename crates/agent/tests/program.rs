@@ -1,7 +1,7 @@
-//! The agent as a program: what it says to whom, and that nothing on a wrong machine stops it half-way.
+//! The agent as a program: its messages, and its behaviour on a wrong machine.
 //!
-//! It works on `/`: each test gives it a `/` of its own, in a user and mount namespace (unshare(1)), where
-//! it is root over files that nobody else sees.
+//! The agent works on `/`. So each test gives the agent another `/`, in a user and mount namespace (unshare(1)).
+//! In this namespace the agent is root, and no other process sees its files.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
 
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 const AGENT: &str = env!("CARGO_BIN_EXE_flipless");
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Every command that asks or changes the instance.
+/// Every command that reads or changes the instance.
 const COMMANDS: [&str; 20] = [
     "stage",
     "commit",
@@ -63,9 +63,9 @@ fn stderr(output: &Output) -> String {
 }
 
 #[test]
-fn who_is_not_root_is_told_so_by_every_command() {
+fn every_command_says_that_it_needs_root() {
     for words in COMMANDS {
-        // Nobody in a namespace of its own: the test may run as root.
+        // Runs as `nobody` in a namespace, because the test may run as root.
         let output = Command::new("unshare")
             .args(["--user", "--", AGENT])
             .args(words.split(' '))
@@ -82,7 +82,7 @@ fn who_is_not_root_is_told_so_by_every_command() {
 }
 
 #[test]
-fn help_and_version_are_for_everybody_and_misuse_is_told_apart() {
+fn help_and_version_need_no_root_and_misuse_has_another_exit_status() {
     let run = |words: &str| {
         let mut command = Command::new("unshare");
         command
@@ -126,7 +126,7 @@ fn without_systemd_every_command_that_needs_it_names_it() {
 }
 
 #[test]
-fn a_state_that_cannot_be_used_is_named_with_what_to_do() {
+fn the_error_for_an_unusable_state_file_says_what_to_do() {
     for content in ["", "{", "{\\\"version\\\":9}"] {
         for words in ["status", "restart", "activate", "commit"] {
             let script = format!(
@@ -144,7 +144,7 @@ fn a_state_that_cannot_be_used_is_named_with_what_to_do() {
 }
 
 #[test]
-fn a_real_disk_that_is_full_or_read_only_is_named_with_what_to_do() {
+fn the_error_for_a_full_or_read_only_disk_has_a_hint() {
     let full = "head -c 70000 /dev/zero > /var/lib/flipless/big || true";
     let small = "mount -t tmpfs -o size=64k tmpfs /var/lib/flipless";
     let frozen = "mount -t tmpfs -o ro tmpfs /var/lib/flipless";
@@ -161,7 +161,7 @@ fn a_real_disk_that_is_full_or_read_only_is_named_with_what_to_do() {
             "dmesg",
         ),
     ] {
-        // Nothing runs in there: a systemctl that agrees to everything.
+        // systemd does not run in the namespace, so this systemctl always succeeds.
         let systemctl = "mkdir /run/bin; printf '#!/bin/sh\\n' > /run/bin/systemctl; chmod +x /run/bin/systemctl; mount --bind /run/bin/systemctl /usr/bin/systemctl";
         let script = format!("{prepare}; {systemctl}; exec \"$0\" restart");
         let output = in_namespace(&script).output().unwrap();

@@ -1,4 +1,4 @@
-//! The agent as it is shipped: the stand-ins are small, and stop as EB stops them.
+//! The agent of a real bundle: the stand-ins use little memory, and end when EB stops them.
 #![allow(clippy::unwrap_used)]
 
 use std::os::unix::net::UnixDatagram;
@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use std::{env, fs};
 
-/// What a stand-in may have resident at the most, in KiB.
+/// The largest resident size of a stand-in, in KiB.
 const LIMIT_KIB: u64 = 1280;
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -44,7 +44,7 @@ fn agent() -> &'static Path {
     })
 }
 
-/// A child that does not outlive its test.
+/// A child process that ends with its test.
 struct Process(Child);
 
 impl Drop for Process {
@@ -102,7 +102,7 @@ impl Process {
         }
     }
 
-    /// Sends a signal by its `kill` name; the exit status of the process.
+    /// Sends a signal by its `kill` name. Returns the exit status of the process.
     fn stop(mut self, signal: &str) -> std::process::ExitStatus {
         let pid = self.0.id().to_string();
         assert!(

@@ -149,7 +149,7 @@ fn the_server_sees_neither_the_listener_nor_systemd() {
     }
     let inode = |path: &str| fs::read_link(path).unwrap();
     let held = inode(&format!("/proc/{}/fd/3", relay.pid()));
-    // The server may close a connection after the listing; its link is gone then.
+    // The server may close a connection after the listing. Its link then no longer exists.
     let descriptors: Vec<_> = fs::read_dir(format!("{child}/fd"))
         .unwrap()
         .filter_map(|descriptor| fs::read_link(descriptor.unwrap().path()).ok())

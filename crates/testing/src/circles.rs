@@ -1,5 +1,5 @@
-//! Circles between the files of a package: file A uses a name of file B, and B one of A, perhaps by way of
-//! others. A file is understood alone only if everything that it uses lies below it.
+//! Finds circles between the files of a package: file A uses a name of file B, and B uses a name of A, directly or
+//! through other files. A reader can understand a file alone only if the file is in no circle.
 
 mod paths;
 
@@ -18,8 +18,8 @@ struct File {
     imports: Vec<Import>,
 }
 
-/// Every use in a circle between the files below `source`, as `a.rs uses b.rs`. Tests are left out: they may
-/// look at everything.
+/// Returns every use in a circle between the files below `source`, as `a.rs uses b.rs`. Omits tests, which may use
+/// everything.
 pub fn circles(source: &Path) -> Vec<String> {
     let files = read(source, source);
     let mut uses: BTreeMap<&Path, BTreeSet<&Path>> = BTreeMap::new();
@@ -50,7 +50,7 @@ fn reach<'a>(uses: &BTreeMap<&'a Path, BTreeSet<&'a Path>>, from: &Path) -> BTre
     reached
 }
 
-/// Every file by its module. Of `lib.rs` and `main.rs` the first is the root.
+/// Returns every file by its module. The root is `lib.rs` or, without one, `main.rs`.
 fn read(source: &Path, folder: &Path) -> BTreeMap<Module, File> {
     let mut files = BTreeMap::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -85,7 +85,7 @@ fn module(relative: &Path) -> Module {
         .collect()
 }
 
-/// The file that defines what `path` names in `module`, through re-exports; none for another package's.
+/// Returns the file that defines the item of `path` in `module`. Follows re-exports; `None` for another package.
 fn target<'a>(
     files: &'a BTreeMap<Module, File>,
     module: &Module,
@@ -117,7 +117,7 @@ fn target<'a>(
     files.get(&at).map(|file| file.path.as_path())
 }
 
-/// The module where `path` begins, and the names that follow.
+/// Returns the module in which `path` begins, and the remaining names.
 fn start<'a>(
     files: &BTreeMap<Module, File>,
     module: &Module,

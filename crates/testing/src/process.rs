@@ -103,7 +103,7 @@ impl Launch {
         self.set("NOTIFY_SOCKET", notifications.path().to_str().unwrap())
     }
 
-    /// Starts it, and waits for nothing.
+    /// Starts the server, and does not wait.
     pub fn spawn(mut self) -> Server {
         let mut child = self.command.spawn().unwrap();
         // Closes this process's copies of the sockets.
@@ -116,7 +116,7 @@ impl Launch {
         }
     }
 
-    /// Starts it, and waits until it serves.
+    /// Starts the server, and waits until it serves.
     pub fn serving(self) -> Server {
         let mut server = self.spawn();
         if server.address.is_none() {

@@ -19,7 +19,7 @@ pub fn expire(system: &System) -> Result<()> {
         if is_in_time(system, state)? {
             return Systemd::new(system).restart(layout::DEADMAN_TIMER);
         }
-        match leftover::settle(system, state, "EB did not flip to it in time")? {
+        match leftover::settle(system, state, "its deployment did not complete in time")? {
             Outcome::Nothing => handover::finish(system, state)?,
             Outcome::HandedOver(run) => {
                 say(&format!("{} is current: EB has flipped to it", run.run))

@@ -86,7 +86,7 @@ fn settle_leftover(system: &System, state: &mut State) -> Result<()> {
     match leftover::settle(
         system,
         state,
-        "EB did not flip to it before the next deployment",
+        "its deployment did not complete before the next one",
     )? {
         Outcome::Nothing => {}
         Outcome::HandedOver(run) => say(&format!(

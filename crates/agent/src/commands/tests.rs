@@ -80,7 +80,7 @@ fn deployed(version: &str) -> Instance {
 }
 
 #[test]
-fn a_staged_release_is_held_beside_the_current_one_until_the_flip_drains_the_old() {
+fn a_staged_run_is_held_until_the_flip_and_then_the_old_run_drains() {
     let instance = deployed("v1");
     let old = current_unit(&instance);
     stage_version(&instance, "v2").unwrap();
@@ -96,7 +96,7 @@ fn a_staged_release_is_held_beside_the_current_one_until_the_flip_drains_the_old
         old,
         "a boot before the flip starts the old one"
     );
-    // A restart of the stand-in is no flip.
+    // A restart of the stand-in is not a flip.
     start_web(&instance).unwrap();
     assert_eq!(current_unit(&instance), old);
 
@@ -132,7 +132,7 @@ fn the_same_bundle_again_is_a_new_run_of_the_same_release() {
 }
 
 #[test]
-fn a_version_that_does_not_become_ready_is_stopped_and_the_old_one_never_noticed() {
+fn a_version_that_does_not_become_ready_is_stopped_and_the_old_one_continues() {
     let instance = deployed("v1");
     let (old, before) = (current_unit(&instance), state(&instance));
     instance
@@ -192,7 +192,7 @@ fn a_failed_stage_restores_the_units_of_the_current_release() {
 }
 
 #[test]
-fn what_was_staged_before_a_reboot_holds_nothing_up() {
+fn a_run_that_was_staged_before_a_reboot_blocks_no_deployment() {
     let instance = deployed("v1");
     stage_version(&instance, "v2").unwrap();
     instance.model.borrow_mut().boot = "two".into();
@@ -221,7 +221,7 @@ fn a_bad_proxy_configuration_fails_before_anything_is_touched() {
 }
 
 #[test]
-fn what_an_interrupted_deployment_staged_is_given_up_by_the_next() {
+fn the_staged_run_of_an_interrupted_deployment_is_discarded_by_the_next() {
     let instance = deployed("v1");
     stage_version(&instance, "v2").unwrap();
     let leftover = staged_unit(&instance);
@@ -262,7 +262,7 @@ fn a_run_that_an_interrupted_restart_left_is_stopped_and_a_draining_one_is_not()
 }
 
 #[test]
-fn commit_twice_is_fine_and_commit_without_stage_is_not() {
+fn a_second_commit_succeeds_and_a_commit_without_stage_fails() {
     let instance = deployed("v1");
     let once = state(&instance);
     commit::commit(&instance.system).unwrap();
@@ -277,7 +277,7 @@ fn commit_twice_is_fine_and_commit_without_stage_is_not() {
 }
 
 #[test]
-fn without_any_version_a_commit_stages_what_eb_has_flipped_to() {
+fn without_a_current_run_a_commit_stages_the_bundle_that_eb_has_flipped_to() {
     let instance = Instance::new();
     instance.flip();
     commit::commit(&instance.system).unwrap();
@@ -285,7 +285,7 @@ fn without_any_version_a_commit_stages_what_eb_has_flipped_to() {
 }
 
 #[test]
-fn a_second_commit_stops_what_an_interrupted_first_one_left_serving() {
+fn a_second_commit_stops_the_runs_that_an_interrupted_first_one_left() {
     let instance = deployed("v1");
     let stray = layout::app_unit("x-8");
     instance
@@ -298,7 +298,7 @@ fn a_second_commit_stops_what_an_interrupted_first_one_left_serving() {
 }
 
 #[test]
-fn a_staged_release_that_died_fails_the_flip_and_the_old_one_serves_on() {
+fn a_staged_run_that_has_ended_fails_the_flip_and_the_old_run_continues() {
     let instance = deployed("v1");
     let old = current_unit(&instance);
     stage_version(&instance, "v2").unwrap();
@@ -313,7 +313,7 @@ fn a_staged_release_that_died_fails_the_flip_and_the_old_one_serves_on() {
     assert!(error.contains("ended before EB's flip"), "{error}");
     assert_eq!(current_unit(&instance), old);
     assert_eq!(instance.serving(), std::slice::from_ref(&old));
-    // systemd starts the stand-in again, and it stays.
+    // systemd restarts the stand-in, which now stays active.
     instance.model.borrow_mut().restarts_of_web = 1;
     start_web(&instance).unwrap();
     assert_eq!(current_unit(&instance), old);
@@ -333,7 +333,7 @@ fn after_a_reboot_in_the_flip_the_new_version_starts_and_takes_over() {
 }
 
 #[test]
-fn a_flip_to_what_was_aborted_fails_once_and_the_old_version_serves_on() {
+fn a_flip_to_an_aborted_run_fails_once_and_the_old_version_continues() {
     let commands: [fn(&System) -> anyhow::Result<()>; 3] =
         [abort::abort, restart::restart, rollback::rollback];
     for command in commands {
@@ -381,7 +381,7 @@ fn an_abort_after_the_flip_comes_too_late_and_changes_nothing() {
 }
 
 #[test]
-fn the_dead_man_gives_up_only_after_the_deadline_or_a_reboot() {
+fn the_dead_mans_switch_discards_only_after_the_deadline_or_a_reboot() {
     let instance = deployed("v1");
     stage_version(&instance, "v2").unwrap();
     let staged = staged_unit(&instance);
@@ -409,7 +409,7 @@ fn the_dead_man_gives_up_only_after_the_deadline_or_a_reboot() {
 }
 
 #[test]
-fn a_flip_that_comes_too_late_fails_until_something_new_is_staged() {
+fn a_flip_after_the_deadline_fails_until_another_version_is_staged() {
     let instance = deployed("v1");
     let old = state(&instance).current.unwrap().release;
     stage_version(&instance, "v2").unwrap();
@@ -421,13 +421,13 @@ fn a_flip_that_comes_too_late_fails_until_something_new_is_staged() {
         let error = commit::commit(&instance.system).unwrap_err();
         assert!(error.to_string().contains(&late), "{error}");
         assert_eq!(state(&instance).current.unwrap().release, old);
-        // Nor does a restart in between make it a success.
+        // It still fails after a restart in between.
         restart::restart(&instance.system).unwrap();
         instance.let_drain();
     }
     let error = start_web(&instance).unwrap_err();
     assert!(error.to_string().contains(&late), "{error}");
-    // A start that failed is no deployment to commit either.
+    // After a failed start, a commit fails, too.
     instance.model.borrow_mut().failing.push("-5".into());
     assert!(stage_version(&instance, "v3").is_err());
     assert!(commit::commit(&instance.system).is_err());
@@ -437,7 +437,7 @@ fn a_flip_that_comes_too_late_fails_until_something_new_is_staged() {
 }
 
 #[test]
-fn the_dead_man_stops_what_a_change_that_died_left_beside_the_current_run() {
+fn the_dead_mans_switch_stops_a_run_that_a_killed_command_left_beside_the_current_one() {
     let instance = deployed("v1");
     let stray = layout::app_unit("x-8");
     let units = [(stray.clone(), "active".to_owned())];
@@ -448,7 +448,7 @@ fn the_dead_man_stops_what_a_change_that_died_left_beside_the_current_run() {
 }
 
 #[test]
-fn the_dead_man_keeps_the_only_version_there_is() {
+fn the_dead_mans_switch_keeps_the_only_version() {
     let instance = Instance::new();
     stage_version(&instance, "v1").unwrap();
     let only = staged_unit(&instance);
@@ -460,7 +460,7 @@ fn the_dead_man_keeps_the_only_version_there_is() {
 }
 
 #[test]
-fn rollback_starts_the_previous_release_anew_beside_the_current_one() {
+fn rollback_starts_a_new_run_of_the_previous_release_beside_the_current_one() {
     let instance = deployed("v1");
     let first = state(&instance).current.unwrap();
     assert!(
@@ -483,7 +483,7 @@ fn rollback_starts_the_previous_release_anew_beside_the_current_one() {
 }
 
 #[test]
-fn only_a_restart_that_was_asked_for_restarts_the_server() {
+fn only_a_requested_restart_of_web_service_restarts_the_server() {
     let instance = deployed("v1");
     instance.reboot();
     let run = current_unit(&instance);
@@ -556,7 +556,7 @@ fn the_gate_starts_the_current_run_and_never_a_staged_one() {
 }
 
 #[test]
-fn uninstall_stops_the_stand_in_before_its_drop_in_goes_and_leaves_no_file() {
+fn uninstall_stops_the_stand_in_before_it_removes_the_drop_in_and_leaves_no_file() {
     let instance = Instance::new();
     let drop_in = format!("nginx.service.d/{}", layout::DROP_IN);
     instance
@@ -572,7 +572,7 @@ fn uninstall_stops_the_stand_in_before_its_drop_in_goes_and_leaves_no_file() {
     let calls = instance.take_calls();
     let at = |call: &str| calls.iter().position(|made| made == call).unwrap();
     assert!(at("stop nginx.service") < at("daemon-reload"), "{calls:?}");
-    // Connections that do not end may not keep the port.
+    // Connections that do not end must not keep the port open.
     at(&format!("kill --signal=TERM {}", layout::FRONT));
     assert!(
         at(&format!("stop {}", layout::APP_SOCKET)) < at(&format!("stop {run}")),
@@ -607,7 +607,7 @@ fn the_front_is_reloaded_only_for_a_changed_configuration() {
         Synced::Reloaded
     );
     assert_eq!(instance.take_calls(), [format!("reload {}", layout::FRONT)]);
-    // Whoever asks for a reload of nginx.service gets one.
+    // A requested reload of nginx.service always reloads the front.
     crate::proxy::front::renew(&instance.system).unwrap();
     assert_eq!(instance.take_calls(), [format!("reload {}", layout::FRONT)]);
 }

@@ -1,4 +1,4 @@
-//! systemd and nginx as far as the agent sees them: what is asked, changed and answered.
+//! A model of systemd and nginx, as far as the agent needs them.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,56 +14,56 @@ use crate::instance::system::{Commands, Signal, System};
 
 mod nginx;
 
-/// What the model knows, and what a test sets.
+/// The state of the model. Tests set some of its fields.
 #[derive(Default)]
 pub struct Model {
-    /// Units that live, with their ActiveState.
+    /// Units that are not inactive, with their ActiveState.
     pub units: BTreeMap<String, String>,
-    /// Every systemctl call that changes something, as it was made.
+    /// Every systemctl call that has changed something.
     pub calls: Vec<String>,
-    /// A start of a unit whose name holds one of these fails.
+    /// The start of a unit fails if its name contains one of these texts.
     pub failing: Vec<String>,
     pub uptime: u64,
     pub boot: String,
     pub restarts_of_web: u32,
     pub enabled: BTreeSet<String>,
-    /// Effects until the agent is killed; `None`: it is not.
+    /// The number of effects until the agent is killed; `None` if it is not killed.
     pub killed_after: Option<usize>,
-    /// Calls after which no run served any more, though one had.
+    /// Calls that have left no serving run, although one served before.
     pub gaps: Vec<String>,
-    /// Units that somebody asked systemd to stop.
+    /// Units whose stop was requested.
     pub stopping: BTreeSet<String>,
-    /// What a run says of itself: `StatusText`.
+    /// The `StatusText` of a run.
     pub says: String,
-    /// The `Result` of a unit whose start fails; empty: its port is taken.
+    /// The `Result` of a unit whose start fails. If it is empty, the unit's port is taken.
     pub start_result: String,
-    /// Programs that are not on the instance.
+    /// Programs that are missing on the instance.
     pub missing: Vec<String>,
-    /// What `get-config` answers: whether it succeeds, its output and what it complains of.
+    /// The result of `get-config`: its success, its output and its error output.
     pub properties: Option<(bool, Vec<u8>, String)>,
     /// Every file or folder that was changed.
     pub changed: Vec<PathBuf>,
     /// What is wrong with the disk; `None`: nothing.
     pub disk: Option<Disk>,
-    /// What the clock on the wall is ahead by.
+    /// By how many seconds the wall clock is ahead.
     pub clock: i64,
     /// nginx refuses a configuration with a file of this name in `conf.d`.
     pub nginx_refuses_with: Option<String>,
-    /// EB's own test refuses it.
+    /// EB's own test refuses that configuration.
     pub eb_refuses_with: Option<String>,
-    /// nginx refuses it in the front's sandbox.
+    /// nginx refuses that configuration in the front's sandbox.
     pub sandbox_refuses_with: Option<String>,
-    /// The `listen`s of the only server; `None`: the public port.
+    /// The `listen` directives of the only server; `None` for only the public port.
     pub listens: Option<String>,
-    /// The front can't load a configuration with a file of this name in `conf.d`; no test sees it.
+    /// The front can't load a configuration with a file of this name in `conf.d`, although every test accepts it.
     pub front_fails_with: Option<String>,
     /// How often the front's master was killed; systemd started another one each time.
     pub kills: u32,
-    /// How nginx was run in a service of its own.
+    /// The units in which nginx has run for tests.
     pub tests: Vec<String>,
-    /// Whether web.service is the stand-in, as systemd has read the units.
+    /// Whether web.service is the stand-in in the units that systemd has read.
     pub web_is_stand_in: bool,
-    /// How often EB's own nginx was told to read its configuration again.
+    /// How often EB's own nginx was reloaded.
     pub reloads_of_stock: u32,
     /// nginx has connections that do not end.
     pub front_lingers: bool,
@@ -71,21 +71,21 @@ pub struct Model {
     pub nginx_refuses: bool,
 }
 
-/// A disk that fails. What is below `/run` is in memory.
+/// A disk that fails. Files below `/run` are in memory.
 pub struct Disk {
-    /// Changes until it does.
+    /// The number of changes until the disk fails.
     pub healthy: usize,
     pub error: rustix::io::Errno,
-    /// Memory, too.
+    /// Whether memory fails, too.
     pub everywhere: bool,
-    /// Whether it did.
+    /// Whether the disk has failed.
     pub failed: bool,
 }
 
 impl Disk {
-    /// Its word on a change.
+    /// Decides whether a change fails.
     fn fault(&mut self, effect: &str, path: &Path) -> io::Result<()> {
-        // A full disk can still be freed (ENOSPC of unlink(2): there is none).
+        // A full disk still allows removals: unlink(2) does not return ENOSPC.
         let frees = effect == "remove" && self.error == rustix::io::Errno::NOSPC;
         if frees || path.starts_with("/run") && !self.everywhere {
             return Ok(());
@@ -99,7 +99,7 @@ impl Disk {
     }
 }
 
-/// What an agent that is killed ends with: unwinding runs no clean-up but that of the kernel.
+/// The panic payload of a killed agent. Unwinding runs no clean-up except the kernel's.
 pub struct Killed;
 
 pub struct FakeCommands {
@@ -140,7 +140,7 @@ impl Commands for FakeCommands {
                     ..answer(success, "", &stderr)
                 },
             },
-            other => panic!("nobody expects {other:?}"),
+            other => panic!("unexpected call {other:?}"),
         })
     }
 
@@ -188,7 +188,7 @@ impl Commands for FakeCommands {
         match &mut model.killed_after {
             Some(0) => {
                 drop(model);
-                // Not a panic: no hook reports it.
+                // Not `panic!`, so that no hook reports it.
                 std::panic::resume_unwind(Box::new(Killed));
             }
             Some(left) => *left -= 1,
@@ -235,13 +235,14 @@ impl Model {
         }
     }
 
-    /// A unit of a run is known by its file, or while it lives; the others are taken to be there.
+    /// Returns whether a unit is known. The unit of a run needs a file, or has to be active. All other units are
+    /// known.
     fn knows(&self, unit: &str, root: &Path) -> bool {
         let file = root.join("etc/systemd/system").join(unit);
         !unit.starts_with("flipless-app@") || file.exists() || self.units.contains_key(unit)
     }
 
-    /// Runs that accept: active and not held.
+    /// Returns the runs that accept connections: active and not held.
     pub fn serving(&self, root: &Path) -> Vec<String> {
         let is_held = |unit: &str| {
             let run = layout::run_of_unit(unit).unwrap_or_default();
@@ -259,7 +260,7 @@ impl Model {
                 let refused = *unit == layout::FRONT && self.cannot_load(root);
                 if refused || self.failing.iter().any(|failing| unit.contains(failing)) {
                     if unit.starts_with("flipless-app@") {
-                        // Restart=always goes on trying.
+                        // Restart=always restarts the unit without end.
                         self.units.insert((*unit).into(), "activating".into());
                     }
                     // Without a wait there is nothing to tell yet.
@@ -295,7 +296,7 @@ impl Model {
         answer(true, "", "")
     }
 
-    /// What the front's own units do around a start and a reload.
+    /// Runs the commands of the front's unit around a start and a reload.
     fn load_front(&mut self, root: &Path) {
         let system = System::new(root, Box::new(Nothing));
         crate::proxy::succession::starting(&system).unwrap();
@@ -349,7 +350,7 @@ fn answer(success: bool, stdout: &str, stderr: &str) -> Output {
     }
 }
 
-/// For a part of the agent that only touches files.
+/// Commands for a part of the agent that only uses files.
 struct Nothing;
 
 impl Commands for Nothing {

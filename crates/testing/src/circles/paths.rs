@@ -1,4 +1,4 @@
-//! The paths in a file: what its `use` lines bring, and what its code names in full.
+//! Finds the paths in a file: those of its `use` lines, and the full paths in its code.
 
 /// A path that a file uses.
 pub(super) struct Import {
@@ -7,7 +7,7 @@ pub(super) struct Import {
     pub name: Option<String>,
 }
 
-/// The code before a file's own tests, which come last.
+/// Returns the code before a file's own tests, which come last.
 pub(super) fn without_tests(text: &str) -> String {
     let mut lines = Vec::new();
     let mut gated = false;
@@ -23,7 +23,7 @@ pub(super) fn without_tests(text: &str) -> String {
     lines.join("\n")
 }
 
-/// A line without its comment, and without what stands in quotes.
+/// Returns a line without its comment and without quoted text.
 fn code(line: &str) -> String {
     let parts = line.split('"').enumerate();
     let code = parts
@@ -33,7 +33,7 @@ fn code(line: &str) -> String {
     code.split("//").next().unwrap().to_owned()
 }
 
-/// The modules that a file declares as files of their own.
+/// Returns the modules that a file declares, and that are in separate files.
 pub(super) fn modules(text: &str) -> Vec<String> {
     let declared = text.lines().filter_map(|line| {
         let line = line.trim_end().strip_suffix(';')?;
@@ -42,7 +42,7 @@ pub(super) fn modules(text: &str) -> Vec<String> {
     declared.collect()
 }
 
-/// Every path that begins with `crate`, `self`, `super` or one of `modules`.
+/// Returns every path that begins with `crate`, `self`, `super` or one of `modules`.
 pub(super) fn imports(text: &str, modules: &[String]) -> Vec<Import> {
     let mut imports = Vec::new();
     let mut rest = text;
@@ -56,7 +56,7 @@ pub(super) fn imports(text: &str, modules: &[String]) -> Vec<Import> {
     imports
 }
 
-/// Where the next path begins.
+/// Returns the start of the next path.
 fn next_path(text: &str, modules: &[String]) -> Option<usize> {
     let heads = ["crate", "self", "super"].into_iter();
     let heads = heads.chain(modules.iter().map(String::as_str));
@@ -73,7 +73,8 @@ fn is_use(before: &str) -> bool {
     before.ends_with("use ")
 }
 
-/// A `use` ends with its semicolon, any other path with the first character that is no name's.
+/// Returns the end of a path. A `use` ends with its semicolon. Any other path ends before the first character that
+/// can't be part of a name.
 fn end_of(path: &str, in_use: bool) -> usize {
     let ends = |c: char| match in_use {
         true => c == ';',
@@ -82,7 +83,7 @@ fn end_of(path: &str, in_use: bool) -> usize {
     path.find(ends).unwrap_or(path.len())
 }
 
-/// Takes `a::{b, c as d}` apart.
+/// Splits `a::{b, c as d}` into its paths.
 fn tree(text: &str, above: &[String], in_use: bool, imports: &mut Vec<Import>) {
     let text = text.trim();
     let (head, group) = text.split_once('{').unwrap_or((text, ""));
@@ -111,7 +112,7 @@ fn tree(text: &str, above: &[String], in_use: bool, imports: &mut Vec<Import>) {
     }
 }
 
-/// The parts between the commas that no brace encloses.
+/// Splits a text at the commas outside of braces.
 fn branches(inside: &str) -> Vec<&str> {
     let (mut depth, mut begin, mut found) = (0, 0, Vec::new());
     for (at, character) in inside.char_indices() {

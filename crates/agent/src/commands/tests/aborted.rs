@@ -1,4 +1,4 @@
-//! An adoption that was aborted before the flip: what was there before serves on.
+//! An adoption that was aborted before the flip: the old application continues to serve.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use crate::instance::lock;
 use crate::instance::paths::{FLIPPED, RUNTIME_UNITS};
 use crate::instance::system::System;
 
-/// A hook behind ours has failed: the deployment is aborted, and the flip never comes. `taken`: the
-/// application of before holds the port.
+/// An instance on which EB has aborted an adoption before its flip, because a later hook has failed. With `taken`,
+/// the old application has the port.
 pub fn aborted(taken: bool) -> Instance {
     let instance = Instance::new();
     if taken {
@@ -18,13 +18,13 @@ pub fn aborted(taken: bool) -> Instance {
         instance.model.borrow_mut().failing.push(socket);
     }
     stage_version(&instance, "v1").unwrap();
-    // That application crashes, or EB restarts it: its port is free.
+    // The old application crashes, or EB restarts it. Its port is then free.
     instance.model.borrow_mut().failing.clear();
     assert!(instance.has_drop_in("web.service"));
     instance
 }
 
-/// Nothing of ours is in the way of the application of before.
+/// Checks that no unit, file or process of flipless is left.
 fn assert_withdrawn(instance: &Instance, when: &str) {
     assert!(!instance.has_drop_in("web.service"), "{when}");
     assert_eq!(instance.serving(), [""; 0], "{when}");
@@ -37,20 +37,20 @@ fn assert_withdrawn(instance: &Instance, when: &str) {
     assert_eq!(state(instance).current, None, "{when}");
 }
 
-/// Not even a folder.
+/// Checks that not even a folder is left.
 fn assert_nothing_left(instance: &Instance, when: &str) {
     for folder in [layout::ROOT, layout::STATE_FOLDER, layout::RUNTIME] {
         assert!(!instance.system.exists(folder), "{when}: {folder}");
     }
 }
 
-/// What systemd does before it starts web.service, as long as the drop-in says so.
+/// Does what systemd does before it starts web.service, if the drop-in exists.
 fn start_of_web(system: &System) -> anyhow::Result<()> {
     web_starting::web_starting(system)
 }
 
 #[test]
-fn without_a_flip_a_start_of_web_is_one_of_the_application_of_before() {
+fn without_a_flip_a_start_of_web_starts_the_old_application() {
     for taken in [true, false] {
         let when = format!("the port was taken: {taken}");
         let instance = aborted(taken);
@@ -68,7 +68,7 @@ fn without_a_flip_a_start_of_web_is_one_of_the_application_of_before() {
 }
 
 #[test]
-fn a_stage_that_was_killed_before_it_noted_anything_is_withdrawn_too() {
+fn a_stage_that_was_killed_before_it_saved_the_state_is_withdrawn_too() {
     let instance = aborted(true);
     instance.system.remove(layout::STATE).unwrap();
     start_of_web(&instance.system).unwrap();
@@ -76,7 +76,7 @@ fn a_stage_that_was_killed_before_it_noted_anything_is_withdrawn_too() {
 }
 
 #[test]
-fn where_a_version_serves_the_start_of_web_takes_no_lock_and_changes_nothing() {
+fn with_a_current_run_the_start_of_web_takes_no_lock_and_changes_nothing() {
     let instance = deployed("v1");
     let before = instance.files();
     let _held = lock::take(&instance.system, "lock", "a deployment", Duration::ZERO).unwrap();
@@ -106,19 +106,19 @@ fn a_lost_state_is_no_first_deployment() {
     assert_eq!(instance.unit(&current), "deactivating");
 }
 
-/// The application of before crashed in a deployment that was not aborted.
+/// The old application crashed in a deployment that was not aborted.
 fn flipped_after_all() -> Instance {
     let instance = aborted(true);
     start_of_web(&instance.system).unwrap();
     instance.flip();
-    // EB's own nginx, started by the flip without the drop-in.
+    // The flip has started EB's own nginx, because the drop-in is removed.
     instance.make_active("nginx.service");
     instance.take_calls();
     instance
 }
 
 #[test]
-fn a_flip_after_all_is_adopted_by_its_commit() {
+fn a_flip_after_the_instance_was_given_back_is_adopted_by_its_commit() {
     let instance = flipped_after_all();
     commit::commit(&instance.system).unwrap();
     assert_eq!(instance.serving(), [current_unit(&instance)]);
@@ -131,7 +131,7 @@ fn a_flip_after_all_is_adopted_by_its_commit() {
         "in the next deployment"
     );
     assert_eq!(instance.unit(layout::DEADMAN_TIMER), "inactive");
-    // The front has its port from EB's nginx, which had it until the server was ready.
+    // EB's nginx had the public port until the server was ready. Now the front has the port.
     let calls = instance.take_calls();
     let at = |call: String| calls.iter().position(|made| *made == call).unwrap();
     let nginx = at("restart nginx.service".into());
@@ -140,14 +140,14 @@ fn a_flip_after_all_is_adopted_by_its_commit() {
         "{calls:?}"
     );
     assert!(nginx < at(format!("start {}", layout::FRONT)), "{calls:?}");
-    // From then on nginx.service is the stand-in, and left alone.
+    // From then on nginx.service is the stand-in, and is not restarted.
     commit::commit(&instance.system).unwrap();
     let again = instance.take_calls();
     assert!(
         !again.contains(&"restart nginx.service".into()),
         "{again:?}"
     );
-    // The next start of web.service is somebody's wish.
+    // The next start of web.service is EB's "restart app server".
     let before = current_unit(&instance);
     start_of_web(&instance.system).unwrap();
     web_started::web_started(&instance.system).unwrap();
@@ -155,7 +155,7 @@ fn a_flip_after_all_is_adopted_by_its_commit() {
 }
 
 #[test]
-fn a_late_adoption_starts_no_nginx_that_eb_has_not_started() {
+fn a_late_adoption_does_not_start_nginx_if_eb_has_not_started_it() {
     let instance = flipped_after_all();
     instance.model.borrow_mut().units.remove("nginx.service");
     commit::commit(&instance.system).unwrap();
@@ -164,7 +164,7 @@ fn a_late_adoption_starts_no_nginx_that_eb_has_not_started() {
 }
 
 #[test]
-fn a_killed_late_adoption_is_taken_up_by_the_next_commit() {
+fn a_killed_late_adoption_is_continued_by_the_next_commit() {
     for point in 0.. {
         let when = format!("point {point}");
         let instance = flipped_after_all();
@@ -198,7 +198,8 @@ fn a_reboot_while_a_late_adoption_waits_for_the_server_starts_it() {
     assert!(begun > 3);
 }
 
-/// The version that EB has flipped to is current, for good, and both stand-ins are there.
+/// Checks that the version that EB has flipped to is current, also after a boot, and that both stand-ins are
+/// installed.
 fn assert_adopted(instance: &Instance, when: &str) {
     assert_eq!(instance.serving(), [current_unit(instance)], "{when}");
     assert_eq!(instance.unit(layout::FRONT), "active", "{when}");
@@ -213,7 +214,7 @@ fn assert_adopted(instance: &Instance, when: &str) {
     );
 }
 
-/// EB's flip stops web.service, and with it what its start has begun.
+/// EB's flip stops web.service, and so interrupts the command that runs in its start.
 #[test]
 fn a_flip_in_the_middle_of_a_withdrawal_is_adopted_by_its_commit() {
     for taken in [true, false] {
@@ -247,7 +248,7 @@ fn a_flip_in_the_middle_of_a_withdrawal_is_adopted_by_its_commit() {
 }
 
 #[test]
-fn ebs_nginx_that_serves_is_left_alone_whatever_an_interrupted_withdrawal_has_noted() {
+fn an_active_nginx_of_eb_is_not_touched_after_an_interrupted_withdrawal() {
     let instance = aborted(true);
     instance.system.write(GIVES_PORT_BACK, b"", 0o644).unwrap();
     instance.make_active("nginx.service");
@@ -259,9 +260,9 @@ fn ebs_nginx_that_serves_is_left_alone_whatever_an_interrupted_withdrawal_has_no
     assert!(!instance.system.exists(GIVES_PORT_BACK));
 }
 
-/// certbot, between the staging and the flip, or after one that never came.
+/// certbot may reload nginx.service between `stage` and the flip, or after an aborted deployment.
 #[test]
-fn a_reload_before_the_flip_is_one_of_ebs_nginx() {
+fn a_reload_before_the_flip_reloads_ebs_nginx() {
     let instance = aborted(true);
     instance.take_calls();
     crate::proxy::front::renew(&instance.system).unwrap();
@@ -272,14 +273,14 @@ fn a_reload_before_the_flip_is_one_of_ebs_nginx() {
     assert!(error.to_string().contains("unexpected"), "{error}");
 }
 
-/// Nobody will flip to it: EB believes in the application of before.
+/// EB will not flip to this version. For EB the old application is still deployed.
 #[test]
-fn a_version_that_ran_before_an_aborted_flip_is_given_up_and_not_kept() {
+fn a_version_that_ran_before_an_aborted_flip_is_discarded() {
     let instance = aborted(false);
     instance.model.borrow_mut().uptime = DEAD_MAN_SECONDS;
     expire::expire(&instance.system).unwrap();
     instance.let_drain();
-    assert_withdrawn(&instance, "the dead man");
+    assert_withdrawn(&instance, "the dead man's switch");
 }
 
 #[test]
@@ -301,7 +302,7 @@ fn a_late_adoption_that_does_not_start_fails_its_commit_and_leaves_nothing() {
     }
 }
 
-/// systemd starts web.service again (`Restart=always`) whenever this start fails.
+/// systemd restarts web.service (`Restart=always`) if its start fails.
 #[test]
 fn a_killed_withdrawal_ends_with_the_next_start_of_web() {
     for taken in [true, false] {
@@ -313,7 +314,7 @@ fn a_killed_withdrawal_ends_with_the_next_start_of_web() {
                 assert!(point > 10, "{when}");
                 break;
             }
-            // Until it has read the units again, systemd starts what it knows.
+            // Until systemd has read the units again, it still runs the commands of the drop-in.
             let is_stand_in = instance.model.borrow().web_is_stand_in;
             if is_stand_in {
                 start_of_web(&instance.system).unwrap();
@@ -326,9 +327,9 @@ fn a_killed_withdrawal_ends_with_the_next_start_of_web() {
     }
 }
 
-/// systemd starts the dead man again when he was killed.
+/// systemd restarts a killed `expire`.
 #[test]
-fn a_dead_man_who_is_killed_gives_an_adoption_up_when_he_comes_again() {
+fn a_killed_expire_discards_an_adoption_after_its_restart() {
     for point in 0.. {
         let when = format!("point {point}");
         let instance = aborted(true);

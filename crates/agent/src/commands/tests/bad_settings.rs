@@ -1,4 +1,4 @@
-//! Settings that can't be read, on a damaged disk say: the next deployment replaces them.
+//! Unreadable settings, for example on a damaged disk: the next deployment replaces them.
 
 use super::*;
 
@@ -18,7 +18,7 @@ fn a_deployment_replaces_settings_that_cannot_be_read() {
 }
 
 #[test]
-fn the_instance_is_not_given_back_half_way_without_settings() {
+fn without_settings_the_instance_is_not_given_back_partly() {
     let instance = damaged();
     let error = uninstall::uninstall(&instance.system).unwrap_err();
     let said = format!("{error:#}");

@@ -1,11 +1,11 @@
-//! A state file that can't be used: every command says what to do, and changes nothing.
+//! An unusable state file: the error of every command says what to do, and no command changes anything.
 
 use super::crash_points::COMMANDS;
 use super::*;
 use crate::commands::Command;
 use crate::commands::{execute, status};
 
-/// What may be in its place, and a part of what is said of it.
+/// Unusable contents, each with a part of the error.
 fn bad_states() -> Vec<(Vec<u8>, &'static str)> {
     let run = |release: &str, run: &str| {
         format!(
@@ -66,7 +66,7 @@ fn every_command_says_what_to_do_and_nothing_is_stopped() {
 }
 
 #[test]
-fn moved_away_as_advised_the_next_deployment_finds_what_runs() {
+fn after_the_file_is_moved_away_the_next_deployment_finds_the_active_runs() {
     let instance = deployed("v1");
     let run = current_unit(&instance);
     let system = &instance.system;
@@ -83,7 +83,7 @@ fn moved_away_as_advised_the_next_deployment_finds_what_runs() {
 }
 
 #[test]
-fn a_folder_in_its_place_is_told_too() {
+fn a_folder_in_place_of_the_file_is_reported_too() {
     let instance = deployed("v1");
     let system = &instance.system;
     system.remove(layout::STATE).unwrap();
@@ -93,7 +93,7 @@ fn a_folder_in_its_place_is_told_too() {
 }
 
 #[test]
-fn a_release_that_is_gone_is_named_and_the_current_one_serves_on() {
+fn a_missing_release_is_named_and_the_current_one_continues() {
     let instance = deployed("v1");
     deploy(&instance, "v2");
     instance.let_drain();
@@ -118,7 +118,7 @@ fn a_release_that_is_gone_is_named_and_the_current_one_serves_on() {
 }
 
 #[test]
-fn a_run_that_is_gone_is_reported_as_inactive_and_replaced() {
+fn a_run_without_a_unit_is_reported_as_inactive_and_replaced() {
     let instance = deployed("v1");
     let run = state(&instance).current.unwrap().run;
     instance.model.borrow_mut().units.clear();
@@ -129,7 +129,7 @@ fn a_run_that_is_gone_is_reported_as_inactive_and_replaced() {
 }
 
 #[test]
-fn a_clock_that_jumps_changes_ages_only() {
+fn a_change_of_the_clock_affects_only_ages() {
     for (jump, age) in [
         (-2_000_000_000_i64, "0 s"),
         (86_400 * 400, "400 d 0 h"),

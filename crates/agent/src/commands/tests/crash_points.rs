@@ -1,6 +1,6 @@
-//! The agent is killed before and after every effect of every command, and inside the replacement of
-//! a file. Whatever comes next finds a consistent instance: a version serves at every moment, and in
-//! the end exactly one is current.
+//! Kills the agent before and after every effect of every command, and inside the replacement of a file. The next
+//! command has to find a consistent instance: a version serves at every moment, and at the end exactly one run is
+//! current.
 
 use super::*;
 use crate::commands::{recover, run_ended};
@@ -14,14 +14,14 @@ fn stage_bundle(system: &System) -> anyhow::Result<()> {
     stage::stage(system, std::path::Path::new(BUNDLE))
 }
 
-/// An instance on which v1 serves, with v0 before it, and the bundle of v2 unpacked.
+/// An instance on which v1 is current and v0 is the previous version. The bundle of v2 is unpacked.
 fn with_two() -> Instance {
     let instance = deployed("v0");
     instance.let_drain();
     deploy(&instance, "v1");
     instance.let_drain();
     instance.new_version("v2");
-    // The units of the new version differ, those of the instance and that of the run.
+    // The new version has other units, for the instance and for the run.
     for unit in [layout::DEADMAN, layout::APP_TEMPLATE] {
         let path = format!("{BUNDLE}/systemd/{unit}");
         instance
@@ -55,7 +55,7 @@ pub fn expired() -> Instance {
     let instance = staged();
     let mut model = instance.model.borrow_mut();
     model.uptime = DEAD_MAN_SECONDS;
-    // It has elapsed: that is why `expire` runs.
+    // `expire` runs because the timer has elapsed.
     model.units.remove(layout::DEADMAN_TIMER);
     drop(model);
     instance
@@ -72,8 +72,8 @@ fn crashed_release() -> String {
     state(&crashing()).current.unwrap().release
 }
 
-/// Every command that changes an instance which serves, and what must be so when the same command runs
-/// once more after it was killed.
+/// Every command that changes a serving instance. Each has a condition that must hold after the command was killed
+/// and has run a second time.
 pub const COMMANDS: &[(&str, Prepare, Act)] = &[
     ("stage", with_two, stage_bundle),
     ("flip", renamed, web_started::web_started),
@@ -86,7 +86,7 @@ pub const COMMANDS: &[(&str, Prepare, Act)] = &[
     ("recover", crashing, recover::recover),
 ];
 
-/// Kills each command at each of its points, and hands the instance to `then`.
+/// Kills each command at each of its crash points, and passes the instance to `then`.
 fn at_every_point(commands: &[(&str, Prepare, Act)], then: impl Fn(&Instance, &str)) {
     for (name, prepare, act) in commands {
         let mut points = 0;
@@ -103,7 +103,7 @@ fn at_every_point(commands: &[(&str, Prepare, Act)], then: impl Fn(&Instance, &s
     }
 }
 
-/// Exactly one version is current and serves, and nothing else is left.
+/// Checks that exactly one run is current and serves, and that nothing else is left.
 pub fn assert_settled(instance: &Instance, when: &str) {
     let state = state(instance);
     let current = state
@@ -115,7 +115,7 @@ pub fn assert_settled(instance: &Instance, when: &str) {
     assert_eq!(
         instance.model.borrow().gaps,
         [""; 0],
-        "{when}: nobody served"
+        "{when}: no run served"
     );
     assert_eq!(instance.unit(layout::DEADMAN_TIMER), "inactive", "{when}");
     instance.let_drain();
@@ -139,7 +139,7 @@ fn assert_no_leftovers(instance: &Instance, current: &str, when: &str) {
         "{when}"
     );
     for path in instance.files().keys() {
-        // What is left in memory has a fixed name: the next write replaces it.
+        // A temporary file in /run may remain. Its name is fixed, so the next write replaces it.
         let half_written = path.ends_with(".new") && !path.contains("/run/flipless/");
         assert!(
             !half_written && !path.contains(".partial"),
@@ -151,7 +151,7 @@ fn assert_no_leftovers(instance: &Instance, current: &str, when: &str) {
 }
 
 #[test]
-fn the_next_deployment_settles_whatever_a_killed_agent_left() {
+fn the_next_deployment_completes_or_undoes_the_work_of_a_killed_agent() {
     at_every_point(COMMANDS, |instance, when| {
         assert!(!instance.serving().is_empty(), "{when}");
         deploy(instance, "v3");
@@ -160,7 +160,7 @@ fn the_next_deployment_settles_whatever_a_killed_agent_left() {
 }
 
 #[test]
-fn the_same_command_again_finishes_what_the_killed_one_began() {
+fn the_same_command_completes_the_work_of_a_killed_one() {
     at_every_point(COMMANDS, |instance, when| {
         let command = when.split(',').next().unwrap();
         let (_, _, act) = COMMANDS.iter().find(|(name, ..)| *name == command).unwrap();
@@ -173,7 +173,7 @@ fn the_same_command_again_finishes_what_the_killed_one_began() {
             let back = state(instance).current.unwrap().release;
             assert_ne!(back, crashed_release(), "{when}");
         }
-        // A stray of the killed one may serve beside.
+        // A run that the killed command has left may also serve.
         let_the_dead_man_come(instance, when);
         assert_settled(instance, when);
     });
@@ -193,8 +193,8 @@ fn after_a_reboot_one_version_serves_and_the_next_deployment_works() {
     });
 }
 
-/// The dead man comes if he is armed, or if he was the one who was killed: systemd starts his service
-/// again then.
+/// Runs `expire` if the dead man's switch is on, or if `expire` itself was killed. systemd restarts its service in
+/// the second case.
 fn let_the_dead_man_come(instance: &Instance, when: &str) {
     let armed = instance.unit(layout::DEADMAN_TIMER) == "active";
     if armed || when.starts_with("expire") {
@@ -207,7 +207,7 @@ fn let_the_dead_man_come(instance: &Instance, when: &str) {
 }
 
 #[test]
-fn a_killed_command_that_nobody_repeats_ends_with_the_dead_man() {
+fn the_dead_mans_switch_completes_or_undoes_a_killed_command() {
     at_every_point(COMMANDS, |instance, when| {
         let current = match state(instance).staged {
             Some(staged) if when.starts_with("flip") => staged.run.unit(),
@@ -215,14 +215,14 @@ fn a_killed_command_that_nobody_repeats_ends_with_the_dead_man() {
         };
         let_the_dead_man_come(instance, when);
         assert_eq!(current_unit(instance), current, "{when}");
-        // What was staged and not noted is forgotten with the next deployment.
+        // The next deployment removes a release that is not in the state.
         assert_eq!(instance.serving(), [current], "{when}");
         assert_eq!(instance.model.borrow().gaps, [""; 0], "{when}");
     });
 }
 
 #[test]
-fn a_crash_is_counted_wherever_the_count_is_interrupted() {
+fn an_interrupted_record_of_a_crash_is_complete_or_absent() {
     let how = || run_ended::How {
         result: "signal".into(),
         status: "SEGV".into(),
@@ -236,7 +236,7 @@ fn a_crash_is_counted_wherever_the_count_is_interrupted() {
         let count = crate::deployment::ends::of(&instance.system, &run)
             .unwrap()
             .len();
-        assert!((1..=2).contains(&count), "the file is whole: {count}");
+        assert!((1..=2).contains(&count), "the file is complete: {count}");
         if ended {
             assert_eq!(count, 2);
             assert!(point > 3, "{point}");

@@ -1,5 +1,5 @@
-//! The disk is full, or read-only, from any change on: a command fails and says so, the version that
-//! serves goes on, and once there is room again the next deployment works.
+//! The disk becomes full or read-only before any change. The command then fails with a clear error, and the
+//! current version continues to serve. After the disk is repaired, the next deployment succeeds.
 
 use rustix::io::Errno;
 
@@ -8,7 +8,7 @@ use super::*;
 use crate::hint;
 use crate::testing::Disk;
 
-/// Lets the disk fail at each change of each command, and hands the instance and the outcome to `then`.
+/// Lets the disk fail at each change of each command, and passes the instance and the result to `then`.
 fn at_every_change(error: Errno, everywhere: bool, then: impl Fn(&Instance, Outcome, &str)) {
     for (name, prepare, act) in COMMANDS {
         for healthy in 0.. {
@@ -24,14 +24,14 @@ fn at_every_change(error: Errno, everywhere: bool, then: impl Fn(&Instance, Outc
             instance.model.borrow_mut().disk = Some(disk);
             let outcome = act(&instance.system);
             if !instance.model.borrow().disk.as_ref().unwrap().failed {
-                // The flip has done it all before `commit`.
+                // The flip has already done everything before `commit`.
                 let least = if *name == "commit" { 0 } else { 2 };
                 assert!(healthy >= least, "{name} makes {healthy} changes");
                 outcome.unwrap();
                 break;
             }
             let when = format!("{name}, {error:?} from change {healthy} on");
-            // What was current serves on, unless its successor does.
+            // The current run continues, unless its successor serves.
             let now = instance.serving();
             let same = serving.iter().any(|run| now.contains(run));
             let newer = state(&instance).current.map(|run| run.unit());
@@ -47,8 +47,8 @@ fn at_every_change(error: Errno, everywhere: bool, then: impl Fn(&Instance, Outc
 
 type Outcome = anyhow::Result<()>;
 
-/// A failure names a path, and what to do. A command may succeed all the same: what it could not
-/// remove or note, the next one does.
+/// Checks that a failure names a path and says what to do. A command may also succeed: if it could not remove or
+/// record something, the next command does so.
 fn assert_says_so(outcome: &Outcome, error: Errno, when: &str) {
     let Err(why) = outcome else { return };
     let said = format!("{why:#}");
@@ -65,7 +65,7 @@ fn repaired(instance: &Instance) {
 }
 
 #[test]
-fn a_full_disk_costs_the_deployment_and_nothing_else() {
+fn a_full_disk_only_makes_the_deployment_fail() {
     at_every_change(Errno::NOSPC, false, |instance, outcome, when| {
         assert_says_so(&outcome, Errno::NOSPC, when);
         for path in instance.files().keys() {
@@ -79,7 +79,7 @@ fn a_full_disk_costs_the_deployment_and_nothing_else() {
 }
 
 #[test]
-fn a_read_only_disk_costs_the_deployment_and_nothing_else() {
+fn a_read_only_disk_only_makes_the_deployment_fail() {
     at_every_change(Errno::ROFS, false, |instance, outcome, when| {
         assert_says_so(&outcome, Errno::ROFS, when);
         repaired(instance);
@@ -89,7 +89,7 @@ fn a_read_only_disk_costs_the_deployment_and_nothing_else() {
 }
 
 #[test]
-fn memory_that_is_full_too_changes_nothing_of_that() {
+fn a_full_run_folder_besides_a_full_disk_only_makes_the_deployment_fail() {
     at_every_change(Errno::NOSPC, true, |instance, outcome, when| {
         assert_says_so(&outcome, Errno::NOSPC, when);
         repaired(instance);
@@ -98,7 +98,7 @@ fn memory_that_is_full_too_changes_nothing_of_that() {
     });
 }
 
-/// Everything below these folders, for a comparison: names, and no content.
+/// Returns every path below these folders, for a comparison.
 fn kept(instance: &Instance) -> Vec<String> {
     let paths = instance.files().into_keys();
     let ours = [
@@ -114,7 +114,7 @@ fn kept(instance: &Instance) -> Vec<String> {
 }
 
 #[test]
-fn many_deployments_that_fail_leave_what_none_leaves() {
+fn many_failed_deployments_leave_no_files() {
     let fail: [fn(&Instance); 3] = [
         // The server does not become ready.
         |instance| {
@@ -122,7 +122,7 @@ fn many_deployments_that_fail_leave_what_none_leaves() {
             stage_version(instance, "bad").unwrap_err();
             instance.model.borrow_mut().failing.clear();
         },
-        // A later hook fails, and the dead man comes.
+        // A later hook fails, and the dead man's switch discards the run.
         |instance| {
             stage_version(instance, "bad").unwrap();
             instance.model.borrow_mut().uptime += DEAD_MAN_SECONDS;
@@ -133,7 +133,7 @@ fn many_deployments_that_fail_leave_what_none_leaves() {
                 .remove(layout::DEADMAN_TIMER);
             expire::expire(&instance.system).unwrap();
         },
-        // Somebody aborts it.
+        // The user aborts the deployment.
         |instance| {
             stage_version(instance, "worse").unwrap();
             abort::abort(&instance.system).unwrap();
@@ -144,7 +144,7 @@ fn many_deployments_that_fail_leave_what_none_leaves() {
         deploy(&instance, "v2");
         instance.let_drain();
         commit::commit(&instance.system).unwrap();
-        // The first one may bring a lock's file, and what it noted.
+        // The first deployment may create the lock's file and a record.
         fail(&instance);
         let before = kept(&instance);
         let fresh = deployed("v1");

@@ -1,4 +1,4 @@
-//! The first version of an instance: until the flip has brought it, nothing lasts.
+//! The first version of an instance. Until its flip, a reboot removes it.
 
 use super::*;
 use crate::deployment::withdrawal::GIVES_PORT_BACK;
@@ -12,7 +12,7 @@ pub fn units_in(instance: &Instance, folder: &str) -> Vec<String> {
         .collect()
 }
 
-/// Another application holds the port.
+/// An instance on which another application has the server's port.
 fn adopting() -> Instance {
     let instance = Instance::new();
     instance
@@ -70,7 +70,7 @@ fn the_flip_itself_makes_a_first_version_current_and_lasting() {
 }
 
 #[test]
-fn an_adoption_that_is_given_up_leaves_no_unit_and_no_listener() {
+fn a_discarded_adoption_leaves_no_unit_and_no_listener() {
     let instance = adopting();
     instance.model.borrow_mut().uptime = DEAD_MAN_SECONDS;
     expire::expire(&instance.system).unwrap();
@@ -79,7 +79,7 @@ fn an_adoption_that_is_given_up_leaves_no_unit_and_no_listener() {
     assert!(instance.take_calls().ends_with(&["daemon-reload".into()]));
 }
 
-/// The flip came, and with it the front; the server does not start.
+/// An instance after a flip that has started the front. The server does not start.
 fn failing_in_the_flip() -> Instance {
     let instance = adopting();
     let drop_in = format!("{RUNTIME_UNITS}/nginx.service.d/{}", layout::DROP_IN);
@@ -107,7 +107,7 @@ pub fn expired_in_the_flip() -> Instance {
 #[test]
 fn a_first_version_that_never_starts_gives_the_public_port_back_to_ebs_nginx() {
     let instance = failing_in_the_flip();
-    // What systemd does with the stand-in: it tries again.
+    // systemd restarts the stand-in.
     flip(&instance).unwrap_err();
     let mut model = instance.model.borrow_mut();
     model.uptime = DEAD_MAN_SECONDS;
@@ -138,7 +138,7 @@ fn a_first_version_that_never_starts_gives_the_public_port_back_to_ebs_nginx() {
 }
 
 #[test]
-fn a_first_version_that_did_not_start_in_the_flip_gets_another_try_in_its_commit() {
+fn commit_tries_again_to_start_a_first_version_that_did_not_start_in_the_flip() {
     let instance = failing_in_the_flip();
     commit::commit(&instance.system).unwrap_err();
     instance.model.borrow_mut().failing.clear();
@@ -163,7 +163,7 @@ fn the_switch_gives_an_instance_back_whose_server_crashes_as_ebs_own_too() {
 
 /// Systemd starts the dead man again when he was killed: the public port is EB's in the end.
 #[test]
-fn a_dead_man_who_is_killed_gives_the_public_port_back_when_he_comes_again() {
+fn a_killed_expire_gives_the_public_port_back_after_its_restart() {
     for point in 0.. {
         let when = format!("point {point}");
         let instance = failing_in_the_flip();
@@ -178,7 +178,7 @@ fn a_dead_man_who_is_killed_gives_the_public_port_back_when_he_comes_again() {
                 .system
                 .exists(format!("{folder}/{}", layout::DEADMAN))
         };
-        // Without his unit systemd starts him no more.
+        // Without its unit, systemd does not restart `expire`.
         if exists(UNITS) || exists(RUNTIME_UNITS) {
             expire::expire(&instance.system).unwrap();
             assert!(!instance.system.exists(GIVES_PORT_BACK), "{when}");
@@ -249,7 +249,7 @@ fn a_first_version_that_fails_gives_port_and_units_back() {
 }
 
 #[test]
-fn a_drop_in_of_the_bundles_own_lasts_with_the_units() {
+fn a_drop_in_of_the_bundle_is_moved_to_the_disk_with_the_units() {
     let instance = Instance::new();
     let name = format!("{}.d/own.conf", layout::APP_SOCKET);
     let path = format!("{BUNDLE}/systemd/{name}");
@@ -278,9 +278,9 @@ fn only_a_taken_port_waits_for_the_flip() {
     );
 }
 
-/// All that an adoption does, killed at each point, then a reboot or the next deployment.
+/// Kills an adoption at each of its crash points. Then a reboot or the next deployment follows.
 #[test]
-fn a_killed_adoption_is_taken_up_by_the_next_deployment() {
+fn a_killed_adoption_is_continued_by_the_next_deployment() {
     for reboots in [false, true] {
         for adopts in [false, true] {
             for point in 0.. {
@@ -305,7 +305,7 @@ fn a_killed_adoption_is_taken_up_by_the_next_deployment() {
                 instance.model.borrow_mut().gaps.clear();
                 deploy(&instance, "v2");
                 assert_eq!(instance.serving(), [current_unit(&instance)], "{when}");
-                // Before a flip nobody's requests go to what is given up.
+                // Before the flip, a discarded first version gets no requests.
                 assert!(!adopts || instance.model.borrow().gaps.is_empty(), "{when}");
                 assert_eq!(units_in(&instance, RUNTIME_UNITS), [""; 0], "{when}");
             }
@@ -314,7 +314,7 @@ fn a_killed_adoption_is_taken_up_by_the_next_deployment() {
 }
 
 #[test]
-fn a_lost_state_is_made_again_from_what_runs() {
+fn a_lost_state_is_rebuilt_from_the_active_runs() {
     let instance = deployed("v1");
     let before = state(&instance);
     instance.system.remove(layout::STATE).unwrap();
@@ -332,7 +332,7 @@ fn a_lost_state_is_made_again_from_what_runs() {
 }
 
 #[test]
-fn what_was_staged_before_a_reboot_is_not_shown_as_staged() {
+fn a_run_that_was_staged_before_a_reboot_is_not_shown_as_staged() {
     let instance = deployed("v1");
     stage_version(&instance, "v2").unwrap();
     let staged = || {

@@ -1,10 +1,10 @@
-//! EB flips to a bundle without flipless: the instance is given back to it in that very flip.
+//! EB flips to a bundle without flipless. The agent gives the instance back in the same flip.
 
 use super::first::units_in;
 use super::*;
 use crate::instance::paths::{FLIPPED, RUNTIME_UNITS};
 
-/// An instance in the middle of EB's flip from v1 to a plain bundle: its processes are stopped.
+/// An instance during EB's flip from v1 to a bundle without flipless. EB has stopped the stand-ins.
 fn flipping(instance: &Instance) {
     let system = &instance.system;
     for unit in ["nginx.service", "web.service"] {
@@ -17,7 +17,7 @@ fn flipping(instance: &Instance) {
     instance.take_calls();
 }
 
-/// v1 serves, and nginx's stand-in runs.
+/// An instance on which v1 is current, and the stand-in of nginx runs.
 fn serving() -> Instance {
     let instance = deployed("v1");
     instance.make_active("nginx.service");
@@ -54,7 +54,7 @@ fn assert_given_back(instance: &Instance, when: &str) {
 }
 
 #[test]
-fn the_instance_is_given_back_in_the_flip_of_a_plain_bundle_and_taken_again() {
+fn the_instance_is_given_back_in_the_flip_of_a_plain_bundle_and_adopted_again() {
     let instance = serving();
     let path = format!("/etc/nginx/conf.d/{}", flipless_settings::nginx::KEEPALIVE);
     instance.system.write(path, b"x", 0o644).unwrap();
@@ -114,7 +114,7 @@ fn a_killed_agent_gives_the_instance_back_when_web_service_starts_again() {
             if reboots {
                 instance.reboot();
             }
-            // Until it has read the units again, systemd starts what it knows.
+            // Until systemd has read the units again, it still runs the commands of the drop-in.
             let is_stand_in = instance.model.borrow().web_is_stand_in;
             if is_stand_in || instance.has_drop_in("web.service") {
                 // EB's own start has failed: EB goes no further, and does not come to nginx.
@@ -157,7 +157,7 @@ fn a_plain_bundle_right_after_a_failed_adoption_is_stock() {
     }
 }
 
-/// The folder is the application user's: what it does to a marker gains it nothing.
+/// The application's user may own the folder. A forged marker must have no effect.
 #[test]
 fn a_lost_or_forged_marker_changes_no_version() {
     let instance = serving();

@@ -1,9 +1,10 @@
-//! Something that the platform should have brought is not there: it is named, and nothing is lost.
+//! A part of the platform is missing. The error names it, and the old version continues to serve.
 
 use super::*;
 use crate::instance::paths::GET_CONFIG;
 
-/// Without `program`, a deployment fails with these parts of a message, and the old version serves on.
+/// Checks that a deployment without `program` fails, that the message has these parts, and that the old version
+/// continues to serve.
 fn assert_named(program: &str, prepare: impl Fn(&Instance), parts: &[&str]) {
     let instance = deployed("v1");
     let current = current_unit(&instance);
@@ -53,7 +54,7 @@ fn a_missing_user_is_named_before_anything_starts() {
 }
 
 #[test]
-fn without_get_config_the_hook_s_own_environment_is_deployed_and_no_value_is_told() {
+fn without_get_config_the_hook_s_own_environment_is_used_and_no_value_is_printed() {
     for (success, answer) in [
         (false, &b""[..]),
         (true, b""),
@@ -61,7 +62,7 @@ fn without_get_config_the_hook_s_own_environment_is_deployed_and_no_value_is_tol
         (true, b"{\"A\":\"hunter2"),
         (true, b"[\"hunter2\"]"),
         (true, b"{\"A\":\"hunter2\xff\"}"),
-        // This name alone is left out.
+        // Only this property is left out.
         (true, b"{\"A=B\":\"hunter2\"}"),
     ] {
         let instance = deployed("v1");
@@ -76,7 +77,7 @@ fn without_get_config_the_hook_s_own_environment_is_deployed_and_no_value_is_tol
 }
 
 #[test]
-fn a_value_that_systemd_or_the_kernel_drops_fails_the_deployment_and_is_not_told() {
+fn a_value_that_systemd_or_the_kernel_refuses_fails_the_deployment_and_is_not_printed() {
     let huge = [b"{\"A\":\"", &vec![b'x'; 64 << 20][..], b"\"}"].concat();
     for (answer, part) in [
         (

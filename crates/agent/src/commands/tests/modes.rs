@@ -1,5 +1,5 @@
-//! Modes are what the code says, whatever the umask of who calls the agent (umask(2)): it is per process,
-//! so that each one is tried in a child.
+//! The modes of files do not depend on the umask of the agent's caller (umask(2)). A process has only one umask,
+//! so the test tries each umask in a child.
 
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
@@ -9,7 +9,7 @@ use super::*;
 const CHILD: &str = "FLIPLESS_TEST_MODES_CHILD";
 const NAME: &str = "commands::tests::modes::modes_are_the_same_whatever_the_umask";
 
-/// What all commands leave behind, each with its mode.
+/// Returns every file and folder that the commands leave, with its mode.
 fn modes() -> String {
     let instance = deployed("v1");
     deploy(&instance, "v2");
@@ -31,7 +31,7 @@ fn modes() -> String {
     lines
 }
 
-/// The same test in a child with another umask.
+/// Runs the same test in a child with another umask.
 fn modes_with(umask: &str) -> Vec<String> {
     let script = format!("umask {umask} && exec \"$0\" --exact {NAME} --nocapture");
     let test = std::env::current_exe().unwrap();

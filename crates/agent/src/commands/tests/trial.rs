@@ -1,10 +1,10 @@
-//! A release that crashes again and again while it is new.
+//! A release that crashes repeatedly during its trial.
 
 use super::*;
 use crate::commands::{recover, run_ended, status, web_starting};
 use crate::deployment::alarm;
 
-/// The defaults: this many crashes are too many, within so many seconds.
+/// The default settings: so many crashes within so many seconds cause a rollback.
 const CRASHES: usize = 3;
 const TRIAL_SECONDS: u64 = 120;
 
@@ -17,7 +17,7 @@ fn crash(instance: &Instance, result: &str) {
     run_ended::run_ended(&instance.system, &run, &how).unwrap();
 }
 
-/// As often as it takes.
+/// Crashes the current run until a rollback is due.
 pub fn crash_too_often(instance: &Instance) {
     for _ in 0..CRASHES {
         crash(instance, "signal");
@@ -28,7 +28,7 @@ fn recovery_is_due(instance: &Instance) -> bool {
     instance.unit(layout::RECOVER) == "active"
 }
 
-/// v2 is current, v1 the one before it.
+/// An instance on which v2 is current and v1 is the previous version.
 fn second() -> Instance {
     let instance = deployed("v1");
     deploy(&instance, "v2");
@@ -37,13 +37,13 @@ fn second() -> Instance {
         .borrow_mut()
         .units
         .insert("web.service".into(), "active".into());
-    // EB's flip: the first start of the stand-in in this boot.
+    // EB's flip starts the stand-in for the first time in this boot.
     web_started::web_started(&instance.system).unwrap();
     instance
 }
 
 #[test]
-fn a_new_release_that_crashes_too_often_gives_way_to_the_one_before() {
+fn a_new_release_that_crashes_too_often_is_rolled_back() {
     let instance = second();
     let (bad, good) = {
         let state = state(&instance);
@@ -82,16 +82,16 @@ fn a_new_release_that_crashes_too_often_gives_way_to_the_one_before() {
 }
 
 #[test]
-fn a_new_release_that_ends_by_itself_gives_way_too() {
+fn a_new_release_that_ends_by_itself_too_often_is_rolled_back_too() {
     let instance = second();
     for _ in 0..CRASHES {
         crash(&instance, "success");
     }
-    assert!(recovery_is_due(&instance), "nobody asked for its end");
+    assert!(recovery_is_due(&instance), "no stop was requested");
 }
 
 #[test]
-fn an_end_is_noted_also_when_systemd_does_not_answer() {
+fn an_end_is_recorded_even_if_systemd_does_not_answer() {
     let instance = second();
     let run = state(&instance).current.unwrap().run;
     instance.model.borrow_mut().missing.push("systemctl".into());
@@ -110,7 +110,7 @@ fn an_end_is_noted_also_when_systemd_does_not_answer() {
 }
 
 #[test]
-fn the_release_that_came_back_is_not_on_trial_when_it_is_deployed_again() {
+fn a_restored_release_is_not_on_trial_when_it_is_deployed_again() {
     let instance = second();
     crash_too_often(&instance);
     recover::recover(&instance.system).unwrap();
@@ -126,7 +126,7 @@ fn the_release_that_came_back_is_not_on_trial_when_it_is_deployed_again() {
 }
 
 #[test]
-fn the_alarm_outlives_a_deployment_that_was_not_flipped_and_ends_with_a_commit() {
+fn the_alarm_lasts_after_an_aborted_deployment_and_ends_with_a_commit() {
     let alarmed = || {
         let instance = second();
         crash_too_often(&instance);
@@ -136,7 +136,7 @@ fn the_alarm_outlives_a_deployment_that_was_not_flipped_and_ends_with_a_commit()
         stage_version(&instance, "v3").unwrap();
         instance
     };
-    // Another hook fails, EB aborts, and the dead man gives up what was staged.
+    // Another hook fails, EB aborts the deployment, and the dead man's switch discards the staged run.
     let aborted = alarmed();
     aborted.model.borrow_mut().uptime = DEAD_MAN_SECONDS;
     expire::expire(&aborted.system).unwrap();
@@ -144,7 +144,7 @@ fn the_alarm_outlives_a_deployment_that_was_not_flipped_and_ends_with_a_commit()
     restart::restart(&aborted.system).unwrap();
     assert_eq!(alarm::reason(&aborted.system).unwrap(), None);
     assert_eq!(aborted.unit("web.service"), "active");
-    // An engine that left the failed unit alone.
+    // This engine has not started the failed unit.
     let committed = alarmed();
     committed.flip();
     commit::commit(&committed.system).unwrap();
@@ -153,7 +153,7 @@ fn the_alarm_outlives_a_deployment_that_was_not_flipped_and_ends_with_a_commit()
 }
 
 #[test]
-fn crashes_later_of_others_or_of_the_only_release_bring_nothing_back() {
+fn later_crashes_and_crashes_of_other_runs_or_of_the_only_release_cause_no_rollback() {
     let late = second();
     late.model.borrow_mut().uptime = TRIAL_SECONDS + 1;
     crash_too_often(&late);
@@ -165,7 +165,7 @@ fn crashes_later_of_others_or_of_the_only_release_bring_nothing_back() {
     for _ in 0..CRASHES {
         crash(&stopped, "success");
     }
-    assert!(!recovery_is_due(&stopped), "somebody stopped it");
+    assert!(!recovery_is_due(&stopped), "a stop was requested");
 
     let only = deployed("v1");
     crash_too_often(&only);
@@ -183,7 +183,7 @@ fn crashes_later_of_others_or_of_the_only_release_bring_nothing_back() {
 }
 
 #[test]
-fn neither_a_deployment_under_way_nor_a_reboot_is_disturbed() {
+fn a_deployment_in_progress_and_a_reboot_prevent_a_rollback() {
     let instance = second();
     crash_too_often(&instance);
     stage_version(&instance, "v3").unwrap();
@@ -199,7 +199,7 @@ fn neither_a_deployment_under_way_nor_a_reboot_is_disturbed() {
     crash_too_often(&instance);
     let before = state(&instance);
     instance.reboot();
-    // Its clock begins anew: what crashes now does not crash in the trial.
+    // A reboot ends the trial, so a crash does not count any more.
     crash_too_often(&instance);
     recover::recover(&instance.system).unwrap();
     assert_eq!(state(&instance), before);
@@ -218,7 +218,7 @@ fn a_rollback_by_hand_ends_the_alarm_and_starts_the_stand_in_again() {
     rollback::rollback(&instance.system).unwrap();
     assert_eq!(alarm::reason(&instance.system).unwrap(), None);
     assert_eq!(instance.unit("web.service"), "active");
-    // Its start is no wish to restart the server.
+    // This start of the stand-in is not a "restart app server".
     let run = current_unit(&instance);
     web_started::web_started(&instance.system).unwrap();
     assert_eq!(current_unit(&instance), run);
@@ -241,7 +241,7 @@ fn a_previous_release_that_does_not_start_leaves_the_current_one() {
 }
 
 #[test]
-fn the_stand_in_fails_until_somebody_asks_for_its_start() {
+fn the_stand_in_fails_until_its_start_is_requested() {
     let instance = second();
     web_starting::web_starting(&instance.system).unwrap();
     crash_too_often(&instance);
@@ -255,7 +255,7 @@ fn the_stand_in_fails_until_somebody_asks_for_its_start() {
 }
 
 #[test]
-fn a_staged_release_that_has_crashed_fails_the_flip_and_does_not_go_on() {
+fn a_staged_run_that_has_crashed_fails_the_flip_and_is_stopped() {
     let instance = deployed("v1");
     let old = current_unit(&instance);
     stage_version(&instance, "v2").unwrap();
@@ -265,7 +265,7 @@ fn a_staged_release_that_has_crashed_fails_the_flip_and_does_not_go_on() {
         status: "SEGV".into(),
     };
     run_ended::run_ended(&instance.system, &staged.run, &how).unwrap();
-    // systemd has started it again: it is active.
+    // systemd has restarted the run, so it is active.
     let error = flip(&instance).unwrap_err();
     assert!(error.to_string().contains(&staged.run), "{error}");
     assert_eq!(current_unit(&instance), old);
@@ -276,11 +276,14 @@ fn a_staged_release_that_has_crashed_fails_the_flip_and_does_not_go_on() {
 }
 
 #[test]
-fn after_a_rollback_by_hand_nothing_is_brought_back() {
+fn after_a_rollback_by_hand_there_is_no_automatic_rollback() {
     let instance = second();
     rollback::rollback(&instance.system).unwrap();
     crash_too_often(&instance);
-    assert!(!recovery_is_due(&instance), "a person's decision stands");
+    assert!(
+        !recovery_is_due(&instance),
+        "the user has chosen the release"
+    );
 }
 
 /// It crashed so fast that the previous release was back before EB came to its postdeploy hooks.

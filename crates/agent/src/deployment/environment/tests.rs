@@ -73,7 +73,7 @@ fn a_value_may_be_as_long_as_the_kernel_takes_and_no_longer() {
         error.contains(&format!("no more than {longest}")),
         "{error}"
     );
-    // The limit itself is the kernel's.
+    // The kernel has the same limit.
     let run = |length: usize| {
         let mut command = std::process::Command::new("true");
         command.env("NAME", "x".repeat(length)).status()
@@ -117,12 +117,12 @@ fn hook(pairs: &[(&[u8], &[u8])]) -> Result<Environment> {
 }
 
 #[test]
-fn a_hook_s_own_environment_is_taken_but_for_what_is_not_a_property() {
+fn only_properties_are_taken_from_a_hook_s_own_environment() {
     let own = hook(&[
         (b"A", b"1"),
         (b"PATH", b"/x"),
         (b"BASH_FUNC_x%%", b"() {"),
-        // What is left out may be anything.
+        // Other variables may have any value.
         (b"PWD", b"\xff"),
     ]);
     let own: Vec<_> = own.unwrap().into_iter().collect();
@@ -130,7 +130,7 @@ fn a_hook_s_own_environment_is_taken_but_for_what_is_not_a_property() {
 }
 
 #[test]
-fn what_eb_gives_every_hook_is_no_property() {
+fn variables_that_eb_sets_for_every_hook_are_not_properties() {
     let own = hook(&[
         (b"EB_IS_COMMAND_LEADER", b"true"),
         (b"HOME", b"/root"),
@@ -138,7 +138,7 @@ fn what_eb_gives_every_hook_is_no_property() {
         (b"TOKEN", b"1"),
     ]);
     assert_eq!(own.unwrap(), environment(&[("TOKEN", "1")]));
-    // A property of the user's.
+    // This PORT is a property of the user.
     assert_eq!(
         hook(&[(b"PORT", b"6000")]).unwrap(),
         environment(&[("PORT", "6000")])
@@ -152,7 +152,7 @@ fn environment(pairs: &[(&str, &str)]) -> Environment {
 
 #[test]
 fn the_hook_s_own_values_win_over_get_config_s() {
-    // get-config may have the name of a secret where the hook has its value, or not have it at all.
+    // get-config may return the ARN of a secret instead of its value, or omit the secret.
     let asked = environment(&[
         ("A", "1"),
         ("SECRET", "arn:aws:secretsmanager:x"),
@@ -183,7 +183,7 @@ fn without_get_config_the_hook_s_own_environment_is_taken_with_a_warning() {
 }
 
 #[test]
-fn a_name_that_systemd_does_not_take_is_left_out() {
+fn a_name_that_systemd_does_not_accept_is_left_out() {
     let mut properties = environment(&[
         ("A", "1"),
         ("a.b", "2"),

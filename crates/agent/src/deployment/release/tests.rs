@@ -68,7 +68,7 @@ fn a_folder_without_the_server_is_refused_before_anything_is_written() {
 }
 
 #[test]
-fn a_release_that_somebody_changed_is_not_taken_for_the_bundles() {
+fn a_modified_release_is_not_used_for_the_same_bundle() {
     let instance = bundle();
     let system = &instance.system;
     let first = install(system, Path::new("/b"), SERVER_BIN, "A=\"1\"\n").unwrap();
@@ -77,13 +77,13 @@ fn a_release_that_somebody_changed_is_not_taken_for_the_bundles() {
     let second = install(system, Path::new("/b"), SERVER_BIN, "A=\"1\"\n").unwrap();
     assert_ne!(second, first);
     let again = install(system, Path::new("/b"), SERVER_BIN, "A=\"1\"\n").unwrap();
-    assert_eq!(again, second, "that one is whole");
+    assert_eq!(again, second, "the second copy is complete");
     let content = system.read(&changed).unwrap().unwrap();
     assert_eq!(content, b"web: changed", "it may be running");
 }
 
 #[test]
-fn a_link_in_the_place_of_a_release_is_not_followed() {
+fn a_link_in_place_of_a_release_is_not_followed() {
     let instance = bundle();
     let system = &instance.system;
     let first = install(system, Path::new("/b"), SERVER_BIN, "").unwrap();

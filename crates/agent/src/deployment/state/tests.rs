@@ -89,7 +89,7 @@ proptest! {
         let _ = State::parse(&bytes);
     }
 
-    /// A good file with a few bytes changed: what is still read leads nowhere else.
+    /// A file with a few changed bytes is refused, or its names still lead to no other folder.
     #[test]
     fn a_damaged_state_is_refused_or_harmless(
         state in any_state(),

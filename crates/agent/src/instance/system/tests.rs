@@ -34,7 +34,7 @@ fn a_failed_write_leaves_the_old_file() {
     let root = tempfile::tempdir().unwrap();
     let system = system(root.path());
     system.write("/a/file", b"old", 0o644).unwrap();
-    // The place of the temporary file is taken by a folder: it can't be written.
+    // A folder is at the path of the temporary file, so the write fails.
     system.make_folder("/a/file.new").unwrap();
     assert!(system.write("/a/file", b"new", 0o644).is_err());
     assert_eq!(system.read("/a/file").unwrap().unwrap(), b"old");
@@ -57,7 +57,7 @@ fn a_copied_tree_has_modes_of_its_own_and_keeps_links() {
 }
 
 #[test]
-fn removing_what_is_not_there_is_fine() {
+fn removing_a_missing_path_succeeds() {
     let root = tempfile::tempdir().unwrap();
     system(root.path()).remove("/no/such").unwrap();
 }
@@ -80,7 +80,7 @@ fn a_copy_over_a_link_to_a_folder_does_not_reach_what_it_leads_to() {
 }
 
 #[test]
-fn who_reads_a_file_while_it_is_replaced_sees_the_old_one_whole() {
+fn a_reader_of_a_file_that_is_replaced_sees_the_complete_old_file() {
     use std::io::Read;
     let root = tempfile::tempdir().unwrap();
     let system = system(root.path());

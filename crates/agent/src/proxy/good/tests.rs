@@ -29,7 +29,7 @@ fn after_a_failed_reload_the_previous_configuration_is_restored() {
     instance.model.borrow_mut().front_fails_with = Some("bad.conf".into());
     front::sync(&instance.system).unwrap_err();
     assert!(!instance.system.exists(BAD));
-    assert_eq!(main(&instance), b"one", "a file that was replaced is back");
+    assert_eq!(main(&instance), b"one", "the replaced file is restored");
     // nginx still has it.
     let synced = front::sync(&instance.system).unwrap();
     assert_eq!(synced, front::Synced::Unchanged);
@@ -73,7 +73,7 @@ fn a_front_that_cannot_start_at_all_gives_the_port_to_ebs_nginx() {
     assert_eq!(calls.last().unwrap(), "start nginx.service soon");
 }
 
-/// The deployment that brought it was killed before the front could refuse it.
+/// A deployment was killed before the front could refuse its configuration.
 #[test]
 fn a_bad_configuration_of_an_interrupted_deployment_is_replaced_before_the_next_test() {
     let instance = Instance::new();
@@ -92,7 +92,7 @@ fn a_users_change_that_nginx_accepts_stays() {
     copy_bad(&instance);
     settle(&instance.system).unwrap();
     assert!(instance.system.exists(BAD));
-    // A later failure brings this back, and not what was before.
+    // A later failure restores this change, and not an earlier configuration.
     instance.system.remove(BAD).unwrap();
     assert!(restore(&instance.system).unwrap());
     assert!(instance.system.exists(BAD));
@@ -106,7 +106,7 @@ fn an_instance_that_is_given_back_keeps_no_copy() {
     assert!(!restore(&instance.system).unwrap());
 }
 
-/// A part of a copy would take files out of /etc/nginx.
+/// A partial copy would remove files from /etc/nginx.
 #[test]
 fn an_interrupted_copy_is_not_used() {
     for point in 0.. {

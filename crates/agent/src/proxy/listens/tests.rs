@@ -119,7 +119,7 @@ fn patterns_match_as_in_glob() {
 }
 
 proptest::proptest! {
-    /// Every listener of a file is found, whatever surrounds it and wherever it is included from.
+    /// Every listener is found, with any text around it and at any depth of includes.
     #[test]
     fn every_listener_is_found(
         ports in proptest::collection::vec(1u16.., 1..8),
@@ -137,7 +137,7 @@ proptest::proptest! {
         proptest::prop_assert_eq!(found, ports);
     }
 
-    /// Whatever nginx prints, reading it ends.
+    /// The function returns for any output of nginx.
     #[test]
     fn any_dump_is_read(text in "\\PC{0,200}") {
         let text = format!("# configuration file {MAIN}:\n{text}");

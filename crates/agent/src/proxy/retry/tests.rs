@@ -8,12 +8,12 @@ use crate::testing::{BUNDLE, Instance};
 
 mod live;
 
-/// EB's own file, as the model of the engine has it.
+/// EB's own file, from the model of EB's engine.
 const EBS: &str = flipless_settings::stock::APPLICATION_CONF;
-/// What EB's file passes requests to.
+/// The target of `proxy_pass` in EB's file.
 const DIRECT: &str = "http://127.0.0.1:5000;";
 
-/// The upstream as it is shipped.
+/// The upstream's file in a bundle.
 fn upstream() -> String {
     let folder = flipless_testing::programs::workspace().join("platform-templates");
     let templates = flipless_settings::templates::read_all(&folder).unwrap();
@@ -45,7 +45,7 @@ fn text(instance: &Instance, path: &str) -> Option<String> {
     read(&instance.system, path).unwrap()
 }
 
-/// What is staged: EB's file, and whether the upstream is there.
+/// Returns EB's staged file, and whether the upstream's file exists.
 fn result(instance: &Instance) -> (String, bool) {
     let application = text(instance, &format!("{PROXY_STAGING}/{APPLICATION}")).unwrap();
     let upstream = format!("{PROXY_STAGING}/conf.d/{UPSTREAM}");
@@ -152,14 +152,14 @@ fn a_users_own_proxy_next_upstream_in_any_file_wins() {
         "sites-enabled/own",
     ] {
         let decides = "http {\n  proxy_next_upstream off;\n}\n";
-        // EB deletes nothing: what an earlier bundle brought stays in force.
+        // EB deletes nothing, so a file of an earlier bundle stays in force.
         for place in [PROXY_STAGING, NGINX] {
             let instance = staged(EBS);
             put(&instance, &format!("{place}/{path}"), decides);
             stage_it(&instance);
             assert_eq!(result(&instance), (EBS.into(), false), "{place}/{path}");
         }
-        // It is replaced in the flip.
+        // The flip replaces this file.
         let instance = staged(EBS);
         put(&instance, &format!("{NGINX}/{path}"), decides);
         put(&instance, &format!("{PROXY_STAGING}/{path}"), "# nothing\n");
@@ -217,7 +217,7 @@ fn an_upstream_that_makes_a_configuration_bad_is_left_out() {
     test_staged(&instance).unwrap();
     assert_eq!(result(&instance), (EBS.into(), false));
     assert!(!instance.system.exists(upstream));
-    // One that is bad in itself is an error still.
+    // A configuration that is bad without the upstream is still an error.
     instance.model.borrow_mut().nginx_refuses = true;
     test_staged(&instance).unwrap_err();
 }

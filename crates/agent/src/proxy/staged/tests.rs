@@ -120,7 +120,7 @@ fn an_address_that_conflicts_with_systemds_is_refused_with_a_hint() {
     }
 }
 
-/// systemd makes the place of a bind mount where it is missing.
+/// systemd creates the folder for a bind mount if it is missing.
 #[test]
 fn the_test_leaves_no_current_application_behind() {
     let instance = staged();

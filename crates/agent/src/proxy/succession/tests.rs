@@ -63,7 +63,7 @@ fn old_workers_continue_if_nginx_would_not_start() {
 #[test]
 fn old_workers_continue_while_the_new_master_has_no_workers() {
     let instance = crashed("00000000:0050");
-    // It ended before it had any.
+    // The new master ended before it had workers.
     let error = started(&instance.system, 77).unwrap_err().to_string();
     assert!(error.contains("ended before it had workers"), "{error}");
     assert_eq!(instance.take_calls(), [""; 0]);

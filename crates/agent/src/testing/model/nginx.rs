@@ -1,4 +1,4 @@
-//! nginx, as far as the agent's tests of a configuration and the front's loads see it.
+//! A model of nginx, for the agent's tests of a configuration and for loads by the front.
 
 use std::path::Path;
 use std::process::Output;

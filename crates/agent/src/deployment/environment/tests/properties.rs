@@ -1,4 +1,4 @@
-//! Whatever the properties are: systemd reads from the file what EB was told, or they are refused.
+//! For any properties, systemd reads the same values from the file, or the agent refuses the properties.
 
 use proptest::prelude::*;
 
@@ -6,15 +6,15 @@ use super::super::file::*;
 use super::super::gather::*;
 use flipless_testing::any_input;
 
-/// A reader of `EnvironmentFile=` of its own, after systemd.exec(5); compared with systemd's own
-/// (load_env_file in its env-file.c) on as many inputs when it was written.
+/// A second implementation of `EnvironmentFile=`, from systemd.exec(5). When it was written, it was compared with
+/// systemd's own (load_env_file in its env-file.c) on the same number of inputs.
 fn as_systemd_reads(file: &str) -> Vec<(String, String)> {
     let mut characters = file.chars().peekable();
     let mut pairs = Vec::new();
     while characters.peek().is_some() {
         let name: String = characters.by_ref().take_while(|c| *c != '=').collect();
         let mut value = String::new();
-        // Quoted parts and bare ones follow each other until the line ends.
+        // A line consists of quoted and unquoted parts.
         while let Some(character) = characters.next() {
             match character {
                 '\n' => break,
@@ -27,8 +27,8 @@ fn as_systemd_reads(file: &str) -> Vec<(String, String)> {
     pairs
 }
 
-/// In double quotes a backslash takes itself away before `"`, `\\`, `` ` `` and `$`, and a line break
-/// with it; elsewhere it stays.
+/// In double quotes, a backslash before `"`, `\\`, `` ` `` and `$` is removed. Before a line break, both are
+/// removed. Any other backslash stays.
 fn quoted(characters: &mut impl Iterator<Item = char>, value: &mut String) {
     while let Some(character) = characters.next() {
         match character {
@@ -44,7 +44,7 @@ fn quoted(characters: &mut impl Iterator<Item = char>, value: &mut String) {
     panic!("a quote is left open: {value:?}");
 }
 
-/// What systemd takes (env_name_is_valid, env_value_is_valid in its env-util.c).
+/// Returns whether systemd accepts name and value (env_name_is_valid, env_value_is_valid in its env-util.c).
 fn systemd_takes(name: &str, value: &str) -> bool {
     let plain = name.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric());
     let head = !name.starts_with(|c: char| c.is_ascii_digit()) && !name.is_empty();
@@ -54,12 +54,12 @@ fn systemd_takes(name: &str, value: &str) -> bool {
     plain && head && !control
 }
 
-/// Names mostly as they should be.
+/// Generates names that are mostly valid.
 fn name() -> impl Strategy<Value = String> {
     prop_oneof![20 => "[A-Z_][A-Z0-9_]{0,9}", 1 => ".{0,4}"]
 }
 
-/// Characters that mean something to somebody, now and then any others.
+/// Generates characters that have a meaning in some syntax, and sometimes any other characters.
 fn value() -> impl Strategy<Value = String> {
     let meaningful = r#"["'\\$`%#;= \n\tnaA0é日\u{a0}\u{2028}-]{0,24}"#;
     let refused = r"[\r\x00\x1b\x7f\u{85}\u{fffe}a]{0,3}";

@@ -1,4 +1,4 @@
-//! Trees that no honest bundle is: nothing is read or written outside, and the message says what is wrong.
+//! Malicious folders: the agent reads and writes nothing outside of them, and the error names the fault.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -50,7 +50,7 @@ fn sockets_pipes_and_devices_are_refused_by_name() {
 }
 
 #[test]
-fn links_are_shipped_as_they_are_and_lead_nobody_anywhere() {
+fn links_are_copied_as_links_and_never_followed() {
     let (root, system) = empty();
     let secret = root.path().join("secret");
     std::fs::write(&secret, "secret").unwrap();
@@ -104,7 +104,7 @@ fn names_of_any_bytes_and_of_full_length_are_kept() {
 }
 
 #[test]
-fn a_path_that_becomes_too_long_is_told_with_what_to_do() {
+fn a_path_that_becomes_too_long_gives_an_error_with_a_hint() {
     let (root, system) = empty();
     let mut folder = std::path::PathBuf::from("/from");
     let room = 4090 - root.path().as_os_str().len();
@@ -155,7 +155,7 @@ fn a_folder_over_a_link_to_a_file_changes_nothing_there() {
 }
 
 #[test]
-fn what_is_put_in_place_of_a_file_meanwhile_is_neither_followed_nor_waited_for() {
+fn a_link_or_pipe_that_replaces_a_file_meanwhile_is_an_error() {
     let (_root, system) = empty();
     system.write("/secret", b"secret", 0o600).unwrap();
     symlink("../secret", system.locate("/from/link")).unwrap();
@@ -190,9 +190,9 @@ fn a_file_of_a_bundle_is_not_read_through_a_link() {
     }
 }
 
-/// `/var/pids` is the server's user's: what lies there may be a trap.
+/// The server's user owns `/var/pids`, so files in this folder may be malicious.
 #[test]
-fn a_link_in_the_place_of_a_file_or_of_its_successor_is_replaced_and_not_followed() {
+fn a_link_in_place_of_a_file_or_of_its_temporary_file_is_replaced_and_not_followed() {
     let (_root, system) = empty();
     system.write("/secret", b"secret", 0o600).unwrap();
     for name in ["/from/web.pid", "/from/web.pid.new"] {

@@ -1,4 +1,4 @@
-//! The staged configuration in the real nginx, before a server that dies or hangs.
+//! The staged configuration in the real nginx, with a server that crashes or hangs.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -13,14 +13,14 @@ use super::{APPLICATION, DIRECT, EBS, PROXY_STAGING, UPSTREAM, stage_it, staged}
 const LIMIT: Duration = Duration::from_secs(10);
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
 
-/// nginx on a Unix socket, so that no port can clash; ends when dropped.
+/// nginx on a Unix socket, so that it needs no free port. The process ends when the value is dropped.
 struct Nginx {
     process: Child,
     folder: tempfile::TempDir,
 }
 
 impl Nginx {
-    /// With what `stage` made of EB's file, before the server at `server`.
+    /// Starts nginx with the result of `stage`, in front of the server at `server`.
     fn before(server: &TcpListener) -> Self {
         let instance = staged(EBS);
         stage_it(&instance);
@@ -42,7 +42,7 @@ impl Nginx {
         let program = Command::new("/usr/sbin/nginx")
             .args(["-e", "stderr", "-c", "nginx.conf", "-p"])
             .arg(folder.path())
-            // A Unix socket's path is the working directory's, not the prefix's.
+            // The path of a Unix socket is relative to the working directory, not to nginx's prefix.
             .current_dir(folder.path())
             .stderr(Stdio::inherit())
             .spawn();
@@ -77,7 +77,7 @@ impl Drop for Nginx {
     }
 }
 
-/// What EB's file needs around it; a read timeout that a test can wait for.
+/// The configuration around EB's file, with a short read timeout for the test.
 const CONFIGURATION: &str = "daemon off; master_process off; pid pid;
 events {}
 http {
@@ -90,11 +90,11 @@ http {
 }
 ";
 
-/// A server that treats the nth request as `does` says; the requests that reached it.
+/// Starts a server that treats the nth request as `does` says. Returns a receiver of the requests.
 fn server(listener: &TcpListener, does: fn(usize, TcpStream)) -> Receiver<String> {
     let listener = listener.try_clone().unwrap();
     let (reached, requests) = channel();
-    // Ends with the test's process; a test never waits for it.
+    // The thread ends with the test's process. No test waits for it.
     std::thread::spawn(move || {
         for number in 0.. {
             let (mut stream, _) = listener.accept().unwrap();
@@ -114,7 +114,7 @@ fn server(listener: &TcpListener, does: fn(usize, TcpStream)) -> Receiver<String
     requests
 }
 
-/// What a killed server does to its first request; its successor answers.
+/// Drops the first request, as a killed server does. Answers the following requests.
 fn dies_once(number: usize, mut stream: TcpStream) {
     if number > 0 {
         stream.write_all(OK).unwrap();
@@ -123,13 +123,13 @@ fn dies_once(number: usize, mut stream: TcpStream) {
 
 fn dies(_: usize, _: TcpStream) {}
 
-/// Holds the connection until nginx gives it up.
+/// Keeps the connection open until nginx closes it.
 fn hangs(_: usize, mut stream: TcpStream) {
     let _ = stream.read(&mut [0]);
 }
 
 #[test]
-fn a_get_whose_server_dies_is_answered_by_its_successor() {
+fn a_get_whose_server_crashes_is_answered_by_the_restarted_server() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let requests = server(&listener, dies_once);
     let answer = Nginx::before(&listener).ask("GET");
