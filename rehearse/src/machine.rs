@@ -145,8 +145,11 @@ impl Drop for Machine {
         self.live.set_supervisor(None);
         if let Err(error) = self.live.tear_down() {
             crate::progress::failure(
-                "Left",
-                format!("{}: {error}", self.live.place.folder.display()),
+                "Failed",
+                format!(
+                    "cannot remove {}: {error}",
+                    self.live.place.folder.display()
+                ),
             );
         }
     }

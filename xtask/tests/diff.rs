@@ -134,7 +134,7 @@ fn a_zip_without_a_manifest_is_compared_by_its_entries_and_the_gap_is_named() {
     let output = pair.diff(&["--json"]);
     assert_eq!(
         said(&output).lines().next(),
-        Some("warning: no b.json: manifests not compared")
+        Some("warning: found no b.json: the manifests are not compared")
     );
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(json, json!({ "manifest": null, "entries": [] }));
