@@ -1,8 +1,8 @@
 //! A model of EB's engine: it does the same work in the same order as EB's logs show.
 //!
-//! The model carries out these sections of `.ebextensions`: `files`, `commands`, `container_commands` and a part of
-//! `option_settings`. It leaves out the other sections, log streaming, X-Ray and the worker tier. If a bundle has
-//! them, the log says so.
+//! The model carries out these sections of `.ebextensions`: `files`, `commands`, `container_commands` and a
+//! part of `option_settings`. It leaves out the other sections, log streaming, X-Ray and the worker tier. If a
+//! bundle has them, the log says so.
 
 mod boot;
 mod container_commands;
@@ -89,8 +89,8 @@ impl<I: Instance> Engine<I> {
         self.log.of_deployment()
     }
 
-    /// Sets the secrets (`aws:elasticbeanstalk:application:environmentsecrets`). They apply from the next deployment
-    /// on.
+    /// Sets the secrets (`aws:elasticbeanstalk:application:environmentsecrets`). They apply from the next
+    /// deployment on.
     pub fn keep_secrets(&mut self, secrets: Properties) {
         self.secrets = secrets;
     }

@@ -1,5 +1,5 @@
-//! The load: clients of every kind, without retries. They run in their own thread, so that they can enter the network
-//! namespace of a container.
+//! The load: clients of every kind, without retries. They run in their own thread, so that they can enter the
+//! network namespace of a container.
 
 mod client;
 mod error;

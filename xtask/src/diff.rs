@@ -47,8 +47,8 @@ struct Differences {
     entries: Vec<entries::Difference>,
 }
 
-/// Compares two bundles and prints the differences. An error has its own exit status, as in diff(1), so that it is not
-/// mistaken for a difference.
+/// Compares two bundles and prints the differences. An error has its own exit status, as in diff(1), so that it
+/// is not mistaken for a difference.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let differ = compare(args).and_then(|differences| differences.print(args.json));
     Ok(match differ {

@@ -1,4 +1,5 @@
-//! Platform hooks. EB runs them as root, in the order of their names. The first hook that fails ends the deployment.
+//! Platform hooks. EB runs them as root, in the order of their names. The first hook that fails ends the
+//! deployment.
 
 use std::fs;
 use std::io;

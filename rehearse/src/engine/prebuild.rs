@@ -1,5 +1,5 @@
-//! The part of `.ebextensions` that runs before the bundle is staged. For each configuration file, EB first writes the
-//! files, and then runs the commands, as cfn-init does
+//! The part of `.ebextensions` that runs before the bundle is staged. For each configuration file, EB first
+//! writes the files, and then runs the commands, as cfn-init does
 //! (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-init.html>).
 
 use std::sync::Arc;

@@ -101,8 +101,8 @@ mod tests {
     proptest::proptest! {
         #![proptest_config(flipless_testing::any_input(2048))]
 
-        /// A name becomes a part of paths and of shell commands, so it must be plain. Parsing the result again must give the
-        /// same processes.
+        /// A name becomes a part of paths and of shell commands, so it must be plain. Parsing the result again
+        /// must give the same processes.
         #[test]
         fn any_text_gives_processes_or_is_refused(
             text in "(web: ?[ -~]{0,9}\n)?([a-z0-9_./ -]{1,4}: ?[ -~]{1,5}\n|.{0,9}\n){0,3}",

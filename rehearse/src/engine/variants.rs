@@ -1,5 +1,5 @@
-//! Variants: possible behaviours of EB's engine, where the real behaviour is unknown. A bundle must pass with every
-//! variant.
+//! Variants: possible behaviours of EB's engine, where the real behaviour is unknown. A bundle must pass with
+//! every variant.
 
 /// One possible behaviour of EB's engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -19,7 +19,8 @@ impl Namespace {
         Self(None)
     }
 
-    /// The namespace of the process `pid`, such as a container's leader. It stays valid after the process has ended.
+    /// The namespace of the process `pid`, such as a container's leader. It stays valid after the process has
+    /// ended.
     ///
     /// # Errors
     /// If there is no such process, or if this process may not inspect it.

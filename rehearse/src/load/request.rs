@@ -173,7 +173,8 @@ pub(super) fn run_of(headers: &HeaderMap) -> Option<String> {
     Some(run.to_owned())
 }
 
-/// Whether the connection ends after this answer (RFC 9112, 9.3): with `close`, or in HTTP/1.0 without `keep-alive`.
+/// Whether the connection ends after this answer (RFC 9112, 9.3): with `close`, or in HTTP/1.0 without
+/// `keep-alive`.
 fn closes(version: Version, headers: &HeaderMap) -> bool {
     let has = |option: &str| {
         let values = headers.get_all(CONNECTION).iter();

@@ -21,8 +21,8 @@ pub struct Elf {
     dynamic: bool,
     /// Whether it has a dynamic section that needs libraries.
     pub needs_libraries: bool,
-    /// The symbol versions of glibc that it needs, oldest first. Versions newer than [`FLOOR`] come with their first few
-    /// symbols.
+    /// The symbol versions of glibc that it needs, oldest first. Versions newer than [`FLOOR`] come with their
+    /// first few symbols.
     pub glibc: Vec<(GlibcVersion, Vec<String>)>,
     /// Whether it contains the start code of glibc.
     pub glibc_start: bool,

@@ -53,8 +53,8 @@ pub fn of(cargo: &mut Command, lock: &Path) -> Result<Tree> {
     Ok(tree)
 }
 
-/// Parses lines such as `2serde v1.0.0 (proc-macro)<TAB>[MIT] (*)`. `(*)` means that the package's own dependencies
-/// are listed further up.
+/// Parses lines such as `2serde v1.0.0 (proc-macro)<TAB>[MIT] (*)`. `(*)` means that the package's own
+/// dependencies are listed further up.
 fn parse(text: &str) -> Option<Tree> {
     let mut tree = Tree::default();
     let mut path: Vec<Key> = Vec::new();

@@ -92,8 +92,8 @@ fn kept(command: &mut Command) -> io::Result<ExitStatus> {
     status
 }
 
-/// Runs a step with the lowest priority, so that it gets only a 68th of a busy processor (nice(1), sched(7)). The step
-/// beside it has deployments with a dead man's switch, which must not expire.
+/// Runs a step with the lowest priority, so that it gets only a 68th of a busy processor (nice(1), sched(7)).
+/// The step beside it has deployments with a dead man's switch, which must not expire.
 fn yielding(step: Step) -> Step {
     let mut command = Command::new("nice");
     command.args(["-n", "19"]);

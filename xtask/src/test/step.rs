@@ -9,8 +9,8 @@ use crate::tools;
 pub enum Turn {
     /// After the one before it.
     InOrder,
-    /// Starts in its place in the order, and runs beside the following steps. Such a step mostly waits, and judges no
-    /// latency.
+    /// Starts in its place in the order, and runs beside the following steps. Such a step mostly waits, and
+    /// judges no latency.
     Beside,
     /// Runs while no other step runs, because it judges latencies.
     Alone,

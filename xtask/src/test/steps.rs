@@ -1,7 +1,7 @@
 //! The steps in order, quick steps first.
 //!
-//! Every step with cargo builds the whole workspace and filters the tests. A step for one package would compile its
-//! dependencies a second time, with other features.
+//! Every step with cargo builds the whole workspace and filters the tests. A step for one package would compile
+//! its dependencies a second time, with other features.
 
 use std::collections::BTreeSet;
 
@@ -21,10 +21,10 @@ const SYSTEM: &str = "scenarios";
 /// Tests that boot instances and mostly wait. They judge no latency, so several of them run at the same time.
 const RECOVERY: [&str; 2] = ["instance", "recovery"];
 
-/// Checks the workflows of CI. jactionlint (a fork of actionlint that pip can install) checks keys, expressions and
-/// inputs of actions. zizmor checks permissions, pinned actions and injections. Both are installed into their own
-/// folders, so that the machine stays unchanged. Both run offline and without shellcheck, so that the result is the
-/// same on every machine.
+/// Checks the workflows of CI. jactionlint (a fork of actionlint that pip can install) checks keys, expressions
+/// and inputs of actions. zizmor checks permissions, pinned actions and injections. Both are installed into
+/// their own folders, so that the machine stays unchanged. Both run offline and without shellcheck, so that the
+/// result is the same on every machine.
 const WORKFLOWS: &str = r#"
     pip() { pip3 install --quiet --no-deps --target "$@"; }
     [ -d "$0/jactionlint" ] || pip "$0" jactionlint==2.3.0
