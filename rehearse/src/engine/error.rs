@@ -13,7 +13,7 @@ pub enum EngineError {
         command: String,
         /// Its exit status.
         status: i32,
-        /// What it printed.
+        /// Its output.
         output: String,
     },
     /// A hook of the bundle exited non-zero.
@@ -23,7 +23,7 @@ pub enum EngineError {
         hook: String,
         /// Its exit status.
         status: i32,
-        /// What it printed.
+        /// Its output.
         output: String,
     },
     /// A command of `.ebextensions` exited non-zero.
@@ -33,7 +33,7 @@ pub enum EngineError {
         name: String,
         /// Its exit status.
         status: i32,
-        /// What it printed.
+        /// Its output.
         output: String,
     },
     /// EB does not accept the version.

@@ -16,7 +16,7 @@ pub struct Variants {
     pub proxy_pid: ProxyPid,
     /// "Restart app server" restarts the proxy too.
     pub restarts_proxy: bool,
-    /// What EB does after a reboot.
+    /// EB's work after a reboot.
     pub at_boot: AtBoot,
     /// `get-config` prints the values of secrets too. Hooks always see them.
     pub publishes_secrets: bool,
@@ -24,7 +24,7 @@ pub struct Variants {
     pub get_config_fails: bool,
 }
 
-/// What EB does after a reboot.
+/// EB's work after a reboot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AtBoot {
     /// EB only tracks its processes.

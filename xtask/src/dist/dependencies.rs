@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_package_alone_without_a_licence_is_a_tree() {
+    fn a_single_package_without_a_licence_is_a_tree() {
         let tree = parse("0shop v0.1.0 (/shop)\t[]").unwrap();
         assert_eq!(tree.packages.len(), 1);
         assert_eq!(tree.packages[&tree.root], Package::default());

@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_step_stops_no_other() {
+    fn a_failed_step_does_not_stop_other_steps() {
         let folder = tempfile::tempdir().unwrap();
         let step = |turn, script: &str| step("one", turn, folder.path(), script);
         let mut left_out = step(Turn::InOrder, "exit 4");
