@@ -25,7 +25,8 @@ pub enum BundleError {
 }
 
 /// Builds a bundle into `folder` with `cargo xtask dist`. Uses `config` or, without it, the project's own
-/// `flipless.toml`. `front` overrides the front mode there. The user's own bundle in `target/dist` stays unchanged.
+/// `flipless.toml`. `front` overrides the front mode there. The user's own bundle in `target/dist` stays
+/// unchanged.
 pub fn build(
     front: Option<FrontMode>,
     config: Option<&Path>,

@@ -1,8 +1,8 @@
-//! What EB's engine does on an instance, in its order, as its logs show it.
+//! A model of EB's engine: it does the same work in the same order as EB's logs show.
 //!
-//! Of `.ebextensions` the sections `files`, `commands`, `container_commands` and some of `option_settings`
-//! are carried out. Not modelled: the other sections, log streaming, X-Ray, and the worker tier. The log
-//! says so where a bundle has them.
+//! The model carries out these sections of `.ebextensions`: `files`, `commands`, `container_commands` and a
+//! part of `option_settings`. It leaves out the other sections, log streaming, X-Ray and the worker tier. If a
+//! bundle has them, the log says so.
 
 mod boot;
 mod container_commands;
@@ -47,20 +47,20 @@ pub struct Engine<I> {
     log: Log,
     /// The environment's own properties.
     properties: Properties,
-    /// Properties whose values are kept elsewhere, such as in Secrets Manager.
+    /// Secrets: properties whose values are stored elsewhere, for example in Secrets Manager.
     secrets: Properties,
-    /// `.ebextensions` of the version that was deployed last.
+    /// `.ebextensions` of the last deployed version.
     extensions: Arc<Extensions>,
     /// The instruction before which the next deployment is aborted.
     abort: Option<String>,
-    /// Between two tries of what EB repeats.
+    /// The pause between two attempts, where EB repeats something.
     pause: Duration,
 }
 
 type Step = Result<(), EngineError>;
 
 impl<I: Instance> Engine<I> {
-    /// An engine for `instance`, logging on `clock`.
+    /// An engine for `instance` whose history uses `clock`.
     pub fn new(instance: I, variants: Variants, clock: Clock) -> Self {
         Self {
             instance,
@@ -94,8 +94,8 @@ impl<I: Instance> Engine<I> {
         self.log.of_deployment()
     }
 
-    /// Sets properties whose values are kept elsewhere
-    /// (`aws:elasticbeanstalk:application:environmentsecrets`); in force from the next deployment on.
+    /// Sets the secrets (`aws:elasticbeanstalk:application:environmentsecrets`). They apply from the next
+    /// deployment on.
     pub fn keep_secrets(&mut self, secrets: Properties) {
         self.secrets = secrets;
     }
@@ -105,7 +105,7 @@ impl<I: Instance> Engine<I> {
         self.secrets.contains_key(name)
     }
 
-    /// Aborts the next command before this instruction, as its timeout or a person may.
+    /// Makes the next command abort before this instruction. A timeout or a person can cause this.
     pub fn abort_before(&mut self, instruction: &str) {
         self.abort = Some(instruction.to_owned());
     }

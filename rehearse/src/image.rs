@@ -22,8 +22,8 @@ pub struct Image {
 }
 
 impl Image {
-    /// Returns the image of `source`. Builds the image of a suite below `store` (normally `target/rehearse/images`)
-    /// unless it exists.
+    /// Returns the image of `source`. Builds the image of a suite below `store` (normally
+    /// `target/rehearse/images`) unless it exists.
     ///
     /// # Errors
     /// If the directory lacks systemd, nginx or unzip, or if the build fails.

@@ -1,5 +1,5 @@
-//! The load: clients of every kind, none of which retries, each in one thread of its own so that
-//! it can live in a container's network namespace.
+//! The load: clients of every kind, without retries. They run in their own thread, so that they can enter the
+//! network namespace of a container.
 
 mod client;
 mod error;
@@ -35,10 +35,10 @@ pub use plan::Plan;
 pub use request::Answer;
 use request::Fault;
 
-/// Beyond the timeout, for what takes seconds by design and for a goodbye.
+/// Additional time after the timeout, for requests that take seconds by design and for closing handshakes.
 const LEEWAY: Duration = Duration::from_secs(5);
 
-/// A load that runs. Dropped, it stops by itself, and its records are lost.
+/// A running load. Dropping it stops the load and discards its records.
 ///
 /// ```no_run
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -60,12 +60,12 @@ pub struct Load {
 }
 
 impl Load {
-    /// Starts all clients of the plan in `namespace`; `zero` is the zero of the records' clock.
+    /// Starts all clients of the plan in `namespace`. `zero` is the start of the records' clock.
     ///
-    /// Raises this process's limit of open files as far as it may be (getrlimit(2)).
+    /// Raises this process's limit of open files to the hard limit (getrlimit(2)).
     ///
     /// # Errors
-    /// When the namespace cannot be entered (it takes CAP_SYS_ADMIN) or a thread cannot be had.
+    /// If the thread cannot enter the namespace (this needs CAP_SYS_ADMIN), or cannot be started.
     pub fn start(plan: Plan, namespace: Namespace, zero: Instant) -> Result<Self, LoadError> {
         raise_open_files().map_err(LoadError::Start)?;
         let records = Arc::new(Records::new(plan.most));
@@ -79,7 +79,7 @@ impl Load {
                     Ok(runtime) => runtime,
                     Err(error) => return Err(LoadError::Start(error)),
                 };
-                // The receiver waits for it.
+                // The receiver waits for this message, so sending can't fail.
                 let _ = ready.send(());
                 runtime.block_on(run(plan, kept, zero, asked))
             })
@@ -94,7 +94,7 @@ impl Load {
         }
     }
 
-    /// How many requests have ended, well or badly.
+    /// The number of requests that have ended, with or without success.
     pub fn records_so_far(&self) -> usize {
         self.records.len()
     }
@@ -102,7 +102,7 @@ impl Load {
     /// Blocks until `count` requests have ended.
     ///
     /// # Errors
-    /// When there are fewer after `limit`.
+    /// If fewer requests have ended after `limit`.
     pub fn wait_for(&self, count: usize, limit: Duration) -> Result<(), LoadError> {
         match self.records.wait_for(count, limit) {
             have if have < count => Err(LoadError::TooFew {
@@ -123,9 +123,9 @@ impl Load {
     /// Sends nothing more, lets what is in flight end, and returns all records, sorted by `at`.
     ///
     /// # Errors
-    /// When the load itself failed or ended early, so that the records would say too little.
+    /// If the load itself failed or ended early, so that the records would be incomplete.
     pub fn stop(self) -> Result<Vec<Record>, LoadError> {
-        // It may have ended by itself; its result says so.
+        // If the load has already ended, its result says so.
         let _ = self.stop.send(());
         result_of(self.thread)?;
         match self.records.take_own_failure() {
@@ -135,10 +135,10 @@ impl Load {
     }
 }
 
-/// Asks once, on a connection of its own, and blocks; an answer of any status is an answer.
+/// Sends one request on a new connection, and waits for the answer. An answer with any status is a success.
 ///
 /// # Errors
-/// When the namespace cannot be entered, or there is no whole answer within `timeout`.
+/// If the namespace cannot be entered, or if there is no complete answer within `timeout`.
 pub fn get(
     namespace: &Namespace,
     address: SocketAddr,
@@ -162,7 +162,7 @@ pub fn get(
             Err(Fault::Own(error)) => Err(LoadError::Own(error)),
         }
     };
-    // A thread for the namespace: the caller stays where it is.
+    // Only this thread enters the namespace. The caller's thread stays in its own.
     thread::scope(|scope| scope.spawn(ask).join()).unwrap_or(Err(LoadError::Stuck))
 }
 
@@ -170,16 +170,16 @@ fn result_of(thread: JoinHandle<Result<(), LoadError>>) -> Result<(), LoadError>
     thread.join().unwrap_or(Err(LoadError::Stuck))
 }
 
-/// For the calling thread, which is in the namespace from now on.
+/// Makes a runtime for the calling thread, and moves this thread into the namespace.
 fn runtime_in(namespace: &Namespace) -> io::Result<Runtime> {
     namespace.enter()?;
-    // The clients stand for other machines: the instance's work must not delay their clocks. Where
-    // it isn't allowed, they run as all else does.
+    // The clients represent other machines, so work of the instance must not delay them. If a higher priority is
+    // not permitted, they run with the normal one.
     let _ = setpriority_process(Some(gettid()), CLIENTS_NICE);
     Builder::new_current_thread().enable_all().build()
 }
 
-/// Ahead of the instance's own processes (setpriority(2): for one thread).
+/// A higher priority than that of the instance's processes (setpriority(2) applies to one thread).
 const CLIENTS_NICE: i32 = -15;
 
 fn raise_open_files() -> io::Result<()> {
@@ -203,10 +203,10 @@ async fn run(
     };
     let mut clients = spawn_all(&client);
     let ended = tokio::select! {
-        // An error means that the handle was dropped: stop as well.
+        // An error means that the handle was dropped. The load then stops too.
         _ = asked => Ok(()),
-        () = client.records.full.notified() => Err(LoadError::Limit("the most records")),
-        () = tokio::time::sleep(client.plan.longest) => Err(LoadError::Limit("the longest time")),
+        () = client.records.full.notified() => Err(LoadError::Limit("the maximum of records")),
+        () = tokio::time::sleep(client.plan.longest) => Err(LoadError::Limit("the maximum time")),
     };
     stop.send_replace(true);
     let all = async {

@@ -43,8 +43,8 @@ pub struct Machine {
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
 impl Machine {
-    /// Boots a machine from `image`. Makes its folder below `store` (normally `target/rehearse/machines`), and first
-    /// removes the folders there whose owners were killed.
+    /// Boots a machine from `image`. Makes its folder below `store` (normally `target/rehearse/machines`), and
+    /// first removes the folders there whose owners were killed.
     ///
     /// The container dies with the calling thread.
     ///
@@ -145,8 +145,11 @@ impl Drop for Machine {
         self.live.set_supervisor(None);
         if let Err(error) = self.live.tear_down() {
             crate::progress::failure(
-                "Left",
-                format!("{}: {error}", self.live.place.folder.display()),
+                "Failed",
+                format!(
+                    "cannot remove {}: {error}",
+                    self.live.place.folder.display()
+                ),
             );
         }
     }

@@ -1,7 +1,7 @@
 //! The result of a rehearsal: on the terminal, as JSON, and as one self-contained page.
 //!
-//! All three depend only on a [`Rehearsal`]. They read no clock and no environment, so the same result always gives
-//! the same bytes.
+//! All three depend only on a [`Rehearsal`]. They read no clock and no environment, so the same result always
+//! gives the same bytes.
 
 mod format;
 mod html;

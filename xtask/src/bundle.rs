@@ -1,4 +1,4 @@
-//! A zip as the checks see it. It may be hostile: every amount is bounded.
+//! The content of a zip, for the checks. A zip may be hostile, so every amount is limited.
 
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};
@@ -21,22 +21,22 @@ use content::{Budget, read_content};
 pub use entry::{Content, Entry};
 use zip_header::ZipHeader;
 
-/// What was read of a zip.
+/// The parts of a zip that were read.
 #[derive(Debug, Default)]
 pub struct Bundle {
     /// The zip's own size.
     pub zip_bytes: u64,
-    /// What is wrong with the zip's records. No entry is looked at then.
+    /// A fault in the records of the zip. If there is one, no entry is read.
     pub fault: Option<String>,
     /// The entries, in the zip's order.
     pub entries: Vec<Entry>,
 }
 
 impl Bundle {
-    /// Reads a zip; memory and time are bounded, whatever it holds. Faults inside are kept for the checks.
+    /// Reads a zip with limited memory and time. Keeps faults inside of the zip for the checks.
     ///
     /// # Errors
-    /// When the file can't be read.
+    /// If the file can't be read.
     pub fn open(path: &Path) -> Result<Self> {
         let context = || format!("cannot read {}", path.display());
         let file = File::open(path).with_context(context)?;
@@ -44,7 +44,7 @@ impl Bundle {
         Ok(Self::read(BufReader::new(file), zip_bytes))
     }
 
-    /// Reads an opened zip of so many bytes.
+    /// Reads an open zip of this size.
     pub fn read(mut zip: impl Read + Seek, zip_bytes: u64) -> Self {
         let read = structure::read(&mut zip).and_then(|headers| read_entries(zip, &headers));
         let (entries, fault) = match read {
@@ -58,14 +58,14 @@ impl Bundle {
         }
     }
 
-    /// The resolved settings that the bundle was built with.
+    /// The settings of the bundle, with every default filled in.
     ///
     /// # Errors
-    /// With the reason, when it has none that can be read.
+    /// If the bundle has no readable settings. The error is the reason.
     pub fn settings(&self) -> std::result::Result<Settings, String> {
         let file = layout::SETTINGS_FILE;
         let entry = self.get(file).ok_or(format!("{file} is missing"))?;
-        let text = entry.text().ok_or(format!("{file} is no text"))?;
+        let text = entry.text().ok_or(format!("{file} is not a text file"))?;
         Settings::from_json(text).map_err(|error| format!("{file}: {error}"))
     }
 
@@ -79,7 +79,7 @@ fn read_entries(zip: impl Read + Seek, headers: &[ZipHeader]) -> Result<Vec<Entr
     let mut budget = Budget::for_content(headers.iter().map(|header| header.bytes).sum())?;
     let mut zip = ZipArchive::new(zip).map_err(|error| error.to_string())?;
     if zip.len() != headers.len() {
-        return Err("the zip library finds other entries".into());
+        return Err("the zip library finds different entries".into());
     }
     let read = |(index, header): (usize, &ZipHeader)| {
         let mut entry = Entry::new(header);

@@ -41,8 +41,8 @@ pub struct Args {
     json: bool,
 }
 
-/// All checks, in the order of the table. `arch` is the processor of the instances. Without it, every executable is
-/// a finding.
+/// All checks, in the order of the table. `arch` is the processor of the instances. Without it, every
+/// executable is a finding.
 pub fn all(bundle: &Bundle, arch: Option<Arch>) -> Vec<Check> {
     let units = units::read(bundle);
     let mut checks = by_ourselves(bundle, arch, &units);

@@ -1,4 +1,4 @@
-//! `cargo xtask diff`: what changed between two bundles.
+//! `cargo xtask diff`: compares two bundles.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -23,7 +23,7 @@ pub struct Args {
     /// The newer bundle
     #[arg(value_name = "B.ZIP", value_parser = crate::arguments::existing_file)]
     new: PathBuf,
-    /// Exit with 1 when anything differs, as `git diff` does
+    /// Exit with 1 if anything differs, like `git diff --exit-code`
     #[arg(long)]
     exit_code: bool,
     /// Print the differences as JSON
@@ -32,22 +32,23 @@ pub struct Args {
 }
 
 const AFTER_HELP: &str = "\
-The manifests beside the zips (A.json, B.json) are compared, too, where both are there: commit,
-compiler, target and whatever else `dist` wrote there. Not what follows from the content (sizes,
-digests, label), nor the checks, which depend on the machine.
+If both zips have a manifest beside them (A.json, B.json), this also compares the manifests: commit,
+compiler, target and every other field, except for the fields that follow from the content (sizes,
+digests, label) and the checks, which depend on the machine.
 
-Exit status: 0 compared; with --exit-code, 0 the same, 1 something differs; 2 not compared.";
+Exit status: 0 if the bundles were compared; 2 if they could not be compared. With --exit-code, 1 if
+anything differs.";
 
-/// All that differs.
+/// All differences.
 #[derive(Serialize)]
 struct Differences {
-    /// None: not both have one.
+    /// `None` if one of the bundles has no manifest.
     manifest: Option<Vec<manifests::Difference>>,
     entries: Vec<entries::Difference>,
 }
 
-/// Compares two bundles and prints what differs. An error has its own exit status, as with diff(1): it
-/// must not be taken for a difference.
+/// Compares two bundles and prints the differences. An error has its own exit status, as in diff(1), so that it
+/// is not mistaken for a difference.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let differ = compare(args).and_then(|differences| differences.print(args.json));
     Ok(match differ {
@@ -67,7 +68,10 @@ fn compare(args: &Args) -> Result<Differences> {
     for (zip, manifest) in [(&args.old, &old_manifest), (&args.new, &new_manifest)] {
         if manifest.is_none() {
             let path = zip.with_extension("json");
-            ui::warning(format!("no {}: manifests not compared", path.display()));
+            ui::warning(format!(
+                "found no {}: the manifests are not compared",
+                path.display()
+            ));
         }
     }
     let manifests = old_manifest.zip(new_manifest);
@@ -77,7 +81,7 @@ fn compare(args: &Args) -> Result<Differences> {
     })
 }
 
-/// What can't be read whole is not compared: a difference would be missing in silence.
+/// Opens a bundle. A bundle with a fault is an error, because differences could be missing silently.
 fn open(path: &Path) -> Result<Bundle> {
     let bundle = Bundle::open(path)?;
     match &bundle.fault {
@@ -87,7 +91,7 @@ fn open(path: &Path) -> Result<Bundle> {
 }
 
 impl Differences {
-    /// Is there any?
+    /// Prints the differences. Returns whether there are any.
     fn print(&self, json: bool) -> Result<bool> {
         let fields = self.manifest.as_deref().unwrap_or_default();
         if json {

@@ -55,7 +55,8 @@ pub struct Args {
     /// Build the server for this target; choose musl if the server must not need glibc
     #[arg(long, value_name = "TRIPLE", value_enum)]
     target: Option<Target>,
-    /// Use this configuration file instead of the project's flipless.toml, for example for a server in another project
+    /// Use this configuration file instead of the project's flipless.toml, for example for a server in another
+    /// project
     #[arg(long, value_name = "FILE", value_parser = crate::arguments::existing_file)]
     config: Option<PathBuf>,
     /// Ship this executable as the server instead of building one

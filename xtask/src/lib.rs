@@ -1,4 +1,5 @@
-//! `cargo xtask`, with one module per task. This is a library, so that a project's own `xtask` package can call it:
+//! `cargo xtask`, with one module per task. This is a library, so that a project's own `xtask` package can call
+//! it:
 //!
 //! ```no_run
 //! fn main() -> std::process::ExitCode {

@@ -28,15 +28,15 @@ pub struct Project {
 pub struct Workspace {
     /// The `Cargo.toml` that is passed to cargo.
     pub cargo_toml: PathBuf,
-    /// The folder in which cargo runs, so that cargo finds this folder's `.cargo/config.toml` (registries, vendored
-    /// sources). `None` means the current directory.
+    /// The folder in which cargo runs, so that cargo finds this folder's `.cargo/config.toml` (registries,
+    /// vendored sources). `None` means the current directory.
     pub folder: Option<PathBuf>,
     metadata: Metadata,
 }
 
 impl Project {
-    /// Reads the settings in the same way as `build.rs`, and asks cargo for the packages. `config` is relative to the
-    /// current directory, and takes precedence over `FLIPLESS_CONFIG`.
+    /// Reads the settings in the same way as `build.rs`, and asks cargo for the packages. `config` is relative
+    /// to the current directory, and takes precedence over `FLIPLESS_CONFIG`.
     ///
     /// # Errors
     /// If the settings are invalid, or cargo can't read a workspace.

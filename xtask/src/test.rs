@@ -1,4 +1,4 @@
-//! `cargo xtask test`: all that CI runs.
+//! `cargo xtask test`: runs everything that CI runs.
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -20,7 +20,7 @@ use runner::{Outcome, report};
 #[derive(clap::Args)]
 pub struct Args {}
 
-/// Runs all steps and prints a line for each.
+/// Runs all steps, and prints a line for each.
 pub fn run(_: &Args) -> Result<ExitCode> {
     let started = Instant::now();
     let missing = machine::prepare()?;

@@ -99,13 +99,13 @@ fn agent(argument: &str) -> (Option<i32>, String, String) {
 }
 
 #[test]
-fn the_agent_says_its_version() {
+fn the_agent_prints_its_version() {
     let version = format!("flipless {}\n", env!("CARGO_PKG_VERSION"));
     assert_eq!(agent("--version"), (Some(0), version, String::new()));
 }
 
 #[test]
-fn the_agent_s_status_without_systemd_says_why_it_fails() {
+fn the_agent_s_status_fails_without_systemd_and_names_the_reason() {
     let (status, stdout, stderr) = agent("status");
     assert_eq!((status, stdout.as_str()), (Some(1), ""), "{stderr}");
     assert!(

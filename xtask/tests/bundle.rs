@@ -171,7 +171,7 @@ fn run(program: &str, arguments: &[&str], folder: &Path) -> String {
 }
 
 #[test]
-fn the_zip_holds_exactly_what_eb_needs_with_its_permissions() {
+fn the_zip_contains_exactly_the_expected_files_with_their_permissions() {
     let zip = bundle().zip.to_str().unwrap();
     let listing = run("unzip", &["-Z", zip], Path::new("/"));
     let lines = listing
@@ -206,7 +206,7 @@ fn the_checksum_file_is_for_sha256sum() {
 }
 
 #[test]
-fn the_commit_is_the_project_s_also_in_a_hook_of_another_repository() {
+fn the_commit_is_the_project_s_even_in_a_git_hook_of_another_repository() {
     let project = workspace();
     // None: the sources were unpacked from an archive.
     let commit = git(project, &["rev-parse", "--verify", "HEAD"]);
@@ -215,7 +215,7 @@ fn the_commit_is_the_project_s_also_in_a_hook_of_another_repository() {
 }
 
 #[test]
-fn the_manifest_says_what_the_files_are() {
+fn the_manifest_describes_the_files() {
     let bundle = bundle();
     let manifest = bundle.manifest();
     let digest =
@@ -256,7 +256,7 @@ fn the_manifest_says_what_the_files_are() {
 }
 
 #[test]
-fn a_second_build_elsewhere_and_otherwise_is_the_same_to_the_byte() {
+fn a_build_in_another_folder_and_environment_gives_the_same_bytes() {
     let out = tempfile::tempdir().unwrap();
     let prelude = "umask 077; export TZ=Asia/Kathmandu LC_ALL=C";
     let output = xtask(&["dist", "--json"], out.path(), prelude);
@@ -296,7 +296,7 @@ fn plan_with(configuration: &str) -> Output {
 }
 
 #[test]
-fn a_bad_setting_is_named_with_its_place() {
+fn the_error_names_a_bad_setting_and_its_place() {
     let output = plan_with("[front]\nprot = 80\n");
     assert_eq!(output.status.code(), Some(1));
     let said = said(&output);
@@ -307,14 +307,14 @@ fn a_bad_setting_is_named_with_its_place() {
 }
 
 #[test]
-fn an_include_that_is_not_there_is_named() {
+fn the_error_names_a_missing_include() {
     let output = plan_with("[bundle]\ninclude = [\"public/site\"]\n");
     assert_eq!(output.status.code(), Some(1));
     assert!(said(&output).contains("public/site"), "{}", said(&output));
 }
 
 #[test]
-fn an_include_that_takes_a_generated_file_s_place_is_refused() {
+fn an_include_with_the_name_of_a_generated_file_is_refused() {
     let output = plan_with("[bundle]\ninclude = [{ from = \"notes.md\", to = \"Procfile\" }]\n");
     assert_eq!(output.status.code(), Some(1));
     let said = said(&output);
@@ -350,7 +350,7 @@ fn an_include_keeps_the_owner_s_exec_bit_and_nothing_else_of_its_mode() {
 }
 
 #[test]
-fn an_include_that_could_not_be_unpacked_as_it_is_is_refused() {
+fn an_include_that_unzip_could_not_unpack_unchanged_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("files")).unwrap();
     fs::write(folder.path().join("files/a"), "x").unwrap();
@@ -377,7 +377,7 @@ fn an_include_that_could_not_be_unpacked_as_it_is_is_refused() {
 }
 
 #[test]
-fn the_plan_is_what_is_shipped() {
+fn the_plan_lists_the_shipped_files() {
     let output = dist(&["--plan"], &bundle().folder);
     let planned = String::from_utf8(output.stdout).unwrap();
     let names = planned.lines().map(|line| line.split(' ').nth(1).unwrap());
@@ -406,7 +406,7 @@ fn a_static_server_without_glibc_is_fine() {
 }
 
 #[test]
-fn misuse_exits_with_2() {
+fn a_usage_error_exits_with_2() {
     let out = tempfile::tempdir().unwrap();
     for arguments in [
         &["--arch", "sparc"][..],
@@ -426,7 +426,7 @@ fn misuse_exits_with_2() {
 }
 
 #[test]
-fn a_server_that_is_no_executable_is_refused() {
+fn a_server_that_is_not_an_executable_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let server = folder.path().join("server");
     fs::write(&server, "#!/bin/sh\n").unwrap();
@@ -454,7 +454,7 @@ fn a_server_for_another_processor_is_refused() {
 }
 
 #[test]
-fn a_server_that_needs_a_newer_glibc_is_refused_with_the_symbol_and_the_way_out() {
+fn a_server_that_needs_a_newer_glibc_is_refused_with_the_symbol_and_a_hint() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     fs::write(path.join("fresh.c"), "int fresh(void) { return 0; }").unwrap();

@@ -154,7 +154,7 @@ fn the_result_is_on_standard_output_and_the_rest_is_not() {
 }
 
 #[test]
-fn what_is_no_file_is_misuse() {
+fn an_argument_that_is_not_a_file_is_a_usage_error() {
     let output = check(Path::new("/no/such.zip"), MEMORY, &[]);
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
 }

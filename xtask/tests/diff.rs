@@ -74,7 +74,7 @@ fn printed(output: &Output) -> String {
 }
 
 #[test]
-fn two_that_are_the_same_give_nothing_and_exit_with_0() {
+fn equal_bundles_have_no_differences_and_exit_with_0() {
     let pair = Pair::new();
     assert_eq!(pair.exits(), [Some(0); 2]);
     let output = pair.diff(&[]);
@@ -126,7 +126,7 @@ fn another_commit_of_the_same_content_is_a_difference() {
 }
 
 #[test]
-fn a_zip_without_a_manifest_is_compared_by_its_entries_and_the_gap_is_named() {
+fn a_zip_without_a_manifest_is_compared_by_its_entries_with_a_warning() {
     let pair = Pair::new();
     pair.write("b", "web: x\n", "4567");
     fs::remove_file(pair.path("b.json")).unwrap();
@@ -134,7 +134,7 @@ fn a_zip_without_a_manifest_is_compared_by_its_entries_and_the_gap_is_named() {
     let output = pair.diff(&["--json"]);
     assert_eq!(
         said(&output).lines().next(),
-        Some("warning: no b.json: manifests not compared")
+        Some("warning: found no b.json: the manifests are not compared")
     );
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(json, json!({ "manifest": null, "entries": [] }));
@@ -144,7 +144,7 @@ fn a_zip_without_a_manifest_is_compared_by_its_entries_and_the_gap_is_named() {
 }
 
 #[test]
-fn a_manifest_of_another_zip_or_none_at_all_is_no_difference_but_an_error() {
+fn a_manifest_of_another_zip_or_a_broken_one_is_an_error_and_not_a_difference() {
     let pair = Pair::new();
     pair.write("other", "web: other\n", "0123");
     fs::copy(pair.path("other.json"), pair.path("b.json")).unwrap();
@@ -165,7 +165,7 @@ fn a_manifest_of_another_zip_or_none_at_all_is_no_difference_but_an_error() {
 }
 
 #[test]
-fn what_is_no_zip_is_an_error_with_its_path() {
+fn a_file_that_is_not_a_zip_is_an_error_with_its_path() {
     let pair = Pair::new();
     fs::write(pair.path("b.zip"), "no zip at all").unwrap();
     let refused = pair.refused();
@@ -173,7 +173,7 @@ fn what_is_no_zip_is_an_error_with_its_path() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_misuse() {
+fn a_missing_file_is_a_usage_error() {
     let pair = Pair::new();
     fs::remove_file(pair.path("b.zip")).unwrap();
     let refused = pair.refused();

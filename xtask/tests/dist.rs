@@ -69,7 +69,7 @@ impl Drop for Dist {
 }
 
 #[test]
-fn the_second_says_that_it_waits_and_builds_when_the_first_has_ended() {
+fn a_second_dist_reports_that_it_waits_and_builds_after_the_first_has_ended() {
     let folder = tempfile::tempdir().unwrap();
     patient_cargo(folder.path());
     let mut first = Dist::start(folder.path());

@@ -80,7 +80,7 @@ fn an_axum_app_with_the_library_makes_a_bundle() {
 }
 
 #[test]
-fn the_sbom_of_a_server_elsewhere_is_made_from_its_own_lock_file() {
+fn the_sbom_of_a_server_in_another_project_comes_from_that_project_s_lock_file() {
     let (zip, _out) = built_example("axum");
     let sbom = fs::read(zip.with_extension("cdx.json")).unwrap();
     let sbom: Value = serde_json::from_slice(&sbom).unwrap();
@@ -173,7 +173,7 @@ include = [
 }
 
 #[test]
-fn a_server_elsewhere_is_built_where_it_is_and_stands_behind_the_relay() {
+fn a_server_in_another_project_is_built_there_and_started_by_the_relay() {
     let (elsewhere, zip) = bundle_from_elsewhere();
     let mut bundle = Bundle::open(zip);
     assert!(bundle.has("bin/own-port") && bundle.has("bin/flipless-relay"));
@@ -208,7 +208,7 @@ fn included_files_are_unpacked_as_the_settings_say() {
 }
 
 #[test]
-fn the_flags_of_a_server_elsewhere_are_its_own_configuration_s() {
+fn the_flags_of_a_server_in_another_project_come_from_that_project_s_configuration() {
     let elsewhere = Elsewhere::new();
     fs::create_dir(elsewhere.path(".cargo")).unwrap();
     let config = "[build]\nrustflags = ['--cfg=own_flags']\n";
@@ -230,7 +230,7 @@ fn the_flags_of_a_server_elsewhere_are_its_own_configuration_s() {
 }
 
 #[test]
-fn what_is_wrong_with_a_server_elsewhere_is_named() {
+fn the_error_names_the_fault_of_a_server_in_another_project() {
     let elsewhere = Elsewhere::new();
     let missing = elsewhere.refused("manifest = \"shop/Cargo.toml\"");
     assert!(
@@ -275,7 +275,7 @@ fn a_lock_file_that_does_not_fit_is_not_changed() {
 }
 
 #[test]
-fn a_configuration_that_is_not_there_is_an_error() {
+fn a_missing_configuration_file_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("flipless.toml");
     let by_flag = dist(&missing, folder.path(), &["--plan"]).output().unwrap();
@@ -297,7 +297,7 @@ fn a_configuration_that_is_not_there_is_an_error() {
 }
 
 #[test]
-fn the_plan_knows_the_relay() {
+fn the_plan_contains_the_relay() {
     let output = Elsewhere::new().dist(&["--plan", "--json"]);
     let plan: Value = serde_json::from_slice(&output.stdout).unwrap();
     let entries = plan["entries"].as_array().unwrap();

@@ -66,7 +66,7 @@ impl Project {
 }
 
 #[test]
-fn globs_leave_files_out() {
+fn globs_exclude_files() {
     let project = Project::new();
     let include = r#"{ from = "web", exclude = ["*.map"] }"#;
     assert_eq!(project.planned(include, "web"), ["0644 web/index.html"]);
@@ -95,7 +95,7 @@ fn links_are_followed_or_kept_as_the_setting_says() {
 }
 
 #[test]
-fn a_link_is_never_left_out_in_silence() {
+fn a_link_is_never_silently_left_out() {
     let project = Project::new();
     project.link("index.html", "web/start");
     for include in [r#""web""#, r#"{ from = "web", symlinks = "refuse" }"#] {
@@ -109,7 +109,7 @@ fn a_link_is_never_left_out_in_silence() {
 }
 
 #[test]
-fn links_that_lead_nowhere_are_named() {
+fn the_error_names_links_without_a_target() {
     let keep = r#"include = [{ from = "web", symlinks = "keep" }]"#;
     let follow = r#"include = [{ from = "web", symlinks = "follow" }]"#;
     for (target, setting, expected) in [
@@ -140,7 +140,7 @@ fn links_that_lead_nowhere_are_named() {
 }
 
 #[test]
-fn mistakes_are_named_with_the_way_out() {
+fn errors_name_the_mistake_and_give_a_hint() {
     let project = Project::new();
     fs::create_dir(project.path().join("empty")).unwrap();
     for (bundle, expected) in [

@@ -97,7 +97,7 @@ fn assert_says(said: &str, parts: &[&str]) {
 }
 
 #[test]
-fn a_missing_standard_library_is_named_with_its_place_and_both_ways_to_get_it() {
+fn a_missing_standard_library_is_named_with_its_folder_and_two_ways_to_install_it() {
     let machine = Machine::new();
     let said = machine.refused();
     let looked = format!("looked in {}\n", machine.path("lib").display());
@@ -108,7 +108,7 @@ fn a_missing_standard_library_is_named_with_its_place_and_both_ways_to_get_it() 
 }
 
 #[test]
-fn debian_is_not_asked_for_a_standard_library_that_it_does_not_have() {
+fn no_hint_names_a_debian_package_that_does_not_exist() {
     let said = Machine::new().refused_with(&["--target", "x86_64-unknown-linux-musl"]);
     let rustup = "hint: rustup: rustup target add x86_64-unknown-linux-musl\n";
     assert_says(&said, &[rustup, "Debian has no package for musl"]);
@@ -116,7 +116,7 @@ fn debian_is_not_asked_for_a_standard_library_that_it_does_not_have() {
 }
 
 #[test]
-fn a_missing_linker_is_named_with_the_path_and_the_ways_to_get_one() {
+fn a_missing_linker_is_named_with_path_and_the_ways_to_install_one() {
     let machine = Machine::new().with_std();
     let said = machine.refused();
     let looked = format!(
@@ -130,7 +130,7 @@ fn a_missing_linker_is_named_with_the_path_and_the_ways_to_get_one() {
 }
 
 #[test]
-fn a_rustc_that_does_not_answer_is_an_error_of_its_own() {
+fn a_rustc_that_fails_is_a_separate_error() {
     let machine = Machine::new();
     machine.answers("echo no such target >&2; exit 1");
     let said = machine.refused();

@@ -1,4 +1,4 @@
-//! What EB does after the instance has booted again.
+//! EB's work after a reboot of the instance.
 
 use flipless_settings::layout;
 
@@ -23,10 +23,10 @@ impl<I: Instance> Engine<I> {
 }
 
 impl Engine<Machine> {
-    /// Reboots the instance; then EB does its part.
+    /// Reboots the instance. Then does EB's work.
     ///
     /// # Errors
-    /// When the machine doesn't come up.
+    /// If the machine does not boot.
     pub fn reboot(&mut self) -> Result<Deployment, MachineError> {
         self.instance.reboot()?;
         Ok(self.boot())

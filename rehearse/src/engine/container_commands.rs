@@ -1,4 +1,4 @@
-//! `container_commands`: in the staged bundle, with the environment of hooks, before them.
+//! `container_commands`. EB runs them in the staged bundle before the hooks, with the same environment.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ impl<I: Instance> Engine<I> {
         let extensions = Arc::clone(&self.extensions);
         let files = extensions.files.iter();
         for (name, entry) in files.flat_map(|(_, file)| &file.container_commands) {
-            // A command's own variables win over the properties.
+            // A command's own variables take precedence over the properties.
             let mut variables = self.variables();
             variables.extend(entry.env.clone());
             let variables = environment::of_hooks(&variables);

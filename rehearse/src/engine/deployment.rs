@@ -1,4 +1,4 @@
-//! One command on the environment, and what came of it.
+//! One command on the environment, and its result.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ pub enum Kind {
     Configuration,
     /// "Restart app server(s)".
     Restart,
-    /// What EB does after the instance has booted again.
+    /// EB's work after a reboot of the instance.
     Boot,
 }
 
@@ -37,12 +37,12 @@ impl fmt::Display for Kind {
 /// One command on the environment, done or failed.
 #[derive(Debug)]
 pub struct Deployment {
-    /// What it was.
+    /// The kind of command.
     pub kind: Kind,
-    /// From its first instruction to its last.
+    /// The time from the first instruction to the last.
     pub window: Window,
-    /// Its instructions.
+    /// The instructions.
     pub instructions: Vec<Instruction>,
-    /// EB's verdict.
+    /// Whether EB considers the command successful.
     pub outcome: Result<(), EngineError>,
 }

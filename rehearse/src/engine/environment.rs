@@ -1,4 +1,4 @@
-//! Environment properties: what hooks see, what `get-config` prints, what the units' file has.
+//! Environment properties, for hooks, for `get-config`, and for the environment file of the units.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,11 +10,11 @@ use crate::machine::SEARCH_PATH;
 /// Environment properties by name.
 pub type Properties = BTreeMap<String, String>;
 
-/// The file that `web.service` reads; written only in the flip.
+/// The environment file of `web.service`. EB writes it only in the flip.
 pub(super) const FILE: &str = "opt/elasticbeanstalk/deployment/env";
 
-/// What a hook sees: all properties, HOME, PATH, PORT, and whether this instance leads (the only one does);
-/// a property wins.
+/// The environment of a hook: all properties, HOME, PATH, PORT, and whether this instance is the leader. A single
+/// instance is the leader. Properties take precedence.
 pub(super) fn of_hooks(properties: &Properties) -> Vec<(String, String)> {
     with_defaults(
         properties,
@@ -46,8 +46,8 @@ fn with_defaults(properties: &Properties, defaults: &[(&str, &str)]) -> Vec<(Str
     all.into_iter().collect()
 }
 
-/// In double quotes, so that systemd reads the same value back (systemd.exec(5), EnvironmentFile=):
-/// there `"`, `\`, `` ` `` and `$` need a backslash, and a newline is itself.
+/// Quotes a value so that systemd reads the same value back (systemd.exec(5), EnvironmentFile=). In double quotes,
+/// `"`, `\`, `` ` `` and `$` need a backslash, and a newline needs none.
 fn quote(value: &str) -> String {
     let mut quoted = String::from("\"");
     for character in value.chars() {
@@ -60,7 +60,7 @@ fn quote(value: &str) -> String {
     quoted
 }
 
-/// What `get-config environment` answers from now on; without properties it fails.
+/// Sets the output of `get-config environment`. Without properties, `get-config` fails.
 pub(super) fn publish(root: &Path, properties: Option<&Properties>) -> io::Result<()> {
     let folder = root.join("opt/elasticbeanstalk/config");
     let each = folder.join("environment.d");
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_property_wins_over_a_default() {
+    fn a_property_takes_precedence_over_a_default() {
         let environment = of_hooks(&properties(&[("PORT", "8080")]));
         assert!(environment.contains(&("PORT".into(), "8080".into())));
         assert!(environment.contains(&("HOME".into(), "/root".into())));

@@ -1,9 +1,9 @@
-//! Why EB would call a command on the environment failed.
+//! The reasons for which EB considers a command on the environment failed.
 
 use std::io;
 use std::path::PathBuf;
 
-/// Why a deployment failed.
+/// The reason why a deployment failed.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// A command of the engine's own exited non-zero.
@@ -13,7 +13,7 @@ pub enum EngineError {
         command: String,
         /// Its exit status.
         status: i32,
-        /// What it printed.
+        /// Its output.
         output: String,
     },
     /// A hook of the bundle exited non-zero.
@@ -23,7 +23,7 @@ pub enum EngineError {
         hook: String,
         /// Its exit status.
         status: i32,
-        /// What it printed.
+        /// Its output.
         output: String,
     },
     /// A command of `.ebextensions` exited non-zero.
@@ -33,7 +33,7 @@ pub enum EngineError {
         name: String,
         /// Its exit status.
         status: i32,
-        /// What it printed.
+        /// Its output.
         output: String,
     },
     /// EB does not accept the version.
@@ -42,29 +42,29 @@ pub enum EngineError {
     /// The command was aborted.
     #[error("the command was aborted before `{0}`")]
     Aborted(String),
-    /// A hook without the exec bit.
+    /// A hook has no exec bit.
     #[error("the hook {0} is not executable (`permission denied`)")]
     NotExecutable(String),
-    /// No Procfile, or one that EB refuses.
+    /// The Procfile is missing, or EB refuses it.
     #[error("Procfile: {0}")]
     Procfile(String),
     /// A process did not end.
     #[error("{0} is still active after it was stopped")]
     StillActive(String),
-    /// A registered process is not tracked by the health daemon.
+    /// The health daemon cannot track a registered process.
     #[error("failed to track the pid of {process} in healthd after {tries} tries: {reason}")]
     Untracked {
         /// Its unit.
         process: String,
-        /// How often it was looked for.
+        /// The number of attempts.
         tries: u32,
-        /// What was found instead.
+        /// The reason.
         reason: String,
     },
     /// The instance itself is broken.
     #[error("{0}: {1}")]
     Instance(PathBuf, #[source] io::Error),
-    /// There was no deployment before that a configuration deployment could restage.
+    /// A configuration deployment needs an earlier deployment to stage again.
     #[error("the environment has no application version yet")]
     NoBundle,
 }

@@ -1,4 +1,4 @@
-//! `.ebextensions` of a bundle, read as EB reads them: before any instance is touched.
+//! `.ebextensions` of a bundle. EB reads them before it changes any instance.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -22,11 +22,14 @@ pub(super) struct Extensions {
 }
 
 impl Extensions {
-    /// Reads those of a bundle.
+    /// Reads the configuration files of a bundle.
     pub(super) fn read(bundle: &Path) -> Result<Self, EngineError> {
         let refused = |reason: String| EngineError::Refused(reason);
         let no_zip = |error: &dyn std::fmt::Display| {
-            refused(format!("{} is no source bundle: {error}", bundle.display()))
+            refused(format!(
+                "{} is not a source bundle: {error}",
+                bundle.display()
+            ))
         };
         let file =
             File::open(bundle).map_err(|error| EngineError::Instance(bundle.into(), error))?;
@@ -44,7 +47,7 @@ impl Extensions {
         Ok(Self { files })
     }
 
-    /// The options of a namespace; the last file wins.
+    /// The options of a namespace. The last file takes precedence.
     pub(super) fn options(&self, namespace: &str) -> Properties {
         let all = self
             .files
@@ -56,7 +59,7 @@ impl Extensions {
             .collect()
     }
 
-    /// What the model does not carry out.
+    /// The parts that the model does not carry out.
     pub(super) fn left_out(&self) -> Vec<String> {
         let mut left_out = Vec::new();
         for (path, file) in &self.files {

@@ -1,4 +1,4 @@
-//! The flip of the application: the old one stopped and removed, the new one in its place.
+//! The flip of the application: EB stops and removes the old one, and puts the new one in its place.
 
 use std::fs;
 
@@ -39,7 +39,7 @@ impl<I: Instance> Engine<I> {
         for process in &processes {
             self.register_process(process)?;
         }
-        // "disabled" is an exit status other than 0.
+        // For "disabled", the exit status is not 0.
         self.ask("systemctl is-enabled eb-app.target")?;
         self.command("systemctl enable eb-app.target")?;
         self.command("systemctl start eb-app.target")?;
@@ -62,7 +62,7 @@ impl<I: Instance> Engine<I> {
         self.command("systemctl reset-failed").map(drop)
     }
 
-    /// "Restart app server(s)": the target's members are stopped and started.
+    /// "Restart app server(s)": stops and starts the members of the target.
     pub(super) fn restart_application(&mut self) -> Step {
         self.command("systemctl stop eb-app.target")?;
         let members = self.members("eb-app.target")?;

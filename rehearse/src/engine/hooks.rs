@@ -1,4 +1,5 @@
-//! Platform hooks: as root, in the order of their names; the first that fails ends the deployment.
+//! Platform hooks. EB runs them as root, in the order of their names. The first hook that fails ends the
+//! deployment.
 
 use std::fs;
 use std::io;
@@ -26,7 +27,7 @@ impl<I: Instance> Engine<I> {
         for (name, executable) in &hooks {
             let hook = format!("{tree}/{name}");
             if !executable {
-                // Older platforms need the exec bit in the zip; newer ones repair it.
+                // Older platforms need the exec bit in the zip. Newer platforms repair it.
                 return Err(EngineError::NotExecutable(hook));
             }
             self.run_hook(&hook, folder)?;
@@ -67,7 +68,7 @@ impl<I: Instance> Engine<I> {
     }
 }
 
-/// EB's console shows no more of a failed hook.
+/// EB's console shows at most these last lines of a failed hook.
 const SHOWN_LINES: usize = 50;
 
 fn last_lines(text: &str) -> String {
@@ -75,7 +76,7 @@ fn last_lines(text: &str) -> String {
     lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n")
 }
 
-/// The files in `folder` by name, and whether each is executable.
+/// The files in `folder`, sorted by name, each with whether it is executable.
 fn list(folder: &Path) -> io::Result<Vec<(String, bool)>> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -1,4 +1,4 @@
-//! The commands that EB receives, and the instructions that each of them takes.
+//! The commands that EB receives, and the instructions of each command.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::{Engine, Step, paths};
 use crate::machine::Instance;
 
 impl<I: Instance> Engine<I> {
-    /// Launches the environment: a first application deployment on a fresh instance.
+    /// Launches the environment: the first application deployment on a new instance.
     pub fn create_environment(&mut self, bundle: &Path, properties: Properties) -> Deployment {
         self.properties = properties;
         self.deploy_version(Kind::Create, bundle)
@@ -24,7 +24,8 @@ impl<I: Instance> Engine<I> {
         self.deploy_version(Kind::Application, bundle)
     }
 
-    /// EB refuses a version whose configuration files it can't read before it touches an instance.
+    /// If EB can't read the configuration files of a version, it refuses the version before it changes any
+    /// instance.
     fn deploy_version(&mut self, kind: Kind, bundle: &Path) -> Deployment {
         match Extensions::read(bundle) {
             Ok(extensions) => self.extensions = Arc::new(extensions),
@@ -36,7 +37,7 @@ impl<I: Instance> Engine<I> {
         })
     }
 
-    /// Sets and, by `None`, removes environment properties; restages the stored bundle and flips.
+    /// Sets environment properties, or removes them (`None`). Stages the stored bundle again, and flips.
     pub fn configure(&mut self, changes: &[(&str, Option<&str>)]) -> Deployment {
         for (name, value) in changes {
             match value {

@@ -1,4 +1,4 @@
-//! `eb-engine.log`, and the engine's history: instructions and commands on the load's clock.
+//! `eb-engine.log`, and the engine's history: its instructions and commands, on the load's clock.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -9,14 +9,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::clock::Clock;
 use crate::instruction::Instruction;
 
-/// What was run, and when.
+/// The history of the engine.
 #[derive(Debug, Clone, Default)]
 pub struct History {
     /// The instructions in order.
     pub instructions: Vec<Instruction>,
     /// The engine's own commands, as given to `/bin/sh -c`.
     pub commands: Vec<(Duration, String)>,
-    /// What the model left out of the bundles.
+    /// The parts of the bundles that the model left out.
     pub left_out: Vec<String>,
 }
 
@@ -28,7 +28,7 @@ pub(super) struct Log {
     deployments: u32,
 }
 
-/// The log's words for how bad it is.
+/// The level of a log line.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Level {
     Info,
@@ -55,12 +55,12 @@ impl Log {
         }
     }
 
-    /// The next command gets a log of its own.
+    /// Begins the log of the next command.
     pub fn begin_deployment(&mut self) {
         self.deployments += 1;
     }
 
-    /// The path of the last command's log; EB names it after the command's request.
+    /// The path of the last command's log. EB names the file after the request of the command.
     pub fn of_deployment(&self) -> String {
         let request = self.deployments;
         format!("/var/log/deployments/eb-deployment-{request:08}-0000-0000-0000-000000000000.log")
@@ -72,7 +72,7 @@ impl Log {
         writeln!(file, "{} [{level}] {text}", timestamp(SystemTime::now()))
     }
 
-    /// Notes a command before it is run.
+    /// Adds a command to the history and the log, before the command runs.
     pub fn command(&mut self, root: &Path, line: &str) -> io::Result<()> {
         self.history
             .commands

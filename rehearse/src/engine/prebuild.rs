@@ -1,5 +1,5 @@
-//! `.ebextensions` before the bundle is staged: of each configuration file the files, then the commands, as
-//! cfn-init does it
+//! The part of `.ebextensions` that runs before the bundle is staged. For each configuration file, EB first
+//! writes the files, and then runs the commands, as cfn-init does
 //! (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-init.html>).
 
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use super::error::EngineError;
 use super::{Engine, Step, log};
 use crate::machine::{Command, Instance};
 
-/// The content of the next file, where no link of the instance leads out of it.
+/// A temporary file with the content of the next file. No link of the instance leads out of its folder.
 const CONTENT: &str = "/opt/elasticbeanstalk/deployment/file-content";
 
-/// Puts `$1` at `$2` with the mode, user and group in `$3` to `$5`; what was there is kept beside it.
+/// Copies `$1` to `$2` with the mode, user and group in `$3` to `$5`. Keeps a previous file as `.bak`.
 const PLACE: &str = "set -e; mkdir -p \"$(dirname \"$2\")\"; [ ! -f \"$2\" ] || mv -f \"$2\" \"$2.bak\"; \
                      cp \"$1\" \"$2\"; chown \"$4:$5\" \"$2\"; chmod \"$3\" \"$2\"";
 
@@ -62,7 +62,7 @@ impl<I: Instance> Engine<I> {
         self.run_logged(path, &command)
     }
 
-    /// Runs a command of a configuration file, unless its test fails.
+    /// Runs a command of a configuration file, unless the command's test fails.
     pub(super) fn run_extension(
         &mut self,
         name: &str,
@@ -107,7 +107,7 @@ impl<I: Instance> Engine<I> {
         }
     }
 
-    /// Runs it, and keeps what it says where cfn-init does.
+    /// Runs a command, and appends its output to cfn-init's log.
     fn run_logged(&mut self, name: &str, command: &Command) -> Step {
         let output = self
             .instance
@@ -127,7 +127,7 @@ impl<I: Instance> Engine<I> {
     }
 }
 
-/// The environment of a command: its own replaces the usual one
+/// The environment of a command. A command's own environment replaces the usual one
 /// (<https://docs.aws.amazon.com/elasticbeanstalk/latest/dg/customize-containers-ec2.html#linux-commands>).
 fn environment(entry: &CommandEntry) -> Vec<(String, String)> {
     match entry.env.is_empty() {

@@ -1,4 +1,4 @@
-//! Registered processes: EB stops, disables and starts what `PartOf=` names as its own.
+//! Registered processes. EB stops, disables and starts only units with a `PartOf=` of its targets.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use super::{Engine, EngineError, Step};
 use crate::machine::{Instance, wait_for};
 use std::time::Duration;
 
-/// Above systemd's own limit for a stop, 90 s.
+/// This is longer than systemd's limit for a stop, 90 s.
 const TERMINATION: Duration = Duration::from_secs(120);
 
 impl<I: Instance> Engine<I> {
@@ -15,7 +15,7 @@ impl<I: Instance> Engine<I> {
         if !self.is_registered("xray.service")? {
             self.warn("stopProcess Warning: process xray is not registered")?;
         }
-        // The platform has the unit; one that is not loaded aborts the command.
+        // The platform has this unit. If the unit is not loaded, the command fails.
         self.command("systemctl stop xray.service").map(drop)
     }
 
@@ -49,7 +49,7 @@ impl<I: Instance> Engine<I> {
             .collect())
     }
 
-    /// Stops `unit` if it is registered, disables it and forgets it: `files` make it EB's own.
+    /// Stops `unit` if it is registered, disables it, and removes `files`, which register it.
     pub(super) fn deregister(&mut self, unit: &str, files: &[&str], polls: bool) -> Step {
         if !self.is_registered(unit)? {
             let name = unit.trim_end_matches(".service");
@@ -103,7 +103,7 @@ impl<I: Instance> Engine<I> {
         ended.unwrap_or_else(|| Err(EngineError::StillActive(unit.to_owned())))
     }
 
-    /// Removes a file or folder, if it's there.
+    /// Removes a file or folder, if it exists.
     pub(super) fn remove(&self, path: &str) -> Step {
         let path = self.path(path);
         let removed = match fs::symlink_metadata(&path) {
@@ -115,7 +115,7 @@ impl<I: Instance> Engine<I> {
         removed.map_err(|error| EngineError::Instance(path, error))
     }
 
-    /// Writes a file and its folders.
+    /// Writes a file, and makes its folders.
     pub(super) fn write(&self, path: &str, text: &str) -> Step {
         let path: PathBuf = self.path(path);
         fs::create_dir_all(path.parent().unwrap_or(&path))

@@ -1,11 +1,11 @@
-//! The Procfile, and the units that EB makes of it.
+//! The Procfile, and the units that EB makes from it.
 
 use super::error::EngineError;
 
 /// One line of a Procfile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Process {
-    /// Its name, and its unit's.
+    /// The name of the process and of its unit.
     pub name: String,
     /// Its command.
     pub command: String,
@@ -14,7 +14,7 @@ pub struct Process {
 /// Reads a Procfile: lines `^[A-Za-z0-9_-]+:\s*[^\s].*$`, `web` first.
 ///
 /// # Errors
-/// When a line doesn't match, or the first process isn't `web`.
+/// If a line doesn't match, or the first process isn't `web`.
 pub fn parse(text: &str) -> Result<Vec<Process>, EngineError> {
     let lines = text.lines().filter(|line| !line.trim().is_empty());
     let processes: Vec<_> = lines.map(parse_line).collect::<Result<_, _>>()?;
@@ -50,7 +50,7 @@ impl Process {
         format!("{}.service", self.name)
     }
 
-    /// Its unit, as users' files derived from EB's show it.
+    /// The text of its unit, as in published copies of EB's units.
     pub fn render_unit(&self) -> String {
         let Self { name, command } = self;
         format!(
@@ -101,9 +101,10 @@ mod tests {
     proptest::proptest! {
         #![proptest_config(flipless_testing::any_input(2048))]
 
-        /// A name becomes a part of paths and of a shell's words; what is read says the same again.
+        /// A name becomes a part of paths and of shell commands, so it must be plain. Parsing the result again
+        /// must give the same processes.
         #[test]
-        fn any_text_is_processes_or_refused(
+        fn any_text_gives_processes_or_is_refused(
             text in "(web: ?[ -~]{0,9}\n)?([a-z0-9_./ -]{1,4}: ?[ -~]{1,5}\n|.{0,9}\n){0,3}",
         ) {
             if let Ok(processes) = parse(&text) {

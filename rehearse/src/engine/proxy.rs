@@ -1,4 +1,4 @@
-//! nginx: its staged configuration, its stop, its start.
+//! nginx: staging its configuration, stopping it and starting it.
 
 use flipless_settings::layout::NGINX;
 use flipless_settings::stock::NGINX_FILES;
@@ -11,11 +11,11 @@ use crate::machine::Instance;
 
 const STAGED: &str = "/var/proxy/staging/nginx";
 const DROP_INS: &str = "/etc/systemd/system/nginx.service.d";
-/// EB's drop-in that makes nginx its own.
+/// The drop-in that registers nginx with EB.
 const DROP_IN: &str = "/etc/systemd/system/nginx.service.d/elasticbeanstalk.conf";
 
 impl<I: Instance> Engine<I> {
-    /// EB's own files, then the bundle's over them.
+    /// Stages EB's own files, and copies the bundle's files over them.
     pub(super) fn stage_proxy(&mut self) -> Step {
         self.remove(STAGED)?;
         for (path, text) in NGINX_FILES {
@@ -28,7 +28,7 @@ impl<I: Instance> Engine<I> {
         Ok(())
     }
 
-    /// The folders of the application that nginx serves itself.
+    /// Configures the folders of the application that nginx serves itself.
     fn stage_static_files(&mut self) -> Step {
         let folders = self.extensions.options(STATIC_FILES);
         if folders.is_empty() {
@@ -66,7 +66,7 @@ impl<I: Instance> Engine<I> {
         if !self.has_proxy() {
             return self.info("The environment has no proxy server");
         }
-        // Only here, after nginx was stopped, EB finds a configuration that nginx refuses.
+        // EB tests the configuration only here, after it has stopped nginx.
         self.command(&format!("/usr/sbin/nginx -t -c {STAGED}/nginx.conf"))?;
         self.command(&format!("cp -rp {STAGED}/* /etc/nginx"))?;
         if self.variants.leaves_active_proxy && self.is_active(NGINX)? {

@@ -1,4 +1,4 @@
-//! The bundle's way to the staging directory.
+//! Puts the bundle into the staging directory.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use super::{Engine, EngineError, Step};
 use crate::machine::Instance;
 
 impl<I: Instance> Engine<I> {
-    /// EB's download from S3.
+    /// Stands for EB's download from S3.
     pub(super) fn download(&mut self, bundle: &Path) -> Step {
         let target = self.path(BUNDLE);
         let copied = fs::create_dir_all(target.parent().unwrap_or(&target))
@@ -33,7 +33,7 @@ impl<I: Instance> Engine<I> {
         self.read_procfile(STAGING).map(drop)
     }
 
-    /// The processes of the bundle that lies in `folder`.
+    /// The processes of the bundle in `folder`.
     pub(super) fn read_procfile(&self, folder: &str) -> Result<Vec<Process>, EngineError> {
         let path = self.path(folder).join("Procfile");
         let text = fs::read_to_string(&path).map_err(|error| match error.kind() {

@@ -1,4 +1,4 @@
-//! How the engine carries out an instruction or a command, and logs it.
+//! Carries out instructions and commands, and logs them.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -28,7 +28,7 @@ impl<I: Instance> Engine<I> {
             .and_then(|()| self.publish_properties())
             .and_then(|()| steps(self));
         let end = self.log.clock.now();
-        // The outcome matters more than whether its line could be written.
+        // The outcome is more important than a failure to write this line.
         let _ = match &outcome {
             Ok(()) => self.info(format_args!("The {kind} succeeded")),
             Err(error) => self.write_log(Level::Error, format_args!("The {kind} failed: {error}")),
@@ -42,7 +42,7 @@ impl<I: Instance> Engine<I> {
         }
     }
 
-    /// A command that EB refuses by itself: no instance sees it.
+    /// The result of a command that EB refuses before it reaches an instance.
     pub(super) fn refuse(&self, kind: Kind, error: EngineError) -> Deployment {
         let now = self.log.clock.now();
         Deployment {
@@ -56,7 +56,7 @@ impl<I: Instance> Engine<I> {
         }
     }
 
-    /// Runs one instruction and notes it in the history.
+    /// Runs one instruction, and adds it to the history.
     pub(super) fn instruction(&mut self, name: &str, step: impl FnOnce(&mut Self) -> Step) -> Step {
         if self.abort.as_deref() == Some(name) {
             self.abort = None;
@@ -73,7 +73,7 @@ impl<I: Instance> Engine<I> {
         outcome
     }
 
-    /// The version's properties, and the environment's own, which win over them
+    /// The properties of the version and of the environment. Those of the environment take precedence
     /// (<https://docs.aws.amazon.com/elasticbeanstalk/latest/dg/command-options.html#configuration-options-precedence>).
     fn properties_in_force(&self) -> Properties {
         let mut properties = self.extensions.options(PROPERTIES);
@@ -81,14 +81,14 @@ impl<I: Instance> Engine<I> {
         properties
     }
 
-    /// All that hooks and the application see.
+    /// All environment variables of hooks and of the application.
     pub(super) fn variables(&self) -> Properties {
         let mut variables = self.properties_in_force();
         variables.extend(self.secrets.clone());
         variables
     }
 
-    /// Says that the model leaves something out.
+    /// Logs that the model leaves something out.
     pub(super) fn leave_out(&mut self, what: String) -> Step {
         self.warn(format_args!("this model leaves out {what}"))?;
         let left_out = &mut self.log.history.left_out;
@@ -108,7 +108,7 @@ impl<I: Instance> Engine<I> {
         environment::publish(&root, published).map_err(|error| EngineError::Instance(root, error))
     }
 
-    /// Runs a line that may fail: EB looks at the answer.
+    /// Runs a line that may fail. EB uses its result.
     pub(super) fn ask(&mut self, line: &str) -> Result<Output, EngineError> {
         let broken = |error| EngineError::Instance(line.into(), error);
         self.log
@@ -121,7 +121,7 @@ impl<I: Instance> Engine<I> {
         Ok(output)
     }
 
-    /// Runs a line whose failure is the deployment's.
+    /// Runs a line that must not fail. If it fails, the deployment fails.
     pub(super) fn command(&mut self, line: &str) -> Result<Output, EngineError> {
         let output = self.ask(line)?;
         if output.succeeded() {
@@ -149,7 +149,7 @@ impl<I: Instance> Engine<I> {
             .map_err(|error| EngineError::Instance(root, error))
     }
 
-    /// A path on the instance, as seen from here.
+    /// A path on the instance, as a path on this host.
     pub(super) fn path(&self, path: &str) -> PathBuf {
         self.instance.root().join(path.trim_start_matches('/'))
     }

@@ -10,7 +10,7 @@ use std::fs;
 use super::*;
 use fake::{Fake, bundle, created};
 
-/// The commands of the log of 2026, without times, remarks and engine steps.
+/// The commands of the log of 2026, without times, remarks and instructions of the engine.
 fn logged() -> Vec<String> {
     include_str!("../../tests/fixtures/app-deploy.txt")
         .lines()
@@ -28,7 +28,7 @@ fn logged() -> Vec<String> {
         .collect()
 }
 
-/// The commands from the first of the flip on, as the log abbreviates them.
+/// The commands from the start of the flip on, abbreviated as in the log.
 fn flip_of(engine: &Engine<Fake>, from: usize) -> Vec<String> {
     let commands = engine.history().commands[from..].iter();
     commands
@@ -96,7 +96,7 @@ fn a_process_without_a_live_pid_fails_the_deployment() {
         .to_string();
     assert_eq!(
         error,
-        "failed to track the pid of nginx.service in healthd after 6 tries: /run/nginx.pid has 77, which is no process"
+        "failed to track the pid of nginx.service in healthd after 6 tries: /run/nginx.pid is 77, but there is no such process"
     );
 }
 
@@ -120,7 +120,7 @@ fn a_wiping_engine_removes_the_whole_folder() {
 }
 
 #[test]
-fn a_failing_command_fails_the_deployment_where_it_stands() {
+fn a_failing_command_ends_the_deployment_at_once() {
     let mut engine = created(variants::STANDARD);
     engine.instance.failing.push("nginx -t".into());
     let deployment = engine.deploy(bundle().path());

@@ -1,4 +1,4 @@
-//! `Track pids in healthd`: every registered process must have a pid that lives.
+//! `Track pids in healthd`: every registered process must have the pid of a living process.
 
 use std::fs;
 
@@ -34,7 +34,7 @@ impl<I: Instance> Engine<I> {
         })
     }
 
-    /// The pid of `unit`, if it's readable and alive, or what was found instead.
+    /// The pid of `unit` if its process lives; otherwise the reason why not.
     fn live_pid(&self, unit: &str) -> Result<Result<u32, String>, EngineError> {
         let name = unit.trim_end_matches(".service");
         let (source, text) = match (name, self.variants.proxy_pid) {
@@ -44,13 +44,13 @@ impl<I: Instance> Engine<I> {
         };
         let pid: u32 = match text.trim().parse() {
             Ok(pid) => pid,
-            Err(_) => return Ok(Err(format!("{source} has {text:?}"))),
+            Err(_) => return Ok(Err(format!("{source} contains {text:?}"))),
         };
         let alive = pid > 0 && self.path("/proc").join(pid.to_string()).exists();
         Ok(if alive {
             Ok(pid)
         } else {
-            Err(format!("{source} has {pid}, which is no process"))
+            Err(format!("{source} is {pid}, but there is no such process"))
         })
     }
 

@@ -1,47 +1,48 @@
-//! What is not known about a real engine; a bundle must pass with every answer.
+//! Variants: possible behaviours of EB's engine, where the real behaviour is unknown. A bundle must pass with
+//! every variant.
 
-/// One way in which EB's engine may behave.
+/// One possible behaviour of EB's engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Variants {
     /// The name on the command line.
     pub name: &'static str,
     /// Each deployment removes all of `/etc/systemd/system/nginx.service.d`, not only EB's drop-in.
     pub wipes_drop_ins: bool,
-    /// `start proxy` leaves an nginx alone that is active already.
+    /// `start proxy` does nothing if nginx is already active.
     pub leaves_active_proxy: bool,
-    /// After which stops `is-active` is polled until the process has ended.
+    /// After which stops EB polls `is-active` until the process has ended.
     pub polling: Polling,
-    /// Where the pid of nginx is read.
+    /// Where EB reads the pid of nginx.
     pub proxy_pid: ProxyPid,
     /// "Restart app server" restarts the proxy too.
     pub restarts_proxy: bool,
-    /// What EB does after a reboot.
+    /// EB's work after a reboot.
     pub at_boot: AtBoot,
-    /// `get-config` has the values of secrets too; hooks always have them.
+    /// `get-config` prints the values of secrets too. Hooks always see them.
     pub publishes_secrets: bool,
-    /// `get-config` fails ("could not parse environment variables" was seen).
+    /// `get-config` fails. On real instances, it has failed with "could not parse environment variables".
     pub get_config_fails: bool,
 }
 
-/// What EB does after a reboot.
+/// EB's work after a reboot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AtBoot {
-    /// It only looks for its processes.
+    /// EB only tracks its processes.
     Tracks,
-    /// It starts the proxy.
+    /// EB starts the proxy.
     StartsProxy,
-    /// It deploys the stored bundle again, with hooks and flip: `self-startup`.
+    /// EB deploys the stored bundle again, with hooks and flip (`self-startup`).
     Deploys,
 }
 
 /// After which stops EB polls `is-active`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Polling {
-    /// None: the log of 2020.
+    /// After no stop, as in the log of 2020.
     Never,
-    /// The application's: the log of 2026.
+    /// After the stop of the application, as in the log of 2026.
     Application,
-    /// Every stop.
+    /// After every stop.
     Always,
 }
 
@@ -50,13 +51,13 @@ pub enum Polling {
 pub enum ProxyPid {
     /// `/run/nginx.pid`.
     Run,
-    /// `/var/pids/nginx.pid`, which EB's drop-in then writes.
+    /// `/var/pids/nginx.pid`. EB's drop-in then writes this file.
     VarPids,
     /// The unit's `MainPID`.
     MainPid,
 }
 
-/// What the logs show, and the most likely where they don't.
+/// The behaviour that the logs show, or else the most likely one.
 pub const STANDARD: Variants = Variants {
     name: "standard",
     wipes_drop_ins: false,
@@ -69,7 +70,7 @@ pub const STANDARD: Variants = Variants {
     get_config_fails: false,
 };
 
-/// All of them, [`STANDARD`] first.
+/// All variants, [`STANDARD`] first.
 pub const ALL: &[Variants] = &[
     STANDARD,
     Variants {
@@ -129,7 +130,7 @@ pub const ALL: &[Variants] = &[
     },
 ];
 
-/// The variant of that name.
+/// The variant with this name.
 pub fn named(name: &str) -> Option<Variants> {
     ALL.iter().find(|variants| variants.name == name).copied()
 }

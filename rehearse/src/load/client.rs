@@ -1,4 +1,4 @@
-//! What all clients share: the plan, the clock, the records, and the sign to stop.
+//! The state that all clients share: the plan, the clock, the records, and the signal to stop.
 
 use std::future::Future;
 use std::io;
@@ -11,7 +11,7 @@ use super::plan::Plan;
 use super::request::{Answer, Fault};
 use crate::record::{Kind, Outcome, Record};
 
-/// Before a client that failed sends its next request: a dead server is not to be hammered in a loop.
+/// How long a client waits after a failure, so that it does not send requests to a dead server in a tight loop.
 const AFTER_FAILURE: Duration = Duration::from_millis(50);
 
 /// All records so far.
@@ -20,9 +20,9 @@ pub(super) struct Records {
     list: Mutex<Vec<Record>>,
     grown: Condvar,
     most: usize,
-    /// Notified once `most` are there.
+    /// Notified when there are `most` records.
     pub(super) full: Notify,
-    /// The first failure of this machine's own, such as too many open files: no server's fault.
+    /// The first failure of this machine itself, such as too many open files. The server did not cause it.
     own: Mutex<Option<io::Error>>,
 }
 
@@ -41,7 +41,7 @@ impl Records {
         lock(&self.list).len()
     }
 
-    /// Waits until `count` are there; says how many there are.
+    /// Waits until there are `count` records. Returns the number of records.
     pub(super) fn wait_for(&self, count: usize, limit: Duration) -> usize {
         let list = lock(&self.list);
         let waited = self
@@ -51,7 +51,7 @@ impl Records {
         list.len()
     }
 
-    /// Takes all, sorted by their start.
+    /// Takes all records, sorted by their start.
     pub(super) fn take(&self) -> Vec<Record> {
         let mut all = std::mem::take(&mut *lock(&self.list));
         all.sort_by_key(|record| record.at);
@@ -72,7 +72,7 @@ impl Records {
     }
 }
 
-/// A client that panicked leaves whole records behind.
+/// Locks a mutex, even after a panic: a client that panics leaves no incomplete record.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -91,13 +91,13 @@ impl Client {
         *self.stop.borrow()
     }
 
-    /// Ends when nothing more is to be sent.
+    /// Waits for the signal to stop.
     pub(super) async fn stopped(&self) {
-        // Without a sender the load has ended.
+        // If the sender is gone, the load has ended.
         let _ = self.stop.clone().wait_for(|stop| *stop).await;
     }
 
-    /// Sleeps, but not longer than there is something to send.
+    /// Sleeps until the time is over or the load stops.
     pub(super) async fn pause(&self, pause: Duration) {
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
@@ -105,7 +105,7 @@ impl Client {
         }
     }
 
-    /// Bounds an exchange that began at `at` and takes `extra` by design.
+    /// Limits the time of an exchange that began at `at` and takes `extra` by design.
     pub(super) async fn within<T>(
         &self,
         at: Instant,
@@ -118,7 +118,7 @@ impl Client {
             .unwrap_or(Err(Fault::Server(Outcome::Timeout)))
     }
 
-    /// Records how an exchange ended; pauses after a failure.
+    /// Records the end of an exchange, and pauses after a failure.
     pub(super) async fn ended(&self, kind: Kind, at: Instant, result: &Result<Answer, Fault>) {
         match result {
             Ok(answer) => self.record(kind, at, answer.outcome, answer.run.clone()),
@@ -129,12 +129,12 @@ impl Client {
         }
     }
 
-    /// After a failure.
+    /// Pauses after a failure.
     pub(super) async fn rest(&self) {
         self.pause(AFTER_FAILURE).await;
     }
 
-    /// Records a failure, or keeps this machine's own for [`super::Load::stop`].
+    /// Records a failure. Keeps a failure of this machine for [`super::Load::stop`].
     pub(super) fn fault(&self, kind: Kind, at: Instant, fault: &Fault, run: Option<String>) {
         match fault {
             Fault::Server(outcome) => self.record(kind, at, *outcome, run),

@@ -1,11 +1,11 @@
-//! Why there is no load, or no answer.
+//! Errors of the load.
 
 use std::io;
 use std::time::Duration;
 
 use crate::record::Outcome;
 
-/// Why there is no load, or no answer.
+/// An error of the load.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
@@ -14,37 +14,37 @@ pub enum LoadError {
     Namespace {
         /// The file of the namespace.
         path: String,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
-    /// The thread of the load cannot begin.
+    /// The thread of the load cannot start.
     #[error("cannot start the load")]
     Start(#[source] io::Error),
-    /// This machine cannot send as much: the measurement says nothing about the server.
-    #[error("the load failed by itself, not by the server")]
+    /// This machine cannot send so many requests, so the measurement says nothing about the server.
+    #[error("the load failed because of this machine, not because of the server")]
     Own(#[source] io::Error),
-    /// Too few records in time.
+    /// Too few requests ended in time.
     #[error("only {have} of {wanted} requests ended within {limit:?}")]
     TooFew {
-        /// How many there are.
+        /// The number of ended requests.
         have: usize,
-        /// How many were waited for.
+        /// The expected number.
         wanted: usize,
-        /// How long.
+        /// The time limit.
         limit: Duration,
     },
     /// A hard limit of the plan ended the load before the scenario did.
-    #[error("the load ended by itself: {0} was reached")]
+    #[error("the load ended before the scenario: it reached {0}")]
     Limit(&'static str),
-    /// Clients did not end although each has its deadline.
+    /// Clients did not end, although each client has a deadline.
     #[error("the load's clients did not end in time, or one of them panicked")]
     Stuck,
-    /// A single request got no whole answer.
-    #[error("no whole answer for {path}: {outcome:?}")]
+    /// A single request got no complete answer.
+    #[error("no complete answer for {path}: {outcome:?}")]
     NoAnswer {
-        /// What was asked for.
+        /// The path of the request.
         path: String,
-        /// What happened instead.
+        /// The outcome.
         outcome: Outcome,
     },
 }

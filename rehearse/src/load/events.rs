@@ -11,7 +11,7 @@ use crate::record::{Kind, Outcome};
 
 const PATH: &str = "/stream?count=50&ms=100";
 
-/// One stream after the other: a record once its head is there, and one for its end.
+/// Opens one stream after another. Each gives a record for its head, and one for its end.
 pub(super) async fn run(client: Client) {
     while !client.is_stopping() {
         let at = Instant::now();
@@ -38,8 +38,8 @@ pub(super) async fn run(client: Client) {
     }
 }
 
-/// Until the end, which is clean only with the last chunk (RFC 9112, 8), or until the load stops:
-/// then it is the client who leaves.
+/// Reads until the end of the stream, which is clean only after the last chunk (RFC 9112, 8), or until the load
+/// stops. Then the client closes the stream.
 async fn follow(client: &Client, mut events: Incoming, run: Option<String>) {
     let mut last = Instant::now();
     loop {

@@ -1,4 +1,4 @@
-//! Kept connections, one request after the other.
+//! Kept connections, with one request after another.
 
 use std::time::{Duration, Instant};
 
@@ -8,8 +8,8 @@ use crate::record::Kind;
 
 /// Client `index` keeps a connection until the server says `Connection: close` or a request fails.
 ///
-/// It never asks whether the connection is still open: a server that closes an idle connection
-/// without having said so costs it the next request.
+/// The client never checks whether the connection is still open. If the server closes an idle connection without
+/// notice, the next request fails.
 pub(super) async fn run(client: Client, index: usize) {
     let mut kept = None;
     let mut at = Instant::now();
@@ -40,7 +40,7 @@ async fn ask(client: &Client, kept: &mut Option<Connection>) -> Result<Answer, F
     connection.exchange(request).await
 }
 
-/// Every fourth connection is idle for 1 to 3 s, so that some are idle whenever the server changes.
+/// Every fourth connection is idle for 1 to 3 s between requests, so that some are idle at every handover.
 fn pause(usual: Duration, index: usize, number: u64) -> Duration {
     match index % 4 {
         3 => Duration::from_millis(1000 + (number * 700) % 2001),

@@ -1,4 +1,4 @@
-//! The network namespace a client lives in.
+//! The network namespace of the clients.
 
 use std::fs::File;
 use std::io;
@@ -9,20 +9,21 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use super::error::LoadError;
 
-/// A network namespace: this process's, or a container's.
+/// A network namespace: that of this process, or of a container.
 #[derive(Debug, Clone, Default)]
 pub struct Namespace(Option<Arc<OwnedFd>>);
 
 impl Namespace {
-    /// This process's own.
+    /// The namespace of this process.
     pub fn here() -> Self {
         Self(None)
     }
 
-    /// That of the process `pid`, such as a container's leader. It stays valid when the process ends.
+    /// The namespace of the process `pid`, such as a container's leader. It stays valid after the process has
+    /// ended.
     ///
     /// # Errors
-    /// When there is no such process, or it may not be looked at.
+    /// If there is no such process, or if this process may not inspect it.
     pub fn of(pid: u32) -> Result<Self, LoadError> {
         let path = format!("/proc/{pid}/ns/net");
         match File::open(&path) {
@@ -31,7 +32,7 @@ impl Namespace {
         }
     }
 
-    /// Moves the calling thread only (setns(2)): end it rather than let it do something else.
+    /// Moves only the calling thread (setns(2)). The thread must do nothing else afterwards.
     pub(super) fn enter(&self) -> io::Result<()> {
         match &self.0 {
             Some(fd) => Ok(move_into_link_name_space(

@@ -1,4 +1,4 @@
-//! New connections at a fixed rate, whatever the answers do.
+//! New connections at a fixed rate, independent of the answers.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,10 +10,10 @@ use super::client::Client;
 use super::request;
 use crate::record::{Kind, Outcome};
 
-/// Requests in flight at once; one more would be a failure of any real load balancer, too.
+/// The most requests in flight. With more, a real load balancer would fail too.
 const MOST_IN_FLIGHT: usize = 5000;
 
-/// Sends the nth request at n/rate: a stall delays none, and hides none (coordinated omission).
+/// Sends the nth request at the time n/rate. So a stall neither delays nor hides a request (coordinated omission).
 pub(super) async fn run(client: Client) {
     let start = Instant::now();
     let room = Arc::new(Semaphore::new(MOST_IN_FLIGHT));
@@ -36,7 +36,7 @@ pub(super) async fn run(client: Client) {
             Err(_) => client.record(Kind::New, at, Outcome::Timeout, None),
         }
         while requests.try_join_next().is_some() {}
-        // When late, every request is due at once: the ones in flight need their turn.
+        // If the load is late, many requests are due at once. This lets the requests in flight continue.
         tokio::task::yield_now().await;
     }
     while requests.join_next().await.is_some() {}

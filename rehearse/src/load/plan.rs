@@ -1,10 +1,10 @@
-//! How much of which load.
+//! The kinds and the amount of the load.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-/// What to send. Zero disables a kind; `/slow`, `/upload`, `/stream` and `/echo` are the
-/// demonstration server's, so for another server only `rate`, `keep_alive` and `path` make sense.
+/// The requests to send. Zero disables a kind. Only the demonstration server has `/slow`, `/upload`, `/stream` and
+/// `/echo`, so for another server only `rate`, `keep_alive` and `path` make sense.
 ///
 /// ```
 /// use rehearse::load::Plan;
@@ -16,13 +16,13 @@ use std::time::Duration;
 pub struct Plan {
     /// The server's address, as seen in the namespace of the load.
     pub address: SocketAddr,
-    /// What new and kept connections ask for.
+    /// The path that new and kept connections request.
     pub path: String,
-    /// New connections a second.
+    /// New connections per second.
     pub rate: u32,
-    /// Kept connections; every fourth pauses 1 to 3 s instead.
+    /// Kept connections. Every fourth pauses for 1 to 3 s between its requests.
     pub keep_alive: usize,
-    /// Between an answer and the next request on a kept connection.
+    /// The pause between an answer and the next request on a kept connection.
     pub keep_alive_pause: Duration,
     /// Requests of 1.5 s in flight.
     pub slow: usize,
@@ -34,9 +34,9 @@ pub struct Plan {
     pub web_sockets: usize,
     /// How long a client waits for an answer, beyond what the request takes by design.
     pub timeout: Duration,
-    /// The hard limit of the whole load.
+    /// The longest time of the whole load.
     pub longest: Duration,
-    /// The hard limit of records.
+    /// The most records.
     pub most: usize,
 }
 
@@ -60,7 +60,7 @@ impl Default for Plan {
 }
 
 impl Plan {
-    /// For any server: only the kinds that need no endpoint but `path`.
+    /// A plan for any server: only the kinds that need no other endpoint than `path`.
     pub fn only_path(path: impl Into<String>) -> Self {
         Self {
             path: path.into(),
@@ -69,7 +69,7 @@ impl Plan {
         .with_path_kinds()
     }
 
-    /// Nothing at all, to add to.
+    /// An empty plan, as a base for other plans.
     pub fn none() -> Self {
         Self {
             rate: 0,

@@ -1,4 +1,4 @@
-//! One HTTP/1.1 exchange, and what to call its end.
+//! One HTTP/1.1 exchange, and its outcome.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -20,40 +20,40 @@ use crate::record::Outcome;
 
 pub(super) type Body = UnsyncBoxBody<Bytes, Infallible>;
 
-/// An answer, at least its head.
+/// An answer of which at least the head arrived.
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// The status code.
     pub status: u16,
-    /// The run that gave it (`x-flipless-run`), when the server says so.
+    /// The run that answered (`x-flipless-run`), if the server reports it.
     pub run: Option<String>,
     /// All headers.
     pub headers: HeaderMap,
-    /// The body, as far as it came.
+    /// The part of the body that arrived.
     pub body: Bytes,
-    /// Ok for a whole 2xx answer.
+    /// `Ok` for a complete 2xx answer.
     pub outcome: Outcome,
     /// Whether the server announced that it closes the connection.
     pub(super) closes: bool,
 }
 
 impl Answer {
-    /// Whether the body did not come to its end.
+    /// Whether the body is incomplete.
     pub(super) fn cut(&self) -> bool {
         !matches!(self.outcome, Outcome::Ok | Outcome::Status(_))
     }
 }
 
-/// Why there is no answer.
+/// The reason why there is no answer.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// What a client of the server would see.
+    /// The outcome as a client of the server sees it.
     Server(Outcome),
-    /// This machine's own trouble, such as no more descriptors or ports.
+    /// A failure of this machine, such as no free descriptors or ports.
     Own(io::Error),
 }
 
-/// One connection. Dropped, it is closed at once, whatever is in flight.
+/// One connection. Dropping it closes it at once, even with a request in flight.
 pub(super) struct Connection {
     sender: SendRequest<Body>,
     driver: JoinHandle<hyper::Result<()>>,
@@ -77,7 +77,7 @@ impl Connection {
         })
     }
 
-    /// Sends without a look at the connection's health, as most clients do; never sends twice.
+    /// Sends a request without checking the connection, as most clients do. Never sends it twice.
     pub(super) async fn head(
         &mut self,
         request: Request<Body>,
@@ -88,7 +88,7 @@ impl Connection {
         };
         match answer {
             Ok(answer) => Ok(answer),
-            // Only the driver knows how a connection ended that was idle.
+            // Only the driver knows how an idle connection ended.
             Err(error) if error.is_closed() => Err(match (&mut self.driver).await {
                 Ok(Err(cause)) => fault_of(&cause, Outcome::Closed),
                 Ok(Ok(())) | Err(_) => Fault::Server(Outcome::Closed),
@@ -115,7 +115,7 @@ impl Connection {
     }
 }
 
-/// A GET on a kept connection; [`once`] makes it the only one.
+/// A GET request on a kept connection. [`once`] closes the connection after it.
 pub(super) fn get(path: &str) -> Result<Request<Body>, Fault> {
     build(Request::get(path), Empty::new().boxed_unsync())
 }
@@ -141,12 +141,12 @@ pub(super) async fn connect(address: SocketAddr) -> Result<TcpStream, Fault> {
     let stream = TcpStream::connect(address)
         .await
         .map_err(|error| fault_of_io(error, Outcome::Closed))?;
-    // Small requests are not to wait for an acknowledgement (tcp(7)); a dead socket says so later.
+    // Small requests must not wait for an acknowledgement (tcp(7)). An error of the socket appears later anyway.
     let _ = stream.set_nodelay(true);
     Ok(stream)
 }
 
-/// What came of the body, and how it ended.
+/// The part of the body that arrived, and how it ended.
 async fn read(mut body: Incoming) -> Result<(Bytes, Outcome), Fault> {
     let mut whole = Vec::new();
     while let Some(frame) = body.frame().await {
@@ -173,7 +173,8 @@ pub(super) fn run_of(headers: &HeaderMap) -> Option<String> {
     Some(run.to_owned())
 }
 
-/// RFC 9112, 9.3: `close` ends the connection, and HTTP/1.0 does without `keep-alive`.
+/// Whether the connection ends after this answer (RFC 9112, 9.3): with `close`, or in HTTP/1.0 without
+/// `keep-alive`.
 fn closes(version: Version, headers: &HeaderMap) -> bool {
     let has = |option: &str| {
         let values = headers.get_all(CONNECTION).iter();
@@ -185,7 +186,7 @@ fn closes(version: Version, headers: &HeaderMap) -> bool {
     has("close") || (version == Version::HTTP_10 && !has("keep-alive"))
 }
 
-/// Looks for the system's error behind hyper's; `end` is what an early end of the connection means.
+/// Looks for the system's error inside of hyper's. `end` is the outcome if the connection ended early.
 pub(super) fn fault_of(error: &hyper::Error, end: Outcome) -> Fault {
     let mut cause = error.source();
     while let Some(inner) = cause {
@@ -198,7 +199,7 @@ pub(super) fn fault_of(error: &hyper::Error, end: Outcome) -> Fault {
         }
         cause = inner.source();
     }
-    // Not HTTP at all: something answered, but no whole answer.
+    // The answer is not HTTP, so it counts as incomplete.
     Fault::Server(if error.is_parse() {
         Outcome::Truncated
     } else {
@@ -208,7 +209,7 @@ pub(super) fn fault_of(error: &hyper::Error, end: Outcome) -> Fault {
 
 pub(super) fn fault_of_io(error: io::Error, end: Outcome) -> Fault {
     Fault::Server(match error.kind() {
-        // Unreachable: while the instance boots, not even its loopback is up.
+        // The network is unreachable while the instance boots: even its loopback device is down.
         ErrorKind::ConnectionRefused
         | ErrorKind::NetworkUnreachable
         | ErrorKind::HostUnreachable => Outcome::Refused,

@@ -1,4 +1,4 @@
-//! Requests that take seconds, always some in flight.
+//! Requests that take seconds; some are always in flight.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,8 @@ use crate::record::Kind;
 
 const TAKES: Duration = Duration::from_millis(1500);
 
-/// Client `index` of `count`, which begin apart so that some are always near their end.
+/// Client `index` of `count`. The clients start at different times, so that some requests are always near their
+/// end.
 pub(super) async fn run(client: Client, index: usize) {
     let share = index as f64 / client.plan.slow.max(1) as f64;
     client.pause(TAKES.mul_f64(share)).await;

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use super::{Load, LoadError, Namespace, Plan};
 use crate::record::{Outcome, Record};
 
-/// Enough for anything that happens at all, even on a busy machine.
+/// Long enough even on a busy machine.
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// Runs `plan` until there are `count` records.
@@ -38,7 +38,7 @@ fn outcomes(records: &[Record]) -> Vec<Outcome> {
     records.iter().map(|record| record.outcome).collect()
 }
 
-/// How a single GET ends, none being a whole answer.
+/// The outcome of a single GET request; `None` for a complete answer.
 fn single(address: SocketAddr, timeout: Duration) -> Option<Outcome> {
     match super::get(&Namespace::here(), address, "/", timeout) {
         Ok(_) => None,

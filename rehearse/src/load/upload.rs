@@ -1,4 +1,4 @@
-//! Bodies sent slowly, always some in flight.
+//! Uploads that send their body slowly; some are always in flight.
 
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
@@ -49,7 +49,7 @@ fn body() -> Body {
     StreamBody::new(chunks).boxed_unsync()
 }
 
-/// A server that counts other than all bytes lost some.
+/// The server answers with the number of bytes that it received. Another number means that bytes were lost.
 fn judge(answer: &Answer) -> Outcome {
     let all = (CHUNKS * CHUNK.len()).to_string();
     match answer.outcome {

@@ -1,4 +1,4 @@
-//! WebSockets whose messages come back.
+//! WebSockets whose messages the server echoes.
 
 use std::time::{Duration, Instant};
 
@@ -17,14 +17,14 @@ const BETWEEN: Duration = Duration::from_millis(100);
 
 type Socket = WebSocketStream<TcpStream>;
 
-/// What comes next from the server.
+/// The next event from the server.
 enum Next {
     Text(String),
-    /// It said goodbye; whether in peace.
+    /// The server has sent a close frame; the value says whether its code is a normal one.
     Goodbye(Outcome),
 }
 
-/// One WebSocket after the other: a record a message, and one for an end that the server made.
+/// Opens one WebSocket after another. Each message gives a record, and so does an end by the server.
 pub(super) async fn run(client: Client) {
     while !client.is_stopping() {
         let at = Instant::now();
@@ -45,7 +45,7 @@ async fn open(client: &Client) -> Result<(Socket, Option<String>), Fault> {
 async fn talk(client: &Client, mut socket: Socket, run: Option<String>) {
     let mut last = Instant::now();
     for number in 0_u64.. {
-        // An idle client hears the server's goodbye at once.
+        // An idle client reads the server's close frame at once.
         let end = tokio::select! {
             () = tokio::time::sleep(BETWEEN) => None,
             next = next(&mut socket) => Some(next),
@@ -82,11 +82,12 @@ async fn talk(client: &Client, mut socket: Socket, run: Option<String>) {
     }
 }
 
-/// A goodbye instead of the echo is no loss: the protocol tells the client that it was not read.
+/// A close frame instead of the echo is not a loss: the protocol tells the client that the server did not read the
+/// message.
 async fn echo(socket: &mut Socket, number: u64) -> Result<Next, Fault> {
     let sent = socket.send(Message::text(number.to_string())).await;
     match (sent, next(socket).await) {
-        // What came before the connection broke counts, be it only a goodbye.
+        // Data that arrived before the connection broke still counts, even a close frame.
         (_, Ok(next)) => Ok(next),
         (Err(error), Err(_)) => Err(fault(error)),
         (Ok(()), Err(fault)) => Err(fault),
@@ -108,7 +109,7 @@ async fn next(socket: &mut Socket) -> Result<Next, Fault> {
     }
 }
 
-/// RFC 6455, 7.4.1: done, going away, none given; 1012 is a restart. All else is a failure.
+/// Normal codes are: done, going away, no code (RFC 6455, 7.4.1), and 1012 for a restart. Any other is a failure.
 fn judge(code: CloseCode) -> Outcome {
     match code {
         CloseCode::Normal | CloseCode::Away | CloseCode::Status | CloseCode::Restart => Outcome::Ok,
@@ -116,14 +117,14 @@ fn judge(code: CloseCode) -> Outcome {
     }
 }
 
-/// Says goodbye, or answers the server's, and lets it hang up first (RFC 6455, 7.1.1).
+/// Sends a close frame or answers the server's, and lets the server close the connection first (RFC 6455, 7.1.1).
 async fn leave(client: &Client, mut socket: Socket) {
     let goodbye = async {
-        // Already said when it was the server's.
+        // If the server has sent a close frame, the answer is already sent.
         let _ = socket.close(None).await;
         while let Some(Ok(_)) = socket.next().await {}
     };
-    // Whatever happens now, the client lost nothing.
+    // From here on, the client can lose nothing.
     let _ = tokio::time::timeout(client.plan.timeout, goodbye).await;
 }
 

@@ -12,7 +12,8 @@ pub trait Instance {
     /// Runs `command` as root on the instance and waits for its end.
     ///
     /// # Errors
-    /// If the command could not be started, or its deadline has passed. A non-zero exit status is not an error here.
+    /// If the command could not be started, or its deadline has passed. A non-zero exit status is not an error
+    /// here.
     fn run(&self, command: &Command) -> io::Result<Output>;
 
     /// The instance's root directory on this host. An absolute symbolic link inside leads out of it, so use only

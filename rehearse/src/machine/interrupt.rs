@@ -71,8 +71,8 @@ pub fn tear_down_on_signals() -> io::Result<()> {
         for machine in machines {
             if let Err(error) = machine.tear_down() {
                 progress::failure(
-                    "Left",
-                    format!("{}: {error}", machine.place.folder.display()),
+                    "Failed",
+                    format!("cannot remove {}: {error}", machine.place.folder.display()),
                 );
             }
         }

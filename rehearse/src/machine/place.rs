@@ -17,7 +17,8 @@ pub(super) struct Place {
     pub folder: PathBuf,
     /// One control group in each hierarchy that systemd uses.
     pub groups: Vec<PathBuf>,
-    /// A lock that this process holds while it lives. It distinguishes the folder of a live machine from a stale one.
+    /// A lock that this process holds while it lives. It distinguishes the folder of a live machine from a
+    /// stale one.
     _lock: File,
 }
 

@@ -121,7 +121,7 @@ fn description(run: &ScenarioResult, timeline: &Timeline) -> String {
             format::count(summary.requests)
         ),
         failed => format!(
-            "{} of {} requests failed, over {}.",
+            "{} of {} requests failed during {}.",
             format::count(failed),
             format::count(summary.requests),
             format::duration(timeline.failing())

@@ -5,7 +5,7 @@ use std::fmt;
 /// The result of one check of a scenario, or a note about the scenario.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
-    /// What is wrong if the check fails, or the text of the note.
+    /// The fault that a failed check reports, or the text of the note.
     text: String,
     /// Whether the check passed.
     pub ok: bool,

@@ -92,7 +92,8 @@ impl Subject {
         Ok(())
     }
 
-    /// Keeps `deployment`, which must have failed. `expected`: whether the deployment failed at the expected place.
+    /// Keeps `deployment`, which must have failed. `expected`: whether the deployment failed at the expected
+    /// place.
     pub fn failed(&mut self, deployment: Deployment, expected: bool) -> Result<(), ScenarioError> {
         let kind = deployment.kind.to_string();
         let outcome = match &deployment.outcome {

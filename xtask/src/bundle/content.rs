@@ -1,4 +1,4 @@
-//! What is in an entry: counted, hashed, and as much of it kept as a check wants.
+//! Reads the content of an entry: counts it, hashes it, and keeps the part that the checks need.
 
 use std::io::{self, Read};
 
@@ -8,40 +8,40 @@ use super::elf::Elf;
 use super::entry::{Content, Entry};
 use crate::files::Meter;
 
-/// Bytes of all entries together, unpacked: eight times EB's limit on the zip.
+/// The most unpacked bytes of all entries together: eight times EB's limit of the zip.
 const MAX_TOTAL: u64 = 4 << 30;
-/// Bytes of all texts together that are kept.
+/// The most bytes of all texts together.
 const MAX_TEXTS: u64 = 16 << 20;
-/// Bytes of one file that is read as text.
+/// The most bytes of one text file.
 const MAX_TEXT: u64 = 1 << 20;
-/// Bytes of one executable: it is parsed in memory.
+/// The most bytes of one executable, which is parsed in memory.
 const MAX_ELF: u64 = 256 << 20;
-/// Bytes of a link's target (PATH_MAX).
+/// The most bytes of a link's target (PATH_MAX).
 const MAX_LINK: u64 = 4096;
 
-/// How much more of one zip is kept in memory.
+/// The number of bytes of one zip that may still be kept in memory.
 pub struct Budget {
     texts: u64,
 }
 
 impl Budget {
-    /// For entries that say they have so many bytes together; none yields more than it says.
+    /// A budget for entries with this declared size together. No entry yields more than its declared size.
     pub fn for_content(declared: u64) -> Result<Self, String> {
         if declared > MAX_TOTAL {
             let most = MAX_TOTAL >> 30;
             return Err(format!(
-                "{declared} bytes unpacked, at most {most} GiB are looked at"
+                "{declared} bytes unpacked, but at most {most} GiB are checked"
             ));
         }
         Ok(Self { texts: MAX_TEXTS })
     }
 }
 
-/// Reads all of it, and no more than it says it has.
+/// Reads the content up to its declared size.
 pub fn read_content(file: &mut impl Read, declared: u64, entry: &mut Entry, budget: &mut Budget) {
     let mut meter = Meter::new(file.take(declared + 1));
     let content = interesting(&mut meter, declared, entry, budget);
-    // The rest: the zip library compares the checksum at the end, and gives no more than declared.
+    // Reads to the end, where the zip library compares the checksum. It returns no more than the declared size.
     let rest = io::copy(&mut meter, &mut io::sink());
     entry.bytes = meter.count();
     entry.sha256 = meter.sha256();
@@ -49,7 +49,7 @@ pub fn read_content(file: &mut impl Read, declared: u64, entry: &mut Entry, budg
         (Err(error), _) | (_, Err(error)) => Content::Broken(error.to_string()),
         (Ok(content), Ok(_)) if entry.bytes == declared => content,
         _ => Content::Broken(format!(
-            "{} bytes, not the {declared} it says it has",
+            "{} bytes, not the declared {declared}",
             entry.bytes
         )),
     };

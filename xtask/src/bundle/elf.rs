@@ -1,4 +1,4 @@
-//! What an executable needs of the machine it runs on.
+//! Reads an ELF file: the requirements of an executable.
 
 use std::collections::BTreeMap;
 
@@ -11,20 +11,20 @@ use crate::arch::Arch;
 type Header = elf::FileHeader64<Endianness>;
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// What was read of an ELF file.
+/// The relevant parts of an ELF file.
 #[derive(Debug, Default, Clone)]
 pub struct Elf {
-    /// The processor; none if it is not one of EB's.
+    /// The processor; none if EB has no such instances.
     pub arch: Option<Arch>,
     /// The dynamic linker; none in a static executable.
     pub interpreter: Option<String>,
     dynamic: bool,
-    /// Has a dynamic section that needs libraries.
+    /// Whether it has a dynamic section that needs libraries.
     pub needs_libraries: bool,
-    /// Symbol versions of glibc that must be there, oldest first, each with its symbols (of versions newer than [`FLOOR`],
-    /// the first few).
+    /// The symbol versions of glibc that it needs, oldest first. Versions newer than [`FLOOR`] come with their
+    /// first few symbols.
     pub glibc: Vec<(GlibcVersion, Vec<String>)>,
-    /// Linked with glibc's own start code.
+    /// Whether it contains the start code of glibc.
     pub glibc_start: bool,
 }
 
@@ -32,27 +32,27 @@ impl Elf {
     /// Reads a 64-bit ELF file.
     ///
     /// # Errors
-    /// When it is damaged or not 64-bit.
+    /// If the file is damaged, or not 64-bit.
     pub fn parse(data: &[u8]) -> std::result::Result<Self, String> {
         read(data).map_err(|error| error.to_string())
     }
 
-    /// A static executable with glibc inside.
+    /// Whether this is a static executable that contains glibc.
     pub fn static_glibc(&self) -> bool {
         self.interpreter.is_none() && !self.needs_libraries && self.glibc_start
     }
 }
 
-/// Program headers that Linux itself takes (64 KiB of them, `load_elf_phdrs`).
+/// The most program headers that Linux accepts (64 KiB, `load_elf_phdrs`).
 const MAX_SEGMENTS: usize = 1170;
-/// Bytes of notes that are looked at; the one that matters comes first.
+/// The most bytes of notes that are read. The relevant note comes first.
 const MAX_NOTES: u64 = 64 << 10;
-/// Versions that a file asks for: hostile ones overlap, and would take forever.
+/// The most versions that a file may need. In a hostile file, overlapping versions would take forever.
 const MAX_VERSIONS: usize = 4096;
-/// Symbols that are named for each version, and how long such a name may be.
+/// The most symbols that are named for each version, and the longest such name.
 const MAX_SYMBOLS: usize = 8;
 const MAX_NAME: usize = 256;
-/// Of an index of a version; the highest bit is a flag.
+/// The bits of a version's index. The highest bit is a flag.
 const VERSION: u16 = 0x7fff;
 
 fn read(data: &[u8]) -> Result<Elf> {
@@ -78,7 +78,7 @@ fn read_segments(header: &Header, endian: Endianness, data: &[u8], found: &mut E
     }
     let mut notes_left = MAX_NOTES;
     for segment in segments {
-        // Only the first of each kind counts, as for Linux.
+        // Only the first segment of each kind counts, as in Linux.
         if let Some(path) = segment.interpreter(endian, data)?
             && found.interpreter.is_none()
         {
@@ -102,7 +102,7 @@ fn read_segments(header: &Header, endian: Endianness, data: &[u8], found: &mut E
     Ok(())
 }
 
-/// glibc's crt1.o brings this note, which `strip` keeps; musl's has none.
+/// Whether the file has the note of glibc's crt1.o. `strip` keeps the note. musl's crt1.o has none.
 fn has_glibc_note(
     segment: &elf::ProgramHeader64<Endianness>,
     endian: Endianness,
@@ -143,7 +143,7 @@ fn read_sections(header: &Header, endian: Endianness, data: &[u8], found: &mut E
     Ok(())
 }
 
-/// A section of glibc's stdio, in case the note was removed.
+/// Whether the file has a section of glibc's stdio. This finds glibc even if the note was removed.
 fn has_glibc_stdio(
     header: &Header,
     sections: &SectionTable<'_, Header>,
@@ -155,7 +155,7 @@ fn has_glibc_stdio(
     }
     let index = header.shstrndx(endian, data)?;
     let names = content(sections, SectionIndex(index as usize), endian, data)?;
-    // Compared in place: a name without an end would be searched to the end of the file.
+    // Compares in place, because the search for the end of an unterminated name would read the whole file.
     let named = |section: &elf::SectionHeader64<Endianness>| {
         let name = names.get(section.sh_name(endian) as usize..);
         name.is_some_and(|name| name.starts_with(b"__libc_IO_vtables\0"))
@@ -163,7 +163,7 @@ fn has_glibc_stdio(
     Ok(sections.iter().any(named))
 }
 
-/// The versions of glibc that are asked for, into `found`; and by which index symbols name them.
+/// Adds the needed versions of glibc to `found`. Returns the index by which symbols refer to each version.
 fn read_versions(
     sections: &SectionTable<'_, Header>,
     endian: Endianness,
@@ -205,7 +205,7 @@ fn content<'data>(
     Ok(sections.section(index)?.data(endian, data)?)
 }
 
-/// A string of a string table, at most [`MAX_NAME`] bytes: one without an end could be the whole file.
+/// A string of a string table, at most [`MAX_NAME`] bytes. An unterminated string could cover the whole file.
 fn name_at(strings: &[u8], offset: u32) -> String {
     let rest = strings.get(offset as usize..).unwrap_or_default();
     let name = &rest[..rest.len().min(MAX_NAME)];

@@ -1,26 +1,26 @@
-//! One file (or folder) of a zip.
+//! One entry of a zip: a file, a folder or a link.
 
 use super::elf::Elf;
 use super::zip_header::ZipHeader;
 
-/// One file (or folder) of the zip.
+/// One entry of the zip: a file, a folder or a link.
 #[derive(Debug, Default)]
 pub struct Entry {
-    /// The name; what is not UTF-8 in it is replaced, and `utf8` is false.
+    /// The name. If it is not UTF-8, the invalid bytes are replaced and `utf8` is false.
     pub name: String,
-    /// The name is UTF-8, and every tool reads it as that.
+    /// Whether the name is UTF-8, and every tool reads it as UTF-8.
     pub utf8: bool,
-    /// The Unix mode, with the file type; none if the zip has none.
+    /// The Unix mode with the file type; none if the zip contains no Unix modes.
     pub mode: Option<u32>,
-    /// Ends in `/`.
+    /// Whether the name ends in `/`.
     pub folder: bool,
-    /// Something that `unzip` can't do: a method other than stored or deflated, encryption.
+    /// A property that `unzip` does not support: encryption, or a method other than stored or deflated.
     pub unusual: Option<String>,
-    /// Bytes, unpacked: counted, not believed.
+    /// The unpacked size, counted from the content.
     pub bytes: u64,
     /// SHA-256 of the content, in hex.
     pub sha256: String,
-    /// What is in it, as far as a check wants to know.
+    /// The content, as far as the checks need it.
     pub content: Content,
 }
 
@@ -28,7 +28,7 @@ pub struct Entry {
 const LINK: u32 = 0o120_000;
 
 impl Entry {
-    /// The content, if it is a text that a check reads.
+    /// The content, if it is a text that the checks read.
     pub fn text(&self) -> Option<&[u8]> {
         match &self.content {
             Content::Text(text) => Some(text),
@@ -36,25 +36,25 @@ impl Entry {
         }
     }
 
-    /// May its owner execute it?
+    /// Whether its owner may execute it.
     pub fn executable(&self) -> bool {
         self.mode.is_some_and(|mode| mode & 0o100 != 0)
     }
 
-    /// The file type in its mode; 0 if the zip says none.
+    /// The file type in its mode; 0 if the zip contains none.
     pub fn file_type(&self) -> u32 {
         self.mode.unwrap_or(0) & 0o170_000
     }
 
-    /// A symbolic link; its target is its content.
+    /// Whether it is a symbolic link. Its content is then its target.
     pub fn is_link(&self) -> bool {
         self.file_type() == LINK
     }
 
-    /// Without its content.
+    /// Makes an entry without its content.
     pub fn new(header: &ZipHeader) -> Self {
         let name = String::from_utf8_lossy(&header.name).into_owned();
-        // Bit 11: the name is UTF-8. Without it, tools take other bytes than ASCII for CP437.
+        // Bit 11 means that the name is UTF-8. Without it, tools read non-ASCII bytes as CP437.
         let declared = header.flags & (1 << 11) != 0 || name.is_ascii();
         Self {
             utf8: declared && std::str::from_utf8(&header.name).is_ok(),
@@ -67,9 +67,9 @@ impl Entry {
     }
 }
 
-/// What is beyond Info-ZIP's `unzip`, or beyond us.
+/// A property that neither Info-ZIP's `unzip` nor this check supports.
 fn unusual(header: &ZipHeader) -> Option<String> {
-    // Bits 1 and 2 are the deflater's level, 3 says "streamed", 11 "UTF-8".
+    // Bits 1 and 2 are the level of compression, bit 3 means "streamed", and bit 11 means "UTF-8".
     let known = 0b1000_0000_1110;
     match (header.method, header.flags) {
         (_, flags) if flags & 1 != 0 => Some("encrypted".into()),
@@ -82,7 +82,7 @@ fn unusual(header: &ZipHeader) -> Option<String> {
 /// The content of an entry.
 #[derive(Debug, Default)]
 pub enum Content {
-    /// Of no interest.
+    /// No check needs it.
     #[default]
     Other,
     /// A file that EB, systemd or nginx reads.
@@ -91,6 +91,6 @@ pub enum Content {
     Elf(Box<Elf>),
     /// A symbolic link's target.
     Link(String),
-    /// It could not be read, and why.
+    /// It could not be read; the text is the reason.
     Broken(String),
 }

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Seek, SeekFrom};
 
-/// So many bytes of the zip, from `place` on.
+/// Reads `length` bytes of the zip, from `place` on.
 pub fn at(zip: &mut (impl Read + Seek), place: u64, length: usize) -> Result<Vec<u8>, String> {
     let text = |error: std::io::Error| error.to_string();
     let mut bytes = vec![0; length];
@@ -11,26 +11,26 @@ pub fn at(zip: &mut (impl Read + Seek), place: u64, length: usize) -> Result<Vec
     Ok(bytes)
 }
 
-/// The fields of one record, one after the other. The record's length was checked before.
+/// The fields of one record, in order. The caller has checked the record's length.
 pub struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
-    /// From this byte on.
+    /// The fields from this byte on.
     pub fn new(record: &'a [u8], start: usize) -> Self {
         Self(record.get(start..).unwrap_or_default())
     }
 
-    /// Two bytes.
+    /// Reads two bytes.
     pub fn u16(&mut self) -> u16 {
         u16::from_le_bytes(self.take())
     }
 
-    /// Four bytes.
+    /// Reads four bytes.
     pub fn u32(&mut self) -> u32 {
         u32::from_le_bytes(self.take())
     }
 
-    /// Leaves some out.
+    /// Skips bytes.
     pub fn skip(&mut self, bytes: usize) {
         self.0 = self.0.get(bytes..).unwrap_or_default();
     }
@@ -42,11 +42,11 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// "Extra fields": each an id, a length, and as many bytes.
+/// "Extra fields". Each has an id, a length, and this number of bytes.
 pub struct Extra<'a>(&'a [u8]);
 
 impl<'a> Extra<'a> {
-    /// Of one header.
+    /// The extra fields of one header.
     pub fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }

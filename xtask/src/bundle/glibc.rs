@@ -1,11 +1,11 @@
-//! Versions of glibc, as symbols ask for them.
+//! Symbol versions of glibc.
 
 use std::cmp::Ordering;
 
 /// Amazon Linux 2023's glibc.
 pub const FLOOR: &str = "GLIBC_2.34";
 
-/// `GLIBC_2.34`; `GLIBC_ABI_…` and `GLIBC_PRIVATE` are newer than every number.
+/// A version such as `GLIBC_2.34`. `GLIBC_ABI_…` and `GLIBC_PRIVATE` count as newer than every number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GlibcVersion {
     name: String,
@@ -13,7 +13,7 @@ pub struct GlibcVersion {
 }
 
 impl GlibcVersion {
-    /// None unless it begins with `GLIBC_`.
+    /// Parses a name; `None` unless it begins with `GLIBC_`.
     pub fn parse(name: &str) -> Option<Self> {
         let numbers = name.strip_prefix("GLIBC_")?;
         let numbers: std::result::Result<_, _> = numbers.split('.').map(str::parse).collect();
@@ -24,7 +24,7 @@ impl GlibcVersion {
         })
     }
 
-    /// As the linker writes it.
+    /// The name as the linker writes it.
     pub fn name(&self) -> &str {
         &self.name
     }

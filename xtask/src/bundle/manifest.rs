@@ -11,12 +11,12 @@ use serde_json::Value;
 
 use crate::{files, ui};
 
-/// Bytes of a manifest that are read.
+/// The most bytes of a manifest that are read.
 const MOST: u64 = 64 << 20;
-/// How to mend a manifest that does not belong to its zip.
+/// The hint for a manifest that does not belong to its zip.
 pub const HINT: &str = "build both again with `cargo xtask dist`, or remove the manifest";
 
-/// As much of it as tells what the zip is for.
+/// The part of the manifest that says for which target the zip is.
 #[derive(Debug, Deserialize)]
 pub struct Purpose {
     sha256: String,
@@ -26,10 +26,10 @@ pub struct Purpose {
 }
 
 impl Purpose {
-    /// Reads it from beside `zip`; `None` where no manifest is.
+    /// Reads the manifest beside `zip`; `None` if there is none.
     ///
     /// # Errors
-    /// When the file is no manifest.
+    /// If the file is not a manifest.
     pub fn beside(zip: &Path) -> io::Result<Option<Self>> {
         match File::open(zip.with_extension("json")) {
             Ok(file) => Ok(Some(parse(file)?)),
@@ -37,7 +37,7 @@ impl Purpose {
         }
     }
 
-    /// The finding, if the manifest describes another zip than this one of so many bytes.
+    /// The finding, if the manifest describes another zip than this one.
     pub fn is_of_another(&self, zip: &Path, zip_bytes: u64) -> Option<String> {
         let same =
             self.bytes == zip_bytes && files::sha256(zip).is_ok_and(|sum| sum == self.sha256);
@@ -46,10 +46,10 @@ impl Purpose {
     }
 }
 
-/// The whole manifest beside `zip`; `None` where no manifest is.
+/// The whole manifest beside `zip`; `None` if there is none.
 ///
 /// # Errors
-/// When it can't be read, is no manifest, or describes another zip.
+/// If the file can't be read, is not a manifest, or describes another zip.
 pub fn whole(zip: &Path, zip_bytes: u64) -> Result<Option<Value>> {
     let path = zip.with_extension("json");
     let context = || format!("cannot read {}", path.display());

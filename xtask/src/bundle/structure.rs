@@ -1,7 +1,7 @@
-//! The zip's own records, read strictly (PKWARE's APPNOTE.TXT, section 4.3).
+//! Reads the records of a zip strictly (PKWARE's APPNOTE.TXT, section 4.3).
 //!
-//! Tools differ in which record they believe. A zip is taken only if there is nothing to differ
-//! about: central and local headers agree, and every byte belongs to exactly one record.
+//! Tools trust different records of a zip. So this accepts a zip only if its records cannot contradict each other:
+//! central and local headers agree, and every byte belongs to exactly one record.
 
 use std::collections::HashSet;
 use std::io::{Read, Seek, SeekFrom};
@@ -9,14 +9,14 @@ use std::io::{Read, Seek, SeekFrom};
 use super::fields::{Fields, at};
 use super::zip_header::ZipHeader;
 
-/// Of the end record, without its comment.
+/// The length of the end record without its comment.
 const END: usize = 22;
-/// A zip of EB's size has neither more entries nor more of a directory; this bounds our memory.
+/// The most bytes of the directory. This limits memory, and no zip within EB's limit needs more.
 const MAX_DIRECTORY: u64 = 32 << 20;
 
 type Result<T> = std::result::Result<T, String>;
 
-/// All entries in the directory's order, or the first thing that is wrong.
+/// Returns all entries in the directory's order, or the first fault.
 pub fn read(zip: &mut (impl Read + Seek)) -> Result<Vec<ZipHeader>> {
     let length = zip
         .seek(SeekFrom::End(0))
@@ -47,7 +47,7 @@ fn same_place(expected: u64, found: u64, what: &str) -> Result<()> {
     }
 }
 
-/// "End of central directory record", the last in the file.
+/// The "end of central directory record", which is the last record of the file.
 struct EndRecord {
     entries: usize,
     directory: u64,

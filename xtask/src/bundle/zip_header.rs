@@ -1,4 +1,4 @@
-//! An entry's two headers: in the directory, and before its data (APPNOTE.TXT, sections 4.3.7 and 4.3.12).
+//! The two headers of an entry: in the directory, and before its data (APPNOTE.TXT, sections 4.3.7 and 4.3.12).
 
 use std::io::{Read, Seek};
 
@@ -6,14 +6,14 @@ use super::fields::{Extra, Fields, at};
 
 const CENTRAL: usize = 46;
 const LOCAL: usize = 30;
-/// Longest name, in bytes: EB's staging folder before it still fits PATH_MAX.
+/// The longest name in bytes. Together with EB's staging folder it fits into PATH_MAX.
 const MAX_NAME: usize = 1024;
 /// General purpose bit 3: sizes and checksum follow the data.
 const STREAMED: u16 = 1 << 3;
 
 type Result<T> = std::result::Result<T, String>;
 
-/// An entry, as both of its headers have it.
+/// An entry, as both of its headers describe it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ZipHeader {
     /// The name's bytes.
@@ -22,23 +22,23 @@ pub struct ZipHeader {
     pub flags: u16,
     /// 0 stored, 8 deflated.
     pub method: u16,
-    /// Bytes that it says it has, unpacked.
+    /// The declared unpacked size.
     pub bytes: u64,
-    /// Unix mode with the file type; none where the zip was made on another system.
+    /// The Unix mode with the file type; none if the zip was made on another system.
     pub mode: Option<u32>,
     crc: u32,
     packed: u64,
-    /// Where its local header begins.
+    /// The offset of its local header.
     pub place: u64,
 }
 
 impl ZipHeader {
-    /// A central header, and how long it is.
+    /// Parses a central header. Returns the header and its length.
     pub fn parse(bytes: &[u8]) -> Result<(Self, usize)> {
         let cut = "the directory is cut off";
         let fixed = bytes.get(..CENTRAL).ok_or(cut)?;
         if !fixed.starts_with(b"PK\x01\x02") {
-            return Err("the directory holds something that is no entry".into());
+            return Err("the directory contains something that is no entry".into());
         }
         let mut fields = Fields::new(fixed, 4);
         let made_by = fields.u16();
@@ -58,7 +58,7 @@ impl ZipHeader {
             flags,
             method,
             bytes: size.into(),
-            // The upper byte is the system: 3 is Unix, which keeps the mode in the upper half.
+            // The upper byte is the system. For Unix (3), the upper half of the attributes is the mode.
             mode: (made_by >> 8 == 3 && attributes >> 16 != 0).then_some(attributes >> 16),
             crc,
             packed: packed.into(),
@@ -74,7 +74,7 @@ impl ZipHeader {
         Ok((header, CENTRAL + lengths.iter().sum::<usize>()))
     }
 
-    /// Where it ends, if its local header and what follows its data say the same as the directory.
+    /// The offset of its end, if its local header and its data descriptor agree with the directory.
     pub fn end(&self, zip: &mut (impl Read + Seek), limit: u64) -> Result<u64> {
         let outside = || format!("{} lies outside the zip", self.shown());
         let fits = |end: u64| {
@@ -115,7 +115,7 @@ impl ZipHeader {
         [self.crc.into(), self.packed, self.bytes]
     }
 
-    /// Length of the "data descriptor", whose signature may be left out.
+    /// The length of the "data descriptor". Its signature is optional.
     fn descriptor(&self, zip: &mut (impl Read + Seek), place: u64, limit: u64) -> Result<u64> {
         let bytes = at(zip, place, limit.saturating_sub(place).min(16) as usize)?;
         let signature = if bytes.starts_with(b"PK\x07\x08") {
@@ -133,12 +133,12 @@ impl ZipHeader {
         Ok(signature as u64 + 12)
     }
 
-    /// Extra fields that would give the entry other sizes, or another name.
+    /// Refuses extra fields that would give the entry other sizes or another name.
     fn check_extra(&self, bytes: &[u8]) -> Result<()> {
         for field in Extra::new(bytes) {
             let why = match field.map_err(|()| format!("{}: damaged extra field", self.shown()))? {
                 (0x0001, _) => "uses zip64, which a bundle of EB's size never needs",
-                // Info-ZIP: a version, the checksum of the header's name, the other name.
+                // Info-ZIP's field: a version, the checksum of the header's name, and the second name.
                 (0x7075, other) if other.get(5..) != Some(&self.name) => "has a second name",
                 _ => continue,
             };

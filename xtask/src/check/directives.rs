@@ -47,8 +47,8 @@ fn is_known(directive: &Directive, known: &BTreeSet<&str>) -> bool {
     VALUES.contains(&block) || known.contains(name)
 }
 
-/// Whether the bundle installs a module of nginx (package `nginx-mod-…`) or loads one. Such a module may have its own
-/// directives.
+/// Whether the bundle installs a module of nginx (package `nginx-mod-…`) or loads one. Such a module may have
+/// its own directives.
 fn brings_modules(bundle: &Bundle) -> bool {
     let brings = |text: &[u8]| {
         let text = String::from_utf8_lossy(text);

@@ -139,9 +139,9 @@ fn glibc(elfs: &[(&Entry, &Elf)]) -> Check {
     )
 }
 
-/// Checks for programs with a static glibc. Such a program crashes when it resolves a name with an NSS module other
-/// than `files` and `dns`, because the module is loaded into a program that contains another glibc. This was seen
-/// with glibc 2.26, 2.31 and 2.34, as SIGABRT or SIGFPE.
+/// Checks for programs with a static glibc. Such a program crashes when it resolves a name with an NSS module
+/// other than `files` and `dns`, because the module is loaded into a program that contains another glibc. This
+/// was seen with glibc 2.26, 2.31 and 2.34, as SIGABRT or SIGFPE.
 fn static_glibc(elfs: &[(&Entry, &Elf)], resolves_names: bool) -> Check {
     if !resolves_names {
         return Check::of(

@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn ours_are_last_before_the_flip_and_first_after_it() {
+    fn our_hooks_are_last_before_the_flip_and_first_after_it() {
         let order = |name: &str| out_of_order(&format!(".platform/hooks/{name}"));
         for name in [
             "zz_last.sh",
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn each_mistake_is_named() {
+    fn the_finding_names_each_mistake() {
         let path = ".platform/hooks/predeploy/a.sh";
         for (entry, expected) in [
             (hook(path, 0o100644, "#!/bin/sh\n"), "exec bit"),

@@ -115,8 +115,8 @@ fn moved(text: &[u8], root: &str) -> Vec<u8> {
         .into_bytes()
 }
 
-/// Judges the output of nginx. nginx prints `syntax is ok` after it has parsed all files. A later failure is due to
-/// this machine: a port, a log or the pid file, which the user `nobody` can't open.
+/// Judges the output of nginx. nginx prints `syntax is ok` after it has parsed all files. A later failure is
+/// due to this machine: a port, a log or the pid file, which the user `nobody` can't open.
 fn judge(said: &str, version: Version, pieces: usize) -> Check {
     let shown = shown(version);
     if said.contains("syntax is ok") {

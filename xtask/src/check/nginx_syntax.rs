@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_blocks_and_lines_are_those_of_nginx() {
+    fn words_blocks_and_lines_are_parsed_as_nginx_does() {
         let text = "# x;\nserver { listen 80; # }\n location ~ \"a{2};\" {\n set $a '${b}\\'c'; }\n}\nlog_format x a\n b${c}d;\n";
         let found = parse(text);
         let shown: Vec<_> = found
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_ends_the_file_and_nothing_else() {
+    fn a_fault_ends_the_parsing_of_the_file() {
         for text in ["", "}", "a", "a \"b", "\\", "{", "}}};", "a{b{", "é${"] {
             parse(text);
         }

@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn each_mistake_is_named() {
+    fn the_finding_names_each_mistake() {
         for (text, expected) in [
             ("worker: x\nweb: y\n", "must be `web`"),
             ("", "must be `web`"),

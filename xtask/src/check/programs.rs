@@ -1,5 +1,5 @@
-//! Runs other programs on parts of a bundle. The bundle may be hostile, so each program runs in its own folder, with
-//! limited time, memory and output, and without root's privileges.
+//! Runs other programs on parts of a bundle. The bundle may be hostile, so each program runs in its own folder,
+//! with limited time, memory and output, and without root's privileges.
 
 use std::fs;
 use std::io::{self, Read, Seek};

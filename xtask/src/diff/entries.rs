@@ -1,4 +1,4 @@
-//! What differs between the entries of two bundles.
+//! The differences between the entries of two bundles.
 
 use std::collections::BTreeMap;
 
@@ -9,29 +9,29 @@ use crate::bundle::{Bundle, Entry};
 use crate::ui;
 use crate::ui::printable;
 
-/// One entry that is not the same in both.
+/// One entry that differs.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Difference {
     path: String,
-    /// None: it is new.
+    /// The old entry; `None` if the entry is new.
     old: Option<Side>,
-    /// None: it was removed.
+    /// The new entry; `None` if the entry was removed.
     new: Option<Side>,
     /// The changed lines of a text, as `diff` writes them.
     lines: Option<String>,
 }
 
-/// An entry in one of them.
+/// An entry in one of the bundles.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Side {
-    /// A symbolic link: its content is the path that it leads to.
+    /// Whether it is a symbolic link. Its content is then its target.
     link: bool,
     mode: String,
     bytes: u64,
     sha256: String,
 }
 
-/// In the order of the names.
+/// Compares the entries, in the order of their names.
 pub fn compare(old: &Bundle, new: &Bundle) -> Vec<Difference> {
     let mut pairs: BTreeMap<&str, (Option<&Entry>, Option<&Entry>)> = BTreeMap::new();
     for entry in &old.entries {
@@ -51,7 +51,7 @@ pub fn compare(old: &Bundle, new: &Bundle) -> Vec<Difference> {
         .collect()
 }
 
-/// The changed lines, where both are texts that a check reads.
+/// The changed lines, if both entries are texts that the checks read.
 fn lines(old: Option<&Entry>, new: Option<&Entry>) -> Option<String> {
     let text = |entry: &Entry| Some(String::from_utf8_lossy(entry.text()?).into_owned());
     let (old, new) = (text(old?)?, text(new?)?);
@@ -74,7 +74,7 @@ impl Side {
 }
 
 impl Difference {
-    /// A line for the entry, and its changed lines below.
+    /// One line for the entry, and its changed lines below.
     pub fn describe(&self) -> String {
         let path = printable(&self.path);
         let size = |side: &Side| {
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_added_removed_and_changed_is_told_in_the_order_of_the_names() {
+    fn added_removed_and_changed_entries_are_listed_by_name() {
         let old = [
             ("a", "gone", 0o644),
             ("b.sh", "same", 0o644),
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_became_a_link_is_told_and_no_name_steers_the_terminal() {
+    fn a_file_that_became_a_link_is_listed_and_no_name_controls_the_terminal() {
         let name = "a\u{1b}[2J";
         let old = bundle(&[(name, "v2", 0o777)]);
         let mut new = bundle(&[(name, "v2", 0o777)]);

@@ -1,4 +1,4 @@
-//! What differs between the manifests of two bundles.
+//! The differences between the manifests of two bundles.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,10 +7,11 @@ use serde_json::Value;
 
 use crate::ui::printable;
 
-/// These follow from the content, which is compared by itself; checks also depend on the machine.
+/// Fields that are not compared: they follow from the content, which is compared separately. Checks also depend on
+/// the machine.
 const LEFT_OUT: [&str; 6] = ["bytes", "checks", "entries", "label", "sbom", "sha256"];
 
-/// One field that is not the same in both.
+/// One field that differs.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Difference {
     /// `git.commit`
@@ -21,7 +22,7 @@ pub struct Difference {
     new: Option<Value>,
 }
 
-/// In the order of the names. Whatever a manifest has is compared, also what a later version adds.
+/// Compares all fields, in the order of their names. This includes fields that a later version adds.
 pub fn compare(old: &Value, new: &Value) -> Vec<Difference> {
     let (old, new) = (fields(old), fields(new));
     let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
@@ -57,7 +58,7 @@ fn flatten(name: &str, value: &Value, found: &mut BTreeMap<String, Value>) {
 }
 
 impl Difference {
-    /// A line.
+    /// One line that describes the difference.
     pub fn describe(&self) -> String {
         let side = |value: &Option<Value>| match value {
             None => "unknown".to_owned(),
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn every_field_that_the_content_does_not_decide_is_compared() {
+    fn every_field_that_does_not_follow_from_the_content_is_compared() {
         for (pointer, value, expected) in [
             ("/git/commit", json!("4567"), "git.commit  (0123 → 4567)"),
             ("/git/dirty", json!(true), "git.dirty  (false → true)"),
@@ -130,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repository_that_is_new_and_a_field_of_a_later_version_are_told() {
+    fn a_new_repository_and_a_field_of_a_later_version_are_listed() {
         let (mut old, mut new) = (manifest(), manifest());
         old["git"] = Value::Null;
         new["later"] = json!(["x"]);
@@ -148,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manifest_cannot_steer_a_terminal() {
+    fn a_manifest_cannot_control_a_terminal() {
         assert!(!changed("/rustc", json!("\u{1b}[2J")).contains('\u{1b}'));
     }
 }

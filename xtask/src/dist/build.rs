@@ -14,7 +14,7 @@ use crate::ui;
 /// Builds the server that the settings name.
 ///
 /// # Errors
-/// When it can't be built; cargo has said why.
+/// If it can't be built; cargo has said why.
 pub fn server(project: &Project, target: Target) -> Result<Program> {
     let server = &project.config.server;
     ui::status(
@@ -44,7 +44,7 @@ pub fn server(project: &Project, target: Target) -> Result<Program> {
 /// Builds the relay, for a server that listens on a port of its own.
 ///
 /// # Errors
-/// When it can't be built; cargo has said why.
+/// If it can't be built; cargo has said why.
 pub fn relay(project: &Project, target: Target) -> Result<Program> {
     let what = format!("{}, the relay, for {}", layout::RELAY, target.triple());
     ui::status("Building", what);
@@ -63,10 +63,11 @@ pub fn relay(project: &Project, target: Target) -> Result<Program> {
     job::run(&job)
 }
 
-/// Builds the agent, and links it statically if possible. The agent resolves no names, so even glibc may be static.
+/// Builds the agent, and links it statically if possible. The agent resolves no names, so even glibc may be
+/// static.
 ///
 /// # Errors
-/// When it can't be built; cargo has said why.
+/// If it can't be built; cargo has said why.
 pub fn agent(project: &Project, server: Target) -> Result<Program> {
     let config = CargoConfig::load(&project.own().config_folder()?)?;
     let (target, linkage) = linkage::of_agent(server, &config)?;

@@ -48,7 +48,7 @@ impl CargoConfig {
     /// The linker for a target, if one is set.
     ///
     /// # Errors
-    /// As above.
+    /// If rustc does not report the `cfg` values of the target.
     pub fn linker(&self, target: Target) -> Result<Option<PathBuf>> {
         let linker = self.0.linker(target.triple())?;
         Ok(linker.filter(|path| !path.as_os_str().is_empty()))

@@ -53,8 +53,8 @@ pub fn of(cargo: &mut Command, lock: &Path) -> Result<Tree> {
     Ok(tree)
 }
 
-/// Parses lines such as `2serde v1.0.0 (proc-macro)<TAB>[MIT] (*)`. `(*)` means that the package's own dependencies
-/// are listed further up.
+/// Parses lines such as `2serde v1.0.0 (proc-macro)<TAB>[MIT] (*)`. `(*)` means that the package's own
+/// dependencies are listed further up.
 fn parse(text: &str) -> Option<Tree> {
     let mut tree = Tree::default();
     let mut path: Vec<Key> = Vec::new();
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_package_alone_without_a_licence_is_a_tree() {
+    fn a_single_package_without_a_licence_is_a_tree() {
         let tree = parse("0shop v0.1.0 (/shop)\t[]").unwrap();
         assert_eq!(tree.packages.len(), 1);
         assert_eq!(tree.packages[&tree.root], Package::default());

@@ -19,8 +19,8 @@ struct Pattern {
 }
 
 impl Exclude {
-    /// Compiles the globs. As in a .gitignore file, a glob with a `/` is relative to the include's folder, and a glob
-    /// without a `/` matches at any depth. Unlike there, `!` has no meaning.
+    /// Compiles the globs. As in a .gitignore file, a glob with a `/` is relative to the include's folder, and
+    /// a glob without a `/` matches at any depth. Unlike there, `!` has no meaning.
     ///
     /// # Errors
     /// If a glob is invalid.

@@ -123,7 +123,7 @@ impl FileList {
     }
 
     /// # Errors
-    /// When there is a file of this name.
+    /// If there is a file of this name.
     pub fn add(&mut self, name: String, file: File) -> Result<()> {
         if let Some(other) = self.0.get(&name) {
             let (first, second) = (&other.origin, &file.origin);
@@ -136,7 +136,7 @@ impl FileList {
     }
 
     /// # Errors
-    /// When a file has the name of a folder with files.
+    /// If a file has the name of a folder with files.
     pub fn refuse_files_as_folders(&self) -> Result<()> {
         for (name, file) in &self.0 {
             let parents = name.match_indices('/').map(|(end, _)| &name[..end]);

@@ -33,8 +33,8 @@ pub fn remap(project: &Project) -> Result<Vec<String>> {
     Ok(places.into_iter().map(flag).collect())
 }
 
-/// Adds flags after the user's own flags. cargo takes flags from one source only, and this variable has the highest
-/// precedence
+/// Adds flags after the user's own flags. cargo takes flags from one source only, and this variable has the
+/// highest precedence
 /// (<https://doc.rust-lang.org/cargo/reference/config.html#buildrustflags>).
 ///
 /// # Errors

@@ -132,7 +132,8 @@ fn command(job: &Job) -> Result<Command> {
     Ok(cargo)
 }
 
-/// Adds the arguments that determine the dependencies. The flags belong to them, because `cfg` may depend on flags.
+/// Adds the arguments that determine the dependencies. The flags belong to them, because `cfg` may depend on
+/// flags.
 fn choose(cargo: &mut Command, job: &Job) -> Result<()> {
     cargo
         .args(["--package", job.package.name.as_str()])

@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_one_waits_for_the_first() {
+    fn a_second_lock_waits_for_the_first() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("target");
         let first = take(&target).unwrap();

@@ -1,5 +1,6 @@
-//! The SBOM beside the zip, in CycloneDX 1.5 (<https://cyclonedx.org/docs/1.5/json>): the crates in the executables,
-//! including procedural macros. It does not depend on the clock, on random numbers, or on paths of this machine.
+//! The SBOM beside the zip, in CycloneDX 1.5 (<https://cyclonedx.org/docs/1.5/json>): the crates in the
+//! executables, including procedural macros. It does not depend on the clock, on random numbers, or on paths of
+//! this machine.
 
 use std::collections::{BTreeMap, BTreeSet};
 

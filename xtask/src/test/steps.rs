@@ -1,6 +1,6 @@
-//! The steps, in order: the quick ones first.
+//! The steps in order, quick steps first.
 //!
-//! Every step of cargo builds the whole workspace and filters the tests: a step of one package would compile
+//! Every step with cargo builds the whole workspace and filters the tests. A step for one package would compile
 //! its dependencies a second time, with other features.
 
 use std::collections::BTreeSet;
@@ -10,21 +10,21 @@ use super::{dependencies, machine};
 use crate::project::Project;
 use crate::tools;
 
-/// Build real bundles, and take them apart.
+/// Tests that build real bundles and examine them.
 const BUNDLE: [&str; 2] = ["bundle", "stand_in"];
-/// Asks programs that a machine may lack.
+/// Tests that call programs which a machine may lack.
 const BY_PROGRAMS: &str = "check::tests::programs";
-/// Build a bundle for the other processor, and run what is in it.
+/// Tests that build a bundle for aarch64 and run its programs.
 const ARM: &str = "arm";
-/// Boots real instances, and judges latencies: one at a time.
+/// Tests that boot instances one at a time, and judge latencies.
 const SYSTEM: &str = "scenarios";
-/// Boot real instances, and mostly wait; they judge no latency, so that several run side by side.
+/// Tests that boot instances and mostly wait. They judge no latency, so several of them run at the same time.
 const RECOVERY: [&str; 2] = ["instance", "recovery"];
 
-/// Checks CI's workflows: keys, expressions and the actions' inputs (jactionlint, a fork of actionlint
-/// that pip has whole), then rights, pinned actions and what a stranger could slip in (zizmor). In folders
-/// of their own, so that nothing of the machine's is changed; offline, and without the shellcheck that a
-/// machine may have, so that the result is the same everywhere.
+/// Checks the workflows of CI. jactionlint (a fork of actionlint that pip can install) checks keys, expressions
+/// and inputs of actions. zizmor checks permissions, pinned actions and injections. Both are installed into
+/// their own folders, so that the machine stays unchanged. Both run offline and without shellcheck, so that the
+/// result is the same on every machine.
 const WORKFLOWS: &str = r#"
     pip() { pip3 install --quiet --no-deps --target "$@"; }
     [ -d "$0/jactionlint" ] || pip "$0" jactionlint==2.3.0
@@ -40,7 +40,7 @@ pub fn all(project: &Project, missing: &[&str]) -> Vec<Step> {
     steps.extend(dependencies::steps(project));
     steps.push(workflows(project, missing));
     steps.push(unit_tests("unit tests", &["--skip", BY_PROGRAMS]));
-    // What they need is compiled by now.
+    // Everything that the next steps need is compiled by now.
     steps.extend(beside(&reasons));
     steps.push(Step::cargo("doc tests", &["test", "--workspace", "--doc"]));
     steps.push(Step {
@@ -63,7 +63,7 @@ pub fn all(project: &Project, missing: &[&str]) -> Vec<Step> {
     steps
 }
 
-/// Those that wait much, for instances or for packages: the steps that compile run beside them.
+/// Steps that mostly wait for instances or for packages. Steps that compile run beside them.
 fn beside(reasons: &Reasons) -> [Step; 2] {
     let foreign = (!machine::can_cross()).then(|| "needs Linux on x86_64".to_owned());
     [
@@ -80,13 +80,13 @@ fn beside(reasons: &Reasons) -> [Step; 2] {
     ]
 }
 
-/// Why this machine can't run some steps; none: it can.
+/// The reasons why this machine can't run some steps; `None` if it can.
 struct Reasons {
-    /// Those that call other programs.
+    /// Steps that call other programs.
     programs: Option<String>,
-    /// Those that call systemd's.
+    /// Steps that call systemd's programs.
     systemd: Option<String>,
-    /// Those that boot an instance, or unpack Debian's packages with their owners.
+    /// Steps that boot an instance, or unpack Debian packages with their owners.
     booted: Option<String>,
 }
 
@@ -111,13 +111,13 @@ impl Reasons {
     }
 }
 
-/// The unit tests that these words of the test program choose.
+/// A step with the unit tests that these arguments select.
 fn unit_tests(name: &'static str, words: &[&str]) -> Step {
     let all = ["test", "--workspace", "--lib", "--bins", "--"];
     Step::cargo(name, &[&all, words].concat())
 }
 
-/// The integration tests of these names; cargo itself fails if no package has one of them.
+/// A step with the integration tests of these names. cargo fails if no package has a test of this name.
 fn step_of(name: &'static str, tests: &[&str]) -> Step {
     let mut step = Step::cargo(name, &["test", "--workspace", "--no-fail-fast"]);
     for test in tests {
@@ -126,7 +126,7 @@ fn step_of(name: &'static str, tests: &[&str]) -> Step {
     step
 }
 
-/// So many tests at a time.
+/// Limits the number of tests that run at the same time.
 fn threads(count: &str, mut step: Step) -> Step {
     step.command.args(["--", "--test-threads", count]);
     step
@@ -136,7 +136,7 @@ fn checks(project: &Project) -> Vec<Step> {
     let clippy = "clippy --workspace --all-targets -- -D warnings";
     let clippy: Vec<_> = clippy.split(' ').collect();
     let mut fuzz = Step::cargo("fuzz targets", &["check", "--locked", "--manifest-path"]);
-    // The same target directory: its dependencies are the workspace's.
+    // Uses the workspace's target directory, because the dependencies are the same.
     fuzz.command
         .arg(project.root.join("fuzz/Cargo.toml"))
         .arg("--target-dir")
@@ -160,7 +160,7 @@ fn workflows(project: &Project, missing: &[&str]) -> Step {
     }
 }
 
-/// Every integration test without a step of its own.
+/// A step with all integration tests that have no step of their own.
 fn integration_tests(project: &Project) -> Step {
     let own: BTreeSet<&str> = [&RECOVERY[..], &BUNDLE, &[ARM, SYSTEM]]
         .concat()

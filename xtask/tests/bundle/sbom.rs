@@ -81,7 +81,7 @@ fn reached(bom: &Bom, place: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn it_names_exactly_what_cargo_links_into_the_executables() {
+fn the_sbom_names_exactly_the_packages_that_cargo_links_into_the_executables() {
     let bom = read(&bundle().zip);
     let (agent, server) = (tree(AGENT, "99"), tree(SERVER, "99"));
     let libraries = components(&bom).iter().map(|component| {
@@ -139,7 +139,7 @@ fn each_executable_has_its_hash_and_each_crate_its_origin() {
 }
 
 #[test]
-fn the_manifest_names_it_and_it_names_no_path_of_this_machine() {
+fn the_manifest_names_the_sbom_and_the_sbom_contains_no_path_of_this_machine() {
     let zip = &bundle().zip;
     let path = zip.with_extension("cdx.json");
     let name = path.file_name().unwrap().to_str().unwrap();
@@ -155,7 +155,7 @@ fn the_manifest_names_it_and_it_names_no_path_of_this_machine() {
 }
 
 #[test]
-fn a_prebuilt_server_is_there_with_its_hash_and_dependencies_that_nobody_knows() {
+fn a_prebuilt_server_is_listed_with_its_hash_and_unknown_dependencies() {
     let server = bundle().file("bin/server");
     let folder = tempfile::tempdir().unwrap();
     let output = dist(&["--server", server.to_str().unwrap()], folder.path());
@@ -185,7 +185,7 @@ fn a_prebuilt_server_is_there_with_its_hash_and_dependencies_that_nobody_knows()
 }
 
 #[test]
-fn where_one_of_the_files_cannot_be_none_is_written() {
+fn no_file_is_written_if_one_of_them_cannot_be() {
     let server = bundle().file("bin/server");
     let folder = tempfile::tempdir().unwrap();
     let name = bundle().zip.file_stem().unwrap().to_str().unwrap();

@@ -1,4 +1,4 @@
-//! `.ebextensions`: refused, or carried out in EB's order.
+//! `.ebextensions`: EB refuses them, or carries them out in its order.
 
 use std::fs;
 
@@ -18,7 +18,7 @@ fn deployed(text: &str) -> Engine<Fake> {
     engine
 }
 
-/// What ran, by a part of its last word: its place among all, and the command.
+/// The command whose last word contains `part`, and its position among all commands.
 fn ran(engine: &Engine<Fake>, part: &str) -> (usize, Command) {
     let ran = engine.instance.ran.borrow();
     let found = ran
@@ -121,7 +121,7 @@ fn commands_have_their_folder_and_environment() {
 }
 
 #[test]
-fn the_environment_of_a_command_replaces_the_usual_one_that_of_a_container_command_adds_to_it() {
+fn a_command_replaces_the_usual_environment_and_a_container_command_adds_to_it() {
     let engine = deployed(
         "commands:\n  a: {command: first, env: {X: 1}}\n  b: {command: second}\n\
          container_commands:\n  c: {command: third, env: {OWN: 2}}\n",
@@ -161,7 +161,7 @@ fn a_failed_command_ends_the_deployment_unless_it_may_fail() {
 }
 
 #[test]
-fn its_properties_are_the_version_s_and_the_environment_s_own_win() {
+fn properties_of_the_environment_take_precedence_over_those_of_the_version() {
     let text = "option_settings:\n  aws:elasticbeanstalk:application:environment:\n    OWN: 2\n    MORE: 3\n";
     let mut engine = deployed(text);
     let hook = ran(&engine, "10-a.sh").1;
@@ -200,7 +200,7 @@ fn the_proxy_may_be_none_or_serve_files() {
 }
 
 #[test]
-fn what_is_left_out_is_said() {
+fn the_history_lists_the_parts_that_the_model_leaves_out() {
     let engine = deployed(
         "packages: {yum: {git: []}}\nfiles:\n  /a: {source: 'https://x'}\n\
          option_settings:\n  aws:autoscaling:launchconfiguration: {InstanceType: t3.micro}\n",

@@ -1,4 +1,4 @@
-//! A recorder in place of an instance.
+//! A fake instance for tests.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -10,13 +10,13 @@ use std::path::PathBuf;
 use super::super::*;
 use crate::machine::{Command, Output};
 
-/// A recorder in place of an instance: units are on or off, files lie in a folder.
+/// A fake instance: its units are active or not, and its files are in a folder.
 pub(super) struct Fake {
     pub(super) folder: tempfile::TempDir,
     pub(super) active: RefCell<BTreeSet<String>>,
     pub(super) ran: RefCell<Vec<Command>>,
     pub(super) failing: Vec<String>,
-    /// What a failing command prints.
+    /// The output of a failing command.
     pub(super) said: String,
     /// Units that are not loaded.
     pub(super) unloaded: Vec<&'static str>,
@@ -146,12 +146,12 @@ pub(super) fn engine(fake: Fake, variants: Variants) -> Engine<Fake> {
     engine
 }
 
-/// A bundle for the host's eyes; what is unpacked are [`Fake::files`].
+/// A bundle for the engine on the host. The fake instance unpacks [`Fake::files`] instead.
 pub(super) fn bundle() -> tempfile::NamedTempFile {
     bundle_with(&[])
 }
 
-/// The same with these entries.
+/// A bundle with these entries.
 pub(super) fn bundle_with(entries: &[(&str, &str)]) -> tempfile::NamedTempFile {
     let file = tempfile::NamedTempFile::new().unwrap();
     let mut writer = zip::ZipWriter::new(file.reopen().unwrap());

@@ -1,4 +1,4 @@
-//! The bundle's hooks: their order, place and environment, and what a failed one leaves.
+//! The bundle's hooks: their order, folder and environment, and the effects of a failed hook.
 
 use std::fs;
 
@@ -117,7 +117,7 @@ fn a_failed_hook_shows_its_last_50_lines_in_the_deployment_s_log() {
     let hooks = fs::read_to_string(engine.path("/var/log/eb-hooks.log")).unwrap();
     assert!(
         hooks.contains("line 1\n"),
-        "EB keeps all of it in the hooks' log"
+        "EB keeps the whole output in the hooks' log"
     );
 }
 

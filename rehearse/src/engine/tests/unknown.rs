@@ -1,4 +1,4 @@
-//! Variants, and what else is known of the engine only in part.
+//! Variants, and other behaviour of the engine that is only partly known.
 
 use std::fs;
 
@@ -58,13 +58,13 @@ fn get_config_may_fail() {
     let engine = with_secret(variants::named("broken-get-config").unwrap());
     assert!(
         !engine.path(STORE).exists(),
-        "without it the model's get-config exits with 1"
+        "without this file, the model's get-config exits with 1"
     );
     assert!(hook_has(&engine, "COLOUR"));
 }
 
 #[test]
-fn a_unit_that_eb_names_must_be_loaded() {
+fn a_deployment_fails_if_a_unit_that_eb_stops_is_not_loaded() {
     let mut engine = created(variants::STANDARD);
     engine.instance.unloaded.push("eb-app.target");
     let error = engine.deploy(bundle().path()).outcome.unwrap_err();

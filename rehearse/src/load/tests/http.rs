@@ -17,7 +17,7 @@ fn an_answer_has_status_run_headers_and_body() {
 }
 
 #[test]
-fn nobody_listening_is_refused() {
+fn a_port_without_a_listener_refuses() {
     assert_eq!(single(unused(), LIMIT), Some(Outcome::Refused));
 }
 
@@ -59,7 +59,7 @@ fn a_body_cut_short_is_truncated() {
 }
 
 #[test]
-fn what_is_not_http_is_truncated() {
+fn an_answer_that_is_not_http_is_truncated() {
     let server = Server::start(|mut stream| _ = answer(&mut stream, "nonsense\r\n\r\n"));
     assert_eq!(single(server.address, LIMIT), Some(Outcome::Truncated));
 }
@@ -81,7 +81,7 @@ fn another_status_is_recorded_with_its_run() {
 
 #[test]
 fn kept_connections_are_kept() {
-    // One connection only: a second one is never answered.
+    // The server accepts only one connection. It never answers a second one.
     let first = std::sync::atomic::AtomicBool::new(true);
     let server = Server::start(move |mut stream| {
         if first.swap(false, std::sync::atomic::Ordering::SeqCst) {
@@ -117,7 +117,7 @@ fn an_idle_close_without_notice_costs_the_next_request() {
 
 #[test]
 fn an_idle_reset_costs_the_next_request() {
-    // The second request's bytes are what is left unread.
+    // The bytes of the second request remain unread.
     let server = Server::start(|mut stream| {
         answer(&mut stream, OK);
         let _ = stream.peek(&mut [0]);
@@ -142,7 +142,7 @@ fn a_limit_that_ends_the_load_is_an_error() {
     for limited in [most, longest] {
         let load = Load::start(limited, Namespace::here(), Instant::now()).unwrap();
         let _ = load.wait_for(5, Duration::from_secs(1));
-        // Its own end comes before ours, or the test would prove nothing.
+        // The load must end before the test ends it, or the test would prove nothing.
         let deadline = Instant::now() + LIMIT;
         while !load.thread.is_finished() && Instant::now() < deadline {
             std::thread::yield_now();

@@ -32,7 +32,7 @@ fn an_upload_is_ok_only_if_every_byte_was_counted() {
         assert_eq!(records[0].outcome, expected);
         assert!(
             records[0].latency.as_millis() >= 1000,
-            "it is sent over a second"
+            "the body is sent over one second"
         );
     }
 }
@@ -64,7 +64,7 @@ fn a_stream_ends_well_only_with_its_last_chunk() {
 }
 
 #[test]
-fn a_stream_refused_is_recorded_once_an_attempt() {
+fn a_refused_stream_gives_one_record_per_attempt() {
     let records = records_of(events(unused()), 3);
     assert!(
         outcomes(&records)
@@ -93,7 +93,7 @@ fn web_socket_messages_come_back_until_the_server_goes_away() {
 }
 
 #[test]
-fn a_goodbye_in_anger_is_a_failure() {
+fn a_close_frame_with_an_error_code_is_a_failure() {
     let server = Server::start(|stream| {
         let mut socket = accept(stream).unwrap();
         let code = CloseCode::Error;
@@ -106,7 +106,7 @@ fn a_goodbye_in_anger_is_a_failure() {
 }
 
 #[test]
-fn a_web_socket_cut_without_goodbye_is_a_failure() {
+fn a_web_socket_that_ends_without_a_close_frame_is_a_failure() {
     let closed: fn(TcpStream) = |stream| {
         let mut socket = accept(stream).unwrap();
         socket.read().unwrap();

@@ -1,4 +1,4 @@
-//! A server that does with each connection what a test wants.
+//! A server that runs a test's function for each connection.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -17,7 +17,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// A thread a connection.
+    /// Starts the server, with one thread per connection.
     pub fn start(behaviour: impl Fn(TcpStream) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
@@ -45,7 +45,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.ending.store(true, Ordering::SeqCst);
-        // Wakes the accept.
+        // This connection wakes the thread that accepts connections.
         let _ = TcpStream::connect(self.address);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -53,7 +53,7 @@ impl Drop for Server {
     }
 }
 
-/// A port where nobody listens.
+/// A port without a listener.
 pub fn unused() -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     listener.local_addr().unwrap()
@@ -77,7 +77,7 @@ pub fn answer(stream: &mut TcpStream, answer: &str) -> bool {
     read_head(stream) && stream.write_all(answer.as_bytes()).is_ok()
 }
 
-/// Blocks until the client has gone.
+/// Blocks until the client has closed the connection.
 pub fn wait_for_end(mut stream: TcpStream) {
     let mut rest = [0; 1024];
     while matches!(stream.read(&mut rest), Ok(1..)) {}

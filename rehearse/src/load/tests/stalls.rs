@@ -1,4 +1,4 @@
-//! A stall, of the server or of the load itself, shows in the latency of all that it kept waiting.
+//! A stall of the server or of the load itself must show in the latency of every request that had to wait.
 
 use std::sync::Arc;
 use std::thread;
@@ -15,7 +15,7 @@ use crate::record::{Outcome, Record};
 const STALL: Duration = Duration::from_millis(600);
 const HALF: Duration = Duration::from_millis(300);
 
-/// Of 200 requests a second, 60 fall into the first half of the stall and wait for the other half.
+/// At 200 requests per second, 60 fall into the first half of the stall, and wait during the second half.
 const MOST_OF_THEM: usize = 45;
 
 #[test]

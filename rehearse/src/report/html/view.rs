@@ -121,7 +121,7 @@ fn sentence(run: &ScenarioResult, timeline: &Timeline) -> String {
         return format!("None of {requests} requests failed.");
     }
     format!(
-        "{} of {requests} requests failed ({}), over {}: {}.",
+        "{} of {requests} requests failed ({}) during {}: {}.",
         format::count(summary.failed),
         format::share(summary.failed, summary.requests),
         format::duration(timeline.failing()),

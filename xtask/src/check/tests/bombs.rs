@@ -62,7 +62,11 @@ fn too_large_sizes_are_refused_without_reading() {
         let at = last(&bytes, signature) + offset;
         put(&mut bytes, at, &crc.sum().to_le_bytes());
     }
-    assert_fails(&bytes, "content", "1048576 bytes, not the 2147483648");
+    assert_fails(
+        &bytes,
+        "content",
+        "1048576 bytes, not the declared 2147483648",
+    );
 }
 
 #[test]

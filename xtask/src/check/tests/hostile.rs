@@ -115,7 +115,8 @@ fn entries_that_overlap_or_lie_elsewhere() {
 
 #[test]
 fn one_entry_in_the_data_of_another() {
-    // The packed size of the second-last entry grows by the record of the last entry, so that it covers the last entry.
+    // The packed size of the second-last entry grows by the record of the last entry, so that it covers the
+    // last entry.
     let mut bytes = zip();
     let at = last(&bytes, LOCAL);
     let before = bytes[..at].windows(4).rposition(|at| at == LOCAL).unwrap();

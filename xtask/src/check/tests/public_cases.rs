@@ -1,5 +1,5 @@
-//! Bundles like those in public repositories and reports. The checks refuse a bundle only if EB or nginx refuses it.
-//! These checks run no other program, so the result is the same on every machine.
+//! Bundles like those in public repositories and reports. The checks refuse a bundle only if EB or nginx
+//! refuses it. These checks run no other program, so the result is the same on every machine.
 
 use super::bundle::{EXPECTED, Zip, assert_fails, failed, open};
 use crate::check::{Check, without_programs};

@@ -9,7 +9,8 @@ use super::syntax::Unit;
 /// EB's own units, whose drop-ins make them stand-ins.
 const OF_EB: [&str; 2] = [layout::NGINX, layout::WEB];
 
-/// Services to which systemd passes a socket: by `Sockets=`, by the `Service=` of a socket, or by the socket's name.
+/// Services to which systemd passes a socket: by `Sockets=`, by the `Service=` of a socket, or by the socket's
+/// name.
 fn with_sockets(units: &[Unit]) -> impl Iterator<Item = &Unit> {
     let activated = activated(units);
     let services = units.iter().filter(|unit| unit.is(".service"));
@@ -27,8 +28,8 @@ fn activated(units: &[Unit]) -> BTreeSet<String> {
     sockets.map(service).collect()
 }
 
-/// Every service with a socket needs `NonBlocking=`. One service without it clears O_NONBLOCK for all services with
-/// the same socket, and their accept loops block.
+/// Every service with a socket needs `NonBlocking=`. One service without it clears O_NONBLOCK for all services
+/// with the same socket, and their accept loops block.
 pub fn shared_sockets(units: &[Unit]) -> Vec<String> {
     with_sockets(units)
         .filter(|unit| !unit.is_true("Service", "NonBlocking"))
@@ -36,8 +37,8 @@ pub fn shared_sockets(units: &[Unit]) -> Vec<String> {
         .collect()
 }
 
-/// EB stops all units that are part of its targets. A unit that is ordered after a stand-in never starts, because the
-/// start of the stand-in waits for the front.
+/// EB stops all units that are part of its targets. A unit that is ordered after a stand-in never starts,
+/// because the start of the stand-in waits for the front.
 pub fn not_of_eb(units: &[Unit]) -> Vec<String> {
     let mut findings = Vec::new();
     for unit in units {

@@ -17,7 +17,7 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     folder
 }
 
-/// Cargo's configuration with these variables, beside those that name the toolchain.
+/// Cargo's configuration with these variables, and those that name the toolchain.
 fn config(config: &str, variables: &[(&str, &str)]) -> CargoConfig {
     let folder = folder(&[("config.toml", config)]);
     let toolchain = env::vars_os().filter(|(name, _)| name == "RUSTC" || name == "CARGO");
@@ -42,7 +42,7 @@ fn a_linker_is_known_from_a_file_or_a_variable() {
 }
 
 #[test]
-fn a_configured_linker_goes_before_one_that_is_found_and_before_the_host_s() {
+fn a_configured_linker_takes_precedence_over_one_on_path_and_over_the_host_s() {
     for target in [ARM, Target::X86Gnu, Target::X86Musl] {
         let file = format!("[target.{}]\nlinker = 'my-ld'\n", target.triple());
         let builder = plain(target, &config(&file, &[])).unwrap();
@@ -57,7 +57,7 @@ fn included(files: &[(&str, &str)]) -> Result<()> {
 }
 
 #[test]
-fn flags_in_an_included_file_are_refused_with_the_file_that_may_have_them() {
+fn flags_in_an_included_file_are_refused_and_the_error_names_the_right_file() {
     for flags in [
         "[build]\nrustflags = ['-Cx']",
         "[target.'cfg(unix)']\nrustflags = '-Cx'",
@@ -78,7 +78,7 @@ fn flags_in_an_included_file_are_refused_with_the_file_that_may_have_them() {
 }
 
 #[test]
-fn an_included_file_without_flags_is_none_of_our_business() {
+fn an_included_file_without_flags_is_accepted() {
     let registry = "[net]\noffline = true\n[build]\njobs = 2\n[target.x]\nlinker = 'ld'";
     let config = "include = ['more.toml', { path = 'gone.toml', optional = true }]";
     included(&[("config.toml", config), ("more.toml", registry)]).unwrap();

@@ -1,4 +1,4 @@
-//! Cargo itself says which flags it would have taken.
+//! Compares with the flags that cargo itself uses.
 #![allow(clippy::unwrap_used)]
 
 use std::ffi::OsStr;
@@ -45,7 +45,7 @@ fn package(config: &str) -> tempfile::TempDir {
     folder
 }
 
-/// Only these of the variables that bring flags.
+/// Sets these variables, and removes all others that contain flags.
 fn environment(command: &mut Command, variables: &[(String, &str)]) {
     for (name, _) in std::env::vars_os().filter(|(name, _)| brings_flags(name)) {
         command.env_remove(name);
@@ -57,11 +57,11 @@ fn brings_flags(name: &OsStr) -> bool {
     name.to_string_lossy().ends_with("RUSTFLAGS")
 }
 
-/// The flags that cargo has for its target.
+/// The flags that cargo uses for its target.
 fn flags_of(cargo: &mut Command, folder: &Path) -> Vec<String> {
     let options = ["check", "--quiet", "--offline", "--target"];
     let cargo = cargo.args(options).arg(target().triple());
-    // Not the one that the tests are built in.
+    // This must differ from the target directory of the tests.
     cargo.env("CARGO_TARGET_DIR", folder.join("target"));
     tools::output(cargo.current_dir(folder)).unwrap();
     let flags = fs::read_to_string(folder.join("flags")).unwrap();
@@ -69,8 +69,8 @@ fn flags_of(cargo: &mut Command, folder: &Path) -> Vec<String> {
     flags.map(str::to_owned).collect()
 }
 
-/// With this configuration and these variables cargo takes these flags of the user's, and with ours
-/// the same and ours behind them.
+/// Asserts that cargo uses the expected flags with this configuration and these variables. With our flags, it uses
+/// the same flags, followed by ours.
 #[track_caller]
 fn assert_kept(config: &str, variables: &[(&str, &str)], expected: &[&str]) {
     let package = package(config);
@@ -114,7 +114,7 @@ fn the_flags_of_every_build_are_kept() {
 }
 
 #[test]
-fn the_flags_of_the_target_are_kept_and_go_before_those_of_every_build() {
+fn the_flags_of_the_target_are_kept_and_replace_those_of_every_build() {
     let all = format!("{BUILD}{TRIPLE}{CFG}");
     assert_kept(&all, &[], &["--cfg=triple", "--cfg=unix_too"]);
     let variable = ("CARGO_TARGET_TRIPLE_RUSTFLAGS", "--cfg=variable");
@@ -123,7 +123,7 @@ fn the_flags_of_the_target_are_kept_and_go_before_those_of_every_build() {
 }
 
 #[test]
-fn a_variable_goes_before_the_configuration_even_if_it_is_empty() {
+fn a_variable_replaces_the_configuration_even_if_it_is_empty() {
     let all = format!("{BUILD}{TRIPLE}{CFG}");
     assert_kept(&all, &[("RUSTFLAGS", "--cfg=x")], &["--cfg=x"]);
     assert_kept(&all, &[("RUSTFLAGS", "")], &[]);
