@@ -6,9 +6,9 @@ use crate::clock::Window;
 use crate::record::{Kind, Outcome, Record};
 
 /// Why a request may be lost with a killed server.
-pub(super) const IN_FLIGHT: &str = "what the killed server had begun is lost with it";
+pub(super) const IN_FLIGHT: &str = "a killed server loses the requests that it has begun to answer";
 /// Why an idle connection may be closed.
-pub(super) const IDLE: &str = "nginx before 1.27.4 closes idle connections when workers change";
+pub(super) const IDLE: &str = "nginx before 1.27.4 closes idle connections in a reload";
 
 /// The first nginx whose reload leaves idle connections open (`keepalive_min_timeout`).
 const KEEPS_IDLE: [u32; 3] = [1, 27, 4];

@@ -19,29 +19,29 @@ const NGINX_FILES: &str = "find /etc/nginx | sort";
 /// Lines that print nothing when all is well.
 const NOTHING: &[(&str, &str)] = &[
     (
-        "no other run is left",
+        "files of another run are left",
         "ls /opt/flipless/runs | tail -n +2; ls /etc/systemd/system | grep 'flipless-app@.*[0-9]' | tail -n +2",
     ),
     (
-        "no half-written file is left",
+        "a half-written file is left",
         "find /opt/flipless /var/lib/flipless /etc/systemd/system /usr/lib/systemd/system /etc/nginx /run/flipless \
          -name '*.new' -o -name '*.partial' -o -name 'nginx-test*'",
     ),
-    ("no run is held", "ls -A /run/flipless/held 2>/dev/null"),
+    ("a run is held", "ls -A /run/flipless/held 2>/dev/null"),
     (
-        "no unit of a first version is left",
+        "a unit of a first version is left",
         "ls /run/systemd/system /run/systemd/transient 2>/dev/null | grep flipless",
     ),
     (
-        "no unit has failed",
+        "a unit has failed",
         "systemctl list-units --plain --no-legend --state=failed 'flipless*' web.service nginx.service",
     ),
     (
-        "no job is left",
+        "a job of systemd is left",
         "systemctl list-jobs --plain --no-legend | grep -v '^No jobs'",
     ),
     (
-        "the dead man's switch is off",
+        "the dead man's switch is armed",
         "systemctl is-active flipless-deadman.timer | grep -vx inactive",
     ),
 ];
@@ -57,7 +57,7 @@ impl Beginning {
 
 /// After the last deployment.
 pub(super) fn of(subject: &mut Subject, beginning: &Beginning) -> Vec<Check> {
-    subject.wait("the last version before has drained", |subject| {
+    subject.wait("an old run has not drained", |subject| {
         let runs = subject.say("systemctl list-units --plain --no-legend 'flipless-app@*' | wc -l");
         runs == "1"
     });
@@ -69,21 +69,25 @@ pub(super) fn of(subject: &mut Subject, beginning: &Beginning) -> Vec<Check> {
         .map_or(String::new(), ToString::to_string);
     let mut checks = std::mem::take(&mut subject.checks);
     checks.push(Check::new(
-        "`flipless commit` may be repeated",
+        "a second `flipless commit` failed",
         committed.is_ok(),
         why,
     ));
     checks.extend(NOTHING.iter().map(|(name, line)| {
         let found = subject.say(line);
-        Check::new(name, found.is_empty(), found)
+        Check::new(*name, found.is_empty(), found)
     }));
     checks.push(releases(subject));
     let nginx = subject.say(NGINX_FILES);
     let same = nginx == beginning.nginx;
-    checks.push(Check::new("/etc/nginx has the same files", same, nginx));
+    checks.push(Check::new(
+        "/etc/nginx has other files than before",
+        same,
+        nginx,
+    ));
     let status = subject.status();
     checks.push(Check::new(
-        "nothing is staged",
+        "a run is staged",
         !status.is_staged(),
         status.0.to_string(),
     ));
@@ -97,7 +101,7 @@ fn releases(subject: &Subject) -> Check {
     let keep = keep_releases(&subject.say(&format!("cat {}", layout::SETTINGS)));
     let detail = format!("{found}, where keep-releases is {keep}");
     Check::new(
-        "no more releases are kept than the settings say",
+        "more releases are kept than the settings say",
         found <= keep,
         detail,
     )
@@ -111,9 +115,5 @@ fn keep_releases(settings: &str) -> usize {
 fn resources(subject: &Subject, before: &Resources) -> Check {
     let after = Resources::of(&subject.engine.instance().root());
     let grown = before.grown_to(&after);
-    Check::new(
-        "descriptors and memory do not grow",
-        grown.is_empty(),
-        grown,
-    )
+    Check::new("descriptors or memory grew", grown.is_empty(), grown)
 }

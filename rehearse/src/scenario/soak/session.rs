@@ -87,7 +87,7 @@ impl Session {
         if !wrong.is_empty() {
             progress::failure("Evidence", look::evidence(&self.subject));
         }
-        let name = "every step of the soak goes as it must";
+        let name = "a step of the soak went wrong";
         self.checks
             .extend(wrong.into_iter().map(|what| Check::new(name, false, what)));
         Ok(())
@@ -213,7 +213,7 @@ impl Session {
             end: now,
         };
         let part = self.tally.add(&records, none, &self.circumstances);
-        let name = "nothing is lost after the last step";
+        let name = "requests failed after the last step";
         let mut checks = vec![Check::new(name, part.lost.is_empty(), part.lost)];
         let excused = self.tally.excused().into_iter();
         checks.extend(excused.map(|(why, count)| Check::note(why, format!("{count} requests"))));

@@ -27,11 +27,13 @@ pub(super) fn of(
     );
     let tolerated = is_tolerated(tolerance, &failed, circumstances);
     let failures = match (failed.is_empty(), tolerance) {
-        (true, _) => Check::new("no request failed", true, "0"),
-        (false, Tolerance::Measured) => Check::note("measured, not judged", said),
-        (false, Tolerance::InFlight) if tolerated => Check::note(IN_FLIGHT, said),
-        (false, _) if tolerated => Check::note(IDLE, said),
-        (false, _) => Check::new("no request failed", false, said),
+        (true, _) => Check::new(said, true, groups),
+        (false, Tolerance::Measured) => {
+            note("this scenario counts failures and does not judge them")
+        }
+        (false, Tolerance::InFlight) if tolerated => note(IN_FLIGHT),
+        (false, _) if tolerated => note(IDLE),
+        (false, _) => Check::new(said, false, groups),
     };
     vec![load, failures]
 }

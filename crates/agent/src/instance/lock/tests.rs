@@ -77,5 +77,5 @@ fn a_lock_whose_file_is_removed_holds_others_off_all_the_same() {
     let waiting = take(&instance.system, "lock", "expire", Duration::from_secs(20));
     let _held = waiting.unwrap();
     ends.join().unwrap();
-    assert!(refusal(&instance).contains("another agent holds"));
+    assert!(refusal(&instance).contains("another agent has held"));
 }

@@ -55,7 +55,7 @@ fn a_configuration_that_ebs_own_test_refuses_is_refused_with_nginxs_line() {
     let instance = staged();
     instance.model.borrow_mut().eb_refuses_with = Some("own.conf".into());
     let error = format!("{:#}", test(&instance).unwrap_err());
-    let command = "`nginx -t -c /var/proxy/staging/nginx/nginx.conf` after it has stopped nginx";
+    let command = "after EB has stopped nginx (`nginx -t -c /var/proxy/staging/nginx/nginx.conf`)";
     assert!(error.contains(command), "{error}");
     assert!(error.contains("host not found in upstream"), "{error}");
 }
