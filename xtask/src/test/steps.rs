@@ -20,7 +20,7 @@ const ARM: &str = "arm";
 /// Boots real instances, and judges latencies: one at a time.
 const SYSTEM: &str = "scenarios";
 /// Boot real instances, and mostly wait; they judge no latency, so that several run side by side.
-const RECOVERY: [&str; 2] = ["instance", "recovery"];
+const RECOVERY: [&str; 3] = ["instance", "recovery", "cases"];
 
 /// Checks CI's workflows: keys, expressions and the actions' inputs (jactionlint, a fork of actionlint
 /// that pip has whole), then rights, pinned actions and what a stranger could slip in (zizmor). In folders
