@@ -8,6 +8,8 @@ mod adoption;
 mod booted;
 #[path = "recovery/kills.rs"]
 mod kills;
+#[path = "recovery/overlap.rs"]
+mod overlap;
 mod rig;
 #[path = "recovery/scenarios.rs"]
 mod scenarios;
