@@ -6,6 +6,10 @@
 #[path = "recovery/adoption.rs"]
 mod adoption;
 mod booted;
+#[path = "recovery/kills.rs"]
+mod kills;
+#[path = "recovery/overlap.rs"]
+mod overlap;
 mod rig;
 #[path = "recovery/scenarios.rs"]
 mod scenarios;
@@ -19,91 +23,6 @@ use rig::{Rig, assert_nothing_lost, lost};
 /// Longer than the dead man of the project's bundle, `rig::DEAD_MAN_SECONDS`, after a daemon-reload.
 const EXPIRY: Duration = Duration::from_secs(120);
 const PATIENCE: Duration = Duration::from_secs(40);
-/// More effects of one kind than a command has.
-const MOST: usize = 80;
-
-/// A hook whose agent gets `signal` at its `number`-th of these system calls.
-fn killing(command: &str, calls: &str, signal: &str, number: usize) -> String {
-    format!(
-        "#!/bin/sh\nexec strace -qq -o /dev/null -e trace={calls} \
-         -e inject={calls}:signal={signal}:when={number} bin/flipless {command}\n"
-    )
-}
-
-/// The agent's hooks, with the system calls whose N-th the kernel answers with SIGKILL or SIGTERM: what replaces
-/// a file, and what begins a child. Each deployment finds what the one before left.
-#[test]
-fn an_agent_that_is_killed_at_any_of_its_steps_costs_nobody_a_request() {
-    if booted::unavailable() {
-        return;
-    }
-    let mut rig = Rig::launch(Suite::Bookworm);
-    let load = rig.load();
-    let mut killed = Vec::new();
-    for (stage, hook, command) in [
-        ("predeploy", "~flipless-stage.sh", "stage"),
-        ("postdeploy", "!flipless-commit.sh", "commit"),
-    ] {
-        // Every third child: a kill before one is a kill after the one before it.
-        for (calls, step) in [("rename", 1), ("clone,clone3,vfork", 3)] {
-            for number in (1..MOST).step_by(step) {
-                assert!(number + step < MOST, "{command}, {calls}: {killed:?}");
-                let signal = if number % 2 == 0 { "TERM" } else { "KILL" };
-                let line = killing(command, calls, signal, number);
-                let path = format!(".platform/hooks/{stage}/{hook}");
-                let bundle = rig.version(&[(&path, &line, 0o755)]);
-                let before = rig.current();
-                if rig.engine.deploy(&bundle).outcome.is_ok() {
-                    break;
-                }
-                let when = format!("{command}, {calls} {number}");
-                // What was current serves, or the new one if the kill came after the change.
-                let after = rig.current();
-                assert!(rig.is_active(&after), "{when}: {after} after {before}");
-                killed.push(when);
-            }
-        }
-    }
-    println!("killed {} times: {killed:?}", killed.len());
-    assert!(killed.len() > 12, "{killed:?}");
-    rig.deploy();
-    rig.settle();
-    assert_nothing_lost(&load.stop().unwrap());
-}
-
-#[test]
-fn after_a_kill_and_a_reboot_one_version_serves() {
-    if booted::unavailable() {
-        return;
-    }
-    let mut rig = Rig::launch(Suite::Bookworm);
-    let (stage, commit) = (
-        ("predeploy", "~flipless-stage.sh", "stage"),
-        ("postdeploy", "!flipless-commit.sh", "commit"),
-    );
-    for ((stage, hook, command), calls, number) in [
-        (stage, "rename", 3),
-        (stage, "rename", 5),
-        (commit, "rename", 1),
-        (commit, "clone,clone3,vfork", 7),
-    ] {
-        let line = killing(command, calls, "KILL", number);
-        let path = format!(".platform/hooks/{stage}/{hook}");
-        let bundle = rig.version(&[(&path, &line, 0o755)]);
-        assert!(
-            rig.engine.deploy(&bundle).outcome.is_err(),
-            "{command} {number}"
-        );
-        let current = rig.current();
-        rig.engine.reboot().unwrap().outcome.unwrap();
-        rig.wait_until_serving();
-        assert_eq!(rig.current(), current);
-        assert_eq!(rig.active_runs(), [current]);
-        assert!(rig.status()["staged"].is_null(), "{}", rig.status());
-        rig.deploy();
-    }
-    rig.settle();
-}
 
 /// The engine dies after the staging: a hook behind ours fails.
 #[test]
@@ -115,14 +34,14 @@ fn a_deployment_that_dies_after_the_staging_is_given_up_by_the_dead_man() {
     let load = rig.load();
     let current = rig.current();
     let dying = [(
-        ".platform/hooks/predeploy/95-die.sh",
+        ".platform/hooks/predeploy/~~die.sh",
         "#!/bin/sh\nexit 1\n",
         0o755,
     )];
     let bundle = rig.version(&dying);
     rig.engine.deploy(&bundle).outcome.unwrap_err();
     let staged = rig.status()["staged"]["run"].as_str().unwrap().to_owned();
-    assert!(rig.is_active(&staged), "both serve");
+    assert!(rig.is_active(&staged), "it is ready");
     for _ in 0..5 {
         rig.must("systemctl daemon-reload");
     }
@@ -138,7 +57,17 @@ fn a_deployment_that_dies_after_the_staging_is_given_up_by_the_dead_man() {
     assert!(given_up.is_some(), "{}", rig.status());
     assert!(wait_for(PATIENCE, || (!rig.is_active(&staged)).then_some(())).is_some());
     assert_eq!(rig.current(), current);
-    assert_nothing_lost(&load.stop().unwrap());
+    let records = load.stop().unwrap();
+    assert_nothing_lost(&records);
+    let served = |run: &str| {
+        records
+            .iter()
+            .any(|record| record.run.as_deref() == Some(run))
+    };
+    assert!(
+        served(&current) && !served(&staged),
+        "a held run serves nobody"
+    );
 
     // The same with a reboot in between.
     rig.engine.deploy(&bundle).outcome.unwrap_err();

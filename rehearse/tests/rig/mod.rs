@@ -1,4 +1,5 @@
 //! A deployed instance that a test does bad things to.
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -16,7 +17,7 @@ use serde_json::Value;
 
 use crate::booted;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 /// The least that `flipless.toml` allows.
 pub const DEAD_MAN_SECONDS: u32 = 60;
 
@@ -51,12 +52,16 @@ impl Rig {
 
     /// Boots an instance on which an application without flipless serves.
     pub fn launch_stock(suite: Suite) -> Self {
-        let mut rig = Self::on(booted::boot(suite));
-        let stock = rig.folder.path().join("stock.zip");
-        bundle::stock_app(&stock, "stock").unwrap();
+        let mut rig = Self::bare(suite);
+        let stock = rig.stock_bundle();
         let launched = rig.engine.create_environment(&stock, Properties::new());
         launched.outcome.unwrap();
         rig
+    }
+
+    /// Boots an instance that has no application yet.
+    pub fn bare(suite: Suite) -> Self {
+        Self::on(booted::boot(suite))
     }
 
     fn on(machine: Machine) -> Self {
@@ -92,12 +97,30 @@ impl Rig {
         std::fs::remove_file(bundle).unwrap();
     }
 
+    /// Deploys a version without flipless.
+    pub fn deploy_stock(&mut self) {
+        let bundle = self.stock_bundle();
+        self.engine.deploy(&bundle).outcome.unwrap();
+    }
+
+    /// The bundle of an application that answers with `release stock`.
+    fn stock_bundle(&self) -> PathBuf {
+        let stock = self.folder.path().join("stock.zip");
+        bundle::stock_app(&stock, "stock").unwrap();
+        stock
+    }
+
     /// Clients of every kind, from now on.
     pub fn load(&self) -> Load {
-        let namespace = Namespace::of(self.leader()).unwrap();
-        let load = Load::start(Plan::default(), namespace, self.clock.zero()).unwrap();
+        let load = self.load_of(Plan::default());
         load.wait_for(100, PATIENCE).unwrap();
         load
+    }
+
+    /// Clients as planned, from now on.
+    pub fn load_of(&self, plan: Plan) -> Load {
+        let namespace = Namespace::of(self.leader()).unwrap();
+        Load::start(plan, namespace, self.clock.zero()).unwrap()
     }
 
     /// What a command on the instance prints.
@@ -211,7 +234,8 @@ impl Rig {
             "systemctl list-units --all --plain --no-legend 'flipless-*' | wc -l",
             "systemctl list-jobs --plain --no-legend | wc -l",
             "find /sys/fs/cgroup -name 'flipless-app@*' -path '*systemd*' | wc -l",
-            "ps -e -o comm= | sort | uniq -c | grep -c .",
+            // Read before the rest of the line runs, which is no part of it.
+            "names=$(ps -e -o comm=); echo \"$names\" | sort -u | wc -l",
             "pgrep -c 'flipless|server|nginx'",
             "ls /proc/1/fd | wc -l",
         ]
@@ -226,7 +250,7 @@ impl Rig {
 }
 
 /// The project's bundle with a dead man that a test can wait for, built once.
-fn bundle_with_short_limits() -> PathBuf {
+pub fn bundle_with_short_limits() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let build = || {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("recovery");

@@ -1,0 +1,122 @@
+//! Bundles as people write them (`fixtures/cases`), on real instances: adopted, updated under load, mended by the
+//! next good bundle, and left for a bundle without flipless. Needs root on Linux.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod booted;
+#[path = "cases/case.rs"]
+mod case;
+#[path = "cases/certbot.rs"]
+mod certbot;
+#[path = "cases/idle.rs"]
+mod idle;
+#[path = "cases/play.rs"]
+mod play;
+mod rig;
+#[path = "cases/update.rs"]
+mod update;
+
+use std::thread;
+
+use case::{Case, Comes};
+use rehearse::image::Suite;
+use rig::Rig;
+
+/// The cases by machine, which all run side by side. The first one of each begins on a new instance, too; every
+/// one leaves a stock instance to the next, and its files in /etc/nginx, as EB does.
+const MACHINES: [&[Case]; 3] = [
+    &[
+        Case {
+            ports: &[8008],
+            ..Case::serving("whole-http")
+        },
+        // EB itself refuses it on a new instance: nothing is in /etc/nginx/conf.d then.
+        Case::serving("absolute-include"),
+        Case {
+            comes: Comes::Refused("ipv6only=off"),
+            ..Case::serving("dual-stack")
+        },
+        Case {
+            comes: Comes::Refused("the migration failed"),
+            ..Case::serving("early-failure")
+        },
+        Case {
+            comes: Comes::Refused("the migration failed"),
+            ..Case::serving("late-failure")
+        },
+        Case {
+            check: case::the_old_version_answered_before_the_flip,
+            ..Case::serving("order")
+        },
+    ],
+    &[
+        Case {
+            check: case::nginx_has_logged_and_cached,
+            ..Case::serving("places")
+        },
+        Case::serving("smoke"),
+        Case {
+            comes: Comes::FailsLate("the notification failed"),
+            ..Case::serving("failing-postdeploy")
+        },
+        Case {
+            reloads: true,
+            ..Case::serving("restart")
+        },
+    ],
+    &[
+        Case {
+            reloads: true,
+            check: certbot::the_listener_outlives_what_changes_nothing,
+            ..Case::serving("certbot")
+        },
+        Case {
+            check: idle::connections_outlive_an_update,
+            ..Case::serving("long-keep-alive")
+        },
+        Case {
+            ports: &[443],
+            ..Case::serving("own-file")
+        },
+    ],
+];
+
+#[test]
+fn bundles_as_people_write_them_come_to_what_they_come_to_without_flipless() {
+    if booted::unavailable() {
+        return;
+    }
+    // Built once, before the machines ask for them.
+    let suites = [Suite::Bookworm, Suite::Forky];
+    let _ = (suites.map(booted::image), rig::bundle_with_short_limits());
+    let failed: Vec<String> = thread::scope(|scope| {
+        let machines = suites.map(|suite| {
+            MACHINES.map(|cases| (cases, scope.spawn(move || play_in_a_row(suite, cases))))
+        });
+        let ended = machines.into_iter().flatten();
+        let failed = ended.filter_map(|(cases, machine)| {
+            let first = cases[0].name;
+            machine.join().err().map(|_| first.to_owned())
+        });
+        failed.collect()
+    });
+    assert!(failed.is_empty(), "machines that begin with {failed:?}");
+}
+
+fn play_in_a_row(suite: Suite, cases: &[Case]) {
+    let mut rig = Rig::bare(suite);
+    for (number, case) in cases.iter().enumerate() {
+        if number == 0 {
+            play::on_a_new_instance(&mut rig, case);
+        }
+        play::from_stock_to_stock(&mut rig, case);
+        println!("{suite:?}: {} went well", case.name);
+    }
+}
+
+#[test]
+fn every_folder_of_the_fixtures_is_a_case() {
+    let mut names: Vec<_> = MACHINES.concat().iter().map(|case| case.name).collect();
+    names.sort_unstable();
+    assert_eq!(case::folders(), names);
+}

@@ -1,0 +1,42 @@
+//! Idle connections that live for minutes.
+
+use std::time::Duration;
+
+use rehearse::load::Plan;
+
+use crate::case::Case;
+use crate::rig::{Rig, lost};
+use crate::update::{Update, plan};
+
+/// Longer than EB's own `keepalive_timeout`, 60 s.
+const IDLE: Duration = Duration::from_secs(70);
+const CONNECTIONS: usize = 3;
+/// Something that changes the configuration.
+const OTHER: (&str, &str, u32) = (
+    ".platform/nginx/conf.d/own.conf",
+    "server_tokens off;\n",
+    0o644,
+);
+
+/// Connections that were idle while nginx got another configuration carry their next request. An nginx before
+/// 1.27.4 closes idle connections in a reload: there, the configuration stays.
+pub fn connections_outlive_an_update(rig: &mut Rig, _: &Update) {
+    let plan = Plan {
+        keep_alive: CONNECTIONS,
+        keep_alive_pause: IDLE,
+        ..Plan {
+            rate: 0,
+            ..plan(80)
+        }
+    };
+    let load = rig.load_of(plan);
+    load.wait_for(CONNECTIONS, IDLE).unwrap();
+    // An nginx that knows the directive says that it does not stand there.
+    let said = rig.say("/usr/sbin/nginx -t -g 'keepalive_min_timeout 1;' 2>&1");
+    let keeps = said.contains("not allowed here").then_some(OTHER);
+    let bundle = Case::serving("long-keep-alive").version_with(rig, keeps.as_slice());
+    rig.engine.deploy(&bundle).outcome.unwrap();
+    load.wait_for(2 * CONNECTIONS, 2 * IDLE).unwrap();
+    let records = load.stop().unwrap();
+    assert!(lost(&records).is_empty(), "{records:?}");
+}
