@@ -83,6 +83,18 @@ impl Surroundings {
     }
 }
 
+/// Removes what tests of an agent that was killed have left: units, and a dump that may hold secrets.
+pub fn forget_tests(system: &System) -> Result<()> {
+    for folder in [RUNTIME_UNITS, layout::RUNTIME] {
+        for name in system.names(folder)? {
+            if name.starts_with(TEST_UNITS) {
+                system.remove(format!("{folder}/{name}"))?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// A name of its own for each test: systemd reads a file of a name that it does not know, without a daemon-reload.
 /// It does not begin as ours do, so that nothing takes it for an installed unit.
 fn unit_name() -> String {

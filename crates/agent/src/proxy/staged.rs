@@ -15,6 +15,7 @@ use crate::instance::system::System;
 /// /etc/nginx, deletes nothing there, and tests it only after it has stopped nginx. Adds the bundle's own pieces
 /// if nginx accepts them.
 pub fn test(system: &System, bundle: &Path, settings: &Settings) -> Result<()> {
+    nginx::forget_tests(system)?;
     if !system.exists(PROXY_STAGING) {
         return Ok(());
     }
