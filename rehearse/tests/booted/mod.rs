@@ -6,12 +6,12 @@ use std::sync::Mutex;
 
 use flipless_settings::FrontMode;
 use rehearse::bundle::{self, Changes};
-use rehearse::engine::Variants;
+use rehearse::engine::{Variants, variants};
 use rehearse::image::{Image, Source, Suite};
 use rehearse::machine::{Command, Instance, Machine};
 use rehearse::requirements;
 use rehearse::result::ScenarioResult;
-use rehearse::scenario::{self, Parameters};
+use rehearse::scenario::{self, Parameters, Soak, Soaked};
 
 /// Why these tests don't run here; as root on Linux they always do.
 pub fn unavailable() -> bool {
@@ -87,17 +87,36 @@ pub fn play(name: &str, suite: Suite, from: &Path, variants: Variants) -> Scenar
     )
     .unwrap();
     let parameters = Parameters {
-        image: image(suite),
-        machines: store("machines"),
-        bundles: folder.path().to_owned(),
-        from: from.to_owned(),
         to,
-        rate: 200,
         variants,
+        ..parameters(suite, from, folder.path())
     };
     scenario::play(scenario::named(name).unwrap(), &parameters)
         .unwrap()
         .run
+}
+
+fn parameters(suite: Suite, from: &Path, folder: &Path) -> Parameters {
+    Parameters {
+        image: image(suite),
+        machines: store("machines"),
+        bundles: folder.to_owned(),
+        from: from.to_owned(),
+        to: from.to_owned(),
+        rate: 200,
+        variants: variants::STANDARD,
+    }
+}
+
+/// Soaks a bundle, with faults.
+pub fn soak(deployments: u32, seed: u64, suite: Suite, from: &Path) -> Soaked {
+    let folder = tempfile::tempdir().unwrap();
+    let soak = Soak {
+        deployments,
+        faults: Some(seed),
+        variants: None,
+    };
+    scenario::soak(&soak, &parameters(suite, from, folder.path())).unwrap()
 }
 
 /// Asserts that only latency may have failed the scenario. Returns p99.9 during the deployment as a multiple of

@@ -80,3 +80,17 @@ fn a_killed_server_costs_no_request_that_can_be_sent_again() {
         );
     }
 }
+
+/// A short one, for what a longer one has shown. Which faults there are depends on the seed alone.
+#[test]
+fn deployments_in_a_row_with_faults_lose_nothing_and_leave_nothing() {
+    if booted::unavailable() {
+        return;
+    }
+    let bundle = booted::project_bundle(FrontMode::Nginx);
+    let soaked = booted::soak(12, 1, Suite::Forky, &bundle);
+    let run = &soaked.played.run;
+    assert!(run.ok, "{:?}", run.reasons);
+    assert_eq!(soaked.soak.deployments, 12);
+    assert!(soaked.soak.kills > 2, "{:?}", soaked.soak);
+}

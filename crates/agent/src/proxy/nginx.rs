@@ -84,6 +84,18 @@ impl Surroundings {
     }
 }
 
+/// Removes what tests of an agent that was killed have left: units, and a dump that may hold secrets.
+pub fn forget_tests(system: &System) -> Result<()> {
+    for folder in [RUNTIME_UNITS, layout::RUNTIME] {
+        for name in system.names(folder)? {
+            if name.starts_with(TEST_UNITS) {
+                system.remove(format!("{folder}/{name}"))?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Returns a new unit name for each test, because systemd loads a unit with an unknown name without a
 /// daemon-reload. The name does not begin with `flipless-`, so that the agent does not take it for an installed
 /// unit.

@@ -14,6 +14,7 @@ use crate::instance::system::System;
 /// Tests EB's staged proxy configuration in the form that it will have after the flip. EB itself tests it only
 /// after it has stopped nginx. Also adds the bundle's own pieces, if nginx accepts them.
 pub fn test(system: &System, bundle: &Path, settings: &Settings) -> Result<()> {
+    nginx::forget_tests(system)?;
     if !system.exists(PROXY_STAGING) {
         return Ok(());
     }

@@ -32,6 +32,14 @@ fn with_two() -> Instance {
     instance
 }
 
+/// The same, with a configuration of nginx to test.
+fn with_a_proxy() -> Instance {
+    let instance = with_two();
+    let path = format!("{PROXY_STAGING}/nginx.conf");
+    instance.system.write(path, b"http {}", 0o644).unwrap();
+    instance
+}
+
 fn staged() -> Instance {
     let instance = with_two();
     stage_bundle(&instance.system).unwrap();
@@ -76,6 +84,7 @@ fn crashed_release() -> String {
 /// and has run a second time.
 pub const COMMANDS: &[(&str, Prepare, Act)] = &[
     ("stage", with_two, stage_bundle),
+    ("stage", with_a_proxy, stage_bundle),
     ("flip", renamed, web_started::web_started),
     ("commit", flipped, commit::commit),
     ("abort", staged, abort::abort),
