@@ -24,7 +24,7 @@ pub struct Plan {
     pub keep_alive: usize,
     /// The pause between an answer and the next request on a kept connection.
     pub keep_alive_pause: Duration,
-    /// Requests of 1.5 s in flight.
+    /// How many requests of 1.5 s are in flight at the same time.
     pub slow: usize,
     /// Bodies of about 1 s in flight.
     pub uploads: usize,

@@ -23,7 +23,7 @@ pub fn commit(system: &System) -> Result<()> {
         if state.current.is_none() && !staged.is_some_and(|run| flipped::is_to(system, run)) {
             // The first version was discarded before the flip, so the flip has started web.service without the
             // drop-in.
-            say("no release is running after EB's flip; staging it again");
+            say("no release is running after EB's flip; staging the bundle again");
             system.write(alarm::WEB_STARTED, b"", 0o644)?;
             stage_locked(system, state, Path::new(paths::FLIPPED))
                 .map_err(|error| give_up(system, state, error))?;
@@ -35,7 +35,7 @@ pub fn commit(system: &System) -> Result<()> {
     })
 }
 
-/// The process of web.service waits to be the stand-in of a run that will not be.
+/// The first version can't be staged, so has EB's own web.service run the server instead of the stand-in.
 fn give_up(system: &System, state: &State, error: Error) -> Error {
     match withdrawal::serve_alone(system, state) {
         Ok(()) => error,
@@ -43,8 +43,7 @@ fn give_up(system: &System, state: &State, error: Error) -> Error {
     }
 }
 
-/// Makes sure that the bundle which EB has flipped to is the one that serves. EB would call the deployment a
-/// success.
+/// Makes sure that the bundle which EB has flipped to serves. Otherwise fails, because EB would report success.
 fn complete(system: &System, state: &mut State) -> Result<()> {
     let marked = match flipped(system) {
         Flipped::Run(run) => run,
@@ -68,12 +67,12 @@ fn complete(system: &System, state: &mut State) -> Result<()> {
     }
 }
 
-/// Since the flip the way back may have been taken, by a person or after crashes.
+/// Fails if the new version was rolled back since the flip, by a person or after crashes.
 fn check_serves(state: &State, marked: &str) -> Result<()> {
     let release = |run| parse_run(run).map(|(release, _)| release);
     match &state.current {
         Some(current) if release(marked) != Some(&current.release) => bail!(
-            "EB has flipped to {marked}, and {} serves: it was rolled back since. Deploy again \
+            "EB has flipped to {marked}, which was rolled back since then; {} serves. Deploy again \
              (`{} status` shows the reason)",
             current.run,
             layout::AGENT

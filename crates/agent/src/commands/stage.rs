@@ -214,8 +214,9 @@ fn start(
         deadline: commands.uptime() + settings.deploy.dead_man_seconds,
     });
     state.front = settings.front.mode;
-    state.save(system)?;
+    // The timer first: a staged run without a timer would stay staged after an interruption.
     systemd.restart(layout::DEADMAN_TIMER)?;
+    state.save(system)?;
     let begun = flipped::mark(system, bundle, &run).and_then(|()| match listener {
         Listener::Taken => Ok(()),
         Listener::Open => run::start(system, &run),

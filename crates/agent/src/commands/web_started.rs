@@ -41,7 +41,7 @@ pub fn web_started(system: &System) -> Result<()> {
     .inspect_err(|_| start_nginx(system))
 }
 
-/// EB goes no further than the failure of this start, and would have started nginx next.
+/// Starts nginx after a failure: EB ends its deployment when this start fails, before it starts nginx itself.
 fn start_nginx(system: &System) {
     if system.exists(PROXY_STAGING)
         && let Err(why) = Systemd::new(system).start_later(layout::NGINX)
@@ -57,7 +57,7 @@ fn flip(system: &System, state: &mut State, run: Run) -> Result<()> {
     let Err(error) = handover::flip(system, state, run) else {
         return Ok(());
     };
-    // After the handover there is nothing to discard: systemd starts the stand-in again, which finishes.
+    // After the handover no run is staged. systemd restarts the stand-in, which completes the handover.
     if state.current.is_some() && state.staged.is_some() {
         let discarded = leftover::discard(system, state, &format!("{error}"));
         flipped::unmark(system, Path::new(FLIPPED)).and(discarded)?;
@@ -105,7 +105,7 @@ fn restart_if_asked(system: &System, state: &mut State, first: bool) -> Result<(
         return handover::finish(system, state);
     }
     match first || alarm::restarted_by_systemd(system)? {
-        // An agent that was killed in the flip may have left the old version beside it.
+        // An agent that was killed in the flip may have left the old run active.
         true => handover::finish(system, state),
         false => restart_locked(system, state),
     }

@@ -15,7 +15,7 @@ use crate::instance::system::System;
 pub fn web_starting(system: &System) -> Result<()> {
     if is_for_another(system) {
         if flipped(system) == Flipped::Foreign && State::load(system).is_err() {
-            // What a damaged one says is of no use any more, and bars nobody's way to another bundle.
+            // A damaged state must not keep the instance from a bundle without flipless.
             system.remove(layout::STATE)?;
         }
         return change(system, "web-starting", |state| {

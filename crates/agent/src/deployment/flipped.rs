@@ -47,8 +47,8 @@ pub fn is_to(system: &System, run: &Run) -> bool {
     flipped(system) == Flipped::Run(run.run.clone())
 }
 
-/// Marks an unpacked bundle as the one of this run. The second line is for the stand-in: after a reboot nobody is
-/// about to install the bundle (`commands/stand_in.rs`).
+/// Writes the marker of this run into an unpacked bundle. The second line is the boot's identity, for the
+/// stand-in: after a reboot no command is about to install the bundle (`commands/stand_in.rs`).
 pub fn mark(system: &System, bundle: &Path, run: &Run) -> Result<()> {
     let boot = system.commands().boot_id();
     let boot = boot.context("cannot read the boot's identity")?;

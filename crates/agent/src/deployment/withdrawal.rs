@@ -23,14 +23,14 @@ pub const GIVES_PORT_BACK: &str = "/run/flipless/gives-port-back";
 pub fn leave(system: &System, state: &mut State) -> Result<()> {
     *state = State::new(state.front);
     state.save(system)?;
-    // Nothing knows the run that it names any more: the stand-in waits for nobody.
+    // No command will start the run that the marker names, so the stand-in must not wait for it.
     flipped::unmark(system, Path::new(FLIPPED))?;
     let is_stopped = !Systemd::new(system).is_active(layout::NGINX)?;
     let again = alarm::restarted_by_systemd(system)?;
     let nginx = match nginx(system)? {
-        // A start before this one has failed, and with it EB's flip: EB does not come to nginx any more.
+        // systemd starts web.service again, so EB's flip has failed: EB does not start nginx.
         _ if is_stopped && again && system.exists(PROXY_STAGING) => Nginx::Restarts,
-        // EB has stopped its stand-in, and no interrupted call has.
+        // EB itself has stopped the stand-in of nginx.
         Nginx::Restarts if is_stopped && !system.exists(GIVES_PORT_BACK) => Nginx::IsStopped,
         other => other,
     };
@@ -80,8 +80,8 @@ pub fn remove_files(system: &System) -> Result<()> {
     Ok(())
 }
 
-/// Where no version of ours is current and EB has flipped to a bundle of ours all the same, its server serves as on
-/// stock EB, whose systemd tries one that fails again and again.
+/// If no run is current, but EB has flipped to a bundle with flipless, has EB's own web.service run the server of
+/// that bundle. systemd then restarts a server that fails, as on stock EB.
 pub fn serve_alone(system: &System, state: &State) -> Result<()> {
     let is_flipped = matches!(flipped(system), Flipped::Run(_) | Flipped::Unmarked);
     match state.current.is_none() && is_flipped {
@@ -91,8 +91,7 @@ pub fn serve_alone(system: &System, state: &State) -> Result<()> {
 }
 
 /// Has EB's own web.service run the server of the bundle in `/var/app/current`: without our drop-in and without
-/// a marker, the stand-in becomes the server (`commands/stand_in.rs`). One that ends at once is systemd's to start
-/// again.
+/// a marker, the stand-in becomes the server (`commands/stand_in.rs`). Does not wait for the server.
 pub fn start_alone(system: &System) -> Result<()> {
     flipped::unmark(system, Path::new(FLIPPED))?;
     let systemd = Systemd::new(system);

@@ -48,7 +48,16 @@ impl Surroundings {
     ///
     /// Uses a unit file instead of systemd-run(1). In systemd-run a second `CapabilityBoundingSet=` replaces the
     /// first one; in a unit file it adds to the first one.
+    ///
+    /// If nginx prints nothing, the test is repeated once: something may have killed nginx.
     pub fn run(&self, system: &System, arguments: &[&str]) -> Result<String> {
+        match self.run_once(system, arguments) {
+            Err(error) if error.is::<NoAnswer>() => self.run_once(system, arguments),
+            answer => answer,
+        }
+    }
+
+    fn run_once(&self, system: &System, arguments: &[&str]) -> Result<String> {
         let name = unit_name();
         let unit = format!("{RUNTIME_UNITS}/{name}");
         let output = format!("{}/{name}", layout::RUNTIME);
@@ -121,10 +130,22 @@ fn said(system: &System, program: &str, arguments: &[&str]) -> Result<String> {
     Err(refusal(&lines, &output.status.to_string()))
 }
 
+/// nginx has printed nothing.
+#[derive(Debug)]
+struct NoAnswer(String);
+
+impl std::fmt::Display for NoAnswer {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "cannot run nginx for a test of the configuration: {}", self.0)
+    }
+}
+
+impl std::error::Error for NoAnswer {}
+
 fn refusal(lines: &str, status: &str) -> anyhow::Error {
     match lines.trim() {
         // nginx has printed nothing. For example, systemd could not set up the sandbox.
-        "" => anyhow!("cannot run nginx for a test of the configuration: {status}"),
+        "" => NoAnswer(status.to_owned()).into(),
         lines => anyhow!("nginx refuses the configuration:\n{lines}"),
     }
 }

@@ -49,6 +49,8 @@ pub struct Model {
     pub clock: i64,
     /// nginx refuses a configuration with a file of this name in `conf.d`.
     pub nginx_refuses_with: Option<String>,
+    /// The next test of nginx is killed before nginx prints anything.
+    pub test_is_killed: bool,
     /// EB's own test refuses that configuration.
     pub eb_refuses_with: Option<String>,
     /// nginx refuses that configuration in the front's sandbox.

@@ -84,7 +84,7 @@ impl Scale {
         round(LATENCY * (1.0 - share.clamp(0.0, 1.0)))
     }
 
-    /// Ticks at zero, half and all of the rate.
+    /// Ticks at zero, at half of the maximum, and at the maximum.
     pub fn rate_ticks(&self) -> Vec<Tick> {
         let tick = |share: f64| Tick {
             at: round(RATE * (1.0 - share)),

@@ -65,7 +65,7 @@ fn of_run(all: impl Iterator<Item = Process>, unit: Option<String>) -> Vec<Proce
     all.filter(|process| is_of(process, &unit)).collect()
 }
 
-/// The stand-ins are the same program.
+/// The stand-ins are the same program. A program that an agent is about to start is an agent until its exec.
 fn is_agent(process: &Process) -> bool {
     process.text("comm").trim() == layout::AGENT_BIN && is_command(&process.text("cmdline"))
 }

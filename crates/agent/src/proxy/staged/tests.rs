@@ -50,6 +50,15 @@ fn a_piece_of_the_bundle_that_ebs_own_test_refuses_is_left_out() {
     }
 }
 
+/// Else a deployment would go without our pieces, until the next one.
+#[test]
+fn a_test_that_is_killed_refuses_nothing() {
+    let instance = staged();
+    instance.model.borrow_mut().test_is_killed = true;
+    test(&instance).unwrap();
+    assert!(has(&instance, UPSTREAM) && has(&instance, KEEPALIVE));
+}
+
 #[test]
 fn a_configuration_that_ebs_own_test_refuses_is_refused_with_nginxs_line() {
     let instance = staged();

@@ -19,6 +19,9 @@ impl Model {
     pub(super) fn tested(&mut self, name: &str, root: &Path) -> Output {
         let unit = std::fs::read_to_string(root.join("run/systemd/system").join(name)).unwrap();
         self.tests.push(unit.clone());
+        if std::mem::take(&mut self.test_is_killed) {
+            return answer(false, "", "Killed");
+        }
         let by_eb = unit.contains("-c /var/proxy/staging/nginx/nginx.conf");
         let line = |key: &str| unit.lines().find_map(|line| line.strip_prefix(key));
         let bound = unit.lines().find_map(|line| {
