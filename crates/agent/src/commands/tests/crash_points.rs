@@ -224,6 +224,8 @@ fn the_dead_mans_switch_completes_or_undoes_a_killed_command() {
         };
         let_the_dead_man_come(instance, when);
         assert_eq!(current_unit(instance), current, "{when}");
+        // No run stays staged: that would keep "restart app server" and the automatic rollback off.
+        assert_eq!(state(instance).staged, None, "{when}");
         // The next deployment removes a release that is not in the state.
         assert_eq!(instance.serving(), [current], "{when}");
         assert_eq!(instance.model.borrow().gaps, [""; 0], "{when}");
