@@ -136,7 +136,11 @@ struct NoAnswer(String);
 
 impl std::fmt::Display for NoAnswer {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "cannot run nginx for a test of the configuration: {}", self.0)
+        write!(
+            formatter,
+            "cannot run nginx for a test of the configuration: {}",
+            self.0
+        )
     }
 }
 
