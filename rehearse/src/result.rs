@@ -29,20 +29,20 @@ pub struct ScenarioResult {
     pub reasons: Vec<String>,
 }
 
-/// What a soak adds to its result.
+/// The additional results of a soak.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct SoakResult {
-    /// How many deployments there were, commands of a person's among them.
+    /// The number of deployments, including commands that a person runs on the instance.
     pub deployments: u32,
-    /// Those that did not come to their end: refused, interrupted, or ended by a hook.
+    /// The number of deployments that did not succeed: refused, interrupted, or ended by a hook.
     pub aborted: u32,
-    /// How many processes were killed.
+    /// The number of killed processes.
     pub kills: u32,
-    /// The seed of the faults; none without faults.
+    /// The seed of the faults; `None` for a soak without faults.
     pub seed: Option<u64>,
-    /// How long it took.
+    /// How long the soak took.
     pub seconds: f64,
-    /// By what the deployments were, and by what went wrong in them.
+    /// One row for each kind of deployment, and one for each kind of fault.
     #[serde(skip)]
     pub rows: Vec<SoakRow>,
 }
@@ -50,12 +50,12 @@ pub struct SoakResult {
 /// A row of the soak's table.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SoakRow {
-    /// An act or a fault.
+    /// The name of an act or a fault.
     pub name: String,
-    /// How often.
+    /// How many deployments had this act or fault.
     pub times: u32,
-    /// How many of these deployments did not come to their end.
+    /// How many of these deployments did not succeed.
     pub aborted: u32,
-    /// How long they took in all.
+    /// How long these deployments took in total.
     pub seconds: f64,
 }

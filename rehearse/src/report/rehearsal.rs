@@ -13,7 +13,7 @@ pub struct Rehearsal {
     pub nginx: String,
     /// The results in the order of the runs.
     pub runs: Vec<ScenarioResult>,
-    /// What a soak has more.
+    /// The additional results of a soak.
     pub soak: Option<SoakResult>,
 }
 

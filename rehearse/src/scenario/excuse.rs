@@ -1,44 +1,44 @@
-//! Which failures a client can't be spared.
+//! Failures that no deployment can avoid, so that they do not fail a scenario.
 
 use std::time::Duration;
 
 use crate::clock::Window;
 use crate::record::{Kind, Outcome, Record};
 
-/// Why a request may be lost with a killed server.
+/// The reason why a request may be lost with a killed server.
 pub(super) const IN_FLIGHT: &str = "a killed server loses the requests that it has begun to answer";
-/// Why an idle connection may be closed.
+/// The reason why nginx may close an idle connection.
 pub(super) const IDLE: &str = "nginx before 1.27.4 closes idle connections in a reload";
 
 /// The first nginx whose reload leaves idle connections open (`keepalive_min_timeout`).
 const KEEPS_IDLE: [u32; 3] = [1, 27, 4];
 
-/// What a killed server has sent may still be on its way through nginx: on a connection that carries one
-/// message after the other, the end comes behind it. A busy machine takes its time.
+/// The last data of a killed server may still be in nginx. On a connection that carries many messages, the
+/// client sees the end only after this data. A busy machine adds a delay.
 const ON_ITS_WAY: Duration = Duration::from_millis(250);
 
-/// What excuses depend on.
+/// The conditions on which the excuses depend.
 #[derive(Debug, Clone, Default)]
 pub struct Circumstances {
     /// nginx's version.
     pub nginx: String,
-    /// When a process was killed.
+    /// From the kill of a process to its end.
     pub killed: Option<Window>,
-    /// Whether the server holds the clients' connections itself, the idle ones too.
+    /// Whether the server itself holds the clients' connections, including idle ones.
     pub direct: bool,
-    /// Whether the bundle has nginx send again what a server that died had begun.
+    /// Whether the bundle makes nginx repeat a request whose server died before it had answered.
     pub retries: bool,
 }
 
-/// It had to end with the killed server.
+/// Returns whether the request could not survive the kill of its server.
 pub(super) fn is_lost(record: &Record, killed: Window, circumstances: &Circumstances) -> bool {
     let idle = circumstances.direct && record.at >= killed.start && is_idle_close(record);
     let sent_again = circumstances.retries && can_be_sent_again(record.kind);
     idle || was_in_flight(record, killed) && !sent_again
 }
 
-/// It was sent before the process was gone, and failed after the kill began. A long connection counts from its
-/// last message.
+/// Returns whether the request was sent before the process had ended, and failed after the kill began. The
+/// record of a long connection begins at its last message.
 pub(super) fn was_in_flight(record: &Record, killed: Window) -> bool {
     let late = match record.kind {
         Kind::Events | Kind::WebSocket => ON_ITS_WAY,
@@ -47,8 +47,9 @@ pub(super) fn was_in_flight(record: &Record, killed: Window) -> bool {
     record.at <= killed.end + late && record.at + record.latency >= killed.start
 }
 
-/// A GET whose answer comes at once, or begins with its end. Of the others a part has reached the
-/// client, or they are not idempotent (RFC 9110, 9.2.2).
+/// Returns whether nginx can repeat the request: a GET whose answer starts only when it is complete. For the
+/// other kinds, the client has already received a part of the answer, or the request is not idempotent (RFC
+/// 9110, 9.2.2).
 fn can_be_sent_again(kind: Kind) -> bool {
     matches!(kind, Kind::New | Kind::KeepAlive | Kind::Slow)
 }
@@ -63,7 +64,7 @@ pub(super) fn keeps_idle(nginx: &str) -> bool {
     version >= KEEPS_IDLE
 }
 
-/// Failures by client and outcome, with the first and the last one's time.
+/// Describes failures, grouped by client and outcome, each with the time of the first and the last one.
 pub(super) fn describe(failed: &[&Record]) -> String {
     let mut groups = std::collections::BTreeMap::new();
     for record in failed {

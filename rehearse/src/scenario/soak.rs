@@ -1,7 +1,8 @@
-//! A soak: deployments in a row on one machine, under load, while processes are killed and engines die.
+//! A soak: many deployments in a row on one machine and under load, while processes are killed and EB's engine
+//! dies.
 //!
-//! All that happens is drawn from a seed before it begins ([`plan`]). EB's meaning of a deployment says which
-//! version has to serve after each of them ([`ledger`]).
+//! The plan is drawn from a seed before the soak begins ([`plan`]). The ledger knows which version EB considers
+//! deployed, and so which version has to serve after each step ([`ledger`]).
 
 mod act;
 mod counts;

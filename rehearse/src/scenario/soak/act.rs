@@ -1,8 +1,8 @@
-//! What a deployment of a soak does.
+//! The kinds of deployment in a soak.
 
 use std::fmt;
 
-/// A command on the environment, or one of a person's on the instance.
+/// A command on the environment, or a command that a person runs on the instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Act {
     /// Another application version.
@@ -15,17 +15,17 @@ pub enum Act {
     Restart,
     /// `flipless rollback`.
     Rollback,
-    /// The engine stops when all is staged, and a person calls `flipless abort`.
+    /// The engine stops after the staging, and a person calls `flipless abort`.
     Abort,
-    /// A predeploy hook calls `flipless abort`, and EB flips all the same.
+    /// A predeploy hook calls `flipless abort`, but EB still flips.
     AbortedFlip,
-    /// A predeploy hook that sorts after flipless's fails.
+    /// A predeploy hook that runs after flipless's own hook fails.
     LateHook,
-    /// A postdeploy hook that sorts before flipless's fails.
+    /// A postdeploy hook that runs before flipless's own hook fails.
     PostHook,
 }
 
-/// All of them, and how often each is drawn.
+/// Every act, with the weight of its draw.
 pub(super) const ALL: &[(Act, u32)] = &[
     (Act::Version, 36),
     (Act::Property, 14),
@@ -39,12 +39,12 @@ pub(super) const ALL: &[(Act, u32)] = &[
 ];
 
 impl Act {
-    /// Whether it ends with another run that serves, if nothing comes in its way.
+    /// Returns whether another run serves after the act, if no fault occurs.
     pub(super) fn replaces_the_run(self) -> bool {
         !matches!(self, Self::Abort | Self::AbortedFlip | Self::LateHook)
     }
 
-    /// Whether the engine goes through a whole deployment, and may stop anywhere in it.
+    /// Returns whether the engine performs a whole deployment. It may stop anywhere in it.
     pub(super) fn is_deployment(self) -> bool {
         matches!(
             self,
@@ -52,12 +52,12 @@ impl Act {
         )
     }
 
-    /// Whether a version changes in it only by EB's flip.
+    /// Returns whether only EB's flip changes the version in this act.
     pub(super) fn changes_by_the_flip(self) -> bool {
         !matches!(self, Self::Restart | Self::Rollback)
     }
 
-    /// Whether it is for a person at the instance.
+    /// Returns whether a person runs the command on the instance.
     pub(super) fn is_by_hand(self) -> bool {
         self == Self::Rollback
     }

@@ -1,4 +1,4 @@
-//! How many deployments of which kind there were.
+//! Counts the deployments of a soak by kind.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    /// Notes a deployment. A kill whose victim never came is none.
+    /// Counts a deployment. A kill counts only if its process was found.
     pub fn note(&mut self, step: &Step, succeeded: bool, killed: bool, seconds: f64) {
         self.kills += u32::from(killed);
         let fault = step.fault.and_then(|fault| name(&fault, killed));
@@ -40,7 +40,7 @@ impl Counts {
         }
     }
 
-    /// The mean.
+    /// Returns the mean duration of a deployment.
     pub fn seconds_each(&self) -> f64 {
         self.all.seconds / f64::from(self.all.times.max(1))
     }

@@ -1,4 +1,4 @@
-//! What goes wrong in a deployment of a soak.
+//! The faults in the deployments of a soak.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,31 +6,31 @@ use std::time::Duration;
 use super::act::Act;
 use super::random::Random;
 
-/// What gets SIGKILL.
+/// The process that gets SIGKILL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Victim {
-    /// An agent, wherever one runs.
+    /// An agent that runs at this moment, for any command.
     Agent,
     /// The server of the current run.
     Server,
-    /// The server of the staged run, which is held.
+    /// The server of the staged run, which is still held.
     Staged,
-    /// nginx's master.
+    /// The master process of nginx.
     Nginx,
 }
 
-/// A SIGKILL at a moment of its own.
+/// A SIGKILL at a chosen moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kill {
-    /// Who gets it.
+    /// The process that gets the signal.
     pub victim: Victim,
-    /// Which of the agents that come, from 1.
+    /// Which agent of the deployment is killed, counted from 1.
     pub nth: u32,
-    /// After the beginning of that agent, of the staged server, or of the deployment.
+    /// The time since the start of that agent, of the staged server, or of the deployment.
     pub after: Duration,
 }
 
-/// What goes wrong.
+/// A fault in a deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// A process is killed.
@@ -39,7 +39,7 @@ pub enum Fault {
     EngineDies(&'static str),
 }
 
-/// Where the engine may stop. Not before it has the bundle: that is no deployment yet.
+/// The instructions before which the engine may stop. Before the engine has the bundle, there is no deployment.
 const INSTRUCTIONS: [&str; 9] = [
     "StageApplication",
     "configure proxy Nginx",
@@ -52,12 +52,13 @@ const INSTRUCTIONS: [&str; 9] = [
     "RunAppDeployPostDeployHooks",
 ];
 
-/// As long as an agent may run.
+/// The latest moment of a kill, counted from the start of an agent or of the staged server.
 const AGENT: Duration = Duration::from_millis(2500);
-/// As long as a deployment takes.
+/// The latest moment of a kill, counted from the start of the deployment.
 const DEPLOYMENT: Duration = Duration::from_secs(6);
 
-/// A fault for this act: a server is only killed where it may be, and nginx where there is a front.
+/// Draws a fault for this act. Draws a kill of a server only if `server` allows it, and one of nginx only if
+/// there is a front.
 pub(super) fn draw(random: &mut Random, act: Act, server: bool, nginx: bool) -> Fault {
     let deaths = if act.is_deployment() { 20 } else { 0 };
     let weights = [
@@ -83,7 +84,8 @@ pub(super) fn draw(random: &mut Random, act: Act, server: bool, nginx: bool) -> 
     })
 }
 
-/// About so many agents come in it. The first of a deployment stages, the last commits.
+/// Returns roughly how many agents run in the act. The first agent of a deployment stages, the last one
+/// commits.
 fn agents(act: Act) -> u32 {
     match act {
         Act::Rollback | Act::LateHook => 1,
@@ -95,17 +97,18 @@ fn agents(act: Act) -> u32 {
 }
 
 impl Fault {
-    /// Whether requests may be in flight on what is killed. A staged server is held until the flip.
+    /// Returns whether the fault kills a server, which may have requests in flight. A staged server is held
+    /// until the flip.
     pub(super) fn is_of_a_server(self) -> bool {
         self.kills(Victim::Server) || self.kills(Victim::Staged)
     }
 
-    /// A staged run that has crashed is not fit for the flip, which fails.
+    /// Returns whether the fault may make the flip fail: EB can't flip to a staged run that has crashed.
     pub(super) fn may_spoil_the_flip(self) -> bool {
         self.kills(Victim::Staged)
     }
 
-    /// Whether it kills such a process.
+    /// Returns whether the fault kills this kind of process.
     pub(super) fn kills(self, victim: Victim) -> bool {
         matches!(self, Self::Kill(kill) if kill.victim == victim)
     }

@@ -1,4 +1,4 @@
-//! Whether a step went as it must, apart from what the clients lost.
+//! Judges whether a step went as planned. The tally judges the clients' requests.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::plan::Step;
 use super::versions::Label;
 use crate::record::Record;
 
-/// Whether the command ended as it should. An agent, a staged server or nginx that was killed may fail it.
+/// Returns whether the command ended as planned. It may fail if an agent, a staged server or nginx was killed.
 pub(super) fn is_as_planned(step: &Step, previous: Option<Label>, outcome: Outcome) -> bool {
     match step.fault {
         Some(Fault::EngineDies(before)) => {
@@ -28,7 +28,8 @@ fn is_behind_the_flip(instruction: &str) -> bool {
     )
 }
 
-/// Answers before `flip` of a run that is newer than those `before`. One that drains may answer a little later.
+/// Counts the answers of a new run before `flip`. A run is new if its number is higher than those in `before`.
+/// A draining run may still answer for a short time, and does not count.
 pub(super) fn early(records: &[Record], before: &[String], flip: Duration) -> usize {
     let newest = before.iter().filter_map(|run| number(run)).max();
     let is_new = |run: &String| newest.is_some() && number(run) > newest;
@@ -38,7 +39,7 @@ pub(super) fn early(records: &[Record], before: &[String], flip: Duration) -> us
     early.count()
 }
 
-/// Runs are numbered (`RELEASE-N`).
+/// Returns the number of a run (`RELEASE-N`).
 fn number(run: &str) -> Option<u64> {
     run.rsplit_once('-')?.1.parse().ok()
 }

@@ -1,4 +1,4 @@
-//! Kills a process at its moment, while a deployment goes on.
+//! Kills a process at a chosen moment of a deployment.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,12 +11,12 @@ use super::fault::{Kill, Victim};
 use super::processes::{self, Process};
 use crate::clock::{Clock, Window};
 
-/// Between two looks: some agents end within a few of them.
+/// The interval between two searches. Some agents end after a few intervals.
 const LOOK: Duration = Duration::from_millis(2);
-/// A killed process is gone long before.
+/// The time limit for the end of a killed process, which usually ends much earlier.
 const GONE: Duration = Duration::from_secs(5);
 
-/// A kill that waits for its moment.
+/// A thread that waits for the moment of a kill.
 #[derive(Debug)]
 pub(super) struct Killer {
     over: Arc<AtomicBool>,
@@ -24,7 +24,7 @@ pub(super) struct Killer {
 }
 
 impl Killer {
-    /// Begins to wait. `root`: the instance's.
+    /// Starts to wait. `root` is the root directory of the instance.
     pub fn arm(kill: Kill, root: PathBuf, clock: Clock) -> Self {
         let over = Arc::new(AtomicBool::new(false));
         let hunt = Hunt {
@@ -40,8 +40,8 @@ impl Killer {
         Self { over, thread }
     }
 
-    /// The deployment is over. The server and nginx are killed now at the latest. Says when the process was
-    /// killed and gone.
+    /// Reports that the deployment has ended. A server or nginx that is still due to be killed is killed now.
+    /// Returns the time from the kill to the end of the process.
     pub fn disarm(self) -> Option<Window> {
         self.over.store(true, Ordering::Relaxed);
         self.thread.join().unwrap_or(None)
@@ -59,7 +59,7 @@ impl Hunt {
         self.over.load(Ordering::Relaxed)
     }
 
-    /// Waits, but not longer than the deployment, or `process`.
+    /// Waits for `time`, or until the deployment or `process` ends.
     fn wait(&self, time: Duration, process: Option<&Process>) {
         let end = Instant::now() + time;
         let lives = || process.is_none_or(Process::is_alive);
@@ -73,7 +73,8 @@ impl Hunt {
         self.shoot(&processes::find(&self.root, victim))
     }
 
-    /// From the start of its process on; none if the run has become current, or was discarded.
+    /// Counts `after` from the start of the staged server. Returns `None` if the run was committed or discarded
+    /// before.
     fn staged(&self, after: Duration) -> Option<Window> {
         let find = || processes::find(&self.root, Victim::Staged);
         while !self.is_over() && find().is_empty() {
@@ -83,7 +84,7 @@ impl Hunt {
         self.shoot(&find())
     }
 
-    /// One that has ended before its moment is followed by the next, with half the patience.
+    /// If the agent ends before the moment of the kill, waits for the next agent, with half of the delay.
     fn agent(&self, nth: u32, mut after: Duration) -> Option<Window> {
         let mut seen = BTreeSet::new();
         while !self.is_over() {
@@ -101,7 +102,7 @@ impl Hunt {
         None
     }
 
-    /// From the signal until the last one is gone; none if there was nothing to kill.
+    /// Returns the time from the signal to the end of the last process; `None` if no process was alive.
     fn shoot(&self, victims: &[Process]) -> Option<Window> {
         let start = self.clock.now();
         let living = victims.iter().filter(|victim| victim.is_alive());

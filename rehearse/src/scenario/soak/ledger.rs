@@ -1,32 +1,33 @@
-//! What EB's meaning of a deployment makes of what has happened: the version that has to serve.
+//! Derives the version that has to serve from the commands that EB received and from their results.
 
 use super::act::Act;
 use super::versions::Label;
 
-/// What EB has been told so far.
+/// The effect of all commands so far.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ledger {
-    /// The version that EB has stored: a changed property deploys it again.
+    /// The version that EB has stored. EB deploys it again when a property changes.
     pub stored: u32,
     /// The property's value.
     pub property: u32,
-    /// The number of the nginx configuration, which all versions have from then on.
+    /// The number of the nginx configuration. All later versions contain it.
     pub proxy: u32,
-    /// What serves.
+    /// The release that serves.
     pub serving: Label,
 }
 
-/// What came of a command.
+/// The result of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Outcome {
-    /// Whether it ended well.
+    /// Whether the command succeeded.
     pub succeeded: bool,
     /// Whether EB has renamed the folder.
     pub flipped: bool,
 }
 
 impl Ledger {
-    /// Notes what a command, the soak's `number`-th, tells EB.
+    /// Records the effect of a command on EB. `number` is the number of the command's new version or property
+    /// value.
     pub fn tell(&mut self, act: Act, number: u32) {
         match act {
             Act::Property => self.property = number,
@@ -38,16 +39,16 @@ impl Ledger {
         }
     }
 
-    /// What may serve afterwards; `previous` is the release that a rollback goes back to. After the flip it
-    /// is the new version and before it the old one. A person's command that was killed may have done its
-    /// work, or not.
+    /// Returns the releases that may serve afterwards: the new one after the flip, the old one before it.
+    /// `previous` is the release to which a rollback returns. A killed rollback may or may not have taken
+    /// effect.
     pub fn expected(&self, act: Act, previous: Option<Label>, outcome: Outcome) -> Vec<Label> {
         let deployed = Label {
             version: self.stored,
             property: self.property,
         };
         match act {
-            // A flip to what was given up fails, and nothing else takes over.
+            // A flip to a discarded run fails, and the current run continues to serve.
             Act::Restart | Act::AbortedFlip => vec![self.serving],
             Act::Rollback => {
                 let back = previous.unwrap_or(self.serving);
@@ -61,7 +62,7 @@ impl Ledger {
         }
     }
 
-    /// Whether a command that nothing came in the way of ended as it should.
+    /// Returns whether a command without a fault ended as planned.
     pub fn is_as_planned(act: Act, previous: Option<Label>, outcome: Outcome) -> bool {
         let (succeeds, flips) = match act {
             Act::Version | Act::Property | Act::Proxy => (true, true),

@@ -1,4 +1,4 @@
-//! What a soak leaves: what one deployment leaves.
+//! Checks that a soak leaves no more behind than one deployment.
 
 use flipless_settings::layout;
 
@@ -7,7 +7,7 @@ use crate::machine::Instance;
 use crate::scenario::check::Check;
 use crate::scenario::subject::Subject;
 
-/// What there was before the first deployment.
+/// The state of the instance before the first deployment.
 #[derive(Debug)]
 pub(super) struct Beginning {
     nginx: String,
@@ -16,7 +16,7 @@ pub(super) struct Beginning {
 
 const NGINX_FILES: &str = "find /etc/nginx | sort";
 
-/// Lines that print nothing when all is well.
+/// Shell commands that print nothing if all is well, each with the name of its check.
 const NOTHING: &[(&str, &str)] = &[
     (
         "files of another run are left",
@@ -55,13 +55,13 @@ impl Beginning {
     }
 }
 
-/// After the last deployment.
+/// Checks the instance after the last deployment.
 pub(super) fn of(subject: &mut Subject, beginning: &Beginning) -> Vec<Check> {
     subject.wait("an old run has not drained", |subject| {
         let runs = subject.say("systemctl list-units --plain --no-legend 'flipless-app@*' | wc -l");
         runs == "1"
     });
-    // What had not drained at the last commit goes with the next.
+    // If a run had not drained at the last commit, this commit removes its files.
     let committed = subject.must(&format!("{} commit", layout::AGENT));
     let why = committed
         .as_ref()

@@ -1,4 +1,4 @@
-//! What the instance is asked before and after a step.
+//! Inspects the instance before and after a step.
 
 use std::os::unix::fs::MetadataExt;
 
@@ -6,12 +6,12 @@ use super::versions::{Label, PROXY_PAGE};
 use crate::machine::Instance;
 use crate::scenario::subject::Subject;
 
-/// What there was before a step.
+/// The state of the instance before a step.
 #[derive(Debug)]
 pub(super) struct Before {
     pub folder: u64,
     pub previous: Option<Label>,
-    /// The run that is current, and the one that answers.
+    /// The current run, and the run that answers.
     pub runs: Vec<String>,
     pub staged: bool,
 }
@@ -31,32 +31,32 @@ impl Before {
     }
 }
 
-/// The identity of the application's folder: EB's flip brings another.
+/// Returns the inode of the application's folder. EB's flip replaces the folder.
 pub(super) fn folder(subject: &Subject) -> u64 {
     let path = subject.engine.instance().root().join("var/app/current");
     path.metadata().map_or(0, |metadata| metadata.ino())
 }
 
-/// What the run that answers is made of. `settled`: it has to be the current one.
+/// Returns the release of the run that answers. With `settled`, fails if this run is not the current one.
 pub(super) fn serving(subject: &Subject, settled: bool) -> Result<Label, String> {
     let answer = subject.ask().map_err(|error| error.to_string())?;
     let current = subject.status().run();
     let run = answer.run.or_else(|| current.clone()).unwrap_or_default();
     if settled && current.as_ref() != Some(&run) {
-        return Err(format!("{run} answers, and {current:?} is current"));
+        return Err(format!("{run} answers, but {current:?} is current"));
     }
     let release = run.rsplit_once('-').map_or("", |(release, _)| release);
     let root = subject.engine.instance().root();
-    Label::of(&root, release).ok_or_else(|| format!("{run} answers, whose release is not there"))
+    Label::of(&root, release).ok_or_else(|| format!("{run} answers, but its release is missing"))
 }
 
-/// Which configuration nginx has.
+/// Returns the number of the configuration that nginx has loaded.
 pub(super) fn proxy(subject: &Subject) -> Result<String, String> {
     let answer = subject.get(PROXY_PAGE).map_err(|error| error.to_string())?;
     Ok(String::from_utf8_lossy(&answer.body).into_owned())
 }
 
-/// For whoever looks into a step that went wrong.
+/// Returns logs and the agent's status, for the analysis of a failed step.
 pub(super) fn evidence(subject: &Subject) -> String {
     subject.say(
         "journalctl --no-pager -o short-precise -n 60 | grep -v pids.max; \

@@ -1,4 +1,4 @@
-//! Carries out what a step does.
+//! Performs the steps of a soak.
 
 use std::time::Duration;
 
@@ -22,17 +22,17 @@ const GIVING_UP: (&str, &str) = (
 const FAILING: &str = "#!/bin/sh\necho the rehearsal fails >&2\nexit 7\n";
 const FLIP: &str = "FlipApplication";
 
-/// What a step did.
+/// The result of a step.
 #[derive(Debug)]
 pub(super) struct Done {
     pub window: Window,
     /// When EB's flip began.
     pub flip: Option<Duration>,
-    /// Why it did not come to its end.
+    /// Why the step failed.
     pub error: Option<String>,
 }
 
-/// The instance, and what is deployed to it.
+/// The instance, and the versions for it.
 #[derive(Debug)]
 pub(super) struct Performer<'a> {
     pub subject: &'a mut Subject,
@@ -42,7 +42,7 @@ pub(super) struct Performer<'a> {
 }
 
 impl Performer<'_> {
-    /// Does it. `number`: the new version's, or the property's new value.
+    /// Performs a step. `number` is the number of the new version, or the new value of the property.
     pub fn perform(&mut self, step: &Step, number: u32) -> Result<Done, ScenarioError> {
         if let Some(Fault::EngineDies(before)) = step.fault {
             self.subject.engine.abort_before(before);
@@ -70,7 +70,7 @@ impl Performer<'_> {
         Ok(of_engine(self.subject.engine.deploy(&bundle)))
     }
 
-    /// The engine stops behind the staging, and a person tidies up.
+    /// The engine stops after the staging. A person then calls `flipless abort`.
     fn abort(&mut self, number: u32) -> Result<Done, ScenarioError> {
         self.subject.engine.abort_before("stop X-Ray");
         let deployment = self.deploy(number, None)?;

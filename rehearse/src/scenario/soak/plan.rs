@@ -1,4 +1,4 @@
-//! All that a soak does, drawn from its seed before it begins.
+//! The plan of a soak, drawn from a seed before the soak begins.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,39 +11,39 @@ use crate::engine::{Variants, variants};
 /// One deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Step {
-    /// What it does.
+    /// The kind of the deployment.
     pub act: Act,
-    /// What goes wrong in it.
+    /// The fault in the deployment, if any.
     pub fault: Option<Fault>,
 }
 
-/// The deployments of a soak.
+/// All deployments of a soak.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// How the engine behaves on this machine.
     pub variants: Variants,
-    /// In their order.
+    /// The deployments, in order.
     pub steps: Vec<Step>,
 }
 
-/// What a plan depends on.
+/// The inputs of a plan.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted {
-    /// How many deployments.
+    /// The number of deployments.
     pub deployments: u32,
-    /// The seed of a soak with faults.
+    /// The seed of the faults; `None` for a soak without faults.
     pub faults: Option<u64>,
-    /// The engine's behaviour, if it is not to be drawn.
+    /// The engine's behaviour; `None` to draw it from the seed.
     pub variants: Option<Variants>,
-    /// Whether the instance has a front of ours.
+    /// Whether the bundle has a front.
     pub has_front: bool,
 }
 
-/// The seed of a soak without faults, whose acts are drawn too.
+/// The seed for the acts of a soak without faults.
 const WITHOUT_FAULTS: u64 = 1;
 
 impl Plan {
-    /// The same for the same wishes.
+    /// Draws a plan. The same inputs always give the same plan.
     pub fn of(wanted: &Wanted) -> Self {
         let mut random = Random::of(wanted.faults.unwrap_or(WITHOUT_FAULTS));
         let drawn = match wanted.faults {
@@ -66,13 +66,13 @@ impl Plan {
     }
 }
 
-/// A server is killed again only when a deployment without a fault has replaced its run: a run that crashes
-/// again and again is rolled back, which is another matter.
+/// After a kill of a server, the next one comes only after a deployment without a fault has replaced the run. A
+/// run that crashes repeatedly would be rolled back, and other tests cover that.
 fn steps(random: &mut Random, wanted: &Wanted) -> Vec<Step> {
     let mut spared = true;
     let mut steps = Vec::new();
     for number in 1..=wanted.deployments {
-        // The last one shows that all is well.
+        // The last deployment has no fault, to show that the instance still works.
         let is_last = number == wanted.deployments;
         let act = if is_last {
             Act::Version
@@ -108,7 +108,7 @@ impl fmt::Display for Step {
     }
 }
 
-/// What there is, in two lines.
+/// A summary: how many deployments of each kind, how many faults of each kind, and the variant.
 impl fmt::Display for Plan {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let acts = self.count(|step| Some(step.act.to_string()));

@@ -1,4 +1,4 @@
-//! A soak from its boot to its verdict.
+//! Plays a soak, from the boot to the verdict.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -24,33 +24,33 @@ use crate::scenario::parameters::Parameters;
 use crate::scenario::play::Played;
 use crate::scenario::subject::Subject;
 
-/// How long the load runs before the first deployment, and after the last.
+/// How long the load runs before the first deployment and after the last one.
 const STEADY: Duration = Duration::from_secs(5);
 
-/// What a soak is to be.
+/// The options of a soak.
 #[derive(Debug, Clone, Copy)]
 pub struct Soak {
-    /// How many deployments.
+    /// The number of deployments.
     pub deployments: u32,
-    /// The seed of what goes wrong; nothing does without.
+    /// The seed of the faults; `None` for a soak without faults.
     pub faults: Option<u64>,
-    /// The engine's behaviour; else the seed's.
+    /// The engine's behaviour; `None` to draw it from the seed.
     pub variants: Option<Variants>,
 }
 
-/// What came of a soak.
+/// The result of a soak.
 #[derive(Debug)]
 pub struct Soaked {
-    /// As of any scenario.
+    /// The same result as that of any other scenario.
     pub played: Played,
-    /// What a soak has more.
+    /// The additional results of a soak.
     pub soak: SoakResult,
 }
 
 /// Boots an instance, and deploys to it under load.
 ///
 /// # Errors
-/// When it could not be played; see [`ScenarioError`].
+/// If the soak could not be played; see [`ScenarioError`].
 pub fn soak(soak: &Soak, parameters: &Parameters) -> Result<Soaked, ScenarioError> {
     let clock = Clock::start();
     let wanted = Wanted {
@@ -112,7 +112,7 @@ fn launch(
     Ok(Session::new(subject, versions, ledger, circumstances, load))
 }
 
-/// Clients of every kind, for as long as it takes.
+/// Plans clients of every kind that the server supports, until the end of the soak.
 fn load_of(subject: &Subject, plan: &Plan) -> Result<load::Plan, ScenarioError> {
     let all = match subject.serves_long_requests()? {
         true => load::Plan::default(),
@@ -126,7 +126,7 @@ fn load_of(subject: &Subject, plan: &Plan) -> Result<load::Plan, ScenarioError> 
     })
 }
 
-/// Looks at what is left, and brings all of it into the report's form.
+/// Checks what the soak has left on the instance, and returns the whole result.
 fn finish(
     mut session: Session,
     window: Range<Duration>,

@@ -1,4 +1,4 @@
-//! The instance's processes, and SIGKILL for one of them.
+//! Finds processes of the instance, and kills them.
 
 use std::fs::{self, File};
 use std::io;
@@ -14,7 +14,7 @@ use super::fault::Victim;
 #[derive(Debug)]
 pub(super) struct Process {
     pub pid: u32,
-    /// Its folder in the instance's `/proc`, which stays the process's own: its pid may be used again.
+    /// The process's folder in the instance's `/proc`.
     folder: PathBuf,
     file: File,
 }
@@ -31,12 +31,13 @@ impl Process {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// An opened folder of `/proc` is as good as a pidfd (pidfd_send_signal(2)).
+    /// Sends SIGKILL. An open folder of `/proc` works like a pidfd (pidfd_send_signal(2)), so a reused pid is
+    /// safe.
     pub fn kill(&self) -> io::Result<()> {
         Ok(pidfd_send_signal(&self.file, Signal::KILL)?)
     }
 
-    /// Whether it runs; a zombie does not.
+    /// Returns whether the process runs. A zombie does not.
     pub fn is_alive(&self) -> bool {
         let stat = self.text("stat");
         let state = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
@@ -44,7 +45,7 @@ impl Process {
     }
 }
 
-/// Those that `victim` means, as of now.
+/// Returns the processes that `victim` now stands for.
 pub(super) fn find(root: &Path, victim: Victim) -> Vec<Process> {
     let proc = root.join("proc");
     let entries = fs::read_dir(&proc).into_iter().flatten().flatten();
@@ -65,7 +66,8 @@ fn of_run(all: impl Iterator<Item = Process>, unit: Option<String>) -> Vec<Proce
     all.filter(|process| is_of(process, &unit)).collect()
 }
 
-/// The stand-ins are the same program. A program that an agent is about to start is an agent until its exec.
+/// Returns whether the process is an agent. The stand-ins run the same program, but are no agents. A child of
+/// an agent counts as an agent until its exec.
 fn is_agent(process: &Process) -> bool {
     process.text("comm").trim() == layout::AGENT_BIN && is_command(&process.text("cmdline"))
 }
@@ -82,12 +84,13 @@ fn is_master(process: &Process) -> bool {
         && process.text("cgroup").contains(layout::FRONT)
 }
 
-/// Not an agent that notes how the run has ended.
+/// Returns whether the process belongs to this unit. Excludes the agent that records the end of the run.
 fn is_of(process: &Process, unit: &str) -> bool {
     process.text("cgroup").contains(unit) && process.text("comm").trim() != layout::AGENT_BIN
 }
 
-/// The unit of a run in the agent's state: of the file, since an agent would be in the way.
+/// Returns the unit of a run in the agent's state. Reads the state file, because another agent process would be
+/// taken for a victim.
 fn unit(root: &Path, run: &str) -> Option<String> {
     let text = fs::read(root.join(layout::STATE.trim_start_matches('/'))).ok()?;
     let state: Value = serde_json::from_slice(&text).ok()?;

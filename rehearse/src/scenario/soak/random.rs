@@ -1,4 +1,4 @@
-//! Numbers from a seed: the same seed gives the same soak, on every machine.
+//! A random number generator with a seed. The same seed gives the same soak on every machine.
 
 use std::time::Duration;
 
@@ -19,18 +19,18 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// Less than `end`, which is not zero.
+    /// Returns a number below `end`, which must not be zero.
     pub fn below(&mut self, end: u32) -> u32 {
-        // The bias of so small a modulus is nothing.
+        // For such a small modulus the bias is negligible.
         (self.next() % u64::from(end.max(1))) as u32
     }
 
-    /// One of them.
+    /// Draws one element.
     pub fn one_of<T: Copy>(&mut self, all: &[T]) -> T {
         all[self.below(all.len() as u32) as usize]
     }
 
-    /// One of them, as often as its weight says.
+    /// Draws one element, with a probability in proportion to its weight.
     pub fn weighted<T: Copy>(&mut self, all: &[(T, u32)]) -> T {
         let mut left = self.below(all.iter().map(|(_, weight)| weight).sum());
         for (one, weight) in all {
@@ -42,7 +42,7 @@ impl Random {
         all[0].0
     }
 
-    /// Up to `longest`; half of them within its first tenth.
+    /// Draws a delay below `longest`. Half of the delays are within the first tenth.
     pub fn delay(&mut self, longest: Duration) -> Duration {
         let part = if self.below(2) == 0 { 10 } else { 1 };
         let most = longest.as_millis() as u32 / part;
@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn a_seed_gives_the_numbers_of_the_paper() {
-        // From the reference implementation, seed 1234567.
+        // The numbers are those of the reference implementation for the seed 1234567.
         let mut random = Random::of(1_234_567);
         assert_eq!(random.next(), 6_457_827_717_110_365_317);
         assert_eq!(random.next(), 3_203_168_211_198_807_973);

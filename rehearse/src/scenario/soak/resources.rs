@@ -1,4 +1,4 @@
-//! What processes that live on have: it must not grow with every deployment.
+//! The descriptors and the memory of long-lived processes. They must not grow with every deployment.
 
 use std::fs;
 use std::path::Path;
@@ -6,12 +6,13 @@ use std::path::Path;
 use super::fault::Victim;
 use super::processes;
 
-/// More descriptors than at the beginning.
+/// How many more descriptors than at the beginning are allowed.
 const DESCRIPTORS: usize = 8;
-/// More memory: a leak of 20 KiB in each of 200 deployments.
+/// How much more memory than at the beginning is allowed. A leak of 20 KiB in each of 200 deployments exceeds
+/// it slightly.
 const MEMORY_KIB: usize = 4096;
 
-/// What a process has.
+/// The resources of one process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Held {
     pub descriptors: usize,
@@ -34,7 +35,7 @@ impl Resources {
         }
     }
 
-    /// What has grown more than it may, for people; empty if nothing has.
+    /// Describes every resource that has grown beyond its limit; empty if there is none.
     pub fn grown_to(&self, after: &Self) -> String {
         let mut grown = vec![("PID 1", self.pid_1, after.pid_1)];
         let fronts = self.front.zip(after.front);

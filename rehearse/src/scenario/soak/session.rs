@@ -1,4 +1,4 @@
-//! One step after the other, on one machine and under one load.
+//! Performs and judges one step after the other, on one machine and under one load.
 
 use std::time::Duration;
 
@@ -23,14 +23,14 @@ use crate::scenario::error::ScenarioError;
 use crate::scenario::excuse::Circumstances;
 use crate::scenario::subject::Subject;
 
-/// What a deployment sets off may show a little later.
+/// The pause after a deployment. Some of its effects appear a little later.
 const PAUSE: Duration = Duration::from_millis(700);
-/// Within this time the right version serves: systemd tries again what a killed agent left.
+/// The time limit for the right version to serve. systemd restarts the command of a killed agent in this time.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Any step has more requests.
+/// Fewer requests than this in one step mean that the load did not work.
 const HARDLY_ANY: usize = 50;
 
-/// A soak that goes on.
+/// A soak in progress.
 pub(super) struct Session {
     pub subject: Subject,
     pub tally: Tally,
@@ -64,9 +64,9 @@ impl Session {
         }
     }
 
-    /// One deployment, and its judgement. `index`: from 1.
+    /// Performs and judges one deployment. `index` counts from 1.
     pub fn step(&mut self, index: u32, of: usize, step: &Step) -> Result<(), ScenarioError> {
-        // Above the numbers of the versions before.
+        // The earlier versions have the lower numbers.
         let number = EARLIER + index;
         let before = Before::look(&self.subject);
         self.ledger.tell(step.act, number);
@@ -93,7 +93,7 @@ impl Session {
         Ok(())
     }
 
-    /// Does it, while the killer waits for its moment.
+    /// Performs the step, while the killer waits for its moment.
     fn perform(
         &mut self,
         step: &Step,
@@ -113,27 +113,28 @@ impl Session {
         Ok((done, killer.and_then(Killer::disarm)))
     }
 
-    /// It ended as it should, and within a moment the right version serves.
+    /// Checks that the step ended as planned, and that the right version serves within [`PATIENCE`].
     fn judge(&mut self, step: &Step, before: &Before, outcome: Outcome) -> Vec<String> {
         let mut problems = Vec::new();
         if !judge::is_as_planned(step, before.previous, outcome) {
-            problems.push(format!("it ended otherwise than planned: {outcome:?}"));
+            problems.push(format!("the command did not end as planned: {outcome:?}"));
         }
         let mut expected = self.ledger.expected(step.act, before.previous, outcome);
         if step.fault.is_some_and(Fault::may_spoil_the_flip) && !outcome.succeeded {
             expected.push(self.ledger.serving);
         }
-        // What a person's killed command left is settled by the next one.
+        // After a killed command of a person, the instance is settled only by the next command.
         let settled = outcome.succeeded || !step.act.is_by_hand();
         match self.wait_for(&expected, settled) {
             Ok(label) => self.ledger.serving = label,
             Err(found) => {
                 let wanted: Vec<_> = expected.iter().map(ToString::to_string).collect();
                 problems.push(format!(
-                    "{found}, where {} has to serve",
+                    "{found}, but {} should be serving",
                     wanted.join(" or ")
                 ));
-                // Judged once, not again with every step that follows.
+                // Continues with the version that serves, so that the following steps do not report this
+                // problem again.
                 self.ledger.serving = look::serving(&self.subject, false).unwrap_or(expected[0]);
             }
         }
@@ -143,7 +144,8 @@ impl Session {
         problems
     }
 
-    /// Which of them serves; else what there is instead.
+    /// Waits until one of the expected releases serves, and returns it. The error describes what serves
+    /// instead.
     fn wait_for(&self, expected: &[Label], settled: bool) -> Result<Label, String> {
         let mut last = String::new();
         let found = wait_for(PATIENCE, || match look::serving(&self.subject, settled) {
@@ -160,7 +162,7 @@ impl Session {
         found.ok_or(last)
     }
 
-    /// nginx has the configuration of the version that was deployed.
+    /// Checks that nginx has loaded the configuration of the deployed version.
     fn judge_proxy(&self) -> Option<String> {
         if self.circumstances.direct {
             return None;
@@ -191,20 +193,21 @@ impl Session {
         }
         if part.requests < HARDLY_ANY {
             problems.push(format!(
-                "there was hardly any load: {} requests",
+                "the load sent only {} requests in this step",
                 part.requests
             ));
         }
         if step.act.changes_by_the_flip() && !before.staged {
             let flip = done.flip.filter(|_| outcome.flipped);
             let early = judge::early(&records, &before.runs, flip.unwrap_or(done.window.end));
-            let said = || format!("{early} answers of a new version before the flip");
+            let said = || format!("{early} answers of the new run before the flip");
             problems.extend((early > 0).then(said));
         }
         problems
     }
 
-    /// Ends the load. What it has lost since the last step, and what is not held against the bundle at all.
+    /// Ends the load. Returns the tally, with checks for the requests since the last step and notes about the
+    /// excused failures.
     pub fn end_load(mut self) -> Result<(Tally, Vec<Check>), ScenarioError> {
         let records = self.load.stop()?;
         let now = self.subject.clock.now();

@@ -1,4 +1,4 @@
-//! The records of a long load in little memory: counted as they come. Failures are kept.
+//! Summarises the records of a long load in little memory. Counts the requests, and keeps only the failures.
 
 mod histogram;
 
@@ -10,10 +10,10 @@ use crate::scenario::excuse::{
 use crate::summary::{Failures, Summary};
 use histogram::Histogram;
 
-/// More failures than these are counted and not kept.
+/// How many failures are kept. Further ones are only counted.
 const KEPT: usize = 10_000;
 
-/// What the clients saw so far.
+/// A summary of all records so far.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     requests: usize,
@@ -26,16 +26,16 @@ pub(super) struct Tally {
     idle: usize,
 }
 
-/// What some records came to.
+/// A summary of the records of one call.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Part {
     pub requests: usize,
-    /// Failures that nothing excuses, for people; empty if there are none.
+    /// A description of the failures without an excuse; empty if there are none.
     pub lost: String,
 }
 
 impl Tally {
-    /// Counts records, most of which are of the deployment in `window`.
+    /// Adds records. Most of them are from the deployment in `window`.
     pub fn add(&mut self, records: &[Record], window: Window, with: &Circumstances) -> Part {
         let failed = records.iter().filter(|record| record.outcome.failed());
         let failed: Vec<&Record> = failed.collect();
@@ -69,7 +69,7 @@ impl Tally {
         }
     }
 
-    /// The figures.
+    /// Returns the summary for the report.
     pub fn summary(&self) -> Summary {
         Summary {
             requests: self.requests,
@@ -80,14 +80,14 @@ impl Tally {
         }
     }
 
-    /// What was excused, and by what.
+    /// Returns the number of excused failures for each excuse.
     pub fn excused(&self) -> Vec<(&'static str, usize)> {
         let all = [(IN_FLIGHT, self.in_flight), (IDLE, self.idle)];
         all.into_iter().filter(|(_, count)| *count > 0).collect()
     }
 }
 
-/// Why a failed request is not held against the bundle.
+/// Returns the reason why a failure does not count against the bundle; `None` if it counts.
 fn excuse(record: &Record, with: &Circumstances) -> Option<&'static str> {
     let killed = with
         .killed

@@ -1,4 +1,4 @@
-//! What a person reads while a soak goes on.
+//! Prints the progress of a soak.
 
 use super::fault::Fault;
 use super::perform::Done;
@@ -7,7 +7,7 @@ use super::versions::Label;
 use crate::progress;
 use crate::scenario::check::Check;
 
-/// Says what a step did, and what is wrong with it. Returns it, for the verdict.
+/// Prints the result of a step and its problems. Returns the problems, for the verdict.
 pub(super) fn tell(verb: &str, line: &str, problems: &[String]) -> Vec<String> {
     if problems.is_empty() {
         progress::status(verb, line);
@@ -23,7 +23,7 @@ pub(super) fn tell(verb: &str, line: &str, problems: &[String]) -> Vec<String> {
     said.collect()
 }
 
-/// Says what is worth saying at the end, where only JSON is printed too.
+/// Prints the failed checks and the notes at the end, also if the report is only JSON.
 pub(super) fn end(checks: &[Check]) {
     for check in checks.iter().filter(|check| check.is_worth_saying()) {
         match check.ok {
@@ -33,7 +33,7 @@ pub(super) fn end(checks: &[Check]) {
     }
 }
 
-/// A step in a line.
+/// Describes a step in one line.
 pub(super) fn line(step: &Step, done: &Done, serving: Label, killed: bool) -> String {
     let seconds = done.window.length().as_secs_f64();
     let ended = match &done.error {

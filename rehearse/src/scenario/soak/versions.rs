@@ -1,4 +1,4 @@
-//! The versions that a soak deploys, and which of them a release is.
+//! Makes the versions that a soak deploys, and identifies the version of a release.
 
 use std::fmt;
 use std::fs;
@@ -8,16 +8,16 @@ use flipless_settings::layout;
 
 use crate::bundle::{self, BundleError, Changes};
 
-/// Versions that are deployed before the load begins, so that there is one to go back to.
+/// The number of versions that are deployed before the load begins, so that a rollback has a target.
 pub(super) const EARLIER: u32 = 2;
 /// The property that a soak changes.
 pub(super) const PROPERTY: &str = "REHEARSAL_STEP";
-/// The page that a version's nginx configuration answers with its number.
+/// The page at which nginx returns the number of its configuration.
 pub(super) const PROXY_PAGE: &str = "/rehearsal-proxy";
 const PROXY_FILE: &str = ".platform/nginx/conf.d/elasticbeanstalk/rehearsal.conf";
 const VERSION_FILE: &str = "REHEARSAL";
 
-/// The release that a bundle and a property make.
+/// Identifies a release by its version and its property.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Label {
     pub version: u32,
@@ -25,7 +25,8 @@ pub(super) struct Label {
 }
 
 impl Label {
-    /// That of a release on the instance whose root directory is `root`; none if it is none of a soak's.
+    /// Identifies a release on the instance with the root directory `root`; `None` if the soak did not deploy
+    /// it.
     pub fn of(root: &Path, release: &str) -> Option<Self> {
         let folder = root.join(&layout::RELEASES[1..]).join(release);
         let version = fs::read_to_string(folder.join("app").join(VERSION_FILE)).ok()?;
@@ -51,7 +52,7 @@ impl fmt::Display for Label {
     }
 }
 
-/// Makes versions of one bundle.
+/// Makes versions from one bundle.
 #[derive(Debug)]
 pub(super) struct Versions {
     pub original: PathBuf,
@@ -59,14 +60,14 @@ pub(super) struct Versions {
 }
 
 impl Versions {
-    /// The version of this number, with that proxy configuration and perhaps a hook: its path and script.
+    /// Makes the bundle of a version with this proxy configuration, and with a hook (path and script) if given.
     pub fn make(
         &self,
         version: u32,
         proxy: u32,
         hook: Option<(&str, &str)>,
     ) -> Result<PathBuf, BundleError> {
-        // One file: EB has its own copy.
+        // Every version uses the same path, because EB has its own copy of the bundle.
         let path = self.folder.join("soak.zip");
         let number = version.to_string();
         let page = format!("location = {PROXY_PAGE} {{ return 200 \"{proxy}\"; }}\n");

@@ -1,4 +1,4 @@
-//! Latencies in buckets of one percent: as many as there are, in the same memory.
+//! Latencies in buckets with a width of one percent. The memory does not grow with the number of requests.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use crate::summary::Latency;
 /// The width of a bucket.
 const STEP: f64 = 1.01;
 
-/// How often each latency was seen.
+/// The number of requests in each bucket.
 #[derive(Debug, Default)]
 pub(super) struct Histogram {
     buckets: BTreeMap<u16, u64>,
@@ -18,7 +18,7 @@ pub(super) struct Histogram {
 impl Histogram {
     pub fn add(&mut self, latency: Duration) {
         let micros = latency.as_micros().max(1) as f64;
-        // At most 2,600 of them for a year.
+        // Even a latency of one year needs at most 2,600 buckets.
         let bucket = (micros.ln() / STEP.ln()).round() as u16;
         *self.buckets.entry(bucket).or_default() += 1;
         self.longest = self.longest.max(latency);
@@ -28,7 +28,8 @@ impl Histogram {
         self.buckets.values().sum()
     }
 
-    /// Percentiles by nearest rank, to one percent, and the exact maximum; none of nothing.
+    /// Returns the percentiles by nearest rank, to one percent, and the exact maximum; `None` without any
+    /// latency.
     pub fn latency(&self) -> Option<Latency> {
         (self.count() > 0).then(|| Latency {
             p50_ms: self.at(500),
