@@ -1,5 +1,5 @@
-//! Bundles as people write them (`fixtures/cases`), on real instances: adopted, updated under load, mended by the
-//! next good bundle, and left for a bundle without flipless. Needs root on Linux.
+//! Typical user bundles (`fixtures/cases`) on real instances. Each bundle is adopted, updated under load,
+//! followed by the next good bundle, and replaced by a bundle without flipless. Needs root on Linux.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -22,15 +22,17 @@ use case::{Case, Comes};
 use rehearse::image::Suite;
 use rig::Rig;
 
-/// The cases by machine, which all run side by side. The first one of each begins on a new instance, too; every
-/// one leaves a stock instance to the next, and its files in /etc/nginx, as EB does.
+/// The cases of each machine. The machines run in parallel. The first case of each machine also begins on a new
+/// instance. Every case leaves a stock instance to the next one. Its files in /etc/nginx stay, because EB does
+/// not delete them.
 const MACHINES: [&[Case]; 3] = [
     &[
         Case {
             ports: &[8008],
             ..Case::serving("whole-http")
         },
-        // EB itself refuses it on a new instance: nothing is in /etc/nginx/conf.d then.
+        // This case can't be the first: EB itself refuses it on a new instance, where /etc/nginx/conf.d is
+        // empty.
         Case::serving("absolute-include"),
         Case {
             comes: Comes::Refused("ipv6only=off"),
@@ -86,7 +88,7 @@ fn bundles_as_people_write_them_come_to_what_they_come_to_without_flipless() {
     if booted::unavailable() {
         return;
     }
-    // Built once, before the machines ask for them.
+    // Builds the bundle once, before several machines need it at the same time.
     let suites = [Suite::Bookworm, Suite::Forky];
     let _ = (suites.map(booted::image), rig::bundle_with_short_limits());
     let failed: Vec<String> = thread::scope(|scope| {

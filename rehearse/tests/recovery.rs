@@ -1,5 +1,5 @@
-//! The agent on bad days, on a real instance under load: killed at chosen system calls, a deployment
-//! that dies, a release that crashes, a full disk, fifty deployments. Needs root on Linux.
+//! Faults on a real instance under load: the agent is killed at chosen system calls, a deployment dies, a
+//! release crashes, the disk is full, and fifty deployments follow each other. Needs root on Linux.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -20,11 +20,12 @@ use rehearse::image::Suite;
 use rehearse::machine::wait_for;
 use rig::{Rig, assert_nothing_lost, lost};
 
-/// Longer than the dead man of the project's bundle, `rig::DEAD_MAN_SECONDS`, after a daemon-reload.
+/// Longer than the dead man's switch of the project's bundle waits (`rig::DEAD_MAN_SECONDS`) after a
+/// daemon-reload.
 const EXPIRY: Duration = Duration::from_secs(120);
 const PATIENCE: Duration = Duration::from_secs(40);
 
-/// The engine dies after the staging: a hook behind ours fails.
+/// The engine dies after the staging, because a hook that runs after flipless's own hook fails.
 #[test]
 fn a_deployment_that_dies_after_the_staging_is_given_up_by_the_dead_man() {
     if booted::unavailable() {
@@ -49,7 +50,8 @@ fn a_deployment_that_dies_after_the_staging_is_given_up_by_the_dead_man() {
         rig.is_active(&staged),
         "a daemon-reload makes the timer late, never early"
     );
-    // Nor does he himself come too early: in his sandbox, too, it is the same boot.
+    // A premature start of the dead man's switch discards nothing either. Even in its sandbox it finds the same
+    // boot.
     rig.must("systemctl start flipless-deadman.service");
     assert_eq!(rig.status()["staged"]["run"].as_str(), Some(&*staged));
     assert!(rig.is_active(&staged));
@@ -69,7 +71,7 @@ fn a_deployment_that_dies_after_the_staging_is_given_up_by_the_dead_man() {
         "a held run serves nobody"
     );
 
-    // The same with a reboot in between.
+    // The same deployment, followed by a reboot.
     rig.engine.deploy(&bundle).outcome.unwrap_err();
     assert!(!rig.status()["staged"].is_null());
     rig.engine.reboot().unwrap().outcome.unwrap();
@@ -92,8 +94,9 @@ fn a_new_release_that_crashes_again_and_again_gives_way_to_the_one_before() {
     assert_ne!(bad, good);
     let load = rig.load();
     let unit = format!("flipless-app@{bad_run}.service");
-    // Real ends of the real server, each after it came back, and no more than it takes: the first is
-    // one with a status of 0. Not SEGV: Rust's own handler of that expects the fault to come again.
+    // The test kills the real server each time after systemd has restarted it, and only as often as a rollback
+    // needs. The first end has exit status 0. SEGV would not do, because Rust's own handler of SIGSEGV expects
+    // the fault to occur again.
     let mut signals = ["TERM", "ABRT", "ABRT"].into_iter();
     let pid = || rig.say(&format!("systemctl show --value -p MainPID {unit}"));
     let mut last = String::new();
@@ -123,20 +126,20 @@ fn a_new_release_that_crashes_again_and_again_gives_way_to_the_one_before() {
         status["alarm"].as_str().unwrap().contains(&bad_run),
         "{status}"
     );
-    // EB's health sees that the process of `web` fails.
+    // EB's health sees that the process of `web` has failed.
     let failed = wait_for(PATIENCE, || {
         (rig.say("systemctl is-active web.service") == "failed").then_some(())
     });
     let journal = rig.say("journalctl -u web.service --no-pager");
     assert!(failed.is_some() && journal.contains(&bad_run), "{journal}");
-    // New connections wait for the next start and are answered; what the crashed server had begun may
-    // be lost with it.
+    // New connections wait for the next start, which answers them. A request that the crashed server had begun
+    // to answer may be lost.
     let records = load.stop().unwrap();
     let refused = lost(&records)
         .into_iter()
         .filter(|record| matches!(record.outcome, rehearse::record::Outcome::Refused));
     assert_eq!(refused.count(), 0);
-    // "Restart app server" ends the alarm: the previous release runs anew.
+    // "Restart app server" ends the alarm, and starts a new run of the previous release.
     let outcome = rig.engine.restart_app_server().outcome;
     assert!(
         outcome.is_ok(),
@@ -181,7 +184,7 @@ fn a_rollback_by_hand_costs_nobody_a_request_and_status_tells_of_it() {
         "{text}"
     );
     println!("{text}");
-    // certbot's hook: whoever reloads nginx.service reloads the real one.
+    // A reload of nginx.service, as in certbot's hook, reloads the real nginx.
     let workers = || {
         let master = rig.say("systemctl show --value -p MainPID flipless-front.service");
         rig.say(&format!("cat /proc/{master}/task/{master}/children"))
@@ -191,7 +194,7 @@ fn a_rollback_by_hand_costs_nobody_a_request_and_status_tells_of_it() {
     let after = workers();
     let kept = |pid: &str| before.split_whitespace().any(|old| old == pid);
     assert!(!before.is_empty() && !after.split_whitespace().all(kept));
-    // A bad configuration is told of, and what serves is left alone.
+    // The reload reports a bad configuration, and the running nginx keeps the old one.
     let bad = "/etc/nginx/conf.d/bad.conf";
     rig.must(&format!("echo 'nonsense on;' > {bad}"));
     let said = rig.say("systemctl reload nginx.service || journalctl -u nginx.service -n 20");
@@ -301,7 +304,8 @@ fn fifty_deployments_leave_what_one_leaves() {
         return;
     }
     let mut rig = Rig::launch(Suite::Bookworm);
-    // What the last run leaves goes with its commit if it has drained by then, else with the next one.
+    // The commit of the last deployment removes the files of the old run if it has drained by then. Otherwise
+    // the next commit removes them.
     let settled = |rig: &Rig| {
         rig.settle();
         rig.must("/opt/flipless/bin/flipless commit");

@@ -1,4 +1,4 @@
-//! What the tests on booted instances share.
+//! Shared parts of the tests on booted instances.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use rehearse::requirements;
 use rehearse::result::ScenarioResult;
 use rehearse::scenario::{self, Parameters, Soak, Soaked};
 
-/// Why these tests don't run here; as root on Linux they always do.
+/// Returns whether these tests can't run here, and prints the reason. As root on Linux they always run.
 pub fn unavailable() -> bool {
     if rustix::process::geteuid().is_root() {
         return false;
@@ -56,9 +56,10 @@ pub fn project_bundle(front: FrontMode) -> PathBuf {
     path
 }
 
-/// The scenarios that mostly wait: `recovery/scenarios.rs` plays them, as all below.
+/// Scenarios that mostly wait. `recovery/scenarios.rs` plays these scenarios and those of the following
+/// constants.
 pub const LONG: [&str; 3] = ["slow-start", "hang", "three"];
-/// Scenarios whose tolerance leaves out how long clients wait.
+/// Scenarios whose verdict does not depend on how long clients wait.
 pub const UNTIMED: [&str; 6] = [
     "stop",
     "reboot",
@@ -67,12 +68,12 @@ pub const UNTIMED: [&str; 6] = [
     "plain",
     "uninstall",
 ];
-/// The same on a current nginx.
+/// More such scenarios, on a current nginx only.
 pub const UNTIMED_ON_CURRENT_NGINX: [&str; 1] = ["kill-nginx"];
-/// The same on both.
+/// One more such scenario, on an old and on a current nginx.
 pub const KILL_APP: &str = "kill-app";
 
-/// Plays a scenario with a bundle, and the same bundle with a file more as the new version.
+/// Plays a scenario. The new version is the same bundle with one more file.
 pub fn play(name: &str, suite: Suite, from: &Path, variants: Variants) -> ScenarioResult {
     let folder = tempfile::tempdir().unwrap();
     let to = folder.path().join("2.zip");
@@ -108,7 +109,7 @@ fn parameters(suite: Suite, from: &Path, folder: &Path) -> Parameters {
     }
 }
 
-/// Soaks a bundle, with faults.
+/// Runs a soak with faults.
 pub fn soak(deployments: u32, seed: u64, suite: Suite, from: &Path) -> Soaked {
     let folder = tempfile::tempdir().unwrap();
     let soak = Soak {
@@ -119,8 +120,8 @@ pub fn soak(deployments: u32, seed: u64, suite: Suite, from: &Path) -> Soaked {
     scenario::soak(&soak, &parameters(suite, from, folder.path())).unwrap()
 }
 
-/// Asserts that only latency may have failed the scenario. Returns p99.9 during the deployment as a multiple of
-/// p99.9 in steady state if the difference was above the rehearsal's own limit, and 1 otherwise.
+/// Asserts that the scenario passed, or failed only because of latency. Returns p99.9 during the deployment as
+/// a multiple of p99.9 in steady state if the difference exceeds the rehearsal's own limit, and 1 otherwise.
 pub fn slower(run: &ScenarioResult) -> f64 {
     let waited = |reason: &&String| reason.starts_with("a request waited");
     let mut unmet = run

@@ -1,4 +1,4 @@
-//! A case: a folder of `fixtures/cases`, and what it comes to.
+//! A case: a folder of `fixtures/cases`, and the expected result of its deployment.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -9,28 +9,29 @@ use rehearse::engine::Deployment;
 use crate::rig::Rig;
 use crate::update::Update;
 
-/// What its deployment comes to.
+/// The expected result of a deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Comes {
     /// The new version serves.
     Serves,
-    /// It fails before the flip, and EB's console says so: the old version serves.
+    /// The deployment fails before the flip, and EB's console shows this reason. The old version continues to
+    /// serve.
     Refused(&'static str),
-    /// It fails after the flip: the new version serves.
+    /// The deployment fails after the flip, and EB's console shows this reason. The new version serves.
     FailsLate(&'static str),
 }
 
-/// A bundle as people write it.
+/// A typical user bundle.
 #[derive(Debug, Clone, Copy)]
 pub struct Case {
-    /// Its folder.
+    /// The name of the case's folder.
     pub name: &'static str,
     pub comes: Comes,
-    /// Listeners of its own, which an update must not close.
+    /// The ports of the case's own listeners, which an update must not close.
     pub ports: &'static [u16],
-    /// A hook of its own reloads nginx, whose older versions close idle connections then.
+    /// Whether a hook of the case reloads nginx. An older nginx then closes idle connections.
     pub reloads: bool,
-    /// What else must be so after an update.
+    /// A further check after an update.
     pub check: fn(&mut Rig, &Update),
 }
 
@@ -45,12 +46,12 @@ impl Case {
         }
     }
 
-    /// Another version of the bundle with the case in it.
+    /// Makes a new version of the bundle, with the files of the case.
     pub fn version(&self, rig: &mut Rig) -> PathBuf {
         self.version_with(rig, &[])
     }
 
-    /// The same, with more files.
+    /// Makes a new version of the bundle, with the files of the case and with `more` files.
     pub fn version_with(&self, rig: &mut Rig, more: &[(&str, &str, u32)]) -> PathBuf {
         let files = self.files();
         let own = files
@@ -60,7 +61,7 @@ impl Case {
         rig.version(&files)
     }
 
-    /// Whether EB says what it has to.
+    /// Asserts that the deployment had the expected result, and that EB shows the reason of a failure.
     pub fn assert_comes(&self, rig: &Rig, done: &Deployment, when: &str) {
         let said = rig.say(&format!("cat {}", rig.engine.deployment_log()));
         let name = self.name;
@@ -81,7 +82,7 @@ impl Case {
     }
 }
 
-/// All that there are.
+/// Returns the names of all folders with cases.
 pub fn folders() -> Vec<String> {
     let entries = fs::read_dir(fixtures()).unwrap().map(Result::unwrap);
     let folders = entries.filter(|entry| entry.path().is_dir());
@@ -116,17 +117,17 @@ fn file(path: &Path, name: &str) -> io::Result<File> {
     Ok((name.to_owned(), fs::read_to_string(path)?, mode))
 }
 
-/// Every predeploy hook had its time, whatever its name.
+/// Asserts that the old version answered during every predeploy hook, whatever the hook's name.
 pub fn the_old_version_answered_before_the_flip(rig: &mut Rig, update: &Update) {
     let seen = rig.say("cat /var/log/who-before-the-flip");
-    // The adoption asked a version without a name.
+    // An empty line is from the adoption: the old application then had no run to name.
     let seen: Vec<_> = seen.lines().filter(|line| !line.is_empty()).collect();
     assert_eq!(seen.len(), 40, "two hooks");
     assert!(seen.iter().all(|run| *run == update.before), "{seen:?}");
 }
 
 pub fn nginx_has_logged_and_cached(rig: &mut Rig, _: &Update) {
-    // Any answer is kept for an hour.
+    // The cache of this case keeps any answer for one hour.
     rig.body("/api/x");
     rig.must("test -s /var/log/shop/access.log");
     let cached = rig.say("find /var/app/nginx-cache -type f | wc -l");

@@ -1,5 +1,5 @@
-//! A listener that a postdeploy hook adds to EB's nginx.conf. EB writes the file anew in every deployment, so that
-//! on stock EB the listener is away until the hook has run.
+//! A listener that a postdeploy hook adds to EB's nginx.conf. EB rewrites this file in every deployment. On
+//! stock EB the listener is therefore closed until the hook has run.
 
 use std::path::Path;
 
@@ -11,8 +11,9 @@ use crate::update::{Update, go_on, plan, running};
 
 const CERTBOT: Case = Case::serving("certbot");
 
-/// nginx is reloaded only for another configuration than the one it was started with, so that an update and a
-/// changed property leave the listener alone. Where the configuration changes, it is away until the hook has run.
+/// The agent reloads nginx only if the configuration differs from the loaded one. An update or a changed
+/// property therefore keeps the listener open. If the configuration does change, the listener is closed until
+/// the hook has run.
 pub fn the_listener_outlives_what_changes_nothing(rig: &mut Rig, _: &Update) {
     let same = CERTBOT.version(rig);
     let updated = both_ports(rig, |rig| deploy(rig, &same));
@@ -38,7 +39,8 @@ fn deploy(rig: &mut Rig, bundle: &Path) {
     rig.engine.deploy(bundle).outcome.unwrap();
 }
 
-/// Does something under a load on both ports. The public one loses nothing; the records are the other one's.
+/// Calls `act` under a load on both ports. Asserts that the public port loses no request, and returns the
+/// records of the other port.
 fn both_ports(rig: &mut Rig, act: impl FnOnce(&mut Rig)) -> Vec<Record> {
     let (public, own) = (running(rig, plan(80)), running(rig, plan(443)));
     act(rig);

@@ -11,15 +11,15 @@ use crate::update::{Update, plan};
 /// Longer than EB's own `keepalive_timeout`, 60 s.
 const IDLE: Duration = Duration::from_secs(70);
 const CONNECTIONS: usize = 3;
-/// Something that changes the configuration.
+/// A file that changes nginx's configuration.
 const OTHER: (&str, &str, u32) = (
     ".platform/nginx/conf.d/own.conf",
     "server_tokens off;\n",
     0o644,
 );
 
-/// Connections that were idle while nginx got another configuration carry their next request. An nginx before
-/// 1.27.4 closes idle connections in a reload: there, the configuration stays.
+/// Connections that are idle while nginx loads a new configuration still carry their next request. An nginx
+/// before 1.27.4 closes idle connections in a reload, so the test does not change the configuration there.
 pub fn connections_outlive_an_update(rig: &mut Rig, _: &Update) {
     let plan = Plan {
         keep_alive: CONNECTIONS,
@@ -31,7 +31,7 @@ pub fn connections_outlive_an_update(rig: &mut Rig, _: &Update) {
     };
     let load = rig.load_of(plan);
     load.wait_for(CONNECTIONS, IDLE).unwrap();
-    // An nginx that knows the directive says that it does not stand there.
+    // An nginx that knows the directive answers that it is not allowed in this place.
     let said = rig.say("/usr/sbin/nginx -t -g 'keepalive_min_timeout 1;' 2>&1");
     let keeps = said.contains("not allowed here").then_some(OTHER);
     let bundle = Case::serving("long-keep-alive").version_with(rig, keeps.as_slice());

@@ -1,4 +1,4 @@
-//! A case's way: adopted, updated, mended, left.
+//! The deployments of a case: the adoption, an update, the next good bundle, and a bundle without flipless.
 
 use flipless_settings::layout;
 use rehearse::engine::Properties;
@@ -8,7 +8,7 @@ use crate::case::{Case, Comes};
 use crate::rig::{PATIENCE, Rig};
 use crate::update;
 
-/// The environment is launched with the case as its first version.
+/// Launches the environment with the case as its first version.
 pub fn on_a_new_instance(rig: &mut Rig, case: &Case) {
     let bundle = case.version(rig);
     let done = rig.engine.create_environment(&bundle, Properties::new());
@@ -18,7 +18,8 @@ pub fn on_a_new_instance(rig: &mut Rig, case: &Case) {
     leave(rig, case);
 }
 
-/// From an application without flipless to another.
+/// Deploys the case over an application without flipless, and finally deploys an application without flipless
+/// again.
 pub fn from_stock_to_stock(rig: &mut Rig, case: &Case) {
     adopt(rig, case);
     let update = update::under_load(rig, case);
@@ -41,7 +42,7 @@ fn adopt(rig: &mut Rig, case: &Case) {
     rig.settle();
 }
 
-/// A bundle without flipless, which knows nothing of the case either.
+/// Deploys a bundle without flipless and without the files of the case.
 fn leave(rig: &mut Rig, case: &Case) {
     rig.deploy_stock();
     let serves = wait_for(PATIENCE, || serves_stock(rig).then_some(()));

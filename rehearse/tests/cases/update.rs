@@ -1,4 +1,4 @@
-//! An update under load, judged by what clients saw.
+//! An update under load. The clients' records decide whether it passes.
 
 use std::time::Duration;
 
@@ -9,13 +9,14 @@ use rehearse::record::{Kind, Record};
 use crate::case::{Case, Comes};
 use crate::rig::{PATIENCE, Rig, lost};
 
-/// The runs of an update.
+/// The current run before and after an update.
 pub struct Update {
     pub before: String,
     pub after: String,
 }
 
-/// Deploys the case once more. Nothing is lost, and each version answers in its own time.
+/// Deploys the case again. Asserts that no request is lost, and that the new version answers only after the
+/// flip and the old version never after the deployment.
 pub fn under_load(rig: &mut Rig, case: &Case) -> Update {
     let before = rig.current();
     let bundle = case.version(rig);
@@ -33,7 +34,7 @@ pub fn under_load(rig: &mut Rig, case: &Case) -> Update {
     update
 }
 
-/// The public port, and the case's own.
+/// Starts a load on the public port and on each port of the case.
 fn start(rig: &Rig, case: &Case) -> Vec<Load> {
     let public = Plan {
         keep_alive: if case.reloads { 0 } else { 4 },
@@ -45,19 +46,19 @@ fn start(rig: &Rig, case: &Case) -> Vec<Load> {
     plans.map(|plan| running(rig, plan)).collect()
 }
 
-/// A load that has begun.
+/// Starts a load, and waits until it has sent requests.
 pub fn running(rig: &Rig, plan: Plan) -> Load {
     let load = rig.load_of(plan);
     go_on(&load);
     load
 }
 
-/// Lets a load see more of the instance as it is now.
+/// Waits until the load has sent more requests in the present state of the instance.
 pub fn go_on(load: &Load) {
     load.wait_for(load.records_so_far() + 50, PATIENCE).unwrap();
 }
 
-/// New connections alone.
+/// Plans a load of new connections only.
 pub fn plan(port: u16) -> Plan {
     Plan {
         rate: 50,

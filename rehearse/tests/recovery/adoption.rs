@@ -1,4 +1,4 @@
-//! Adoptions that do not go through: the application of before serves on, or has its ports again.
+//! Interrupted adoptions. The old application continues to serve, or gets its ports back.
 
 use rehearse::image::Suite;
 use rehearse::machine::wait_for;
@@ -11,7 +11,7 @@ const HOOK: &str = ".platform/hooks/predeploy/~~after-ours.sh";
 const WEB_PID: &str = "systemctl show --value -p MainPID web.service";
 const KILL_WEB: &str = "systemctl kill --kill-whom=main --signal=KILL web.service";
 
-/// Waits until another process of the stock application answers, and nothing of ours is left.
+/// Waits until another process of the old application answers. Asserts that nothing of flipless is left.
 fn assert_stock(rig: &Rig, before: &str, when: &str) {
     let again = wait_for(PATIENCE, || {
         let other = rig.say(WEB_PID) != before;
@@ -41,7 +41,7 @@ fn an_aborted_adoption_leaves_the_stock_application_to_crash_and_restart() {
     }
     for suite in [Suite::Bookworm, Suite::Forky] {
         let mut rig = Rig::launch_stock(suite);
-        // A hook behind ours aborts the deployment: EB never flips.
+        // A hook that runs after flipless's own hook fails, and EB aborts the deployment before the flip.
         let aborted = rig.version(&[(HOOK, "#!/bin/sh\nexit 1\n", 0o755)]);
         let abort = |rig: &mut Rig| {
             rig.engine.deploy(&aborted).outcome.unwrap_err();
@@ -55,7 +55,7 @@ fn an_aborted_adoption_leaves_the_stock_application_to_crash_and_restart() {
         rig.engine.restart_app_server().outcome.unwrap();
         assert_stock(&rig, &before, "restart app server");
 
-        // The application of before crashes in a deployment that goes on: the flip comes nevertheless.
+        // The old application crashes during a deployment that is not aborted. EB still flips.
         let drop_in = "/run/systemd/system/web.service.d/zz-flipless.conf";
         let crash = format!(
             "#!/bin/sh\n{KILL_WEB}\nfor _ in $(seq 300); do [ -e {drop_in} ] || exit 0; sleep 0.1; done\nexit 1\n"
@@ -70,7 +70,7 @@ fn an_aborted_adoption_leaves_the_stock_application_to_crash_and_restart() {
     }
 }
 
-/// The deployment is its mend: it crashes before it has the port, again and again.
+/// The old application crashes repeatedly, before it has its port. The deployment of flipless replaces it.
 #[test]
 fn an_application_of_before_that_crashes_all_the_time_is_adopted() {
     if booted::unavailable() {

@@ -1,4 +1,4 @@
-//! The agent is killed in the middle of a deployment.
+//! Kills the agent in the middle of a deployment.
 
 use std::path::PathBuf;
 
@@ -9,19 +9,20 @@ use crate::PATIENCE;
 use crate::booted;
 use crate::rig::{Rig, assert_nothing_lost};
 
-/// More effects of one kind than a command has.
+/// A limit that is higher than the number of these calls in any command.
 const MOST: usize = 80;
-/// The system calls whose N-th the kernel answers with a signal: those that replace a file, and those that begin a
-/// child. Every third child is enough: a kill before one is a kill after the one before it.
+/// The system calls at which strace injects a signal, with the step between two tested calls. The first kind
+/// replaces a file, the second one starts a child. Every third child is enough, because a kill before one child
+/// is also a kill after the previous one.
 const CALLS: [(&str, usize); 2] = [("rename", 1), ("clone,clone3,vfork", 3)];
 
-/// A command of a deployment that is killed.
+/// A command of a deployment, which the test kills.
 #[derive(Clone, Copy)]
 struct Victim {
     command: &'static str,
-    /// The hook that calls it; without one, it is the start of web.service.
+    /// The hook that calls the command; `None` for the start of web.service.
     hook: Option<&'static str>,
-    /// Whether EB has flipped by then.
+    /// Whether EB has flipped before the command.
     has_flipped: bool,
 }
 
@@ -42,7 +43,7 @@ const COMMIT: Victim = Victim {
 };
 
 impl Victim {
-    /// A bundle whose deployment kills the command at its `number`-th of these calls.
+    /// Makes a bundle whose deployment kills the command at call `number` of `calls`.
     fn bundle(self, rig: &mut Rig, calls: &str, signal: &str, number: usize) -> PathBuf {
         let strace = format!(
             "exec strace -qq -o /dev/null -e trace={calls} -e inject={calls}:signal={signal}:when={number}"
@@ -53,7 +54,7 @@ impl Victim {
             let line = format!("#!/bin/sh\n{strace} bin/flipless {command}\n");
             return rig.version(&[(&hook, &line, 0o755)]);
         }
-        // systemd starts the stand-in again, whose second call is spared.
+        // systemd restarts the stand-in, and the script does not kill the second call of the command.
         let agent = "/opt/flipless/bin/flipless";
         let script = format!(
             "#!/bin/sh\n[ -e /run/spared ] && exec {agent} {command}\ntouch /run/spared\n{strace} {agent} {command}\n"
@@ -65,14 +66,14 @@ impl Victim {
     }
 }
 
-/// EB's own line is a part of it.
+/// The drop-in repeats EB's own ExecStartPost= line, because the empty line before it removes the original.
 const KILL_IN_THE_FLIP: &str = "rm -f /run/spared; chmod 755 /run/killing.sh; mkdir -p /run/systemd/system/web.service.d && \
     printf '[Service]\\nExecStartPost=\\nExecStartPost=+/run/killing.sh\\n\
     ExecStartPost=/bin/sh -c \"systemctl show -p MainPID web.service | cut -d= -f2 > /var/pids/web.pid\"\\n' \
     > /run/systemd/system/web.service.d/zzz-killing.conf";
 const SPARE_THE_FLIP: &str = "rm -f /run/systemd/system/web.service.d/zzz-killing.conf";
 
-/// Each deployment finds what the one before left.
+/// Each deployment has to cope with the leftovers of the previous one.
 #[test]
 fn an_agent_that_is_killed_at_any_of_its_steps_costs_nobody_a_request() {
     if booted::unavailable() {
@@ -94,7 +95,7 @@ fn an_agent_that_is_killed_at_any_of_its_steps_costs_nobody_a_request() {
     assert_nothing_lost(&load.stop().unwrap());
 }
 
-/// Until the command has no such call any more.
+/// Kills the command at its first call, then at later ones, until the command has no further call.
 fn kill_at_every(
     rig: &mut Rig,
     victim: Victim,
@@ -116,7 +117,8 @@ fn kill_at_every(
     }
 }
 
-/// The flip decides which version serves. One that was killed in the flip itself is called again by systemd.
+/// Asserts that the flip has decided which version serves. systemd restarts a command that was killed in the
+/// flip.
 fn assert_serves(rig: &Rig, victim: Victim, before: &str, when: &str) {
     let decided = wait_for(PATIENCE, || {
         let after = rig.current();

@@ -1,4 +1,4 @@
-//! How long two versions answer beside each other.
+//! Measures how long two versions answer at the same time.
 
 use rehearse::image::Suite;
 use rehearse::load::Plan;
@@ -9,7 +9,8 @@ use crate::booted;
 use crate::rig::{Rig, assert_nothing_lost};
 
 const DEPLOYMENTS: usize = 10;
-/// Half of the handovers take no longer, on a busy machine too. A predeploy hook and the flip itself take seconds.
+/// The limit for half of the handovers, even on a busy machine. A predeploy hook or the flip itself takes
+/// seconds.
 const USUAL_MS: f64 = 150.0;
 
 #[test]
@@ -40,8 +41,8 @@ fn two_versions_answer_beside_each_other_for_milliseconds() {
     assert!(overlaps[DEPLOYMENTS / 2] < USUAL_MS, "{overlaps:?}");
 }
 
-/// The milliseconds from the first answer of the new run to the last request that the old one took; negative
-/// where no request came in between.
+/// Returns the milliseconds from the first answer of the new run to the last request that the old run answered.
+/// The number is negative if no request came in between.
 fn overlap(records: &[Record], old: &str, new: &str) -> f64 {
     let by = |run: &str| {
         let run = run.to_owned();

@@ -1,4 +1,4 @@
-//! Scenarios that judge no latency: other tests run beside them.
+//! Scenarios whose latency is not judged, because other tests run at the same time.
 
 use flipless_settings::FrontMode;
 use rehearse::engine::variants;
@@ -49,7 +49,7 @@ fn the_same_deployment_behind_a_stock_front_shows_its_outage() {
         variants::STANDARD,
     );
     assert!(!run.ok);
-    // Nobody holds port 80 for at least half a second, at 200 connections a second.
+    // At 200 connections a second, port 80 is closed for at least half a second.
     assert!(run.summary.kinds.refused > 100, "{:?}", run.summary);
     assert!(
         run.reasons
@@ -58,8 +58,8 @@ fn the_same_deployment_behind_a_stock_front_shows_its_outage() {
     );
 }
 
-/// Requests are in flight when the server dies; nginx sends them to its successor, and older and newer
-/// versions of it keep upstream connections otherwise.
+/// Requests are in flight when the server dies, and nginx repeats them on the next server. The test uses an
+/// older and a newer nginx, because they keep upstream connections in different ways.
 #[test]
 fn a_killed_server_costs_no_request_that_can_be_sent_again() {
     if booted::unavailable() {
@@ -81,7 +81,7 @@ fn a_killed_server_costs_no_request_that_can_be_sent_again() {
     }
 }
 
-/// A short one, for what a longer one has shown. Which faults there are depends on the seed alone.
+/// A short soak, which covers the findings of longer ones. The faults depend only on the seed.
 #[test]
 fn deployments_in_a_row_with_faults_lose_nothing_and_leave_nothing() {
     if booted::unavailable() {

@@ -1,4 +1,4 @@
-//! A deployed instance that a test does bad things to.
+//! A deployed instance for tests that cause faults.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::path::{Path, PathBuf};
@@ -18,10 +18,10 @@ use serde_json::Value;
 use crate::booted;
 
 pub const PATIENCE: Duration = Duration::from_secs(60);
-/// The least that `flipless.toml` allows.
+/// The minimum that `flipless.toml` allows.
 pub const DEAD_MAN_SECONDS: u32 = 60;
 
-/// The instance, EB's engine on it, and a bundle to make versions of.
+/// The instance, EB's engine on it, and the bundle from which versions are made.
 pub struct Rig {
     pub engine: Engine<Machine>,
     clock: Clock,
@@ -36,7 +36,7 @@ impl Rig {
         Self::launch_after(suite, |_| ())
     }
 
-    /// The same, after something was done to the bare instance.
+    /// Boots an instance, calls `prepare` on it, and launches the environment.
     pub fn launch_after(suite: Suite, prepare: impl FnOnce(&Machine)) -> Self {
         let machine = booted::boot(suite);
         prepare(&machine);
@@ -75,7 +75,7 @@ impl Rig {
         }
     }
 
-    /// Another version of the bundle, with `files` added or replaced.
+    /// Makes a new version of the bundle, with `files` added or replaced.
     pub fn version(&mut self, files: &[(&str, &str, u32)]) -> PathBuf {
         self.versions += 1;
         let number = self.versions.to_string();
@@ -90,7 +90,7 @@ impl Rig {
         path
     }
 
-    /// Deploys another good version.
+    /// Deploys a new version without a fault.
     pub fn deploy(&mut self) {
         let bundle = self.version(&[]);
         self.engine.deploy(&bundle).outcome.unwrap();
@@ -103,32 +103,32 @@ impl Rig {
         self.engine.deploy(&bundle).outcome.unwrap();
     }
 
-    /// The bundle of an application that answers with `release stock`.
+    /// Makes the bundle of an application that answers with `release stock`.
     fn stock_bundle(&self) -> PathBuf {
         let stock = self.folder.path().join("stock.zip");
         bundle::stock_app(&stock, "stock").unwrap();
         stock
     }
 
-    /// Clients of every kind, from now on.
+    /// Starts clients of every kind.
     pub fn load(&self) -> Load {
         let load = self.load_of(Plan::default());
         load.wait_for(100, PATIENCE).unwrap();
         load
     }
 
-    /// Clients as planned, from now on.
+    /// Starts the planned clients.
     pub fn load_of(&self, plan: Plan) -> Load {
         let namespace = Namespace::of(self.leader()).unwrap();
         Load::start(plan, namespace, self.clock.zero()).unwrap()
     }
 
-    /// What a command on the instance prints.
+    /// Runs a command on the instance, and returns its output.
     pub fn say(&self, line: &str) -> String {
         booted::say(self.engine.instance(), line).trim().to_owned()
     }
 
-    /// A command on the instance that must succeed.
+    /// Runs a command on the instance, and asserts that it succeeds.
     pub fn must(&self, line: &str) {
         let output = self.engine.instance().run(&Command::shell(line)).unwrap();
         assert!(output.succeeded(), "{line}: {}", output.text());
@@ -144,12 +144,12 @@ impl Rig {
         serde_json::from_str(output.stdout.trim()).unwrap()
     }
 
-    /// The current run.
+    /// Returns the current run.
     pub fn current(&self) -> String {
         self.status()["current"]["run"].as_str().unwrap().to_owned()
     }
 
-    /// Its release.
+    /// Returns the release of the current run.
     pub fn release(&self) -> String {
         self.status()["current"]["release"]
             .as_str()
@@ -161,7 +161,7 @@ impl Rig {
         self.say(&format!("systemctl is-active {}", layout::app_unit(run))) == "active"
     }
 
-    /// Runs that serve, draining ones not counted.
+    /// Returns the runs that serve, without draining ones.
     pub fn active_runs(&self) -> Vec<String> {
         let units = self.say(&format!(
             "systemctl list-units --plain --no-legend --full --state=active,activating '{}'",
@@ -175,7 +175,7 @@ impl Rig {
             .collect()
     }
 
-    /// What the public port answers; empty if nothing.
+    /// Returns the answer of the public port; empty if there is none.
     pub fn body(&self, path: &str) -> String {
         let address = ([127, 0, 0, 1], 80).into();
         let answer = Namespace::of(self.leader()).ok().and_then(|namespace| {
@@ -200,7 +200,8 @@ impl Rig {
         );
     }
 
-    /// Waits until one run is left, the current one, and looks at everything that could be left over.
+    /// Waits until only the current run is left. Asserts that no staged run, armed timer or half-written file
+    /// is left.
     pub fn settle(&self) {
         let alone = wait_for(PATIENCE, || {
             let living =
@@ -223,7 +224,7 @@ impl Rig {
         assert_eq!(half, "");
     }
 
-    /// How much there is of everything that deployments could pile up.
+    /// Returns the count of everything that could accumulate over many deployments.
     pub fn inventory(&self) -> Vec<(&'static str, String)> {
         [
             "find /opt/flipless/releases -mindepth 1 -maxdepth 1 | wc -l",
@@ -234,7 +235,7 @@ impl Rig {
             "systemctl list-units --all --plain --no-legend 'flipless-*' | wc -l",
             "systemctl list-jobs --plain --no-legend | wc -l",
             "find /sys/fs/cgroup -name 'flipless-app@*' -path '*systemd*' | wc -l",
-            // Read before the rest of the line runs, which is no part of it.
+            // `names` is assigned first, so that the list lacks the other processes of this line.
             "names=$(ps -e -o comm=); echo \"$names\" | sort -u | wc -l",
             "pgrep -c 'flipless|server|nginx'",
             "ls /proc/1/fd | wc -l",
@@ -249,7 +250,7 @@ impl Rig {
     }
 }
 
-/// The project's bundle with a dead man that a test can wait for, built once.
+/// The project's bundle, with a short time limit of the dead man's switch. It is built once.
 pub fn bundle_with_short_limits() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let build = || {
@@ -263,7 +264,7 @@ pub fn bundle_with_short_limits() -> PathBuf {
     BUILT.get_or_init(build).clone()
 }
 
-/// Records of what failed.
+/// Returns the records of failed requests.
 pub fn lost(records: &[Record]) -> Vec<&Record> {
     records
         .iter()
