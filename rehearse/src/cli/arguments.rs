@@ -99,11 +99,11 @@ impl Arguments {
                 "a soak judges what flipless promises, and `--front stock` loses requests in every deployment; \
                  compare the fronts with `--front nginx,stock` without --soak",
             ),
-            (_, [_, _, ..], _) => {
-                conflict("a soak is of one front: give `--front nginx` or `--front direct`")
-            }
+            (_, [_, _, ..], _) => conflict(
+                "a soak uses one front mode; name one with `--front nginx` or `--front direct`",
+            ),
             (_, _, [_, _, ..]) => conflict(
-                "a soak is of one variant on one instance: name one, or leave it to the seed of --faults",
+                "a soak uses one variant; name one with --variant, or let the seed of --faults choose it",
             ),
             _ => Ok(()),
         }

@@ -16,8 +16,8 @@ fn a_soak_is_of_one_front_and_one_variant() {
         ""
     );
     assert!(refused("--soak 9 --front stock").contains("loses requests in every deployment"));
-    assert!(refused("--soak 9 --front nginx,direct").contains("of one front"));
-    assert!(refused("--soak 9 --variant all").contains("of one variant"));
+    assert!(refused("--soak 9 --front nginx,direct").contains("uses one front mode"));
+    assert!(refused("--soak 9 --variant all").contains("uses one variant"));
 }
 
 #[test]

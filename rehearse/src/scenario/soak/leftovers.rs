@@ -37,11 +37,11 @@ const NOTHING: &[(&str, &str)] = &[
         "systemctl list-units --plain --no-legend --state=failed 'flipless*' web.service nginx.service",
     ),
     (
-        "a job of systemd is left",
+        "a systemd job is still queued",
         "systemctl list-jobs --plain --no-legend | grep -v '^No jobs'",
     ),
     (
-        "the dead man's switch is armed",
+        "the dead man's switch is still armed",
         "systemctl is-active flipless-deadman.timer | grep -vx inactive",
     ),
 ];
@@ -81,13 +81,13 @@ pub(super) fn of(subject: &mut Subject, beginning: &Beginning) -> Vec<Check> {
     let nginx = subject.say(NGINX_FILES);
     let same = nginx == beginning.nginx;
     checks.push(Check::new(
-        "/etc/nginx has other files than before",
+        "the list of files in /etc/nginx has changed",
         same,
         nginx,
     ));
     let status = subject.status();
     checks.push(Check::new(
-        "a run is staged",
+        "a run is still staged",
         !status.is_staged(),
         status.0.to_string(),
     ));
@@ -99,9 +99,9 @@ fn releases(subject: &Subject) -> Check {
     let count = |line: &str| subject.say(line).parse::<usize>().unwrap_or(usize::MAX);
     let found = count("ls -A /opt/flipless/releases | wc -l");
     let keep = keep_releases(&subject.say(&format!("cat {}", layout::SETTINGS)));
-    let detail = format!("{found}, where keep-releases is {keep}");
+    let detail = format!("{found} releases, but keep-releases is {keep}");
     Check::new(
-        "more releases are kept than the settings say",
+        "more releases are kept than keep-releases allows",
         found <= keep,
         detail,
     )

@@ -8,8 +8,7 @@ use super::processes;
 
 /// How many more descriptors than at the beginning are allowed.
 const DESCRIPTORS: usize = 8;
-/// How much more memory than at the beginning is allowed. A leak of 20 KiB in each of 200 deployments exceeds
-/// it slightly.
+/// How much more memory than at the beginning is allowed: about 20 KiB for each of 200 deployments.
 const MEMORY_KIB: usize = 4096;
 
 /// The resources of one process.
@@ -46,7 +45,7 @@ impl Resources {
         });
         let said = grown
             .iter()
-            .map(|(name, before, after)| format!("{name} has {after:?}, and had {before:?}"));
+            .map(|(name, before, after)| format!("{name} has {after:?}, but had {before:?}"));
         said.collect::<Vec<_>>().join("; ")
     }
 }

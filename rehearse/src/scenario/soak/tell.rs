@@ -37,11 +37,11 @@ pub(super) fn end(checks: &[Check]) {
 pub(super) fn line(step: &Step, done: &Done, serving: Label, killed: bool) -> String {
     let seconds = done.window.length().as_secs_f64();
     let ended = match &done.error {
-        None => "ended well".to_owned(),
+        None => "succeeded".to_owned(),
         Some(error) => format!("failed ({})", error.lines().next().unwrap_or_default()),
     };
     let missed = match step.fault {
-        Some(Fault::Kill(_)) if !killed => " (missed)",
+        Some(Fault::Kill(_)) if !killed => " (nothing to kill)",
         _ => "",
     };
     format!("{step}{missed}: {ended} in {seconds:.1} s; {serving} serves")
