@@ -1,4 +1,4 @@
-//! The bundle for Graviton: built here for aarch64, run by an emulator.
+//! The bundle for Graviton. It is built for aarch64 on this machine, and an emulator runs its executables.
 #![allow(clippy::unwrap_used)]
 
 #[path = "arm/toolchain.rs"]
@@ -18,7 +18,7 @@ use serde_json::Value;
 
 /// The emulator, with Debian's C library for aarch64 (libc6-arm64-cross).
 const QEMU: [&str; 3] = ["qemu-aarch64-static", "-L", "/usr/aarch64-linux-gnu"];
-/// Quicker than what is shipped, and else the same.
+/// Settings for a quicker build. In everything else it is the build that is shipped.
 const QUICK: [(&str, &str); 2] = [
     ("CARGO_PROFILE_RELEASE_LTO", "off"),
     ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
@@ -40,7 +40,7 @@ impl Bundle {
     }
 }
 
-/// One bundle for all tests; what it is built with stays for the next run.
+/// Builds one bundle for all tests. Its target directory remains for the next test run.
 fn bundle() -> &'static Bundle {
     static BUNDLE: OnceLock<Bundle> = OnceLock::new();
     BUNDLE.get_or_init(|| {
@@ -56,7 +56,7 @@ fn bundle() -> &'static Bundle {
     })
 }
 
-/// `dist --arch aarch64`; its compiler is not the one that xtask is built with.
+/// Runs `dist --arch aarch64`, with another compiler than the one that has built xtask.
 fn dist(rustc: &Path, target: &Path, out: &Path) -> Value {
     let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
         .env("RUSTC", rustc)
@@ -85,7 +85,7 @@ fn the_executables_are_for_aarch64_and_the_platform_s_glibc() {
     assert_eq!(bundle().check("machine")["detail"], "aarch64");
 }
 
-/// The agent: what it writes, and its status.
+/// Runs the agent, and returns its exit status, standard output and standard error.
 fn agent(argument: &str) -> (Option<i32>, String, String) {
     let output = Command::new(QEMU[0])
         .args(&QEMU[1..])

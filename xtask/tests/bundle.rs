@@ -16,7 +16,7 @@ mod readers;
 #[path = "bundle/sbom.rs"]
 mod sbom;
 
-/// What the default configuration ships, with `unzip -Z`'s permissions.
+/// The files of the default configuration, with their permissions in the form of `unzip -Z`.
 const ENTRIES: [(&str, &str); 21] = [
     (".ebextensions/flipless.config", "-rw-r--r--"),
     (
@@ -50,7 +50,7 @@ const ENTRIES: [(&str, &str); 21] = [
     ("systemd/web.service.d/zz-flipless.conf", "-rw-r--r--"),
 ];
 
-/// xtask with what a machine could bring along: its umask, time zone and language.
+/// Runs xtask after a `prelude`, which sets peculiarities of a machine: its umask, time zone and language.
 fn xtask(arguments: &[&str], out: &Path, prelude: &str) -> Output {
     Command::new("sh")
         .args(["-c", &format!("{prelude}; exec \"$0\" \"$@\"")])
@@ -71,7 +71,7 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// A failed run of `dist`: what it said, and that it left nothing but what was there.
+/// Asserts that `dist` fails and leaves only the old files, and returns its messages.
 fn refused(arguments: &[&str]) -> String {
     let out = tempfile::tempdir().unwrap();
     let old = out.path().join("flipless-demo-0.1.0-x86_64.zip");
@@ -93,11 +93,12 @@ struct Bundle {
     zip: PathBuf,
 }
 
-/// One bundle for all tests, built once.
+/// Returns one bundle, built once for all tests.
 fn bundle() -> &'static Bundle {
     static BUNDLE: OnceLock<Bundle> = OnceLock::new();
     BUNDLE.get_or_init(|| {
-        // A static is never dropped: a folder of the target directory, emptied here.
+        // A static is never dropped, so the folder is in the target directory, and the next test run empties
+        // it.
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bundle");
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
@@ -124,7 +125,7 @@ fn bundle() -> &'static Bundle {
     })
 }
 
-/// What the shell has in a hook of another repository (githooks(5)).
+/// Returns the commands that set the environment of a hook in another repository (githooks(5)).
 fn as_in_a_hook() -> String {
     let other = Path::new(env!("CARGO_TARGET_TMPDIR")).join("other");
     let _ = fs::remove_dir_all(&other);
@@ -138,7 +139,7 @@ fn as_in_a_hook() -> String {
     format!("export GIT_DIR='{folder}' GIT_INDEX_FILE='{folder}/index'")
 }
 
-/// git in this folder, even if the tests themselves run in a hook.
+/// Runs git in this folder, even if the tests themselves run in a hook.
 fn git(folder: &Path, arguments: &[&str]) -> Option<String> {
     let mut git = Command::new("git");
     git.arg("-C").arg(folder).args(arguments);
@@ -208,7 +209,7 @@ fn the_checksum_file_is_for_sha256sum() {
 #[test]
 fn the_commit_is_the_project_s_even_in_a_git_hook_of_another_repository() {
     let project = workspace();
-    // None: the sources were unpacked from an archive.
+    // There is no commit if the sources were unpacked from an archive.
     let commit = git(project, &["rev-parse", "--verify", "HEAD"]);
     let named = &bundle().manifest()["git"]["commit"];
     assert_eq!(named.as_str(), commit.as_deref());
@@ -246,7 +247,7 @@ fn the_manifest_describes_the_files() {
     }
     let checks = manifest["checks"].as_array().unwrap();
     assert!(checks.len() > 5);
-    // Debian's nginx may be too old for what the agent adds: null then, not true.
+    // The value is null, and not true, if Debian's nginx is too old for the agent's pieces.
     for check in checks.iter().filter(|check| check["ok"] != true) {
         assert_eq!(
             (&check["name"], &check["ok"]),
@@ -272,7 +273,7 @@ fn a_build_in_another_folder_and_environment_gives_the_same_bytes() {
 
 #[test]
 fn no_path_of_the_building_machine_is_in_the_executables() {
-    // With the slash: the agent gives the programs it runs root's HOME.
+    // The slash at the end matters: the agent sets HOME=/root for the programs that it runs.
     let home = env::var("HOME").unwrap() + "/";
     for name in ["bin/server", "bin/flipless"] {
         let content = fs::read(bundle().file(name)).unwrap();
@@ -285,7 +286,7 @@ fn no_path_of_the_building_machine_is_in_the_executables() {
     }
 }
 
-/// A configuration for one run; `--plan` reads it without building.
+/// A configuration for one run. `--plan` reads it without a build.
 fn plan_with(configuration: &str) -> Output {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("flipless.toml");
@@ -324,7 +325,7 @@ fn an_include_with_the_name_of_a_generated_file_is_refused() {
     );
 }
 
-/// `dist --plan` for a folder that holds `flipless.toml`.
+/// Runs `dist --plan` for a folder that contains `flipless.toml`.
 fn plan_in(folder: &Path, include: &str) -> Output {
     let path = folder.join("flipless.toml");
     fs::write(&path, format!("[bundle]\ninclude = [{include}]\n")).unwrap();
@@ -413,7 +414,7 @@ fn a_usage_error_exits_with_2() {
         &["--sever", "x"],
         &["--server", "/no/such"],
         &["--server", "/"],
-        // Not executable.
+        // This file is not executable.
         &["--server", workspace().join("Cargo.toml").to_str().unwrap()],
         &["--config", "/no/such"],
     ] {

@@ -1,4 +1,4 @@
-//! `cargo xtask check` as a process: what it prints, how it exits, and how much it takes.
+//! Runs `cargo xtask check` as a process, and tests its output, its exit status and its use of memory.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
 
@@ -13,9 +13,9 @@ use serde_json::Value;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-/// Address space that is plenty for a bundle without large executables, in KiB.
+/// An address space in KiB that is ample for a bundle without large executables.
 const MEMORY: u32 = 192 << 10;
-/// The same with the largest executable that is parsed.
+/// An address space that also has room for the largest executable that `check` parses.
 const WITH_ELF: u32 = MEMORY + (256 << 10);
 
 fn check(zip: &Path, memory: u32, arguments: &[&str]) -> Output {
@@ -35,7 +35,7 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// A zip in a folder of its own.
+/// Writes a zip into a new folder.
 fn written(bytes: &[u8]) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let zip = folder.path().join("a.zip");
@@ -55,11 +55,11 @@ fn zip(entries: impl IntoIterator<Item = (String, Vec<u8>)>) -> Vec<u8> {
     writer.finish().unwrap().into_inner()
 }
 
-/// So many MiB of zeros after a start: one compressed piece, repeated.
+/// Makes a zip with so many MiB of zeros after `start`, by repeating one compressed piece.
 fn bomb(name: &str, start: &[u8], mebibytes: usize) -> Vec<u8> {
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(start).unwrap();
-    // A sync point: what comes after stands for itself (RFC 1951).
+    // A sync point: the data after it can be decompressed on its own (RFC 1951).
     encoder.flush().unwrap();
     let head = encoder.get_ref().len();
     let piece = vec![0; 1 << 20];
@@ -78,7 +78,7 @@ fn bomb(name: &str, start: &[u8], mebibytes: usize) -> Vec<u8> {
     as_deflated(name, &packed.concat(), crc.sum(), declared)
 }
 
-/// A zip whose one entry is this deflated data.
+/// Makes a zip with one entry that contains this deflated data.
 fn as_deflated(name: &str, packed: &[u8], crc: u32, declared: u32) -> Vec<u8> {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
@@ -99,7 +99,7 @@ fn as_deflated(name: &str, packed: &[u8], crc: u32, declared: u32) -> Vec<u8> {
     bytes
 }
 
-/// That it went through all checks with so much memory, and found this.
+/// Asserts that `check` completes all its checks with so much memory, fails, and prints `expected`.
 #[track_caller]
 fn assert_judged(bytes: &[u8], memory: u32, expected: &str) {
     let (_folder, zip) = written(bytes);
@@ -159,7 +159,8 @@ fn an_argument_that_is_not_a_file_is_a_usage_error() {
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
 }
 
-/// A server with glibc linked in, which only a setting allows: the one that the bundle was built with.
+/// A server with glibc linked in is allowed only by a setting, and the setting that counts is the one in the
+/// bundle.
 #[test]
 fn the_verdict_follows_the_settings_in_the_bundle_and_no_file_of_this_machine() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! `cargo xtask diff` as a process: what it prints, and how it exits.
+//! Runs `cargo xtask diff` as a process, and tests its output and its exit status.
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-/// `a.zip` and `b.zip`, the same, with manifests that are the same.
+/// `a.zip` and `b.zip` with their manifests. At first both are equal.
 struct Pair(tempfile::TempDir);
 
 impl Pair {
@@ -27,7 +27,7 @@ impl Pair {
         self.0.path().join(name)
     }
 
-    /// A zip with this Procfile, and a manifest that names this commit.
+    /// Writes a zip with this Procfile, and a manifest with this commit.
     fn write(&self, name: &str, procfile: &str, commit: &str) {
         let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
         let options = SimpleFileOptions::default().unix_permissions(0o644);
@@ -50,12 +50,12 @@ impl Pair {
         command.current_dir(self.0.path()).output().unwrap()
     }
 
-    /// The exit status, without and with `--exit-code`.
+    /// Returns the exit status without and with `--exit-code`.
     fn exits(&self) -> [Option<i32>; 2] {
         [&[][..], &["--exit-code"]].map(|arguments| self.diff(arguments).status.code())
     }
 
-    /// Nothing was compared: what it said.
+    /// Asserts that `diff` refuses to compare the files, and returns its messages.
     #[track_caller]
     fn refused(&self) -> String {
         assert_eq!(self.exits(), [Some(2); 2]);

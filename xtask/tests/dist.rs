@@ -1,4 +1,4 @@
-//! Two `cargo xtask dist` at once.
+//! Two runs of `cargo xtask dist` at the same time.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)]
 
@@ -11,12 +11,13 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-/// Both compile what renders the platform tree, beside other steps.
+/// A long time limit: both runs compile the code that renders the platform tree, and other builds may run too.
 const PATIENCE: Duration = Duration::from_secs(300);
 const RENDERING: &str = "   Rendering the platform tree";
 const BLOCKING: &str = "    Blocking waiting for another `cargo xtask dist`";
 
-/// A cargo whose builds of programs wait until they are told to fail; it goes on if the folder goes.
+/// Writes a cargo whose builds of programs wait for the file `go`, and then fail. They also end if the folder
+/// is removed.
 fn patient_cargo(folder: &Path) {
     let real = std::env::var_os("CARGO").unwrap_or(OsString::from("cargo"));
     let (real, shown) = (real.display(), folder.display());
@@ -30,7 +31,7 @@ fn patient_cargo(folder: &Path) {
     fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
 }
 
-/// One `dist`, and what it says.
+/// One run of `dist`, and the lines of its standard error.
 struct Dist(Child, Receiver<String>);
 
 impl Dist {
@@ -54,7 +55,7 @@ impl Dist {
         Self(child, said)
     }
 
-    /// The next line that it says.
+    /// Waits for the next line.
     #[track_caller]
     fn says(&self) -> String {
         self.1.recv_timeout(PATIENCE).unwrap()

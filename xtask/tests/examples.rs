@@ -1,4 +1,4 @@
-//! Bundles of servers that are no part of this workspace: those in `examples/`.
+//! Bundles of servers outside this workspace, in `examples/`.
 #![allow(clippy::unwrap_used)]
 
 use std::fs::{self, File};
@@ -17,7 +17,7 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// `dist --config CONFIG`, from another folder than flipless's own workspace.
+/// Runs `dist --config CONFIG` from a folder outside flipless's own workspace.
 fn dist(config: &Path, out: &Path, more: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
     command
@@ -41,7 +41,7 @@ impl Bundle {
         self.0.index_for_name(name).is_some()
     }
 
-    /// The line that starts a run, without the folder of the run.
+    /// Returns the ExecStart= line of a run, without the folder of the run.
     fn command(&mut self) -> String {
         let mut unit = String::new();
         let mut entry = self.0.by_name("systemd/flipless-app@.service").unwrap();
@@ -57,7 +57,7 @@ fn example(name: &str) -> Bundle {
     Bundle::open(&built_example(name).0)
 }
 
-/// Builds an example into this workspace's target directory, which has the dependencies.
+/// Builds an example into the target directory of this workspace, which already contains the dependencies.
 fn built_example(name: &str) -> (PathBuf, tempfile::TempDir) {
     let out = tempfile::tempdir().unwrap();
     let config = workspace()
@@ -107,7 +107,7 @@ fn an_app_with_listenfd_and_without_the_library_makes_a_bundle() {
     assert_eq!(bundle.command(), "bin/listenfd-example");
 }
 
-/// A copy of an example without dependencies: a server in another repository.
+/// A copy of an example without dependencies, as a server in another repository.
 struct Elsewhere(tempfile::TempDir);
 
 impl Elsewhere {
@@ -130,7 +130,7 @@ impl Elsewhere {
         command.env_remove("CARGO_TARGET_DIR").output().unwrap()
     }
 
-    /// `[server]` with these lines: `dist` fails, and says this.
+    /// Asserts that `dist` fails with these lines in `[server]`, and returns its messages.
     fn refused(&self, server: &str) -> String {
         fs::write(self.path("flipless.toml"), format!("[server]\n{server}\n")).unwrap();
         let output = self.dist(&[]);
@@ -140,7 +140,7 @@ impl Elsewhere {
     }
 }
 
-/// Its bundle, with included files, built once for all tests.
+/// Returns the copied server's bundle, with included files. It is built once for all tests.
 fn bundle_from_elsewhere() -> &'static (Elsewhere, PathBuf) {
     static BUNDLE: OnceLock<(Elsewhere, PathBuf)> = OnceLock::new();
     BUNDLE.get_or_init(|| {
@@ -214,10 +214,10 @@ fn the_flags_of_a_server_in_another_project_come_from_that_project_s_configurati
     let config = "[build]\nrustflags = ['--cfg=own_flags']\n";
     fs::write(elsewhere.path(".cargo/config.toml"), config).unwrap();
     let main = fs::read_to_string(elsewhere.path("src/main.rs")).unwrap();
-    // Seen at once: nothing else has to be built for it.
+    // The compiler reports this at once, so the test needs no complete build.
     let guard = "#[cfg(own_flags)]\ncompile_error!(\"with own flags\");\n";
     fs::write(elsewhere.path("src/main.rs"), main + guard).unwrap();
-    // Another folder: the rest has nothing to do with these flags.
+    // `--out` is another folder, because the flags are only those of the server's project.
     let out = tempfile::tempdir().unwrap();
     let mut dist = dist(&elsewhere.path("flipless.toml"), out.path(), &[]);
     let output = dist.env_remove("CARGO_TARGET_DIR").output().unwrap();
@@ -281,7 +281,7 @@ fn a_missing_configuration_file_is_an_error() {
     let by_flag = dist(&missing, folder.path(), &["--plan"]).output().unwrap();
     assert_eq!(by_flag.status.code(), Some(2), "{}", said(&by_flag));
     fs::write(&missing, "").unwrap();
-    // As a person calls it.
+    // This calls xtask through cargo, as a person does.
     let mut by_variable = Command::new(env::var_os("CARGO").unwrap());
     by_variable
         .args(["xtask", "dist", "--plan"])

@@ -1,4 +1,4 @@
-//! `[bundle] include`, as `dist --plan` reads it: what goes in, and what a mistake is told.
+//! `[bundle] include` in `dist --plan`: the included files, and the messages for mistakes.
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
@@ -44,7 +44,7 @@ impl Project {
             .unwrap()
     }
 
-    /// The planned lines that begin with `place` or end there.
+    /// Returns the planned lines whose second word, a path, begins with `place`.
     fn planned(&self, include: &str, place: &str) -> Vec<String> {
         let output = self.plan(&format!("include = [{include}]"));
         let said = String::from_utf8_lossy(&output.stderr);
@@ -55,7 +55,7 @@ impl Project {
         lines.map(str::to_owned).collect()
     }
 
-    /// What the refusal says.
+    /// Asserts that `dist` refuses the configuration, and returns its messages.
     fn refused(&self, bundle: &str) -> String {
         let output = self.plan(bundle);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -1,5 +1,5 @@
-//! The same sources give the same zip, to the byte: from two checkouts, each with a target directory of
-//! its own, on what could be two machines.
+//! The same sources give the same zip, byte for byte. The test builds two checkouts, each with its own target
+//! directory, in the environments of two different machines.
 #![allow(clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
@@ -8,17 +8,17 @@ use std::{env, fs};
 
 use flipless_testing::programs::workspace;
 
-/// A machine's peculiarities: the environment that a build runs in.
+/// The peculiarities of a machine, in the environment of a build.
 struct Machine {
     umask: &'static str,
     zone: &'static str,
     language: &'static str,
 }
 
-/// The time that all files of the zip get: 2020-09-13 12:26:40 UTC.
+/// The time of all files in the zip: 2020-09-13 12:26:40 UTC.
 const EPOCH: &str = "1600000000";
 
-/// What a checkout has, sorted: everything but what is built and git's own folder.
+/// Returns the files of a checkout, sorted, without build outputs and git's own folder.
 fn sources() -> Vec<String> {
     let here = workspace();
     let built =
@@ -39,7 +39,7 @@ fn sources() -> Vec<String> {
         .collect()
 }
 
-/// Copies the sources, in another order and with other times.
+/// Copies the sources in reverse order, and sets another modification time.
 fn check_out(folder: &Path) {
     let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_234_567_890);
     for name in sources().into_iter().rev() {
@@ -51,7 +51,7 @@ fn check_out(folder: &Path) {
     }
 }
 
-/// Builds the checkout in `folder` into its own target directory, and gives the zip.
+/// Builds the checkout in `folder` into its own target directory, and returns the zip's path.
 fn build(xtask: &Path, folder: &Path, out: &Path, machine: &Machine) -> PathBuf {
     let script = format!("umask {}; exec \"$0\" \"$@\"", machine.umask);
     let output = Command::new("sh")
@@ -59,7 +59,7 @@ fn build(xtask: &Path, folder: &Path, out: &Path, machine: &Machine) -> PathBuf 
         .arg(xtask)
         .args(["dist", "--out"])
         .arg(out)
-        // `cargo xtask` tells the checkout in this way.
+        // `cargo xtask` passes the checkout's path in this variable.
         .env("CARGO_MANIFEST_DIR", folder.join("xtask"))
         .env_remove("CARGO_TARGET_DIR")
         .env("SOURCE_DATE_EPOCH", EPOCH)
@@ -74,7 +74,7 @@ fn build(xtask: &Path, folder: &Path, out: &Path, machine: &Machine) -> PathBuf 
     PathBuf::from(String::from_utf8(output.stdout).unwrap().trim())
 }
 
-/// Where two files differ, for people.
+/// Describes where two files differ, for the test's message.
 fn difference(first: &Path, second: &Path) -> String {
     let list = |zip: &Path| {
         let manifest = fs::read(zip.with_extension("json")).unwrap();
@@ -100,7 +100,7 @@ fn two_checkouts_on_two_machines_give_the_same_zip() {
         zone: "Asia/Kathmandu",
         language: "tr_TR.UTF-8",
     };
-    // This checkout, as it is, and a fresh one elsewhere.
+    // The first build uses this checkout as it is. The second one uses a fresh copy in another folder.
     let first = build(xtask, workspace(), &folder.path().join("a"), &one);
     let longer = folder.path().join("another folder/with a longer path");
     check_out(&longer);
@@ -111,19 +111,19 @@ fn two_checkouts_on_two_machines_give_the_same_zip() {
     assert_eq!(sbom(&first), sbom(&second));
     assert!(sbom(&first).contains("\"2020-09-13T12:26:40Z\""));
 
-    // The time in it is the one that was asked for.
+    // The files in the zip have the requested time.
     let mut zip = zip::ZipArchive::new(fs::File::open(&first).unwrap()).unwrap();
     for index in 0..zip.len() {
         let time = zip.by_index(index).unwrap().last_modified().unwrap();
         let shown = (time.year(), time.month(), time.day(), time.hour());
         assert_eq!(shown, (2020, 9, 13, 12));
     }
-    // No executable knows where it was built.
+    // No executable contains the path where it was built.
     for name in ["bin/server", "bin/flipless"] {
         let mut content = Vec::new();
         let mut entry = zip.by_name(name).unwrap();
         std::io::copy(&mut entry, &mut content).unwrap();
-        // With a slash: the agent sets HOME=/root for what it runs.
+        // The slash at the end matters: the agent sets HOME=/root for the programs that it runs.
         for place in [folder.path().join(""), env::home_dir().unwrap().join("")] {
             let place = place.to_str().unwrap().as_bytes();
             let found = content.windows(place.len()).any(|window| window == place);

@@ -1,4 +1,4 @@
-//! What `cargo xtask dist` says when a target can't be built.
+//! The messages of `cargo xtask dist` when it can't build for a target.
 #![allow(clippy::unwrap_used)]
 
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -9,19 +9,20 @@ use std::{env, fs};
 
 use flipless_testing::programs::workspace;
 
-/// A machine with a rustc that says its libraries are in `lib`, and a PATH of our own.
+/// A simulated machine: its rustc reports `lib` as the folder of its libraries, and its PATH contains only
+/// `bin`.
 struct Machine(tempfile::TempDir);
 
 impl Machine {
     fn new() -> Self {
         let machine = Self(tempfile::tempdir().unwrap());
         fs::create_dir(machine.path("lib")).unwrap();
-        // A folder that is not empty is no standard library yet.
+        // The folder is not empty, but contains no standard library.
         fs::write(machine.path("lib/libother.rlib"), "").unwrap();
         fs::create_dir(machine.path("bin")).unwrap();
         let real = env::var_os("RUSTC").unwrap_or("rustc".into());
         let real = which::which(real).unwrap();
-        // rustup's program finds out by its name which one it is.
+        // rustup's program decides by its own name which tool it is.
         symlink(real, machine.path("bin/rustc")).unwrap();
         let libdir = format!("echo '{}'", machine.path("lib").display());
         machine.answers(&libdir);
@@ -32,7 +33,7 @@ impl Machine {
         self.0.path().join(name)
     }
 
-    /// Asked for its libraries, rustc does this.
+    /// Makes rustc run this script when `dist` asks for the folder of its libraries.
     fn answers(&self, script: &str) {
         let rustc = self.path("bin/rustc");
         let script = format!(
@@ -43,18 +44,18 @@ impl Machine {
         fs::set_permissions(self.path("rustc"), fs::Permissions::from_mode(0o755)).unwrap();
     }
 
-    /// As if a standard library were there.
+    /// Adds a file that looks like a standard library.
     fn with_std(self) -> Self {
         fs::write(self.path("lib/libstd-0123456789abcdef.rlib"), "").unwrap();
         self
     }
 
-    /// `dist` for Graviton fails before it builds anything: what it said.
+    /// Asserts that `dist` for Graviton fails before it builds anything, and returns its messages.
     fn refused(&self) -> String {
         self.refused_with(&["--arch", "aarch64"])
     }
 
-    /// The same with these arguments.
+    /// Asserts the same for `dist` with these arguments.
     fn refused_with(&self, arguments: &[&str]) -> String {
         render_the_platform_tree();
         let output = dist()
@@ -72,14 +73,14 @@ impl Machine {
     }
 }
 
-/// `dist` of this workspace.
+/// Returns a `dist` command for this workspace.
 fn dist() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
     command.arg("dist").current_dir(workspace());
     command
 }
 
-/// With this machine's own linker, once: cargo does not build it again.
+/// Renders the platform tree once with this machine's own linker. Later runs of cargo do not build it again.
 fn render_the_platform_tree() {
     static RENDERED: Once = Once::new();
     RENDERED.call_once(|| {

@@ -1,26 +1,27 @@
-//! Debian's compiler with its standard library for aarch64, in a folder of its own: nothing of the
-//! machine's is changed. A standard library needs the compiler of its own version (E0514).
+//! Debian's compiler with its standard library for aarch64, in a separate folder, so that the machine stays
+//! unchanged. A standard library needs the compiler of exactly its own version (E0514).
 
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Unpacked, not installed (`extract`, mmdebstrap(1)): also packages of a processor that is not here.
+/// Only unpacks the packages (`extract`, mmdebstrap(1)), because packages for another processor can't be
+/// installed here.
 const MMDEBSTRAP: [&str; 6] = [
     "--quiet",
     "--variant=extract",
     "--architectures=amd64,arm64",
-    // 1.96, by Debian's security team: Firefox needs it.
+    // rustc-web is version 1.96. Debian's security team provides it, because Firefox needs it.
     "--include=rustc-web,libstd-rust-web-dev:arm64",
     "--format=directory",
     "bookworm",
 ];
 
-/// The compiler, for `RUSTC`; made once, in half a minute, and kept below `store`.
+/// Returns the compiler, for `RUSTC`. The first call unpacks it below `store` in half a minute.
 pub fn rustc(store: &Path) -> PathBuf {
     let root = store.join("debian-rust");
-    // Another run of the tests may be at it; the lock goes with its process.
+    // Another test process may unpack the compiler now. The lock ends with its process.
     let lock = File::create(store.join("lock")).unwrap();
     lock.lock().unwrap();
     if !root.exists() {
@@ -32,7 +33,7 @@ pub fn rustc(store: &Path) -> PathBuf {
     script
 }
 
-/// Renamed when it is complete: there is never half a compiler.
+/// Renames the folder only when it is complete, so that `root` is never a partial compiler.
 fn unpack(store: &Path, root: &Path) {
     let folder = store.join("unpacking");
     let _ = fs::remove_dir_all(&folder);
@@ -46,7 +47,8 @@ fn unpack(store: &Path, root: &Path) {
     fs::rename(&folder, root).unwrap();
 }
 
-/// With its own loader and libraries, whatever the machine's (ld.so(8)); LD_LIBRARY_PATH would reach the linker, too.
+/// Returns a script that calls the compiler with Debian's loader and libraries (ld.so(8)). LD_LIBRARY_PATH
+/// would also affect the linker.
 fn call(root: &Path) -> String {
     let root = root.display();
     let libraries = format!("{root}/lib/x86_64-linux-gnu");

@@ -1,4 +1,4 @@
-//! Info-ZIP's unzip, Python's zipfile and the zip crate find the same in the zip.
+//! Info-ZIP's unzip, Python's zipfile and the zip crate read the same entries from the zip.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -9,7 +9,7 @@ use zip::ZipArchive;
 
 use super::{bundle, run};
 
-/// Of one entry: permissions, size, checksum.
+/// Permissions, size and checksum of each entry.
 type Found = BTreeMap<String, (u32, u64, u32)>;
 
 fn by_unzip(zip: &str) -> Found {
@@ -35,7 +35,7 @@ fn by_unzip(zip: &str) -> Found {
         .collect()
 }
 
-/// `rwxr-xr-x` as a number.
+/// Returns the number of permissions like `rwxr-xr-x`.
 fn permissions(text: &str) -> u32 {
     let set = |sum: u32, letter: char| sum << 1 | u32::from(letter != '-');
     text.chars().fold(0, set)
@@ -64,7 +64,7 @@ fn by_the_zip_crate(zip: &str) -> Found {
     indexes
         .map(|index| {
             let mut entry = archive.by_index(index).unwrap();
-            // To the end, where the checksum is compared.
+            // Reads to the end, because the reader compares the checksum only there.
             let size = io::copy(&mut entry, &mut io::sink()).unwrap();
             let mode = entry.unix_mode().unwrap() & 0o7777;
             (

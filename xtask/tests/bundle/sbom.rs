@@ -1,4 +1,4 @@
-//! The SBOM beside the zip, against what cargo and the zip say.
+//! Compares the SBOM beside the zip with the output of cargo and with the zip.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -10,7 +10,7 @@ use cyclonedx_bom::prelude::{Bom, Component, SpecVersion, Validate};
 
 use super::{bundle, dist, run, said};
 
-/// Read back and validated by the library.
+/// Reads the SBOM. The library also validates it.
 fn read(zip: &Path) -> Bom {
     let file = fs::File::open(zip.with_extension("cdx.json")).unwrap();
     let bom = Bom::parse_from_json_v1_5(file).unwrap();
@@ -43,7 +43,8 @@ fn below<'a>(bom: &'a Bom, reference: &str) -> &'a [String] {
 const AGENT: (&str, &str) = ("flipless-agent", "");
 const SERVER: (&str, &str) = ("flipless-demo", "server");
 
-/// NAME@VERSION of all that cargo links into a binary, down to a depth, without the package itself.
+/// Returns NAME@VERSION of every package that cargo links into a binary, down to a depth, without the binary's
+/// own package.
 fn tree((package, features): (&str, &str), depth: &str) -> BTreeSet<String> {
     let words = "tree --locked --edges normal --prefix none --no-default-features \
                  --target x86_64-unknown-linux-gnu --format {p}";
@@ -66,7 +67,7 @@ fn tree((package, features): (&str, &str), depth: &str) -> BTreeSet<String> {
     names.filter(|name| *name != root).collect()
 }
 
-/// All that can be reached from an executable.
+/// Returns every package that can be reached from an executable.
 fn reached(bom: &Bom, place: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut open = vec![place.to_owned()];
@@ -89,7 +90,7 @@ fn the_sbom_names_exactly_the_packages_that_cargo_links_into_the_executables() {
         format!("{}@{version}", component.name)
     });
     let libraries: BTreeSet<_> = libraries.collect();
-    // The packages of the executables themselves are named, too.
+    // The SBOM also names the packages of the executables themselves.
     let roots =
         [AGENT, SERVER].map(|(package, _)| format!("{package}@{}", env!("CARGO_PKG_VERSION")));
     assert_eq!(libraries, &(&agent | &server) | &BTreeSet::from(roots));
@@ -99,10 +100,10 @@ fn the_sbom_names_exactly_the_packages_that_cargo_links_into_the_executables() {
     ] {
         let direct: BTreeSet<_> = below(&bom, place).iter().cloned().collect();
         assert_eq!(direct, tree(package, "1"), "{place}");
-        // Further down a package has the dependencies that it has in either.
+        // At a greater depth, a package has its dependencies from both executables.
         assert!(reached(&bom, place).is_superset(&all), "{place}");
     }
-    // Dev- and build-dependencies.
+    // The SBOM contains no dev-dependencies and no build-dependencies.
     for name in ["proptest", "zip", "minijinja", "tempfile"] {
         let found = libraries.iter().any(|library| library.starts_with(name));
         assert!(!found, "{name}");

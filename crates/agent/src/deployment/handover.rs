@@ -13,8 +13,8 @@ use crate::instance::units;
 /// Hands over to the staged run, after EB has flipped to it.
 ///
 /// # Errors
-/// When the run is not fit to serve any more. The state is as before then: the caller decides. After the handover
-/// itself it is the new one.
+/// If the run can no longer serve. The state is then unchanged, and the caller decides. If the handover itself
+/// fails, the state is the one that was saved last.
 pub fn flip(system: &System, state: &mut State, run: Run) -> Result<()> {
     if state.current.is_none() {
         // EB has already replaced the previous application. From here on a reboot starts this run.
@@ -28,7 +28,7 @@ pub fn flip(system: &System, state: &mut State, run: Run) -> Result<()> {
         state.trial = trial::begin(system)?;
     }
     hand_over(system, state, run).inspect_err(|_| {
-        // The disk may have been full: what was saved counts.
+        // The disk may have been full, so the last saved state counts.
         if let Ok(saved) = State::load(system) {
             *state = saved;
         }

@@ -73,8 +73,8 @@ impl Hunt {
         self.shoot(&processes::find(&self.root, victim))
     }
 
-    /// Counts `after` from the start of the staged server. Returns `None` if the run was committed or discarded
-    /// before.
+    /// Counts `after` from the start of the staged server. Returns `None` if the run became current or was
+    /// discarded before.
     fn staged(&self, after: Duration) -> Option<Window> {
         let find = || processes::find(&self.root, Victim::Staged);
         while !self.is_over() && find().is_empty() {

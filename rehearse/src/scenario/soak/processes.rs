@@ -89,8 +89,8 @@ fn is_of(process: &Process, unit: &str) -> bool {
     process.text("cgroup").contains(unit) && process.text("comm").trim() != layout::AGENT_BIN
 }
 
-/// Returns the unit of a run in the agent's state. Reads the state file, because another agent process would be
-/// taken for a victim.
+/// Returns the unit of a run in the agent's state. Reads the state file, because a call of the agent would
+/// add a process that looks like a victim.
 fn unit(root: &Path, run: &str) -> Option<String> {
     let text = fs::read(root.join(layout::STATE.trim_start_matches('/'))).ok()?;
     let state: Value = serde_json::from_slice(&text).ok()?;

@@ -256,7 +256,7 @@ fn an_interrupted_record_of_a_crash_is_complete_or_absent() {
     }
 }
 
-/// EB's start of web.service fails with the agent, and systemd starts it again: nobody asks for a restart.
+/// EB's start of web.service fails because the agent was killed. systemd then restarts the unit by itself.
 #[test]
 fn a_killed_flip_is_completed_when_systemd_starts_the_stand_in_again() {
     at_every_point(

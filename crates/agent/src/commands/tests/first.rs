@@ -91,7 +91,7 @@ fn failing_in_the_flip() -> Instance {
     instance
 }
 
-/// The time of a first version is over, before the flip and after it.
+/// The time limit of a first version has passed, before the flip or after it.
 pub fn expired_staged() -> Instance {
     let instance = adopting();
     instance.model.borrow_mut().uptime = DEAD_MAN_SECONDS;
@@ -131,7 +131,7 @@ fn a_first_version_that_never_starts_gives_the_public_port_back_to_ebs_nginx() {
         assert_eq!(units_in(&instance, folder), [""; 0], "{folder}");
     }
     commit::commit(&instance.system).unwrap_err();
-    // The next deployment begins anew.
+    // The next deployment starts from the beginning.
     instance.model.borrow_mut().failing.clear();
     deploy(&instance, "v2");
     assert_eq!(instance.serving(), [current_unit(&instance)]);
@@ -146,7 +146,7 @@ fn commit_tries_again_to_start_a_first_version_that_did_not_start_in_the_flip() 
     assert_eq!(instance.serving(), [current_unit(&instance)]);
 }
 
-/// The server of such a version does not run by itself either.
+/// The server of such a version crashes also when EB's own web.service runs it.
 #[test]
 fn the_switch_gives_an_instance_back_whose_server_crashes_as_ebs_own_too() {
     let instance = failing_in_the_flip();
@@ -161,7 +161,8 @@ fn the_switch_gives_an_instance_back_whose_server_crashes_as_ebs_own_too() {
     assert_eq!(instance.take_calls().last(), Some(&asked));
 }
 
-/// Systemd starts the dead man again when he was killed: the public port is EB's in the end.
+/// systemd restarts the service of the dead man's switch after a kill. In the end EB's nginx has the public
+/// port.
 #[test]
 fn a_killed_expire_gives_the_public_port_back_after_its_restart() {
     for point in 0.. {
@@ -359,7 +360,7 @@ fn a_state_that_is_lost_before_the_flip_makes_no_success_of_the_old_version() {
     assert_eq!(instance.serving(), [current_unit(&instance)]);
 }
 
-/// EB stops at the failure of web.service, and would have started nginx next.
+/// EB stops when web.service fails. Otherwise it would have started nginx next.
 #[test]
 fn a_first_version_that_fails_in_the_flip_leaves_an_nginx_that_runs() {
     let instance = adopting();
@@ -389,7 +390,7 @@ fn a_first_version_that_is_aborted_in_its_flip_serves_alone_as_on_stock_eb() {
     );
 }
 
-/// A full disk in the flip: the version serves as soon as there is room.
+/// The disk is full during the flip. The version serves as soon as there is space again.
 #[test]
 fn a_disk_that_is_full_in_the_flip_of_a_first_version_does_not_give_it_up() {
     for healthy in 0.. {

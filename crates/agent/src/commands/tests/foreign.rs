@@ -117,7 +117,7 @@ fn a_killed_agent_gives_the_instance_back_when_web_service_starts_again() {
             // Until systemd has read the units again, it still runs the commands of the drop-in.
             let is_stand_in = instance.model.borrow().web_is_stand_in;
             if is_stand_in || instance.has_drop_in("web.service") {
-                // EB's own start has failed: EB goes no further, and does not come to nginx.
+                // EB's own start of web.service has failed, so EB does not start nginx.
                 instance.model.borrow_mut().restarts_of_web = u32::from(!reboots);
                 start_web(&instance).unwrap();
                 if !reboots {
@@ -133,8 +133,8 @@ fn a_killed_agent_gives_the_instance_back_when_web_service_starts_again() {
             if !in_flip {
                 assert_eq!(instance.unit("nginx.service"), "active", "{when}");
             }
-            // The next bundle with flipless finds nothing in its way: at some of the points, for a whole
-            // deployment takes long.
+            // The next bundle with flipless finds no obstacle. The test checks this at only some of the crash
+            // points, because a whole deployment takes long.
             if point % 7 != 0 {
                 continue;
             }
@@ -196,7 +196,8 @@ fn a_damaged_state_does_not_bar_the_way_to_a_plain_bundle() {
     assert_given_back(&instance, "a damaged state");
 }
 
-/// Its release is on the disk, and nothing knows it any more: the server serves on its own.
+/// The release is on the disk, but the agent no longer knows it. EB's own web.service then runs the server
+/// without the agent.
 #[test]
 fn a_state_that_is_lost_with_a_reboot_leaves_a_server_that_serves_alone() {
     let instance = serving();

@@ -286,7 +286,7 @@ fn after_a_rollback_by_hand_there_is_no_automatic_rollback() {
     );
 }
 
-/// It crashed so fast that the previous release was back before EB came to its postdeploy hooks.
+/// The release crashed so fast that the previous release served again before EB ran its postdeploy hooks.
 #[test]
 fn a_deployment_whose_release_was_rolled_back_before_its_commit_is_no_success() {
     let commands: [fn(&System) -> anyhow::Result<()>; 2] = [recover::recover, rollback::rollback];

@@ -30,7 +30,7 @@ fn after_a_failed_reload_the_previous_configuration_is_restored() {
     front::sync(&instance.system).unwrap_err();
     assert!(!instance.system.exists(BAD));
     assert_eq!(main(&instance), b"one", "the replaced file is restored");
-    // nginx still has it.
+    // nginx still has the old configuration.
     let synced = front::sync(&instance.system).unwrap();
     assert_eq!(synced, front::Synced::Unchanged);
 }

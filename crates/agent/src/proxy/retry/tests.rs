@@ -259,7 +259,7 @@ fn the_test_before_the_flip_omits_an_upstream_that_the_flip_removes() {
     let bundled = format!("{BUNDLE}/nginx/{UPSTREAM}");
     instance.system.remove(bundled).unwrap();
     put(&instance, &format!("{NGINX}/conf.d/{UPSTREAM}"), "refused");
-    // As if only that file were bad.
+    // The test pretends that only this file is bad.
     instance.model.borrow_mut().nginx_refuses_with = Some(UPSTREAM.into());
     test_staged(&instance).unwrap();
 }

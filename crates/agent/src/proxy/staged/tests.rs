@@ -50,7 +50,7 @@ fn a_piece_of_the_bundle_that_ebs_own_test_refuses_is_left_out() {
     }
 }
 
-/// Else a deployment would go without our pieces, until the next one.
+/// Otherwise the configuration would lack flipless's pieces until the next deployment.
 #[test]
 fn a_test_that_is_killed_refuses_nothing() {
     let instance = staged();
@@ -97,7 +97,7 @@ fn without_a_front_the_test_has_the_sandbox_of_ebs_nginx() {
     let instance = staged();
     let front = format!("{BUNDLE}/systemd/{}", flipless_settings::layout::FRONT);
     instance.system.remove(front).unwrap();
-    // EB's nginx opens any address.
+    // EB's own nginx opens any address itself.
     instance.model.borrow_mut().listens = Some("listen [::]:80 ipv6only=off;".into());
     test(&instance).unwrap();
     let tests = instance.model.borrow().tests.clone();
