@@ -23,8 +23,8 @@ pub const GIVES_PORT_BACK: &str = "/run/flipless/gives-port-back";
 pub fn leave(system: &System, state: &mut State) -> Result<()> {
     *state = State::new(state.front);
     state.save(system)?;
-    // No command will start the run that the marker names, so the stand-in must not wait for it.
-    flipped::unmark(system, Path::new(FLIPPED))?;
+    // The marker stays: after an interrupted call EB may have flipped to a bundle that its `commit` stages again, and
+    // the stand-in must leave the port free until then. The marker of an earlier boot has no effect.
     let is_stopped = !Systemd::new(system).is_active(layout::NGINX)?;
     let again = alarm::restarted_by_systemd(system)?;
     let nginx = match nginx(system)? {

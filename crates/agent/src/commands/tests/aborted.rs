@@ -239,6 +239,9 @@ fn a_flip_in_the_middle_of_a_withdrawal_is_adopted_by_its_commit() {
                 if instance.has_drop_in("nginx.service") {
                     crate::proxy::front::sync(&instance.system).unwrap();
                 }
+                // Without the marker EB's own web.service would run the server, which would take the port.
+                let marker = format!("{FLIPPED}/{}", layout::MARKER);
+                assert!(instance.system.exists(marker), "{when}");
                 commit::commit(&instance.system).unwrap();
                 instance.let_drain();
                 assert_adopted(&instance, &when);
