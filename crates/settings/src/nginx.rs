@@ -1,5 +1,7 @@
 //! The files that the bundle adds to EB's nginx configuration, and the versions of nginx that know them.
 
+pub mod tokens;
+
 /// The major, minor and patch number.
 pub type Version = (u32, u32, u32);
 

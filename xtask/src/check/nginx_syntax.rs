@@ -1,4 +1,6 @@
-//! Parses nginx's configuration language in the way of `ngx_conf_read_token`, as far as the directives need it.
+//! The directives of the bundle's nginx configuration, each with its line.
+
+use flipless_settings::nginx::tokens::{Token, Tokens};
 
 use crate::bundle::Bundle;
 
@@ -25,25 +27,17 @@ pub fn files(bundle: &Bundle) -> impl Iterator<Item = (&str, Vec<Directive>)> {
     })
 }
 
-enum Token {
-    Word(String),
-    End,
-    Open,
-    Close,
-}
-
 /// The directives of a file. If nginx would refuse the file, these are the directives before the fault.
 pub fn parse(text: &str) -> Vec<Directive> {
-    let mut reader = Reader { text, line: 1 };
     let (mut directives, mut inside) = (Vec::new(), Vec::new());
     let (mut words, mut line) = (Vec::new(), 1);
-    while let Some((token, at)) = reader.token() {
+    for (token, at) in Tokens::of(text) {
         match token {
             Token::Word(word) => {
                 if words.is_empty() {
                     line = at;
                 }
-                words.push(word);
+                words.push(word.to_owned());
             }
             Token::Close => drop(inside.pop()),
             Token::End | Token::Open => {
@@ -69,79 +63,6 @@ pub fn parse(text: &str) -> Vec<Directive> {
 
 /// The most nested blocks. A hostile file may have any number.
 const MAX_DEPTH: usize = 32;
-
-/// A reader of the rest of a file.
-struct Reader<'a> {
-    text: &'a str,
-    line: usize,
-}
-
-impl Reader<'_> {
-    /// The next token, and its line.
-    fn token(&mut self) -> Option<(Token, usize)> {
-        loop {
-            let blank = self.text.find(|c: char| !c.is_whitespace())?;
-            self.skip(blank);
-            if !self.text.starts_with('#') {
-                break;
-            }
-            let end = self.text.find('\n').unwrap_or(self.text.len());
-            self.skip(end);
-        }
-        let line = self.line;
-        let first = self.text.chars().next()?;
-        let mark = match first {
-            ';' => Some(Token::End),
-            '{' => Some(Token::Open),
-            '}' => Some(Token::Close),
-            _ => None,
-        };
-        if let Some(mark) = mark {
-            self.skip(1);
-            return Some((mark, line));
-        }
-        let word = match first {
-            '"' | '\'' => self.quoted(first)?,
-            _ => self.plain(),
-        };
-        Some((Token::Word(word), line))
-    }
-
-    /// Reads up to the same quote; `None` if there is no such quote.
-    fn quoted(&mut self, quote: char) -> Option<String> {
-        self.skip(1);
-        let mut escaped = false;
-        let end = self.text.find(|c: char| {
-            let ends = c == quote && !escaped;
-            escaped = c == '\\' && !escaped;
-            ends
-        })?;
-        let word = self.text[..end].to_owned();
-        self.skip(end + 1);
-        Some(word)
-    }
-
-    /// Reads up to a space, `;` or `{`. The `{` of `${name}` does not count.
-    fn plain(&mut self) -> String {
-        let mut last = ' ';
-        let end = self.text.find(|c: char| {
-            let ends = c.is_whitespace() || c == ';' || (c == '{' && last != '$');
-            let escaped = last == '\\';
-            last = if escaped { ' ' } else { c };
-            ends && !escaped
-        });
-        let end = end.unwrap_or(self.text.len());
-        let word = self.text[..end].to_owned();
-        self.skip(end);
-        word
-    }
-
-    fn skip(&mut self, bytes: usize) {
-        let (skipped, rest) = self.text.split_at(bytes);
-        self.line += skipped.matches('\n').count();
-        self.text = rest;
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,6 @@
-//! Parses nginx's configuration in the same way as `ngx_conf_read_token` in its ngx_conf_file.c.
+//! nginx's configuration as a tree of directives.
 
-use std::iter::Peekable;
-use std::str::Chars;
+use flipless_settings::nginx::tokens::{Token, Tokens, unescaped};
 
 /// One directive: its words, and the directives of its block. A simple directive has an empty block.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -17,23 +16,14 @@ impl Directive {
     }
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum Token {
-    Word(String),
-    End,
-    Open,
-    Close,
-}
-
 /// Returns every directive of a text that nginx accepts. For any other text the result is arbitrary, because nginx
 /// itself reports the error.
 pub fn parse(text: &str) -> Vec<Directive> {
     let mut open = vec![Directive::default()];
     let mut words = Vec::new();
-    let mut characters = text.chars().peekable();
-    while let Some(token) = next(&mut characters) {
+    for (token, _) in Tokens::of(text) {
         match token {
-            Token::Word(word) => words.push(word),
+            Token::Word(word) => words.push(unescaped(word)),
             Token::End => add(&mut open, leaf(&mut words)),
             Token::Open => open.push(leaf(&mut words)),
             Token::Close => {
@@ -68,67 +58,6 @@ fn close(open: &mut Vec<Directive>) {
     {
         add(open, block);
     }
-}
-
-fn next(characters: &mut Peekable<Chars>) -> Option<Token> {
-    loop {
-        return Some(match *characters.peek()? {
-            '#' => {
-                characters.find(|&character| character == '\n');
-                continue;
-            }
-            character if is_space(character) => {
-                characters.next();
-                continue;
-            }
-            ';' => single(characters, Token::End),
-            '{' => single(characters, Token::Open),
-            '}' => single(characters, Token::Close),
-            quote @ ('"' | '\'') => {
-                characters.next();
-                Token::Word(quoted(characters, quote))
-            }
-            _ => Token::Word(plain(characters)),
-        });
-    }
-}
-
-fn single(characters: &mut Peekable<Chars>, token: Token) -> Token {
-    characters.next();
-    token
-}
-
-fn is_space(character: char) -> bool {
-    matches!(character, ' ' | '\t' | '\r' | '\n')
-}
-
-fn quoted(characters: &mut Peekable<Chars>, quote: char) -> String {
-    let mut word = String::new();
-    while let Some(character) = characters.next() {
-        match character {
-            '\\' => word.extend(characters.next()),
-            _ if character == quote => break,
-            _ => word.push(character),
-        }
-    }
-    word
-}
-
-/// Reads a word without quotes. `${` in it begins a variable, not a block.
-fn plain(characters: &mut Peekable<Chars>) -> String {
-    let mut word = String::new();
-    while let Some(&character) = characters.peek() {
-        let in_variable = word.ends_with('$') && character == '{';
-        if is_space(character) || character == ';' || character == '{' && !in_variable {
-            break;
-        }
-        characters.next();
-        match character {
-            '\\' => word.extend(characters.next()),
-            _ => word.push(character),
-        }
-    }
-    word
 }
 
 #[cfg(test)]
