@@ -11,3 +11,4 @@ pub mod system;
 pub mod systemd;
 pub mod units;
 pub mod user;
+pub mod wait;

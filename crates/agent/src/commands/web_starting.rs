@@ -13,14 +13,15 @@ use crate::instance::system::System;
 /// start was requested, for example by a deployment or by "restart app server"; an automatic restart by systemd
 /// keeps the alarm. Takes the lock only to give the instance back, so that the stand-in does not wait otherwise.
 pub fn web_starting(system: &System) -> Result<()> {
-    if is_for_another(system) {
-        if flipped(system) == Flipped::Foreign && State::load(system).is_err() {
+    let is_foreign = flipped(system) == Flipped::Foreign;
+    if is_foreign || is_before_the_first_flip(system) {
+        if is_foreign && State::load(system).is_err() {
             // A damaged state must not keep the instance from a bundle without flipless.
             system.remove(layout::STATE)?;
         }
         return change(system, "web-starting", |state| {
             // `change` may have rebuilt a lost state from the active runs.
-            if state.current.is_some() && flipped(system) != Flipped::Foreign {
+            if state.current.is_some() && !is_foreign {
                 return Ok(());
             }
             say("giving the instance back, since EB starts an application without flipless");
@@ -33,17 +34,12 @@ pub fn web_starting(system: &System) -> Result<()> {
     }
 }
 
-/// Returns whether this start is for an application without flipless. There are two cases. In the first, EB has
-/// flipped to a bundle without flipless. In the second, EB has not flipped to the first version yet, and the old
-/// application starts again after a crash, a restart, or an aborted deployment. If EB flips after that, `commit`
-/// stages the first version again.
+/// Returns whether EB has not flipped to the first version yet. Then the old application starts again, after a
+/// crash, a restart, or an aborted deployment. If EB flips after that, `commit` stages the first version again.
 ///
 /// After the removal of the drop-in, systemd runs the command of EB's own unit in the same start:
 /// service_enter_start in its service.c takes the commands from the unit as it is then.
-fn is_for_another(system: &System) -> bool {
-    if flipped(system) == Flipped::Foreign {
-        return true;
-    }
+fn is_before_the_first_flip(system: &System) -> bool {
     State::load(system).is_ok_and(|state| {
         let staged = state.staged.as_ref().map(|staged| &staged.run);
         let is_flip = staged.is_some_and(|run| flipped::is_to(system, run));

@@ -3,7 +3,6 @@
 use anyhow::Result;
 use flipless_settings::layout;
 
-use crate::instance::paths::{DROP_INS, RUNTIME_UNITS};
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 use crate::instance::units;
@@ -34,7 +33,7 @@ pub fn give_back(system: &System, nginx: Nginx) -> Result<()> {
         // nginx.
         systemd.stop(layout::NGINX)?;
     }
-    remove_drop_in(system, layout::NGINX)?;
+    units::remove_drop_in(system, layout::NGINX)?;
     systemd.reload_units()?;
     stop_units(system, &systemd)?;
     if nginx != Nginx::IsEbs {
@@ -44,16 +43,8 @@ pub fn give_back(system: &System, nginx: Nginx) -> Result<()> {
         systemd.start(layout::NGINX)?;
     }
     remove_units(system, &systemd)?;
-    remove_drop_in(system, layout::WEB)?;
+    units::remove_drop_in(system, layout::WEB)?;
     systemd.reload_units()
-}
-
-fn remove_drop_in(system: &System, unit: &str) -> Result<()> {
-    for place in [DROP_INS, RUNTIME_UNITS] {
-        let path = format!("{place}/{unit}.d/{}", layout::DROP_IN);
-        units::remove(system, &path)?;
-    }
-    Ok(())
 }
 
 /// Stops the listeners first, so that no connection starts a service again. The front needs [`unit::end`]: a

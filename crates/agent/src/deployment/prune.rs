@@ -43,13 +43,7 @@ pub fn prune(system: &System, state: &State) -> Result<()> {
     ends::prune(system, |run| {
         known(run) || last.is_some_and(|from| from == run)
     })?;
-    let mut in_use = state.releases_in_use();
-    in_use.extend(
-        living
-            .iter()
-            .filter_map(|run| run.rsplit_once('-'))
-            .map(|(release, _)| release),
-    );
+    let in_use = needed(state, &living);
     for release in superfluous(system, &in_use)? {
         system.remove(format!("{}/{release}", layout::RELEASES))?;
     }
@@ -61,9 +55,8 @@ pub fn prune(system: &System, state: &State) -> Result<()> {
 pub fn remove_unused(system: &System, state: &State, release: &str) {
     let remove = || -> Result<()> {
         let living = Systemd::new(system).living_units(layout::APP_UNITS)?;
-        let mut runs = living.iter().filter_map(|unit| run_of_unit(unit));
-        let lives = runs.any(|run| run.rsplit_once('-').is_some_and(|(of, _)| of == release));
-        match lives || state.releases_in_use().contains(&release) {
+        let living: Vec<&str> = living.iter().filter_map(|unit| run_of_unit(unit)).collect();
+        match needed(state, &living).contains(&release) {
             true => Ok(()),
             false => system.remove(format!("{}/{release}", layout::RELEASES)),
         }
@@ -71,6 +64,14 @@ pub fn remove_unused(system: &System, state: &State, release: &str) {
     if let Err(error) = remove() {
         eprintln!("flipless: warning: cannot remove the release {release}: {error:#}");
     }
+}
+
+/// Returns the releases that the state names or a living run has.
+fn needed<'a>(state: &'a State, living: &[&'a str]) -> Vec<&'a str> {
+    let of_living = living.iter().filter_map(|run| run.rsplit_once('-'));
+    let mut releases = state.releases_in_use();
+    releases.extend(of_living.map(|(release, _)| release));
+    releases
 }
 
 /// Returns every run that has a link or a unit file.

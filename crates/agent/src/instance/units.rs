@@ -115,6 +115,15 @@ pub fn withdraw(system: &System) -> Result<()> {
     }
 }
 
+/// Removes our drop-in of one of EB's units, lasting or not.
+pub fn remove_drop_in(system: &System, unit: &str) -> Result<()> {
+    for place in [Place::Lasting, Place::UntilReboot] {
+        let path = format!("{}/{unit}.d/{}", place.drop_ins(), layout::DROP_IN);
+        remove(system, &path)?;
+    }
+    Ok(())
+}
+
 /// Removes a unit file or drop-in. With the last drop-in, removes its folder.
 pub fn remove(system: &System, path: &str) -> Result<()> {
     system.remove(path)?;

@@ -4,7 +4,6 @@ use anyhow::Result;
 use flipless_settings::layout;
 
 use super::{good, unit};
-use crate::instance::paths::{DROP_INS, RUNTIME_UNITS};
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 use crate::instance::units;
@@ -37,10 +36,7 @@ fn give_port_back(system: &System) -> Result<()> {
     systemd.disable(layout::FRONT)?;
     systemd.disable(layout::FRONT_SOCKET)?;
     unit::end(system)?;
-    for place in [DROP_INS, RUNTIME_UNITS] {
-        let path = format!("{place}/{}.d/{}", layout::NGINX, layout::DROP_IN);
-        units::remove(system, &path)?;
-    }
+    units::remove_drop_in(system, layout::NGINX)?;
     systemd.reload_units()?;
     // This command runs during the start of nginx.service, so systemd would merge a start job with that one.
     systemd.start_soon(layout::NGINX)

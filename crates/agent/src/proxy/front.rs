@@ -1,6 +1,6 @@
 //! The front: starts the real nginx, and reloads it only if its configuration has changed.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use flipless_settings::{FrontMode, layout};
@@ -9,6 +9,7 @@ use crate::instance::lock::{self, Lock};
 use crate::instance::paths::{NGINX, PIDS};
 use crate::instance::system::{Signal, System};
 use crate::instance::systemd::Systemd;
+use crate::instance::wait::wait_for;
 use crate::proxy::unit::{master, start};
 use crate::proxy::{fallback, good, loaded, nginx, processes, retry, succession};
 
@@ -129,19 +130,17 @@ pub fn reload(system: &System) -> Result<()> {
     system
         .signal(master, Signal::Hangup)
         .context("cannot signal nginx")?;
-    let deadline = Instant::now() + RELOAD_LIMIT;
-    loop {
+    let replaced = wait_for(RELOAD_LIMIT, Duration::from_millis(10), || {
         let now = processes::workers(system, master)?;
-        if !now.is_empty() && now.iter().all(|worker| !old.contains(worker)) {
-            return loaded::note(system, &digest);
-        }
-        if Instant::now() >= deadline {
-            bail!(
-                "nginx kept its old workers for {} s after the reload",
-                RELOAD_LIMIT.as_secs()
-            );
-        }
-        std::thread::sleep(Duration::from_millis(10));
+        let all_new = !now.is_empty() && now.iter().all(|worker| !old.contains(worker));
+        Ok(all_new.then_some(()))
+    })?;
+    match replaced {
+        Some(()) => loaded::note(system, &digest),
+        None => bail!(
+            "nginx kept its old workers for {} s after the reload",
+            RELOAD_LIMIT.as_secs()
+        ),
     }
 }
 

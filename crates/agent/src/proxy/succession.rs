@@ -5,7 +5,7 @@
 //! closed them.
 
 use std::os::unix::fs::FileTypeExt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use flipless_settings::layout;
@@ -18,6 +18,7 @@ use crate::instance::digest::of_bytes;
 use crate::instance::paths::NGINX;
 use crate::instance::system::{Signal, System};
 use crate::instance::systemd::Systemd;
+use crate::instance::wait::wait_for;
 
 /// The file with the digest of the sandbox in which nginx runs.
 const SANDBOX: &str = "/run/flipless/front-sandbox";
@@ -26,6 +27,8 @@ const SANDBOX: &str = "/run/flipless/front-sandbox";
 const START_LIMIT: Duration = Duration::from_secs(40);
 /// How long old workers may take until they have closed their listeners.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
+/// The pause between two looks at processes that start or end within milliseconds.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// ESRCH (kill(2)).
 const NO_SUCH_PROCESS: i32 = rustix::io::Errno::SRCH.raw_os_error();
 
@@ -51,10 +54,11 @@ fn make_way(system: &System, dump: &str) -> Result<()> {
     let orphans = processes::orphans(system, std::process::id()).unwrap_or_default();
     if sockets::hold_more_than(system, &orphans, public) {
         quit(system, &orphans)?;
-        let deadline = Instant::now() + CLOSE_LIMIT;
-        while sockets::hold_more_than(system, &orphans, public) && Instant::now() < deadline {
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        // After the limit, nginx itself reports that it can't open the listener.
+        wait_for(CLOSE_LIMIT, LOOK_AGAIN, || {
+            let closed = !sockets::hold_more_than(system, &orphans, public);
+            Ok(closed.then_some(()))
+        })?;
     }
     remove_stale_sockets(system, listens)
 }
@@ -77,15 +81,17 @@ fn remove_stale_sockets(system: &System, listens: Vec<Listen>) -> Result<()> {
 
 /// Completes a start of nginx: waits for its workers, and then lets the workers of a killed master finish.
 pub fn started(system: &System, master: u32) -> Result<()> {
-    let deadline = Instant::now() + START_LIMIT;
-    while processes::workers(system, master)?.is_empty() {
-        if !processes::is_running(system, master) {
-            bail!("nginx ended before it had workers");
+    let has_workers = wait_for(START_LIMIT, LOOK_AGAIN, || {
+        if !processes::workers(system, master)?.is_empty() {
+            return Ok(Some(()));
         }
-        if Instant::now() >= deadline {
-            bail!("nginx has no workers after {} s", START_LIMIT.as_secs());
+        match processes::is_running(system, master) {
+            true => Ok(None),
+            false => bail!("nginx ended before it had workers"),
         }
-        std::thread::sleep(Duration::from_millis(5));
+    })?;
+    if has_workers.is_none() {
+        bail!("nginx has no workers after {} s", START_LIMIT.as_secs());
     }
     quit(system, &processes::orphans(system, master)?)
 }
@@ -127,17 +133,16 @@ pub fn replace(system: &System) -> Result<()> {
         .signal(old, Signal::Kill)
         .context("cannot replace nginx")?;
     let systemd = Systemd::new(system);
-    let deadline = Instant::now() + START_LIMIT;
-    loop {
+    let replaced = wait_for(START_LIMIT, Duration::from_millis(20), || {
         let is_new = master(system).is_ok_and(|new| new != old);
-        if is_new && systemd.is_active(layout::FRONT)? {
-            return Ok(());
-        }
-        if Instant::now() >= deadline {
-            let lines = systemd.last_lines(layout::FRONT, 10);
-            bail!("nginx was not replaced:\n{lines}");
-        }
-        std::thread::sleep(Duration::from_millis(20));
+        Ok((is_new && systemd.is_active(layout::FRONT)?).then_some(()))
+    })?;
+    match replaced {
+        Some(()) => Ok(()),
+        None => bail!(
+            "nginx was not replaced:\n{}",
+            systemd.last_lines(layout::FRONT, 10)
+        ),
     }
 }
 

@@ -1,12 +1,13 @@
 //! Starts and ends the front's unit.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 use flipless_settings::layout;
 
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
+use crate::instance::wait::wait_for;
 
 /// How long nginx may finish requests when it ends for good.
 const END_LIMIT: Duration = Duration::from_secs(5);
@@ -28,16 +29,12 @@ pub fn end(system: &System) -> Result<()> {
     // Stops the listener, too, so that it does not start the front again.
     systemd.stop_later(layout::FRONT_SOCKET)?;
     systemd.stop_later(layout::FRONT)?;
-    let deadline = Instant::now() + END_LIMIT;
-    while !matches!(
-        systemd.state(layout::FRONT)?.as_str(),
-        "inactive" | "failed"
-    ) {
-        if Instant::now() >= deadline {
-            systemd.terminate(layout::FRONT)?;
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(50));
+    let ended = wait_for(END_LIMIT, Duration::from_millis(50), || {
+        let state = systemd.state(layout::FRONT)?;
+        Ok(matches!(state.as_str(), "inactive" | "failed").then_some(()))
+    })?;
+    if ended.is_none() {
+        systemd.terminate(layout::FRONT)?;
     }
     systemd.stop(layout::FRONT)?;
     systemd.stop(layout::FRONT_SOCKET)
