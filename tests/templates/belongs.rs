@@ -42,6 +42,7 @@ const NGINX: &str = "systemd/nginx.service.d/zz-flipless.conf";
 const UPSTREAM: &str = "nginx/zz-flipless-upstream.conf";
 const KEEPALIVE: &str = "nginx/zz-flipless-keepalive.conf";
 const DECOY: &str = ".platform/nginx/nginx.conf";
+const PROCFILE: &str = "Procfile";
 const FILE: &str = layout::SETTINGS_FILE;
 
 #[rustfmt::skip]
@@ -50,6 +51,7 @@ const SETTINGS: &[Setting] = &[
     setting("server.manifest", "\"../shop/Cargo.toml\"", Build, &[]),
     setting("server.package", "\"shop\"", Build, &[]),
     setting("server.bin", "\"shop\"", Release, &[FILE]),
+    setting("server.command", "\"./shop\"\nhandover = \"port\"", Release, &[FILE]),
     setting("server.handover", "\"port\"", Release, &[]),
     setting("server.args", "[\"-v\"]", Release, &[FILE]),
     setting("server.port", "5001", Both, &[LISTENER, UPSTREAM, FILE]),
@@ -68,6 +70,7 @@ const SETTINGS: &[Setting] = &[
     setting("front.backlog", "7", Instance, &[LISTENER, PUBLIC_PORT]),
     setting("front.open-files", "1000", Instance, &[FRONT]),
     setting("front.retry", "false", Instance, &[UPSTREAM]),
+    setting("processes.mailer", "\"bin/mailer\"", Instance, &[PROCFILE]),
     setting("bundle.include", "[\"public\"]", Build, &[]),
     setting("deploy.keep-releases", "7", Instance, &[FILE]),
     setting("deploy.dead-man-seconds", "1000", Instance, &[TIMER, FILE]),

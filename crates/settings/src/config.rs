@@ -4,6 +4,7 @@
 //! line, the column and the allowed values. The build script, which renders the templates, and `xtask`,
 //! which assembles the zip, both read the file with this code.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,9 @@ mod values;
 
 pub use error::ConfigError;
 pub use include::{Include, Mode, Symlinks};
-pub use values::{AbsolutePath, BuildPath, Name, Number, Port, RelativePath, UrlPath, Word};
+pub use values::{
+    AbsolutePath, BuildPath, CommandLine, Name, Number, Port, ProcessName, RelativePath, UrlPath, Word,
+};
 
 /// All settings. With the defaults alone, a deployment works.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -29,6 +32,8 @@ pub struct Config {
     pub server: Server,
     /// The instance's public port.
     pub front: Front,
+    /// Further lines of the Procfile: EB runs these processes beside the server, by their names.
+    pub processes: BTreeMap<ProcessName, CommandLine>,
     /// The contents of the zip besides the server and the agent.
     pub bundle: Bundle,
     /// Releases and handovers on the instance.
@@ -61,6 +66,8 @@ pub struct Server {
     pub package: Option<Name>,
     /// The package's binary.
     pub bin: Name,
+    /// A command line that starts the server, as in a Procfile, in place of a binary that `dist` builds.
+    pub command: Option<CommandLine>,
     /// How a new version takes over from the old one.
     pub handover: Handover,
     /// The server's arguments, one word each.
@@ -91,6 +98,7 @@ impl Default for Server {
             manifest: None,
             package: None,
             bin: Name::literal("server"),
+            command: None,
             handover: Handover::default(),
             args: Vec::new(),
             port: Number::literal(5000),
@@ -103,6 +111,29 @@ impl Default for Server {
             open_files: Number::literal(65_536),
             writable_paths: Vec::new(),
         }
+    }
+}
+
+impl Server {
+    /// Finds a key that contradicts `command`.
+    fn with_command(&self) -> Option<(&'static str, String)> {
+        self.command.as_ref()?;
+        if self.handover == Handover::Socket {
+            let message = "`command` needs `handover = \"port\"`: a shell runs the command line, and the relay \
+                           passes the requests to the server";
+            return Some(("command", message.into()));
+        }
+        let others = [
+            ("manifest", self.manifest.is_some()),
+            ("package", self.package.is_some()),
+            ("bin", self.bin != Self::default().bin),
+            ("args", !self.args.is_empty()),
+        ];
+        let (key, _) = others.into_iter().find(|(_, is_set)| *is_set)?;
+        Some((
+            key,
+            format!("`command` and `{key}` exclude each other: the command line names the program"),
+        ))
     }
 }
 
@@ -219,6 +250,7 @@ impl Config {
             },
             server: settings::Server {
                 bin: self.server.bin.to_string(),
+                command: self.server.command.as_ref().map(ToString::to_string),
                 args: self.server.args.iter().map(ToString::to_string).collect(),
                 health_path: self.server.health_path.to_string(),
                 port: self.server.port.number(),
@@ -265,6 +297,9 @@ impl Config {
                     "`{name}` is the name of the {part}: the server's binary needs another name"
                 ),
             ));
+        }
+        if let Some(contradiction) = self.server.with_command() {
+            return Some(contradiction);
         }
         let same_port = self.server.port.get() == self.front.port.get();
         if self.front.mode != FrontMode::Direct && same_port {

@@ -16,6 +16,7 @@
 //! | `server.manifest` | build | – | |
 //! | `server.package` | build | – | |
 //! | `server.bin` | release | unit of the run; settings file | `stage` and `check` read it from the settings file of the bundle at hand |
+//! | `server.command` | release | unit of the run; settings file | as `server.bin` |
 //! | `server.handover` | release | unit of the run | |
 //! | `server.args` | release | unit of the run; settings file | after `flipless uninstall` the bundle at hand runs by itself, as its settings file says |
 //! | `server.port` | both | unit of the run; listener; nginx's upstream; settings file | `stage` refuses another address, so all releases have the same port |
@@ -32,6 +33,7 @@
 //! | `front.backlog` | instance | both listeners | |
 //! | `front.open-files` | instance | `flipless-front.service` | |
 //! | `front.retry` | instance | nginx's upstream | |
+//! | `processes.mailer` | instance | Procfile | an example of a name; EB itself runs these processes |
 //! | `bundle.include` | build | – | |
 //! | `deploy.keep-releases` | instance | settings file | |
 //! | `deploy.dead-man-seconds` | instance | `flipless-deadman.timer`; settings file | |
@@ -81,8 +83,10 @@ pub struct App {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Server {
-    /// Its executable, in the bundle's `bin/`.
+    /// Its executable, in the bundle's `bin/`, unless there is a `command`.
     pub bin: String,
+    /// The command line that starts the server behind the relay.
+    pub command: Option<String>,
     /// Its arguments.
     pub args: Vec<String>,
     /// The path of its health check.
@@ -190,6 +194,7 @@ impl Default for Server {
     fn default() -> Self {
         Self {
             bin: "server".into(),
+            command: None,
             args: Vec::new(),
             health_path: "/health".into(),
             port: 5000,
@@ -215,6 +220,22 @@ impl Default for Deploy {
             lock_seconds: 60,
             rollback_seconds: 120,
             rollback_crashes: 3,
+        }
+    }
+}
+
+impl Server {
+    /// The program in the bundle's `bin/` that the unit of a run needs: the server's executable, or the relay
+    /// for a server that a command line starts.
+    ///
+    /// ```
+    /// let server = flipless_settings::Server::default();
+    /// assert_eq!(server.program(), "server");
+    /// ```
+    pub fn program(&self) -> &str {
+        match self.command {
+            Some(_) => crate::layout::RELAY,
+            None => &self.bin,
         }
     }
 }

@@ -37,7 +37,7 @@ pub fn stage_locked(system: &System, state: &mut State, bundle: &Path) -> Result
     staged::test(system, bundle, &settings)?;
     let environment = environment::gather(system)?;
     let environment = environment::to_file(&environment, settings.server.port)?;
-    let identity = release::install(system, bundle, &settings.server.bin, &environment)?;
+    let identity = release::install(system, bundle, settings.server.program(), &environment)?;
     let mut replaced = Replaced::default();
     // From here on the instance has the settings of this bundle. `undo` restores the old ones.
     let begun = replaced

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::{env, fs};
 
 use anyhow::{Context, Result};
-use flipless_settings::{Settings, layout};
+use flipless_settings::{Server, Settings, layout};
 use sd_notify::NotifyState;
 use signal_hook::consts::{SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -57,15 +57,25 @@ fn become_server(bundle: &Path) -> Result<()> {
     let file = bundle.join(layout::SETTINGS_FILE);
     let content = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
     let server = Settings::from_json(&content)?.server;
-    let program = bundle.join("bin").join(&server.bin);
-    let mut command = Command::new(&program);
-    command
-        .args(&server.args)
-        .env("FLIPLESS_HEALTH_PATH", &server.health_path);
+    let mut command = command_of(&server, bundle);
+    command.env("FLIPLESS_HEALTH_PATH", &server.health_path);
     if env::var_os("PORT").is_none() {
         command.env("PORT", server.port.to_string());
     }
-    Err(command.exec()).with_context(|| format!("cannot run {}", program.display()))
+    let error = command.exec();
+    Err(error).with_context(|| format!("cannot run {}", command.get_program().display()))
+}
+
+/// The command that starts the server: its executable, or a shell with its command line.
+fn command_of(server: &Server, bundle: &Path) -> Command {
+    if let Some(line) = &server.command {
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", line]).current_dir(bundle);
+        return shell;
+    }
+    let mut program = Command::new(bundle.join("bin").join(&server.bin));
+    program.args(&server.args);
+    program
 }
 
 #[cfg(test)]

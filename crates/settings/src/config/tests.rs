@@ -166,7 +166,15 @@ fn the_file_that_comes_with_the_project_names_every_key_with_its_default() {
         .lines()
         .map(|line| line.strip_prefix("# ").filter(is_key).unwrap_or(line))
         .collect();
+    // This key excludes others; `a_command_line_takes_the_place_of_a_binary` tests it.
+    let uncommented: Vec<&str> = uncommented
+        .into_iter()
+        .filter(|line| !line.starts_with("command = "))
+        .collect();
     let mut all = parse(&uncommented.join("\n")).unwrap();
+    let processes = std::mem::take(&mut all.processes).into_iter();
+    let lines: Vec<_> = processes.map(|(name, line)| format!("{name}: {line}")).collect();
+    assert_eq!(lines, ["mailer: bin/mailer --queue high"], "an example");
     assert_eq!(
         all.server.manifest.take().map(|path| path.to_string()),
         Some("../shop/Cargo.toml".into()),
@@ -197,11 +205,11 @@ fn the_file_that_comes_with_the_project_names_every_key_with_its_default() {
 fn serde_count(settings: &Config) -> usize {
     let value = toml::Value::try_from(settings).unwrap();
     let sections = value.as_table().unwrap().values();
-    // TOML has no null: the four keys without a default are not in the table.
+    // TOML has no null: the four keys without a default are not in the table. The example of a process is a key, too.
     sections
         .map(|section| section.as_table().unwrap().len())
         .sum::<usize>()
-        + 4
+        + 5
 }
 
 #[test]
@@ -211,4 +219,44 @@ fn an_argument_with_a_nul_is_refused() {
         error.starts_with("flipless.toml:2:") && error.contains("NUL"),
         "{error}"
     );
+}
+
+#[test]
+fn a_command_line_takes_the_place_of_a_binary() {
+    let text = "[server]\nhandover = \"port\"\ncommand = \"exec ./shop -v > log\"\n";
+    let command = parse(text).unwrap().resolve().server.command;
+    assert_eq!(command.as_deref(), Some("exec ./shop -v > log"));
+    for (line, key) in [
+        ("handover = \"socket\"", "command"),
+        ("handover = \"port\"\nbin = \"shop\"", "bin"),
+        ("handover = \"port\"\nargs = [\"-v\"]", "args"),
+        ("handover = \"port\"\npackage = \"shop\"", "package"),
+        ("handover = \"port\"\nmanifest = \"Cargo.toml\"", "manifest"),
+    ] {
+        let error = parse(&format!("[server]\ncommand = \"./shop\"\n{line}\n")).unwrap_err();
+        assert!(error.starts_with("flipless.toml:") && error.contains("`command`"), "{error}");
+        assert!(error.contains(&format!("`{key}`")), "{error}");
+    }
+    for command in ["", " ", "a\\nb", "a\\u0000"] {
+        let text = format!("[server]\nhandover = \"port\"\ncommand = \"{command}\"\n");
+        assert!(parse(&text).unwrap_err().contains("one line"), "{command:?}");
+    }
+}
+
+#[test]
+fn a_process_has_a_name_that_eb_takes_and_no_other_unit_has() {
+    let processes = parse("[processes]\nmailer_2 = \"bin/x\"\n9 = \"y\"").unwrap().processes;
+    assert_eq!(processes.len(), 2);
+    for line in [
+        "web = \"x\"",
+        "nginx = \"x\"",
+        "flipless-app = \"x\"",
+        "\"a b\" = \"x\"",
+        "\"\" = \"x\"",
+        "a = \"\"",
+        "a = \"x\\ny\"",
+    ] {
+        let error = parse(&format!("[processes]\n{line}")).unwrap_err();
+        assert!(error.starts_with("flipless.toml:2:"), "{line}: {error}");
+    }
 }

@@ -109,6 +109,27 @@ checked_string! {
     Word, is_word, "a word of a command line has no NUL (execve(2))"
 }
 
+checked_string! {
+    /// A command line for a shell, in one line of a Procfile.
+    CommandLine, is_command_line, "a command line is one line of text, and not empty"
+}
+checked_string! {
+    /// The name of a process in a Procfile, which is also the name of EB's unit for it.
+    ProcessName, is_process_name, "the name of a process has letters, digits, `-` and `_`; `web` is the server, and \
+                                   `nginx` and names that begin with `flipless` belong to other units"
+}
+
+/// EB's pattern for a line of the Procfile is `^[A-Za-z0-9_-]+:\s*[^\s].*$`.
+fn is_command_line(text: &str) -> bool {
+    !text.trim().is_empty() && !text.chars().any(char::is_control)
+}
+
+fn is_process_name(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let taken = ["web", "nginx"].contains(&text) || text.starts_with("flipless");
+    !text.is_empty() && text.len() <= 64 && text.chars().all(plain) && !taken
+}
+
 fn is_build_path(text: &str) -> bool {
     !text.is_empty() && !text.chars().any(char::is_control)
 }
