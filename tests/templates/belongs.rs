@@ -56,6 +56,7 @@ const SETTINGS: &[Setting] = &[
     setting("server.args", "[\"-v\"]", Release, &[FILE]),
     setting("server.port", "5001", Both, &[LISTENER, UPSTREAM, FILE]),
     setting("server.health-path", "\"/up\"", Release, &[FILE]),
+    setting("server.health-statuses", "\"200-499\"", Release, &[]),
     setting("server.resolves-names", "false", Build, &[FILE]),
     setting("server.start-seconds", "7", Both, &[RECOVER, WEB]),
     setting("server.drain-seconds", "7", Both, &[RECOVER, WEB]),

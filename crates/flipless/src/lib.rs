@@ -27,8 +27,10 @@ mod inherited_fd;
 mod notice;
 mod readiness;
 mod serve;
+mod statuses;
 
 pub use activation::ActivationError;
 pub use drain::{Activity, Draining};
 pub use readiness::HealthError;
 pub use serve::{ServeError, Server, serve};
+pub use statuses::{Statuses, StatusesError};

@@ -10,6 +10,8 @@ use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use sd_notify::NotifyState;
 
+use crate::statuses::Statuses;
+
 const SERVING: &str = "serving";
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -25,13 +27,15 @@ pub enum HealthError {
         /// Why not.
         source: http::Error,
     },
-    /// The service answered with another status than 200 to 299.
-    #[error("the health check GET {path} returned {status}; a status from 200 to 299 is needed")]
+    /// The service answered with a status that means unhealthy.
+    #[error("the health check GET {path} returned {status}; a status of {healthy} is needed")]
     Status {
         /// The health path.
         path: String,
         /// The answer's status.
         status: StatusCode,
+        /// The statuses that mean healthy.
+        healthy: Statuses,
     },
     /// The service failed.
     #[error("the health check GET {path} got no answer")]
@@ -56,6 +60,7 @@ pub enum HealthError {
 pub(crate) async fn check_health<S, B>(
     service: S,
     path: &str,
+    healthy: &Statuses,
     limit: Duration,
 ) -> Result<(), HealthError>
 where
@@ -82,10 +87,11 @@ where
         });
     };
     match answer {
-        Ok(status) if status.is_success() => Ok(()),
+        Ok(status) if healthy.contain(status) => Ok(()),
         Ok(status) => Err(HealthError::Status {
             path: path.to_owned(),
             status,
+            healthy: healthy.clone(),
         }),
         Err(source) => Err(HealthError::NoAnswer {
             path: path.to_owned(),
@@ -183,7 +189,7 @@ mod tests {
             *response.status_mut() = status;
             Ok::<_, Infallible>(response)
         });
-        check_health(service, "/up?full", LIMIT).await
+        check_health(service, "/up?full", &Statuses::default(), LIMIT).await
     }
 
     #[tokio::test]
@@ -204,9 +210,14 @@ mod tests {
     async fn a_service_that_never_answers_fails_at_the_limit() {
         let service =
             service_fn(|_| std::future::pending::<Result<http::Response<String>, Infallible>>());
-        let error = check_health(service, "/", Duration::from_millis(10))
-            .await
-            .unwrap_err();
+        let error = check_health(
+            service,
+            "/",
+            &Statuses::default(),
+            Duration::from_millis(10),
+        )
+        .await
+        .unwrap_err();
         assert_eq!(
             error.to_string(),
             "the health check GET / got no answer in 0.01 s"
@@ -216,7 +227,9 @@ mod tests {
     #[tokio::test]
     async fn the_services_own_error_is_the_cause() {
         let service = service_fn(async |_| Err::<http::Response<String>, _>("no database"));
-        let error = check_health(service, "/", LIMIT).await.unwrap_err();
+        let error = check_health(service, "/", &Statuses::default(), LIMIT)
+            .await
+            .unwrap_err();
         let HealthError::NoAnswer { source, .. } = error else {
             panic!("{error}")
         };
@@ -226,7 +239,9 @@ mod tests {
     #[tokio::test]
     async fn an_invalid_path_is_refused() {
         let service = service_fn(async |_| Err::<http::Response<String>, _>("asked"));
-        let error = check_health(service, "/a b", LIMIT).await.unwrap_err();
+        let error = check_health(service, "/a b", &Statuses::default(), LIMIT)
+            .await
+            .unwrap_err();
         assert_eq!(error.to_string(), "the health path \"/a b\" is not valid");
     }
 
@@ -246,6 +261,8 @@ mod tests {
             }
         }
         let service = service_fn(async |_| Ok::<_, Infallible>(http::Response::new(Endless)));
-        check_health(service, "/", LIMIT).await.unwrap();
+        check_health(service, "/", &Statuses::default(), LIMIT)
+            .await
+            .unwrap();
     }
 }

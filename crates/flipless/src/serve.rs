@@ -19,6 +19,7 @@ mod signals;
 
 pub use error::ServeError;
 
+use crate::statuses::Statuses;
 use error::BoxError;
 use options::Chosen;
 
@@ -92,10 +93,17 @@ impl Server {
         self
     }
 
-    /// The path of the health check. The service has to answer it with 200 to 299 before the server is
-    /// ready. The default is the value of `FLIPLESS_HEALTH_PATH` in the environment.
+    /// The path of the health check. The service has to answer it before the server is ready, with one of the
+    /// [`health_statuses`](Self::health_statuses). The default is the value of `FLIPLESS_HEALTH_PATH` in the environment.
     pub fn health_path(mut self, path: impl Into<String>) -> Self {
         self.chosen.health_path = Some(path.into());
+        self
+    }
+
+    /// The statuses with which the service is healthy. The default is the value of `FLIPLESS_HEALTH_STATUSES` in
+    /// the environment, or else 200 to 299.
+    pub fn health_statuses(mut self, statuses: Statuses) -> Self {
+        self.chosen.health_statuses = Some(statuses);
         self
     }
 

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use bytes::Bytes;
-use http::Request;
-use http::header::{HOST, USER_AGENT};
+use flipless::Statuses;
+use http::header::{HOST, LOCATION, USER_AGENT};
+use http::{Request, StatusCode};
 use http_body_util::Empty;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -14,18 +15,26 @@ use crate::forward::{self, Fault};
 /// The pause between two health checks.
 const BETWEEN: Duration = Duration::from_millis(50);
 
-/// Repeats the health check until its status is 200 to 299.
+/// Repeats the health check until its status means healthy.
 ///
 /// # Errors
-/// If that does not happen within `limit`; the error describes the last check.
-pub async fn wait(port: u16, path: &str, limit: Duration) -> Result<()> {
+/// If that does not happen within `limit`; the error describes the last check. A redirect is an error at once,
+/// because a server that redirects its health path does not stop to do so.
+pub async fn wait(port: u16, path: &str, healthy: &Statuses, limit: Duration) -> Result<()> {
     let deadline = Instant::now() + limit;
     let seconds = limit.as_secs_f32();
     let mut last = no_listener(port);
     while Instant::now() < deadline {
         last = match timeout_at(deadline, ask(port, path)).await {
-            Ok(Ok(status)) if status.is_success() => return Ok(()),
-            Ok(Ok(status)) => format!("GET {path} returned {status}"),
+            Ok(Ok(answer)) if healthy.contain(answer.status) => return Ok(()),
+            Ok(Ok(Answer {
+                status,
+                location: Some(location),
+            })) => bail!(
+                "the health check GET {path} returned {status} to {location}\nhint: set `[server] health-path` to \
+                 a path that the server answers itself, or add the status to `[server] health-statuses`"
+            ),
+            Ok(Ok(answer)) => format!("GET {path} returned {}", answer.status),
             Ok(Err(Fault::Connect(_))) => no_listener(port),
             Ok(Err(Fault::Exchange(error))) => format!("GET {path} got no answer: {error}"),
             Err(_) => format!("GET {path} got no answer"),
@@ -42,14 +51,28 @@ fn no_listener(port: u16) -> String {
     )
 }
 
-async fn ask(port: u16, path: &str) -> Result<http::StatusCode, Fault> {
+/// The head of an answer, as far as it matters.
+struct Answer {
+    status: StatusCode,
+    /// The target of a redirect.
+    location: Option<String>,
+}
+
+async fn ask(port: u16, path: &str) -> Result<Answer, Fault> {
     let agent = concat!("flipless/", env!("CARGO_PKG_VERSION"));
     let request = Request::get(path)
         .header(HOST, "localhost")
         .header(USER_AGENT, agent)
         .body(Empty::<Bytes>::new())
         .map_err(|error| Fault::Exchange(error.to_string()))?;
-    Ok(forward::exchange(port, request).await?.status())
+    let response = forward::exchange(port, request).await?;
+    let status = response.status();
+    let location = response.headers().get(LOCATION);
+    let location = location.filter(|_| status.is_redirection());
+    Ok(Answer {
+        status,
+        location: location.map(|target| String::from_utf8_lossy(target.as_bytes()).into_owned()),
+    })
 }
 
 #[cfg(test)]
@@ -74,13 +97,32 @@ mod tests {
     }
 
     async fn said(port: u16, limit: Duration) -> String {
-        wait(port, "/up", limit).await.unwrap_err().to_string()
+        let healthy = Statuses::default();
+        wait(port, "/up", &healthy, limit)
+            .await
+            .unwrap_err()
+            .to_string()
     }
 
     #[tokio::test]
     async fn the_relay_waits_while_the_server_warms_up() {
         let port = server(&["503 Service Unavailable", "404 Not Found", "204 No Content"]);
-        wait(port, "/up", Duration::from_secs(20)).await.unwrap();
+        wait(port, "/up", &Statuses::default(), Duration::from_secs(20))
+            .await
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_redirect_is_an_error_at_once_unless_the_settings_allow_its_status() {
+        let redirects = || server(&["301 Moved Permanently\r\nlocation: https://example.com/up"]);
+        let said = said(redirects(), Duration::from_secs(3600)).await;
+        assert!(
+            said.contains("301") && said.contains("https://example.com/up"),
+            "{said}"
+        );
+        let healthy = "200,301".parse().unwrap();
+        let limit = Duration::from_secs(20);
+        wait(redirects(), "/up", &healthy, limit).await.unwrap();
     }
 
     #[tokio::test]

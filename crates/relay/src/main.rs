@@ -12,6 +12,7 @@ mod server;
 
 use std::env;
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::Duration;
@@ -44,16 +45,17 @@ async fn main() -> ExitCode {
 
 async fn relay(program: OsString, arguments: Vec<OsString>) -> Result<()> {
     let path = env::var("FLIPLESS_HEALTH_PATH").unwrap_or_else(|_| defaults::HEALTH_PATH.into());
-    let limit = match number("FLIPLESS_START_SECONDS")? {
+    let statuses = of_unit("FLIPLESS_HEALTH_STATUSES")?.unwrap_or_default();
+    let limit = match of_unit("FLIPLESS_START_SECONDS")? {
         Some(seconds) => Duration::from_secs(seconds),
         None => defaults::START,
     };
     let mut terminate = signal(SignalKind::terminate())?;
-    let port = ClaimedPort::above(number("PORT")?.unwrap_or(defaults::PORT))?;
+    let port = ClaimedPort::above(of_unit("PORT")?.unwrap_or(defaults::PORT))?;
     let mut server = ServerProcess::start(&program, &arguments, port.number)?;
     let forward = Forward::to(port.number);
     tokio::select! {
-        healthy = health::wait(port.number, &path, limit) => healthy?,
+        healthy = health::wait(port.number, &path, &statuses, limit) => healthy?,
         ended = server.ended() => bail!("the server ended before it was healthy: {ended}"),
         // After this `select!`, the library waits for SIGTERM.
         _ = terminate.recv() => return server.stop().await,
@@ -67,13 +69,13 @@ async fn relay(program: OsString, arguments: Vec<OsString>) -> Result<()> {
     server.stop().await
 }
 
-/// A number that the unit of the run has set. The library reads the same variables.
-fn number<T: FromStr>(name: &str) -> Result<Option<T>> {
+/// A value that the unit of the run has set. The library reads the same variables.
+fn of_unit<T: FromStr<Err: Display>>(name: &str) -> Result<Option<T>> {
     let Some(value) = env::var(name).ok().filter(|value| !value.is_empty()) else {
         return Ok(None);
     };
     match value.parse() {
-        Ok(number) => Ok(Some(number)),
-        Err(_) => bail!("{name}={value:?} is not allowed: a whole number is needed"),
+        Ok(parsed) => Ok(Some(parsed)),
+        Err(error) => bail!("{name}={value:?} is not allowed: {error}"),
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use flipless_settings::layout;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
@@ -16,13 +16,21 @@ const END: Duration = Duration::from_secs(5);
 /// The running server; dropping this value kills it.
 pub struct ServerProcess(Child);
 
+impl Drop for ServerProcess {
+    fn drop(&mut self) {
+        self.signal(Signal::KILL);
+    }
+}
+
 impl ServerProcess {
     /// Starts the server with this `PORT`.
     pub fn start(program: &OsString, arguments: &[OsString], port: u16) -> Result<Self> {
         // Sets close-on-exec on the listener, so that the child does not inherit it.
         let _ = sd_notify::listen_fds().context("cannot use the inherited listener")?;
         let mut command = Command::new(program);
-        command.args(arguments).kill_on_drop(true);
+        // The server may be a shell with a child. So it gets a process group of its own, and a stop reaches all its
+        // processes, as EB's own unit does (KillMode=control-group, systemd.kill(5)).
+        command.args(arguments).process_group(0);
         // These variables are for the relay. A server that saw them could take the shared listener, send messages
         // to systemd, wait for the flip before it is healthy, or log each request a second time.
         let ours = ["FLIPLESS_HOLD", "FLIPLESS_HEALTH_LOG"];
@@ -44,14 +52,21 @@ impl ServerProcess {
 
     /// Sends SIGTERM, and kills the server if it does not end in time.
     pub async fn stop(mut self) -> Result<()> {
-        let pid = self.0.id().and_then(|id| Pid::from_raw(id.cast_signed()));
-        if let Some(pid) = pid {
-            // This fails only if the server has just ended.
-            let _ = kill_process(pid, Signal::TERM);
-        }
+        self.signal(Signal::TERM);
         if timeout(END, self.0.wait()).await.is_err() {
-            self.0.kill().await?;
+            self.signal(Signal::KILL);
+            self.0.wait().await?;
         }
         Ok(())
+    }
+
+    /// Sends a signal to all processes of the server, unless the server was waited for: its number may belong to
+    /// another process then.
+    fn signal(&self, signal: Signal) {
+        let group = self.0.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        if let Some(group) = group {
+            // This fails only if all have just ended.
+            let _ = kill_process_group(group, signal);
+        }
     }
 }

@@ -19,7 +19,8 @@ mod values;
 pub use error::ConfigError;
 pub use include::{Include, Mode, Symlinks};
 pub use values::{
-    AbsolutePath, BuildPath, CommandLine, Name, Number, Port, ProcessName, RelativePath, UrlPath, Word,
+    AbsolutePath, BuildPath, CommandLine, Name, Number, Port, ProcessName, RelativePath, Statuses,
+    UrlPath, Word,
 };
 
 /// All settings. With the defaults alone, a deployment works.
@@ -74,8 +75,10 @@ pub struct Server {
     pub args: Vec<Word>,
     /// The loopback port that EB's nginx passes requests to.
     pub port: Port,
-    /// The path of the health check: a new version has to answer it with 200 to 299.
+    /// The path of the health check: a new version has to answer it before it takes over.
     pub health_path: UrlPath,
+    /// The statuses of a healthy answer, such as `200-299,401`.
+    pub health_statuses: Statuses,
     /// Whether the server looks up hosts by name. If so, it must not be linked with glibc statically.
     pub resolves_names: bool,
     /// Seconds a new version may take until it is ready.
@@ -103,6 +106,7 @@ impl Default for Server {
             args: Vec::new(),
             port: Number::literal(5000),
             health_path: UrlPath::literal("/health"),
+            health_statuses: Statuses::literal("200-299"),
             resolves_names: true,
             start_seconds: Number::literal(60),
             drain_seconds: None,

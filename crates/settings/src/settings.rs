@@ -21,6 +21,7 @@
 //! | `server.args` | release | unit of the run; settings file | after `flipless uninstall` the bundle at hand runs by itself, as its settings file says |
 //! | `server.port` | both | unit of the run; listener; nginx's upstream; settings file | `stage` refuses another address, so all releases have the same port |
 //! | `server.health-path` | release | unit of the run; settings file | as `server.args` |
+//! | `server.health-statuses` | release | unit of the run | |
 //! | `server.resolves-names` | build | settings file | only `check` reads it, in the bundle |
 //! | `server.start-seconds` | both | unit of the run; `TimeoutStartSec=` of `flipless-recover.service` and of the stand-in of `web` | the two wait for a run that starts: after a rollback, their limit is the newest bundle's |
 //! | `server.drain-seconds` | both | the same files | the two also wait for the end of a run that does not start |

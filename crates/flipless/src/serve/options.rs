@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::error::ServeError;
 use crate::defaults::{DRAIN, HEALTH_PATH, LISTENER, PORT, START};
+use crate::statuses::Statuses;
 
 /// How long a connection may be idle, and how long a request's head may take. It is longer than the load
 /// balancer's idle timeout, whose default is 60 s, so that the balancer closes a connection first. Otherwise
@@ -21,6 +22,7 @@ pub(super) struct Options {
     pub(super) socket: String,
     pub(super) bind: SocketAddr,
     pub(super) health_path: String,
+    pub(super) health_statuses: Statuses,
     pub(super) start: Duration,
     pub(super) drain: Duration,
     pub(super) idle: Duration,
@@ -35,6 +37,7 @@ pub(super) struct Chosen {
     pub(super) socket: Option<String>,
     pub(super) bind: Option<SocketAddr>,
     pub(super) health_path: Option<String>,
+    pub(super) health_statuses: Option<Statuses>,
     pub(super) start: Option<Duration>,
     pub(super) drain: Option<Duration>,
     pub(super) idle: Option<Duration>,
@@ -54,22 +57,30 @@ impl Chosen {
         let bind = match self.bind {
             Some(address) => address,
             None => {
-                let port = number(&set, "PORT", "a port from 0 to 65535")?;
+                let port = parsed(&set, "PORT", "a port from 0 to 65535")?;
                 (Ipv4Addr::LOCALHOST, port.unwrap_or(PORT)).into()
             }
         };
         let seconds = |limit: Option<Duration>, name, default| match limit {
             Some(limit) => Ok(limit),
-            None => number::<u32>(&set, name, "a whole number of seconds")
+            None => parsed::<u32>(&set, name, "a whole number of seconds")
                 .map(|seconds| seconds.map_or(default, |s| Duration::from_secs(s.into()))),
         };
         let drain = seconds(self.drain, "FLIPLESS_DRAIN_SECONDS", DRAIN)?;
         let start = seconds(self.start, "FLIPLESS_START_SECONDS", START)?;
+        let statuses = match self.health_statuses {
+            Some(statuses) => statuses,
+            None => {
+                let allowed = "statuses such as `200-299,401`";
+                parsed(&set, "FLIPLESS_HEALTH_STATUSES", allowed)?.unwrap_or_default()
+            }
+        };
         let health_path = self.health_path.or_else(|| set("FLIPLESS_HEALTH_PATH"));
         Ok(Options {
             socket: self.socket.unwrap_or_else(|| LISTENER.to_owned()),
             bind,
             health_path: health_path.unwrap_or_else(|| HEALTH_PATH.to_owned()),
+            health_statuses: statuses,
             start,
             drain,
             idle: self.idle.unwrap_or(IDLE),
@@ -81,7 +92,7 @@ impl Chosen {
     }
 }
 
-fn number<T: std::str::FromStr>(
+fn parsed<T: std::str::FromStr>(
     set: &impl Fn(&str) -> Option<String>,
     name: &'static str,
     allowed: &'static str,
@@ -90,7 +101,7 @@ fn number<T: std::str::FromStr>(
         return Ok(None);
     };
     match value.parse() {
-        Ok(number) => Ok(Some(number)),
+        Ok(value) => Ok(Some(value)),
         Err(_) => Err(ServeError::Setting {
             name,
             value,
@@ -133,6 +144,7 @@ mod tests {
                 ("FLIPLESS_DRAIN_SECONDS", "7"),
                 ("FLIPLESS_START_SECONDS", "8"),
                 ("FLIPLESS_HEALTH_PATH", "/up"),
+                ("FLIPLESS_HEALTH_STATUSES", "200,404"),
                 ("FLIPLESS_HEALTH_LOG", "/var/log/nginx/healthd"),
                 ("FLIPLESS_HOLD", "/run/flipless/held/a-1"),
             ]))
@@ -141,6 +153,7 @@ mod tests {
         assert_eq!(options.drain, Duration::from_secs(7));
         assert_eq!(options.start, Duration::from_secs(8));
         assert_eq!(options.health_path, "/up");
+        assert_eq!(options.health_statuses.to_string(), "200,404");
         assert_eq!(
             options.health_log,
             Some(PathBuf::from("/var/log/nginx/healthd"))
@@ -175,6 +188,10 @@ mod tests {
             (
                 "FLIPLESS_DRAIN_SECONDS",
                 r#"FLIPLESS_DRAIN_SECONDS="-1" is not allowed: a whole number of seconds"#,
+            ),
+            (
+                "FLIPLESS_HEALTH_STATUSES",
+                r#"FLIPLESS_HEALTH_STATUSES="-1" is not allowed: statuses such as `200-299,401`"#,
             ),
             (
                 "FLIPLESS_START_SECONDS",

@@ -22,8 +22,10 @@ pub(super) async fn run(options: Options, service: impl HttpService) -> Result<(
 
     // Uses a separate lifecycle and no log, because the server must not count or log its health check.
     let probe = RequestService::new(service.clone(), Lifecycle::new(), None);
+    let (path, statuses) = (&options.health_path, &options.health_statuses);
+    let health = readiness::check_health(probe, path, statuses, options.start);
     tokio::select! {
-        checked = readiness::check_health(probe, &options.health_path, options.start) => checked?,
+        checked = health => checked?,
         () = signals.stop() => return Ok(()),
     }
 

@@ -68,6 +68,9 @@ fn names_and_paths_that_could_break_a_unit_are_refused() {
         "[app]\nname = \"-x\"",
         "[server]\nhealth-path = \"health\"",
         "[server]\nhealth-path = \"/a b\"",
+        "[server]\nhealth-statuses = \"2xx\"",
+        "[server]\nhealth-statuses = \"299-200\"",
+        "[server]\nhealth-statuses = \"199\"",
         "[server]\nwritable-paths = [\"var/x\"]",
         "[server]\nwritable-paths = [\"/var/../etc\"]",
         "[bundle]\ninclude = [\"../secret\"]",
@@ -173,7 +176,9 @@ fn the_file_that_comes_with_the_project_names_every_key_with_its_default() {
         .collect();
     let mut all = parse(&uncommented.join("\n")).unwrap();
     let processes = std::mem::take(&mut all.processes).into_iter();
-    let lines: Vec<_> = processes.map(|(name, line)| format!("{name}: {line}")).collect();
+    let lines: Vec<_> = processes
+        .map(|(name, line)| format!("{name}: {line}"))
+        .collect();
     assert_eq!(lines, ["mailer: bin/mailer --queue high"], "an example");
     assert_eq!(
         all.server.manifest.take().map(|path| path.to_string()),
@@ -234,18 +239,26 @@ fn a_command_line_takes_the_place_of_a_binary() {
         ("handover = \"port\"\nmanifest = \"Cargo.toml\"", "manifest"),
     ] {
         let error = parse(&format!("[server]\ncommand = \"./shop\"\n{line}\n")).unwrap_err();
-        assert!(error.starts_with("flipless.toml:") && error.contains("`command`"), "{error}");
+        assert!(
+            error.starts_with("flipless.toml:") && error.contains("`command`"),
+            "{error}"
+        );
         assert!(error.contains(&format!("`{key}`")), "{error}");
     }
     for command in ["", " ", "a\\nb", "a\\u0000"] {
         let text = format!("[server]\nhandover = \"port\"\ncommand = \"{command}\"\n");
-        assert!(parse(&text).unwrap_err().contains("one line"), "{command:?}");
+        assert!(
+            parse(&text).unwrap_err().contains("one line"),
+            "{command:?}"
+        );
     }
 }
 
 #[test]
 fn a_process_has_a_name_that_eb_takes_and_no_other_unit_has() {
-    let processes = parse("[processes]\nmailer_2 = \"bin/x\"\n9 = \"y\"").unwrap().processes;
+    let processes = parse("[processes]\nmailer_2 = \"bin/x\"\n9 = \"y\"")
+        .unwrap()
+        .processes;
     assert_eq!(processes.len(), 2);
     for line in [
         "web = \"x\"",

@@ -110,6 +110,10 @@ checked_string! {
 }
 
 checked_string! {
+    /// The statuses of a healthy answer: codes and ranges.
+    Statuses, is_statuses, "statuses from 200 to 599 are needed, such as `200-299,401`"
+}
+checked_string! {
     /// A command line for a shell, in one line of a Procfile.
     CommandLine, is_command_line, "a command line is one line of text, and not empty"
 }
@@ -128,6 +132,20 @@ fn is_process_name(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     let taken = ["web", "nginx"].contains(&text) || text.starts_with("flipless");
     !text.is_empty() && text.len() <= 64 && text.chars().all(plain) && !taken
+}
+
+/// `flipless::Statuses` reads the same form on the instance.
+fn is_statuses(text: &str) -> bool {
+    let code = |text: &str| {
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse()
+            .ok()
+            .filter(|code| digits && (200..=599_u16).contains(code))
+    };
+    text.split(',').all(|part| {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        code(first).is_some_and(|first| code(last).is_some_and(|last| first <= last))
+    })
 }
 
 fn is_build_path(text: &str) -> bool {
