@@ -58,11 +58,17 @@ pub fn without_programs(bundle: &Bundle, arch: Option<Arch>) -> Vec<Check> {
     by_ourselves(bundle, arch, &units::read(bundle))
 }
 
-fn by_ourselves(bundle: &Bundle, arch: Option<Arch>, units: &[Unit]) -> Vec<Check> {
+/// The checks of the zip itself: whether EB can unpack it.
+pub fn of_zip(bundle: &Bundle) -> Vec<Check> {
     let mut checks = vec![size::check(bundle), names::structure(bundle)];
     if bundle.fault.is_none() {
         checks.extend(names::check(bundle));
     }
+    checks
+}
+
+fn by_ourselves(bundle: &Bundle, arch: Option<Arch>, units: &[Unit]) -> Vec<Check> {
+    let mut checks = of_zip(bundle);
     if !is_a_bundle(bundle) {
         return checks;
     }

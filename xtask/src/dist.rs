@@ -31,6 +31,7 @@ mod lock;
 mod manifest;
 mod plan;
 mod platform;
+mod procfile;
 mod provenance;
 mod sbom;
 mod source;
@@ -38,6 +39,7 @@ mod target;
 mod timestamp;
 mod toolchain;
 mod upload;
+mod wrap;
 
 use draft::Draft;
 use file_list::{FileList, Programs};
@@ -45,6 +47,7 @@ use manifest::Manifest;
 use provenance::Provenance;
 use sbom::{Executable, Subject};
 use target::Target;
+use wrap::Wrapped;
 
 /// `cargo xtask dist`
 #[derive(clap::Args)]
@@ -62,6 +65,9 @@ pub struct Args {
     /// Ship this executable as the server instead of building one
     #[arg(long, value_name = "PATH", value_parser = crate::arguments::executable_file)]
     server: Option<PathBuf>,
+    /// Make the bundle from this zip, which you deploy to EB today; the `web` of its Procfile becomes the server
+    #[arg(long, value_name = "ZIP", value_parser = crate::arguments::existing_file, conflicts_with = "server")]
+    wrap: Option<PathBuf>,
     /// Write the zip to this folder [default: target/dist]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -79,30 +85,51 @@ impl Args {
     }
 }
 
+/// The origin of a bundle.
+enum Source {
+    /// A project.
+    Project(Box<Project>),
+    /// A source bundle without flipless.
+    Wrapped(Box<Wrapped>),
+}
+
+impl Source {
+    fn load(args: &Args) -> Result<Self> {
+        let config = args.config.as_deref();
+        Ok(match &args.wrap {
+            Some(zip) => Self::Wrapped(wrap::open(zip, config)?.into()),
+            None => Self::Project(Project::load(config)?.into()),
+        })
+    }
+
+    fn project(&self) -> &Project {
+        match self {
+            Self::Project(project) => project,
+            Self::Wrapped(wrapped) => wrapped.project(),
+        }
+    }
+
+    fn wrapped(&self) -> Option<&Wrapped> {
+        match self {
+            Self::Project(_) => None,
+            Self::Wrapped(wrapped) => Some(wrapped),
+        }
+    }
+}
+
 /// Builds the bundle, or lists its files.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let started = Instant::now();
-    let project = Project::load(args.config.as_deref())?;
+    let source = Source::load(args)?;
+    let project = source.project();
     let _lock = lock::take(project.target_folder())?;
-    let platform = platform::render(&project)?;
-    let planned = plan::plan(&project, &platform, args.server.as_deref())?;
+    let platform = platform::render(project)?;
+    let planned = plan::plan(project, &platform, args.server.as_deref(), source.wrapped())?;
     if args.plan {
         print_plan(&planned, args.json)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let folder = args.out.clone().unwrap_or_else(|| project.dist_folder());
-    // An error about the folder must come before the long build. An interrupted build leaves nothing there.
-    drop(Draft::create(&folder)?);
-    let name = bundle_name(&project, args)?;
-    let (files, executables) = build_programs(&project, args, planned)?;
-
-    let mut draft = Draft::create(&folder)?;
-    ui::status("Packing", format!("{} files", files.len()));
-    archive::write(draft.zip(), &files, timestamp::from_environment()?)?;
-    let manifest = checked(&project, &draft, args.target(), &name)?;
-    let sbom = describe(&project, &manifest, &executables)?;
-    let zip = draft.publish(&manifest, &sbom)?;
-
+    let (zip, manifest) = build_bundle(project, args, planned)?;
     let size = ui::size(manifest.bytes);
     let time = ui::duration(started.elapsed());
     ui::status("Finished", format!("{} ({size}) in {time}", manifest.zip));
@@ -115,16 +142,36 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// NAME-VERSION-ARCH.
-fn bundle_name(project: &Project, args: &Args) -> Result<String> {
-    let version = version(project)?;
-    let arch = args.target().arch().name();
-    Ok(format!("{}-{version}-{arch}", project.config.app.name))
+/// Builds the programs, and writes the zip and the files beside it. Returns the path of the zip.
+fn build_bundle(project: &Project, args: &Args, planned: FileList) -> Result<(PathBuf, Manifest)> {
+    let folder = args.out.clone().unwrap_or_else(|| project.dist_folder());
+    // An error about the folder must come before the long build. An interrupted build leaves nothing there.
+    drop(Draft::create(&folder)?);
+    let name = bundle_name(project, args)?;
+    let (files, executables) = build_programs(project, args, planned)?;
+
+    let mut draft = Draft::create(&folder)?;
+    ui::status("Packing", format!("{} files", files.len()));
+    archive::write(draft.zip(), &files, timestamp::from_environment()?)?;
+    let manifest = checked(project, &draft, args.target(), &name)?;
+    let sbom = describe(project, &manifest, &executables)?;
+    let zip = draft.publish(&manifest, &sbom)?;
+    Ok((zip, manifest))
 }
 
-/// The server package's version.
-fn version(project: &Project) -> Result<String> {
-    Ok(project.server_package()?.version.to_string())
+/// NAME-VERSION-ARCH, or NAME-ARCH for a server without a version.
+fn bundle_name(project: &Project, args: &Args) -> Result<String> {
+    let version = version(project)?.map(|version| format!("-{version}"));
+    let (name, arch) = (&project.config.app.name, args.target().arch().name());
+    Ok(format!("{name}{}-{arch}", version.unwrap_or_default()))
+}
+
+/// The server package's version; `None` for a server that `dist` does not build.
+fn version(project: &Project) -> Result<Option<String>> {
+    match project.config.server.command {
+        Some(_) => Ok(None),
+        None => Ok(Some(project.server_package()?.version.to_string())),
+    }
 }
 
 /// Builds the programs. Returns the files of the bundle, and the crates of each executable.
@@ -135,8 +182,9 @@ fn build_programs(
 ) -> Result<(FileList, Vec<Executable>)> {
     let target = args.target();
     let server = match &args.server {
-        Some(path) => job::Program::prebuilt(path),
-        None => build::server(project, target)?,
+        _ if project.config.server.command.is_some() => None,
+        Some(path) => Some(job::Program::prebuilt(path)),
+        None => Some(build::server(project, target)?),
     };
     let relay = match project.config.server.handover {
         Handover::Socket => None,
@@ -144,12 +192,15 @@ fn build_programs(
     };
     let agent = build::agent(project, target)?;
     let files = planned.with(&Programs {
-        server: server.path,
+        server: server.as_ref().map(|server| server.path.clone()),
         relay: relay.as_ref().map(|relay| relay.path.clone()),
         agent: agent.path,
     });
     let executables = [
-        (project.config.server.bin.as_str(), Some(server.tree)),
+        (
+            project.config.server.bin.as_str(),
+            server.map(|server| server.tree),
+        ),
         (layout::RELAY, relay.map(|relay| relay.tree)),
         (layout::AGENT_BIN, Some(agent.tree)),
     ];
@@ -164,7 +215,7 @@ fn build_programs(
 fn describe(project: &Project, manifest: &Manifest, executables: &[Executable]) -> Result<String> {
     let subject = Subject {
         name: project.config.app.name.as_str(),
-        version: &version(project)?,
+        version: version(project)?,
         zip: &manifest.zip,
         sha256: &manifest.sha256,
         timestamp: timestamp::text_from_environment()?,
@@ -188,7 +239,7 @@ fn checked(project: &Project, draft: &Draft, target: Target, name: &str) -> Resu
         return Err(ui::advised(message, hints)).context("the bundle has failed its checks");
     }
     checks.iter().flat_map(Check::remarks).for_each(ui::warning);
-    let provenance = Provenance::of(project.server().root(), &bundle)?;
+    let provenance = Provenance::of(project.source_folder(), &bundle)?;
     Manifest::new(
         draft.zip_path(),
         name,

@@ -58,6 +58,21 @@ impl Project {
         })
     }
 
+    /// The same project, whose paths are relative to the folder of the file at `config`.
+    pub fn relative_to(mut self, config: &Path) -> Self {
+        self.config_folder = config.parent().unwrap_or(&self.root).to_owned();
+        self
+    }
+
+    /// The folder whose commit the manifest names: that of the server's source, or of the files of a server that
+    /// `dist` does not build.
+    pub fn source_folder(&self) -> &Path {
+        match self.config.server.command {
+            Some(_) => &self.config_folder,
+            None => self.server().root(),
+        }
+    }
+
     /// The default folder of the zip.
     pub fn dist_folder(&self) -> PathBuf {
         self.target_folder().join("dist")

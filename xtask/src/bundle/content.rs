@@ -16,6 +16,8 @@ const MAX_TEXTS: u64 = 16 << 20;
 const MAX_TEXT: u64 = 1 << 20;
 /// The most bytes of one executable, which is parsed in memory.
 const MAX_ELF: u64 = 256 << 20;
+/// The most bytes of a script's first line.
+const MAX_SCRIPT_LINE: u64 = 256;
 /// The most bytes of a link's target (PATH_MAX).
 const MAX_LINK: u64 = 4096;
 
@@ -70,7 +72,7 @@ fn interesting(
         return elf(reader, declared, start);
     }
     if entry.folder || !is_read_by_the_platform(&entry.name) {
-        return Ok(Content::Other);
+        return script(reader, start);
     }
     if declared > MAX_TEXT.min(budget.texts) {
         return Ok(Content::Broken(
@@ -80,6 +82,19 @@ fn interesting(
     budget.texts -= declared;
     reader.take(declared).read_to_end(&mut start)?;
     Ok(Content::Text(start))
+}
+
+/// Reads the first line of a script. The kernel reads no more than 256 bytes of it (BINPRM_BUF_SIZE, execve(2)).
+fn script(reader: &mut impl Read, mut start: Vec<u8>) -> io::Result<Content> {
+    if !start.starts_with(b"#!") {
+        return Ok(Content::Other);
+    }
+    reader.take(MAX_SCRIPT_LINE).read_to_end(&mut start)?;
+    let line = start
+        .split(|byte| *byte == b'\n')
+        .next()
+        .unwrap_or_default();
+    Ok(Content::Script(String::from_utf8_lossy(line).into_owned()))
 }
 
 fn link(reader: &mut impl Read, declared: u64) -> io::Result<Content> {

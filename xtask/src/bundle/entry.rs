@@ -87,6 +87,8 @@ pub enum Content {
     Other,
     /// A file that EB, systemd or nginx reads.
     Text(Vec<u8>),
+    /// A script that only the user's own files start: its first line.
+    Script(String),
     /// An executable or library.
     Elf(Box<Elf>),
     /// A symbolic link's target.

@@ -44,7 +44,7 @@ fn elf_of(entry: &Entry) -> Option<(&Entry, &Elf)> {
 /// Checks that the agent, the server and the relay exist and are executable. Other files in `bin/` are the user's.
 fn present(bundle: &Bundle, settings: Option<&Settings>) -> Check {
     let mut findings = Vec::new();
-    let server = settings.map(|all| all.server.bin.as_str());
+    let server = settings.map(|all| all.server.program());
     let needed = [layout::AGENT_BIN].into_iter().chain(server);
     for name in needed.map(layout::in_bin) {
         if bundle.get(&name).is_none() {
@@ -55,7 +55,10 @@ fn present(bundle: &Bundle, settings: Option<&Settings>) -> Check {
     let started = started.into_iter().flatten().map(layout::in_bin);
     for entry in started.filter_map(|name| bundle.get(&name)) {
         let Entry { name, mode, .. } = entry;
-        if matches!(entry.content, Content::Other | Content::Text(_)) {
+        if matches!(
+            entry.content,
+            Content::Other | Content::Text(_) | Content::Script(_)
+        ) {
             findings.push(format!("{name} is not an ELF executable"));
         }
         match mode {

@@ -30,6 +30,8 @@ pub enum Origin {
     Rendered,
     /// `[bundle] include`.
     Include(PathBuf),
+    /// A file of the bundle that `--wrap` names.
+    Wrapped(PathBuf),
 }
 
 impl Display for Origin {
@@ -39,6 +41,7 @@ impl Display for Origin {
             Self::Agent => write!(formatter, "the agent"),
             Self::Relay => write!(formatter, "the relay"),
             Self::Rendered => write!(formatter, "rendered from platform-templates"),
+            Self::Wrapped(zip) => write!(formatter, "from {}", zip.display()),
             Self::Include(path) => write!(formatter, "{}", path.display()),
         }
     }
@@ -61,8 +64,8 @@ pub struct File {
 
 /// The paths of the built programs.
 pub struct Programs {
-    /// The server.
-    pub server: PathBuf,
+    /// The server, unless a command line starts it.
+    pub server: Option<PathBuf>,
     /// The relay, if the bundle has one.
     pub relay: Option<PathBuf>,
     /// The agent.
@@ -100,10 +103,10 @@ impl FileList {
     pub fn with(mut self, programs: &Programs) -> Self {
         for file in self.0.values_mut() {
             match &file.origin {
-                Origin::Server => file.source.clone_from(&programs.server),
+                Origin::Server => file.source = programs.server.clone().unwrap_or_default(),
                 Origin::Agent => file.source.clone_from(&programs.agent),
                 Origin::Relay => file.source = programs.relay.clone().unwrap_or_default(),
-                Origin::Rendered | Origin::Include(_) => {}
+                Origin::Rendered | Origin::Include(_) | Origin::Wrapped(_) => {}
             }
         }
         self
@@ -120,6 +123,13 @@ impl FileList {
             })
         };
         json!({ "entries": self.iter().map(entry).collect::<Vec<_>>() })
+    }
+
+    /// Sets the size of a file whose text has changed.
+    pub fn resize(&mut self, name: &str, bytes: u64) {
+        if let Some(file) = self.0.get_mut(name) {
+            file.bytes = Some(bytes);
+        }
     }
 
     /// # Errors

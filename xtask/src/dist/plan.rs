@@ -1,29 +1,39 @@
 //! Plans the files of the zip before any program is built.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use flipless_settings::{Handover, layout};
 
 use super::file_list::{EXECUTABLE, File, FileList, Origin, PLAIN};
 use super::include;
 use super::platform::PlatformTree;
+use super::procfile;
+use super::wrap::Wrapped;
 use crate::project::Project;
 
 /// Lists every file of the bundle before any program is built, so that a missing file or a collision is found
-/// early. `platform` is the rendered platform tree.
+/// early. `platform` is the rendered platform tree, and `wrapped` a source bundle to ship.
 ///
 /// # Errors
 /// If an include is missing, a link leads out of the bundle, or two files have the same name.
-pub fn plan(project: &Project, platform: &PlatformTree, server: Option<&Path>) -> Result<FileList> {
+pub fn plan(
+    project: &Project,
+    platform: &PlatformTree,
+    server: Option<&Path>,
+    wrapped: Option<&Wrapped>,
+) -> Result<FileList> {
     let config = &project.config;
     let mut files = FileList::default();
-    let server = server.map(Path::to_owned).unwrap_or_default();
     let mut program = |name: &str, origin, source| {
         let file = File::new(EXECUTABLE, origin, source);
         files.add(layout::in_bin(name), file)
     };
-    program(config.server.bin.as_str(), Origin::Server, server)?;
+    if config.server.command.is_none() {
+        let server = server.map(Path::to_owned).unwrap_or_default();
+        program(config.server.bin.as_str(), Origin::Server, server)?;
+    }
     program(layout::AGENT_BIN, Origin::Agent, PathBuf::new())?;
     if config.server.handover == Handover::Port {
         program(layout::RELAY, Origin::Relay, PathBuf::new())?;
@@ -34,18 +44,54 @@ pub fn plan(project: &Project, platform: &PlatformTree, server: Option<&Path>) -
         file.bytes = u64::try_from(content.len()).ok();
         files.add(name.clone(), file)?;
     }
-    for entry in include::find(&config.bundle.include, &project.config_folder)? {
-        let mut file = File::new(entry.mode, Origin::Include(entry.path.clone()), entry.path);
-        file.bytes = match &entry.link {
-            Some(target) => u64::try_from(target.len()).ok(),
-            None => file.source.metadata().map(|data| data.len()).ok(),
-        };
-        file.link = entry.link;
-        files.add(entry.name, file)?;
+    let mut found = include::find(&config.bundle.include, &project.config_folder)?;
+    let own = found.iter().position(|entry| entry.name == procfile::FILE);
+    let own = own.map(|index| found.remove(index).path);
+    for entry in found {
+        files.add(entry.name.clone(), included(entry))?;
     }
+    if let Some(wrapped) = wrapped {
+        wrapped.add_to(&mut files)?;
+    }
+    join_procfile(&mut files, platform, own.as_deref(), wrapped)?;
     files.refuse_files_as_folders()?;
     files.refuse_links_that_lead_out()?;
     Ok(files)
+}
+
+fn included(entry: include::Found) -> File {
+    let mut file = File::new(entry.mode, Origin::Include(entry.path.clone()), entry.path);
+    file.bytes = match &entry.link {
+        Some(target) => u64::try_from(target.len()).ok(),
+        None => file.source.metadata().map(|data| data.len()).ok(),
+    };
+    file.link = entry.link;
+    file
+}
+
+/// Joins the rendered Procfile with an included one and with that of a wrapped bundle.
+fn join_procfile(
+    files: &mut FileList,
+    platform: &PlatformTree,
+    included: Option<&Path>,
+    wrapped: Option<&Wrapped>,
+) -> Result<()> {
+    let mut text = platform
+        .files
+        .get(procfile::FILE)
+        .cloned()
+        .unwrap_or_default();
+    if let Some(path) = included {
+        let own = fs::read_to_string(path);
+        let own = own.with_context(|| format!("cannot read {}", path.display()))?;
+        text = procfile::joined(&text, &own, &path.display().to_string())?;
+    }
+    if let Some((own, origin)) = wrapped.map(Wrapped::procfile) {
+        text = procfile::joined(&text, own, &origin)?;
+    }
+    let bytes = platform.replace(procfile::FILE, &text)?;
+    files.resize(procfile::FILE, bytes);
+    Ok(())
 }
 
 /// The mode of a rendered file. Only hooks are executable.

@@ -39,6 +39,16 @@ impl PlatformTree {
         Ok(Self { files, copy })
     }
 
+    /// Replaces the text of a file, and returns its size.
+    ///
+    /// # Errors
+    /// If the file can't be written.
+    pub fn replace(&self, name: &str, text: &str) -> Result<u64> {
+        let path = self.path(name);
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(text.len() as u64)
+    }
+
     /// The path of the file with this name.
     pub fn path(&self, name: &str) -> PathBuf {
         self.copy.path().join(name)

@@ -28,9 +28,10 @@ pub struct Executable {
 
 /// The bundle that the SBOM describes.
 pub struct Subject<'a> {
-    /// The application's name and version.
+    /// The application's name.
     pub name: &'a str,
-    pub version: &'a str,
+    /// Its version, if it has one.
+    pub version: Option<String>,
     /// The zip's name.
     pub zip: &'a str,
     /// SHA-256 of the zip, in hex.
@@ -107,7 +108,10 @@ impl Subject<'_> {
     fn metadata(&self) -> Result<Metadata> {
         let timestamp = self.timestamp.clone().map(DateTime::try_from).transpose()?;
         let kind = Classification::Application;
-        let mut bundle = Component::new(kind, self.name, self.version, Some(self.reference()));
+        let version = self.version.as_deref().unwrap_or_default();
+        let mut bundle = Component::new(kind, self.name, version, Some(self.reference()));
+        // An empty version is not the same as none.
+        bundle.version = bundle.version.filter(|_| self.version.is_some());
         bundle.hashes = Some(sha256(self.sha256));
         let tool = Tool::new("flipless", "cargo xtask dist", env!("CARGO_PKG_VERSION"));
         Ok(Metadata {

@@ -1,0 +1,173 @@
+//! `dist --wrap OLD.zip`: the content of a source bundle without flipless, and the settings that serve it.
+
+use std::fs::{self, File as FsFile};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use flipless_settings::layout;
+use tempfile::TempDir;
+use zip::ZipArchive;
+
+use super::file_list::{EXECUTABLE, File, FileList, LINK, Origin, PLAIN};
+use super::procfile;
+use crate::bundle::{Bundle, Content, Entry};
+use crate::check;
+use crate::project::Project;
+use crate::ui;
+
+mod command;
+mod health;
+mod settings;
+
+/// The folder of units in a bundle. `stage` installs all of its files.
+const UNITS: &str = "systemd/";
+
+/// A source bundle that was unpacked.
+pub struct Wrapped {
+    zip: PathBuf,
+    /// The files of the bundle, without its Procfile.
+    files: Vec<(String, File)>,
+    /// The text of its Procfile; empty without one.
+    procfile: String,
+    /// The project with the settings that serve the bundle.
+    project: Project,
+    /// The files' content. Dropping this value removes it.
+    _content: TempDir,
+}
+
+/// Unpacks a source bundle, and finds out how to serve it. `config` is the flipless.toml to obey; the default is the
+/// one beside the zip, if there is one.
+///
+/// # Errors
+/// If flipless can't serve the bundle. The message is the reason.
+pub fn open(zip: &Path, config: Option<&Path>) -> Result<Wrapped> {
+    ui::status("Wrapping", zip.display());
+    let bundle = Bundle::open(zip)?;
+    refuse(zip, &bundle)?;
+    let content = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let files = unpack(zip, &bundle, content.path())?;
+    let procfile = text_of(&bundle, procfile::FILE)?;
+    let config = settings::file(zip, config)?;
+    let settings = settings::derive(zip, &bundle, &procfile, &config)?;
+    let derived = content.path().join("flipless.toml");
+    fs::write(&derived, settings).with_context(|| format!("cannot write {}", derived.display()))?;
+    let project = Project::load(Some(&derived))?.relative_to(&config);
+    Ok(Wrapped {
+        zip: zip.to_owned(),
+        files,
+        procfile,
+        project,
+        _content: content,
+    })
+}
+
+impl Wrapped {
+    /// The project with the settings that serve the bundle.
+    pub fn project(&self) -> &Project {
+        &self.project
+    }
+
+    /// The Procfile's text and its place, for messages.
+    pub fn procfile(&self) -> (&str, String) {
+        (
+            &self.procfile,
+            format!("{} in {}", procfile::FILE, self.zip.display()),
+        )
+    }
+
+    /// Adds the bundle's files to the list.
+    ///
+    /// # Errors
+    /// If a file has the name of one of flipless's files.
+    pub fn add_to(&self, files: &mut FileList) -> Result<()> {
+        for (name, file) in &self.files {
+            files.add(name.clone(), file.clone())?;
+        }
+        Ok(())
+    }
+}
+
+/// Refuses a zip that EB could not unpack, and one that flipless can't serve.
+fn refuse(zip: &Path, bundle: &Bundle) -> Result<()> {
+    let place = zip.display();
+    let failed = check::of_zip(bundle).into_iter().find(check::Check::failed);
+    if let Some(check) = failed {
+        return Err(ui::advised(
+            format!("{place}: {}", check.detail),
+            check.hint,
+        ));
+    }
+    if bundle.get(layout::SETTINGS_FILE).is_some() {
+        return Err(ui::advised(
+            format!(
+                "{place} is a bundle of flipless already: it contains {}",
+                layout::SETTINGS_FILE
+            ),
+            ["wrap the source bundle that you deployed before flipless"],
+        ));
+    }
+    if let Some(unit) = bundle
+        .entries
+        .iter()
+        .find(|entry| entry.name.starts_with(UNITS))
+    {
+        return Err(ui::advised(
+            format!(
+                "{place} contains {}: flipless installs every file of `{UNITS}` as a unit",
+                unit.name
+            ),
+            ["rename the folder, and the paths in your hooks that name it"],
+        ));
+    }
+    Ok(())
+}
+
+/// Writes the content of each file to `folder`, under its number: no name of the zip becomes a path here.
+fn unpack(zip: &Path, bundle: &Bundle, folder: &Path) -> Result<Vec<(String, File)>> {
+    let context = || format!("cannot read {}", zip.display());
+    let mut archive =
+        ZipArchive::new(FsFile::open(zip).with_context(context)?).with_context(context)?;
+    let mut files = Vec::new();
+    let wanted = bundle.entries.iter().enumerate();
+    for (index, entry) in wanted.filter(|(_, entry)| !entry.folder && entry.name != procfile::FILE)
+    {
+        let path = folder.join(index.to_string());
+        let mut file = File::new(mode(entry), Origin::Wrapped(zip.to_owned()), path.clone());
+        file.bytes = Some(entry.bytes);
+        match &entry.content {
+            Content::Link(target) => file.link = Some(target.clone()),
+            _ => {
+                let mut content = archive.by_index(index).with_context(context)?;
+                let mut target = FsFile::create(&path)?;
+                io::copy(&mut content, &mut target)
+                    .with_context(|| format!("cannot unpack {}", entry.name))?;
+            }
+        }
+        files.push((entry.name.clone(), file));
+    }
+    Ok(files)
+}
+
+/// Every user may read a file of a release. Only the executable bit stays as it was.
+fn mode(entry: &Entry) -> u32 {
+    match entry {
+        _ if entry.is_link() => LINK,
+        _ if entry.executable() => EXECUTABLE,
+        _ => PLAIN,
+    }
+}
+
+/// The text of a file in the zip's root; empty if there is none.
+fn text_of(bundle: &Bundle, name: &str) -> Result<String> {
+    let Some(entry) = bundle.get(name) else {
+        return Ok(String::new());
+    };
+    let Some(text) = entry.text() else {
+        bail!("{name} in the bundle is not a text file");
+    };
+    let text = String::from_utf8(text.to_vec());
+    let text = text.with_context(|| format!("{name} in the bundle is not UTF-8"))?;
+    ensure!(!text.contains('\0'), "{name} in the bundle contains a NUL");
+    Ok(text)
+}

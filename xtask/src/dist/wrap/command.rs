@@ -1,0 +1,175 @@
+//! The command line of a wrapped bundle's server, and what can be known of it before it runs.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::bundle::{Bundle, Content, Entry};
+use crate::dist::procfile::Process;
+use crate::ui;
+
+/// The programs that EB's Go platform starts without a Procfile.
+const DEFAULTS: [&str; 2] = ["bin/application", "application"];
+/// Programs that Amazon Linux 2023 and EB's Go platform do not have.
+const NOT_ON_THE_PLATFORM: &[&str] = &[
+    "bun", "bundle", "bundler", "caddy", "deno", "dotnet", "gunicorn", "java", "node", "nodejs",
+    "npm", "npx", "php", "php-fpm", "pnpm", "puma", "python", "python2", "rackup", "rails", "ruby",
+    "uvicorn", "yarn",
+];
+/// Folders of programs.
+const FOLDERS: [&str; 4] = ["/bin/", "/usr/bin/", "/usr/local/bin/", "/usr/sbin/"];
+
+/// The command line of `web`.
+///
+/// # Errors
+/// If there is neither a Procfile with `web` nor one of the platform's default programs.
+pub fn of_web(processes: &[Process], bundle: &Bundle, zip: &Path) -> Result<String> {
+    if let Some(web) = processes.iter().find(|process| process.name == "web") {
+        return Ok(web.command.clone());
+    }
+    let default = DEFAULTS.iter().find(|name| bundle.get(name).is_some());
+    match default {
+        Some(program) if processes.is_empty() => Ok((*program).to_owned()),
+        _ => Err(ui::advised(
+            format!(
+                "{} has no Procfile with a line `web: COMMAND`, and no executable {}",
+                zip.display(),
+                DEFAULTS.join(" or ")
+            ),
+            [
+                "add a Procfile to the root of the zip, for example with the line `web: bin/server`",
+                "a program that EB's platform compiles on the instance has to be compiled before",
+            ],
+        )),
+    }
+}
+
+/// Checks the program that the line starts. A shell interprets the line, so only a plain program can be checked.
+///
+/// # Errors
+/// If the bundle lacks the program, or if the platform lacks it or its interpreter.
+pub fn check(line: &str, bundle: &Bundle, zip: &Path) -> Result<()> {
+    let Some(program) = program_of(line) else {
+        return Ok(());
+    };
+    let program = program.strip_prefix("/var/app/current/").unwrap_or(program);
+    if let Some(name) = on_path(program) {
+        return on_platform(name, &format!("`web: {line}` starts `{name}`"), bundle);
+    }
+    let file = program.strip_prefix("./").unwrap_or(program);
+    if file.starts_with('/') || bundle.get("Buildfile").is_some() {
+        return Ok(());
+    }
+    let Some(entry) = bundle.get(file) else {
+        return Err(ui::advised(
+            format!(
+                "`web: {line}` starts {file}, which is not in {}",
+                zip.display()
+            ),
+            ["paths are relative to the root of the zip"],
+        ));
+    };
+    if !entry.executable() && !entry.is_link() {
+        return Err(ui::advised(
+            format!("`web: {line}` starts {file}, which has no exec bit"),
+            [
+                "run `chmod +x` on it, and pack the zip with a tool that stores Unix modes, such as `zip`",
+            ],
+        ));
+    }
+    match interpreter(entry) {
+        Some(name) => on_platform(name, &format!("{file} is a script for `{name}`"), bundle),
+        None => Ok(()),
+    }
+}
+
+/// The first word that is a program: not a variable, and not `exec`. None if the shell interprets the word.
+fn program_of(line: &str) -> Option<&str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
+    let is_variable = |word: &str| {
+        let name = word.split_once('=').map(|(name, _)| name);
+        name.is_some_and(|name| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
+    };
+    let mut words = line.split_whitespace();
+    let word = words.find(|word| *word != "exec" && !is_variable(word))?;
+    word.chars().all(plain).then_some(word)
+}
+
+/// The name of a program that the shell finds on PATH or in a folder of programs.
+fn on_path(program: &str) -> Option<&str> {
+    let in_folder = FOLDERS
+        .iter()
+        .find_map(|folder| program.strip_prefix(folder));
+    in_folder.or_else(|| (!program.contains('/')).then_some(program))
+}
+
+/// The name of a script's interpreter.
+fn interpreter(entry: &Entry) -> Option<&str> {
+    let Content::Script(line) = &entry.content else {
+        return None;
+    };
+    let mut words = line.trim_start_matches("#!").split_whitespace();
+    let name = words.next()?.rsplit('/').next()?;
+    match name {
+        "env" => words.find(|word| !word.starts_with('-') && !word.contains('=')),
+        name => Some(name),
+    }
+}
+
+/// # Errors
+/// If the platform lacks the program, and nothing in the bundle seems to install it.
+fn on_platform(name: &str, what: &str, bundle: &Bundle) -> Result<()> {
+    let bare = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+    // Amazon Linux 2023 has Python 3.9.
+    if ["python3", "python3.9"].contains(&name)
+        || ![name, bare]
+            .iter()
+            .any(|name| NOT_ON_THE_PLATFORM.contains(name))
+    {
+        return Ok(());
+    }
+    let installers = [".ebextensions/", ".platform/hooks/"];
+    let mut texts = bundle.entries.iter().filter(|entry| {
+        installers
+            .iter()
+            .any(|folder| entry.name.starts_with(folder))
+    });
+    let mentioned = texts.find(|entry| {
+        let text = entry.text().map(String::from_utf8_lossy);
+        text.is_some_and(|text| text.contains(bare))
+    });
+    match mentioned {
+        Some(entry) => {
+            ui::warning(format!(
+                "{what}, which EB's Go platform lacks; {} has to install it",
+                entry.name
+            ));
+            Ok(())
+        }
+        None => Err(ui::advised(
+            format!("{what}, which EB's Go platform lacks"),
+            [
+                "flipless runs on EB's Go platform; install the program there in a prebuild hook or with `packages` in \
+                 .ebextensions",
+            ],
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_is_the_first_plain_word() {
+        for (line, program) in [
+            ("./shop -v", Some("./shop")),
+            ("exec bin/shop", Some("bin/shop")),
+            ("RUST_LOG=info A=1 exec java -jar x.jar", Some("java")),
+            ("\"$APP\" -v", None),
+            ("(cd web && ./run)", None),
+        ] {
+            assert_eq!(program_of(line), program, "{line}");
+        }
+    }
+}
