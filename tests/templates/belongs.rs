@@ -51,7 +51,7 @@ const SETTINGS: &[Setting] = &[
     setting("server.manifest", "\"../shop/Cargo.toml\"", Build, &[]),
     setting("server.package", "\"shop\"", Build, &[]),
     setting("server.bin", "\"shop\"", Release, &[FILE]),
-    setting("server.command", "\"./shop\"\nhandover = \"port\"", Release, &[FILE]),
+    setting("server.command", "\"./shop\"", Release, &[FILE]),
     setting("server.handover", "\"port\"", Release, &[]),
     setting("server.args", "[\"-v\"]", Release, &[FILE]),
     setting("server.port", "5001", Both, &[LISTENER, UPSTREAM, FILE]),

@@ -129,7 +129,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         print_plan(&planned, args.json)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let (zip, manifest) = build_bundle(project, args, planned)?;
+    let (zip, manifest) = build_bundle(&source, args, planned)?;
     let size = ui::size(manifest.bytes);
     let time = ui::duration(started.elapsed());
     ui::status("Finished", format!("{} ({size}) in {time}", manifest.zip));
@@ -143,12 +143,14 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 }
 
 /// Builds the programs, and writes the zip and the files beside it. Returns the path of the zip.
-fn build_bundle(project: &Project, args: &Args, planned: FileList) -> Result<(PathBuf, Manifest)> {
+fn build_bundle(source: &Source, args: &Args, planned: FileList) -> Result<(PathBuf, Manifest)> {
+    let project = source.project();
     let folder = args.out.clone().unwrap_or_else(|| project.dist_folder());
     // An error about the folder must come before the long build. An interrupted build leaves nothing there.
     drop(Draft::create(&folder)?);
     let name = bundle_name(project, args)?;
-    let (files, executables) = build_programs(project, args, planned)?;
+    let (files, mut executables) = build_programs(project, args, planned)?;
+    executables.extend(source.wrapped().into_iter().flat_map(Wrapped::executables));
 
     let mut draft = Draft::create(&folder)?;
     ui::status("Packing", format!("{} files", files.len()));
@@ -186,7 +188,7 @@ fn build_programs(
         Some(path) => Some(job::Program::prebuilt(path)),
         None => Some(build::server(project, target)?),
     };
-    let relay = match project.config.server.handover {
+    let relay = match project.config.handover() {
         Handover::Socket => None,
         Handover::Port => Some(build::relay(project, target)?),
     };

@@ -70,7 +70,8 @@ pub struct Server {
     /// A command line that starts the server, as in a Procfile, in place of a binary that `dist` builds.
     pub command: Option<CommandLine>,
     /// How a new version takes over from the old one.
-    pub handover: Handover,
+    /// The default is `socket`, and `port` for a server that a command line starts.
+    pub handover: Option<Handover>,
     /// The server's arguments, one word each.
     pub args: Vec<Word>,
     /// The loopback port that EB's nginx passes requests to.
@@ -102,7 +103,7 @@ impl Default for Server {
             package: None,
             bin: Name::literal("server"),
             command: None,
-            handover: Handover::default(),
+            handover: None,
             args: Vec::new(),
             port: Number::literal(5000),
             health_path: UrlPath::literal("/health"),
@@ -122,7 +123,7 @@ impl Server {
     /// Finds a key that contradicts `command`.
     fn with_command(&self) -> Option<(&'static str, String)> {
         self.command.as_ref()?;
-        if self.handover == Handover::Socket {
+        if self.handover == Some(Handover::Socket) {
             let message = "`command` needs `handover = \"port\"`: a shell runs the command line, and the relay \
                            passes the requests to the server";
             return Some(("command", message.into()));
@@ -272,6 +273,15 @@ impl Config {
                 rollback_crashes: self.deploy.rollback_crashes.get() as usize,
             },
         }
+    }
+
+    /// How a new version takes over: the setting, or the default for the kind of server.
+    pub fn handover(&self) -> Handover {
+        let by_kind = match self.server.command {
+            Some(_) => Handover::Port,
+            None => Handover::Socket,
+        };
+        self.server.handover.unwrap_or(by_kind)
     }
 
     /// Seconds that an old version may take to finish its requests: the setting, or the front mode's default.

@@ -21,6 +21,8 @@ pub struct Context<'a> {
     layout: BTreeMap<&'static str, &'static str>,
     /// [`Config::drain_seconds`]: the setting, or the front mode's default.
     drain_seconds: u32,
+    /// [`Config::handover`]: the setting, or the default for the kind of server.
+    handover: crate::Handover,
 }
 
 impl<'a> Context<'a> {
@@ -31,6 +33,7 @@ impl<'a> Context<'a> {
             config,
             layout,
             drain_seconds: config.drain_seconds(),
+            handover: config.handover(),
         }
     }
 }

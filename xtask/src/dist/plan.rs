@@ -35,7 +35,7 @@ pub fn plan(
         program(config.server.bin.as_str(), Origin::Server, server)?;
     }
     program(layout::AGENT_BIN, Origin::Agent, PathBuf::new())?;
-    if config.server.handover == Handover::Port {
+    if config.handover() == Handover::Port {
         program(layout::RELAY, Origin::Relay, PathBuf::new())?;
     }
     for (name, content) in &platform.files {

@@ -11,6 +11,7 @@ use zip::ZipArchive;
 
 use super::file_list::{EXECUTABLE, File, FileList, LINK, Origin, PLAIN};
 use super::procfile;
+use super::sbom::Executable;
 use crate::bundle::{Bundle, Content, Entry};
 use crate::check;
 use crate::project::Project;
@@ -28,6 +29,8 @@ pub struct Wrapped {
     zip: PathBuf,
     /// The files of the bundle, without its Procfile.
     files: Vec<(String, File)>,
+    /// The names of its ELF files.
+    executables: Vec<String>,
     /// The text of its Procfile; empty without one.
     procfile: String,
     /// The project with the settings that serve the bundle.
@@ -53,9 +56,12 @@ pub fn open(zip: &Path, config: Option<&Path>) -> Result<Wrapped> {
     let derived = content.path().join("flipless.toml");
     fs::write(&derived, settings).with_context(|| format!("cannot write {}", derived.display()))?;
     let project = Project::load(Some(&derived))?.relative_to(&config);
+    let elf = |entry: &&Entry| matches!(entry.content, Content::Elf(_));
+    let executables = bundle.entries.iter().filter(elf);
     Ok(Wrapped {
         zip: zip.to_owned(),
         files,
+        executables: executables.map(|entry| entry.name.clone()).collect(),
         procfile,
         project,
         _content: content,
@@ -74,6 +80,14 @@ impl Wrapped {
             &self.procfile,
             format!("{} in {}", procfile::FILE, self.zip.display()),
         )
+    }
+
+    /// The executables and libraries of the bundle, whose dependencies are unknown.
+    pub fn executables(&self) -> impl Iterator<Item = Executable> {
+        self.executables.iter().map(|name| Executable {
+            place: name.clone(),
+            tree: None,
+        })
     }
 
     /// Adds the bundle's files to the list.

@@ -122,7 +122,10 @@ fn a_server_elsewhere_has_a_manifest_and_hands_over_as_it_can() {
     let text = "[server]\nmanifest = \"../shop/Cargo.toml\"\nbin = \"shop\"\nhandover = \"port\"";
     let server = parse(text).unwrap().server;
     assert_eq!(server.manifest.unwrap().as_str(), "../shop/Cargo.toml");
-    assert_eq!((server.package, server.handover), (None, Handover::Port));
+    assert_eq!(
+        (server.package, server.handover),
+        (None, Some(Handover::Port))
+    );
     let error = parse("[server]\nhandover = \"proxy\"").unwrap_err();
     assert!(
         error.contains("`socket`") && error.contains("`port`"),
@@ -175,6 +178,11 @@ fn the_file_that_comes_with_the_project_names_every_key_with_its_default() {
         .filter(|line| !line.starts_with("command = "))
         .collect();
     let mut all = parse(&uncommented.join("\n")).unwrap();
+    assert_eq!(
+        all.server.handover.take(),
+        Some(Handover::Socket),
+        "the default without a command line"
+    );
     let processes = std::mem::take(&mut all.processes).into_iter();
     let lines: Vec<_> = processes
         .map(|(name, line)| format!("{name}: {line}"))
@@ -210,11 +218,11 @@ fn the_file_that_comes_with_the_project_names_every_key_with_its_default() {
 fn serde_count(settings: &Config) -> usize {
     let value = toml::Value::try_from(settings).unwrap();
     let sections = value.as_table().unwrap().values();
-    // TOML has no null: the four keys without a default are not in the table. The example of a process is a key, too.
+    // TOML has no null: the five keys without a default are not in the table. The example of a process is a key, too.
     sections
         .map(|section| section.as_table().unwrap().len())
         .sum::<usize>()
-        + 5
+        + 6
 }
 
 #[test]
@@ -228,15 +236,15 @@ fn an_argument_with_a_nul_is_refused() {
 
 #[test]
 fn a_command_line_takes_the_place_of_a_binary() {
-    let text = "[server]\nhandover = \"port\"\ncommand = \"exec ./shop -v > log\"\n";
+    let text = "[server]\ncommand = \"exec ./shop -v > log\"\n";
     let command = parse(text).unwrap().resolve().server.command;
     assert_eq!(command.as_deref(), Some("exec ./shop -v > log"));
     for (line, key) in [
         ("handover = \"socket\"", "command"),
-        ("handover = \"port\"\nbin = \"shop\"", "bin"),
-        ("handover = \"port\"\nargs = [\"-v\"]", "args"),
-        ("handover = \"port\"\npackage = \"shop\"", "package"),
-        ("handover = \"port\"\nmanifest = \"Cargo.toml\"", "manifest"),
+        ("bin = \"shop\"", "bin"),
+        ("args = [\"-v\"]", "args"),
+        ("package = \"shop\"", "package"),
+        ("manifest = \"Cargo.toml\"", "manifest"),
     ] {
         let error = parse(&format!("[server]\ncommand = \"./shop\"\n{line}\n")).unwrap_err();
         assert!(
@@ -246,7 +254,7 @@ fn a_command_line_takes_the_place_of_a_binary() {
         assert!(error.contains(&format!("`{key}`")), "{error}");
     }
     for command in ["", " ", "a\\nb", "a\\u0000"] {
-        let text = format!("[server]\nhandover = \"port\"\ncommand = \"{command}\"\n");
+        let text = format!("[server]\ncommand = \"{command}\"\n");
         assert!(
             parse(&text).unwrap_err().contains("one line"),
             "{command:?}"

@@ -52,11 +52,14 @@ pub fn check(line: &str, bundle: &Bundle, zip: &Path) -> Result<()> {
     let Some(program) = program_of(line) else {
         return Ok(());
     };
-    let program = program.strip_prefix("/var/app/current/").unwrap_or(program);
     if let Some(name) = on_path(program) {
         return on_platform(name, &format!("`web: {line}` starts `{name}`"), bundle);
     }
-    let file = program.strip_prefix("./").unwrap_or(program);
+    let places = ["/var/app/current/", "./"].into_iter();
+    let file = places
+        .filter_map(|place| program.strip_prefix(place))
+        .next();
+    let file = file.unwrap_or(program);
     if file.starts_with('/') || bundle.get("Buildfile").is_some() {
         return Ok(());
     }

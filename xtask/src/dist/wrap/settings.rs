@@ -31,7 +31,6 @@ pub fn derive(zip: &Path, bundle: &Bundle, procfile: &str, config: &Path) -> Res
     let app = section(&mut table, "app")?;
     app.entry("name").or_insert_with(|| name_of(zip).into());
     let server = section(&mut table, "server")?;
-    server.insert("handover".into(), "port".into());
     if named.server.command.is_none() {
         let origin = format!("{} in {}", procfile::FILE, zip.display());
         let processes = procfile::parse(procfile, &origin)?;
