@@ -40,6 +40,8 @@ pub fn build(
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("Cargo.toml"))
         .args(["--", "dist", "--json", "--out"])
         .arg(folder);
+    // cargo's own lines would hide those of the rehearsal (https://doc.rust-lang.org/cargo/reference/config.html).
+    command.env("CARGO_TERM_QUIET", "true");
     if let Some(config) = config {
         command.arg("--config").arg(config);
     }
@@ -137,6 +139,16 @@ pub fn health_path_of(bundle: &Path) -> Result<String, BundleError> {
     let mut variables = unit_file::values(&unit, "Service", "Environment");
     let path = variables.find_map(|variable| variable.strip_prefix("FLIPLESS_HEALTH_PATH="));
     Ok(path.unwrap_or("/health").to_owned())
+}
+
+/// Whether the server may answer its health check with a status that is no success: an application without flipless,
+/// or one whose settings say so.
+pub fn accepts_any_status(bundle: &Path) -> Result<bool, BundleError> {
+    let unit = unit_file::parse(&app_unit(bundle)?);
+    let mut variables = unit_file::values(&unit, "Service", "Environment");
+    let statuses =
+        variables.find_map(|variable| variable.strip_prefix("FLIPLESS_HEALTH_STATUSES="));
+    Ok(statuses != Some("200-299"))
 }
 
 /// The text of the unit of the server's runs; empty for a bundle without flipless.

@@ -60,6 +60,7 @@ fn rehearse(arguments: &Arguments) -> anyhow::Result<Rehearsal> {
                 from: from.clone(),
                 to: to.clone(),
                 rate: arguments.rate,
+                manner: arguments.manner(),
                 variants: *variants,
             };
             for scenario in &arguments.scenario.0 {

@@ -5,6 +5,7 @@ mod client;
 mod error;
 mod events;
 mod keep_alive;
+mod manner;
 mod network;
 mod open_loop;
 mod plan;
@@ -30,6 +31,7 @@ use tokio::task::JoinSet;
 use crate::record::{Outcome, Record};
 use client::{Client, Records};
 pub use error::LoadError;
+pub use manner::{Manner, parse_header};
 pub use network::Namespace;
 pub use plan::Plan;
 pub use request::Answer;
@@ -143,11 +145,18 @@ pub fn get(
     namespace: &Namespace,
     address: SocketAddr,
     path: &str,
+    manner: &Manner,
     timeout: Duration,
 ) -> Result<Answer, LoadError> {
     let ask = || {
         let runtime = runtime_in(namespace).map_err(LoadError::Start)?;
-        let exchange = async { request::once(address, request::get(path)?).await };
+        let exchange = async {
+            let mut request = request::get(path)?;
+            request.headers_mut().extend(manner.headers.clone());
+            let mut answer = request::once(address, request).await?;
+            answer.outcome = manner.judge(&answer);
+            Ok(answer)
+        };
         let result = runtime
             .block_on(async { tokio::time::timeout(timeout, exchange).await })
             .unwrap_or(Err(Fault::Server(Outcome::Timeout)));

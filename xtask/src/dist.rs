@@ -133,10 +133,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let size = ui::size(manifest.bytes);
     let time = ui::duration(started.elapsed());
     ui::status("Finished", format!("{} ({size}) in {time}", manifest.zip));
-    upload::explain(&zip, &manifest.label);
     if args.json {
         println!("{}", manifest.at(&zip).to_json()?);
     } else {
+        upload::explain(&zip, &manifest.label);
         println!("{}", zip.display());
     }
     Ok(ExitCode::SUCCESS)

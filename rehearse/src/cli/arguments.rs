@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{CommandFactory, Parser};
 use flipless_settings::FrontMode;
+use hyper::header::{HeaderName, HeaderValue};
 use rehearse::engine::{Variants, variants};
 use rehearse::image::Source;
+use rehearse::load::{self, Manner};
 use rehearse::scenario::{self, Scenario};
 
 /// The front modes by their names.
@@ -50,6 +52,10 @@ pub struct Arguments {
     /// New connections per second
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=2000))]
     pub(super) rate: u32,
+    /// A header of every request, such as 'X-Forwarded-Proto: https' for an application behind a load balancer;
+    /// may be given several times
+    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = load::parse_header)]
+    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
     /// Deploy N times in a row to one instance instead of playing scenarios: versions, changed properties and
     /// proxies, restarts, rollbacks, aborts, failing hooks. At the end, nothing may be left of them
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000),
@@ -85,6 +91,14 @@ impl Arguments {
     pub(super) fn variants(&self) -> &[Variants] {
         let standard = &[variants::STANDARD];
         self.variant.as_ref().map_or(standard, |named| &named.0)
+    }
+
+    /// How the clients speak.
+    pub(super) fn manner(&self) -> Manner {
+        Manner {
+            headers: self.headers.iter().cloned().collect(),
+            ..Manner::default()
+        }
     }
 
     /// Misuse that no single option shows.

@@ -27,6 +27,7 @@ pub(super) fn soak(arguments: &Arguments, deployments: u32) -> anyhow::Result<Re
         to: from.clone(),
         from,
         rate: arguments.rate,
+        manner: arguments.manner(),
         variants: soak.variants.unwrap_or(variants::STANDARD),
     };
     let seed = match arguments.faults {

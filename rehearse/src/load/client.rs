@@ -5,10 +5,11 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use hyper::Request;
 use tokio::sync::{Notify, watch};
 
 use super::plan::Plan;
-use super::request::{Answer, Fault};
+use super::request::{self, Answer, Body, Fault};
 use crate::record::{Kind, Outcome, Record};
 
 /// How long a client waits after a failure, so that it does not send requests to a dead server in a tight loop.
@@ -91,6 +92,19 @@ impl Client {
         *self.stop.borrow()
     }
 
+    /// A GET request of this client.
+    pub(super) fn get(&self, path: &str) -> Result<Request<Body>, Fault> {
+        request::get(path).map(|request| self.dress(request))
+    }
+
+    /// Adds the headers that every request has.
+    pub(super) fn dress(&self, mut request: Request<Body>) -> Request<Body> {
+        request
+            .headers_mut()
+            .extend(self.plan.manner.headers.clone());
+        request
+    }
+
     /// Waits for the signal to stop.
     pub(super) async fn stopped(&self) {
         // If the sender is gone, the load has ended.
@@ -121,11 +135,18 @@ impl Client {
     /// Records the end of an exchange, and pauses after a failure.
     pub(super) async fn ended(&self, kind: Kind, at: Instant, result: &Result<Answer, Fault>) {
         match result {
-            Ok(answer) => self.record(kind, at, answer.outcome, answer.run.clone()),
+            Ok(answer) => self.record(kind, at, self.judge(kind, answer), answer.run.clone()),
             Err(fault) => self.fault(kind, at, fault, None),
         }
-        if !matches!(result, Ok(answer) if !answer.outcome.failed()) {
+        if !matches!(result, Ok(answer) if !self.judge(kind, answer).failed()) {
             self.rest().await;
+        }
+    }
+
+    fn judge(&self, kind: Kind, answer: &Answer) -> Outcome {
+        match kind {
+            Kind::New | Kind::KeepAlive => self.plan.manner.judge(answer),
+            _ => answer.outcome,
         }
     }
 

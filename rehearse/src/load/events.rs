@@ -6,7 +6,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
 use super::client::Client;
-use super::request::{self, Connection, Fault, fault_of, outcome_of_status, run_of};
+use super::request::{Connection, Fault, fault_of, outcome_of_status, run_of};
 use crate::record::{Kind, Outcome};
 
 const PATH: &str = "/stream?count=50&ms=100";
@@ -17,7 +17,7 @@ pub(super) async fn run(client: Client) {
         let at = Instant::now();
         let open = async {
             let mut connection = Connection::open(client.plan.address).await?;
-            let head = connection.head(request::get(PATH)?).await?;
+            let head = connection.head(client.get(PATH)?).await?;
             Ok((connection, head))
         };
         let (_open, stream) = match client.within(at, Duration::ZERO, open).await {

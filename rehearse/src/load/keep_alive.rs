@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::client::Client;
-use super::request::{self, Answer, Connection, Fault};
+use super::request::{Answer, Connection, Fault};
 use crate::record::Kind;
 
 /// Client `index` keeps a connection until the server says `Connection: close` or a request fails.
@@ -32,7 +32,7 @@ pub(super) async fn run(client: Client, index: usize) {
 }
 
 async fn ask(client: &Client, kept: &mut Option<Connection>) -> Result<Answer, Fault> {
-    let request = request::get(&client.plan.path)?;
+    let request = client.get(&client.plan.path)?;
     let connection = match kept {
         Some(connection) => connection,
         None => kept.insert(Connection::open(client.plan.address).await?),

@@ -48,7 +48,7 @@ fn intended(number: u64, rate: u32) -> Duration {
 
 async fn send(client: &Client, at: Instant) {
     let exchange = async {
-        let request = request::get(&client.plan.path)?;
+        let request = client.get(&client.plan.path)?;
         request::once(client.plan.address, request).await
     };
     let result = client.within(at, Duration::ZERO, exchange).await;

@@ -3,6 +3,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use super::manner::Manner;
+
 /// The requests to send. Zero disables a kind. Only the demonstration server has `/slow`, `/upload`, `/stream` and
 /// `/echo`, so for another server only `rate`, `keep_alive` and `path` make sense.
 ///
@@ -32,6 +34,8 @@ pub struct Plan {
     pub events: usize,
     /// WebSockets open.
     pub web_sockets: usize,
+    /// How all clients speak.
+    pub manner: Manner,
     /// How long a client waits for an answer, beyond what the request takes by design.
     pub timeout: Duration,
     /// The longest time of the whole load.
@@ -52,6 +56,7 @@ impl Default for Plan {
             uploads: 2,
             events: 2,
             web_sockets: 2,
+            manner: Manner::default(),
             timeout: Duration::from_secs(10),
             longest: Duration::from_secs(600),
             most: 1_000_000,

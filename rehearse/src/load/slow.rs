@@ -16,7 +16,7 @@ pub(super) async fn run(client: Client, index: usize) {
     let path = format!("/slow?ms={}", TAKES.as_millis());
     while !client.is_stopping() {
         let at = Instant::now();
-        let exchange = async { request::once(client.plan.address, request::get(&path)?).await };
+        let exchange = async { request::once(client.plan.address, client.get(&path)?).await };
         let result = client.within(at, TAKES, exchange).await;
         client.ended(Kind::Slow, at, &result).await;
     }

@@ -10,7 +10,7 @@ mod stalls;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::{Load, LoadError, Namespace, Plan};
+use super::{Load, LoadError, Manner, Namespace, Plan};
 use crate::record::{Outcome, Record};
 
 /// Long enough even on a busy machine.
@@ -40,7 +40,13 @@ fn outcomes(records: &[Record]) -> Vec<Outcome> {
 
 /// The outcome of a single GET request; `None` for a complete answer.
 fn single(address: SocketAddr, timeout: Duration) -> Option<Outcome> {
-    match super::get(&Namespace::here(), address, "/", timeout) {
+    match super::get(
+        &Namespace::here(),
+        address,
+        "/",
+        &Manner::default(),
+        timeout,
+    ) {
         Ok(_) => None,
         Err(LoadError::NoAnswer { outcome, .. }) => Some(outcome),
         Err(error) => panic!("{error}"),

@@ -34,7 +34,8 @@ pub(super) async fn run(client: Client, index: usize) {
 
 async fn send(client: &Client) -> Result<Answer, Fault> {
     let head = Request::post("/upload").header(CONTENT_LENGTH, CHUNKS * CHUNK.len());
-    request::once(client.plan.address, request::build(head, body())?).await
+    let request = client.dress(request::build(head, body())?);
+    request::once(client.plan.address, request).await
 }
 
 fn body() -> Body {

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -38,7 +39,11 @@ pub(super) async fn run(client: Client) {
 async fn open(client: &Client) -> Result<(Socket, Option<String>), Fault> {
     let stream = connect(client.plan.address).await?;
     let address = format!("ws://{}/echo", client.plan.address);
-    let (socket, answer) = client_async(address, stream).await.map_err(fault)?;
+    let mut request = address.into_client_request().map_err(fault)?;
+    request
+        .headers_mut()
+        .extend(client.plan.manner.headers.clone());
+    let (socket, answer) = client_async(request, stream).await.map_err(fault)?;
     Ok((socket, run_of(answer.headers())))
 }
 

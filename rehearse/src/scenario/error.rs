@@ -26,6 +26,19 @@ pub enum ScenarioError {
     /// A command on the instance failed that had to succeed.
     #[error("`{0}` failed on the instance: {1}")]
     Command(String, String),
+    /// The environment redirects the path that the clients request.
+    #[error(
+        "the environment answers GET {path} with {status} to {target}\nhint: if it expects a load balancer, pass \
+         `--header 'X-Forwarded-Proto: https'`; otherwise set `[server] health-path` to a path that it answers itself"
+    )]
+    Redirected {
+        /// The path of the clients.
+        path: String,
+        /// The status of the answer.
+        status: u16,
+        /// Its target.
+        target: String,
+    },
     /// The environment did not answer before the load began.
     #[error("the environment does not answer: {0}")]
     NotServing(String),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::engine::Variants;
 use crate::image::Image;
+use crate::load::Manner;
 
 /// The parameters that all scenarios of a rehearsal share.
 #[derive(Debug, Clone)]
@@ -20,6 +21,8 @@ pub struct Parameters {
     pub to: PathBuf,
     /// New connections a second.
     pub rate: u32,
+    /// How the clients speak.
+    pub manner: Manner,
     /// The variants of the engine.
     pub variants: Variants,
 }

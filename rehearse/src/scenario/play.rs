@@ -155,24 +155,21 @@ fn name(scenario: &Scenario, variants: &Variants) -> String {
 
 /// The clients of a scenario.
 fn plan(scenario: &Scenario, subject: &Subject) -> Result<Option<Plan>, ScenarioError> {
-    let rate = subject.parameters.rate;
-    Ok(match scenario.clients {
-        Clients::None => None,
-        Clients::All if subject.serves_long_requests()? => Some(Plan {
-            rate,
-            path: subject.path.clone(),
-            ..Plan::default()
-        }),
-        Clients::Repeatable if subject.serves_long_requests()? => Some(Plan {
-            rate,
+    let kinds = match scenario.clients {
+        Clients::None => return Ok(None),
+        Clients::All if subject.serves_long_requests()? => Plan::default(),
+        Clients::Repeatable if subject.serves_long_requests()? => Plan {
             slow: Plan::default().slow,
-            ..Plan::only_path(&subject.path)
-        }),
-        Clients::All | Clients::Repeatable | Clients::Plain => Some(Plan {
-            rate,
-            ..Plan::only_path(&subject.path)
-        }),
-    })
+            ..Plan::only_path("")
+        },
+        Clients::All | Clients::Repeatable | Clients::Plain => Plan::only_path(""),
+    };
+    Ok(Some(Plan {
+        rate: subject.parameters.rate,
+        path: subject.path.clone(),
+        manner: subject.parameters.manner.clone(),
+        ..kinds
+    }))
 }
 
 #[cfg(test)]

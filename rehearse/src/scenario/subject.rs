@@ -154,7 +154,13 @@ impl Subject {
     /// Sends one request, apart from the load.
     pub fn get(&self, path: &str) -> Result<Answer, ScenarioError> {
         let address = SocketAddr::from(([127, 0, 0, 1], 80));
-        Ok(load::get(&self.namespace()?, address, path, ANSWER)?)
+        Ok(load::get(
+            &self.namespace()?,
+            address,
+            path,
+            &self.parameters.manner,
+            ANSWER,
+        )?)
     }
 
     /// Sends the request of the quick clients.
@@ -174,10 +180,16 @@ impl Subject {
         Ok(slow == 200 && other == 404 && counted >= 2)
     }
 
-    pub(super) fn wait_until_serving(&self) -> Result<(), ScenarioError> {
+    /// Waits until the server answers. A redirect is an error at once, because a server that redirects its path does
+    /// not stop to do so.
+    pub(super) fn wait_until_serving(&mut self) -> Result<(), ScenarioError> {
+        let any_status = bundle::accepts_any_status(&self.parameters.from)?;
         let mut last = String::from("no answer");
         let answered = wait_for(PATIENCE, || match self.ask() {
-            Ok(answer) if answer.outcome == Outcome::Ok => Some(()),
+            Ok(answer) if answer.outcome == Outcome::Ok || (300..400).contains(&answer.status) => {
+                Some(answer)
+            }
+            Ok(answer) if any_status && (400..500).contains(&answer.status) => Some(answer),
             Ok(answer) => {
                 last = format!("status {}", answer.status);
                 None
@@ -187,7 +199,24 @@ impl Subject {
                 None
             }
         });
-        answered.ok_or(ScenarioError::NotServing(last))
+        let answer = answered.ok_or(ScenarioError::NotServing(last))?;
+        match answer.outcome {
+            Outcome::Ok => {}
+            Outcome::Status(300..400) => return Err(self.redirected(&answer)),
+            _ => self.parameters.manner.expected = Some(answer.status),
+        }
+        Ok(())
+    }
+
+    fn redirected(&self, answer: &Answer) -> ScenarioError {
+        let target = answer.headers.get("location");
+        ScenarioError::Redirected {
+            path: self.path.clone(),
+            status: answer.status,
+            target: target.map_or_else(String::new, |target| {
+                String::from_utf8_lossy(target.as_bytes()).into_owned()
+            }),
+        }
     }
 
     pub(super) fn status(&self) -> Status {

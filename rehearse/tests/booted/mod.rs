@@ -8,6 +8,7 @@ use flipless_settings::FrontMode;
 use rehearse::bundle::{self, Changes};
 use rehearse::engine::{Variants, variants};
 use rehearse::image::{Image, Source, Suite};
+use rehearse::load::Manner;
 use rehearse::machine::{Command, Instance, Machine};
 use rehearse::requirements;
 use rehearse::result::ScenarioResult;
@@ -105,6 +106,7 @@ fn parameters(suite: Suite, from: &Path, folder: &Path) -> Parameters {
         from: from.to_owned(),
         to: from.to_owned(),
         rate: 200,
+        manner: Manner::default(),
         variants: variants::STANDARD,
     }
 }

@@ -10,7 +10,7 @@ use rehearse::bundle::{self, Changes};
 use rehearse::clock::Clock;
 use rehearse::engine::{Engine, Properties, variants};
 use rehearse::image::Suite;
-use rehearse::load::{self, Load, Namespace, Plan};
+use rehearse::load::{self, Load, Manner, Namespace, Plan};
 use rehearse::machine::{Command, Instance, Machine, wait_for};
 use rehearse::record::Record;
 use serde_json::Value;
@@ -179,7 +179,14 @@ impl Rig {
     pub fn body(&self, path: &str) -> String {
         let address = ([127, 0, 0, 1], 80).into();
         let answer = Namespace::of(self.leader()).ok().and_then(|namespace| {
-            load::get(&namespace, address, path, Duration::from_secs(5)).ok()
+            load::get(
+                &namespace,
+                address,
+                path,
+                &Manner::default(),
+                Duration::from_secs(5),
+            )
+            .ok()
         });
         answer.map_or_else(String::new, |answer| {
             String::from_utf8_lossy(&answer.body).into_owned()
@@ -190,7 +197,14 @@ impl Rig {
         let address = ([127, 0, 0, 1], 80).into();
         let answered = wait_for(PATIENCE, || {
             let namespace = Namespace::of(self.leader()).ok()?;
-            let answer = load::get(&namespace, address, "/health", Duration::from_secs(5)).ok()?;
+            let answer = load::get(
+                &namespace,
+                address,
+                "/health",
+                &Manner::default(),
+                Duration::from_secs(5),
+            )
+            .ok()?;
             (answer.status == 200).then_some(())
         });
         assert!(

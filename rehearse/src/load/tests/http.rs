@@ -2,18 +2,71 @@ use std::time::Duration;
 
 use super::server::{OK, OK_AND_CLOSE, Server, answer, read_head, unused, wait_for_end};
 use super::{LIMIT, outcomes, plan, records_of, single};
-use crate::load::{Load, LoadError, Namespace, Plan, get};
+use crate::load::{Load, LoadError, Manner, Namespace, Plan, get};
 use crate::record::{Kind, Outcome, Record};
 use std::time::Instant;
 
 #[test]
 fn an_answer_has_status_run_headers_and_body() {
     let server = Server::start(|mut stream| _ = answer(&mut stream, OK));
-    let got = get(&Namespace::here(), server.address, "/status.json", LIMIT).unwrap();
+    let got = get(
+        &Namespace::here(),
+        server.address,
+        "/status.json",
+        &Manner::default(),
+        LIMIT,
+    )
+    .unwrap();
     assert_eq!((got.status, got.outcome), (200, Outcome::Ok));
     assert_eq!(got.run.as_deref(), Some("r-1"));
     assert_eq!(got.headers["content-length"], "3");
     assert_eq!(&got.body[..], b"ok\n");
+}
+
+/// A server that a balancer's header changes.
+#[test]
+fn every_request_has_the_headers_and_the_usual_status_is_no_failure() {
+    let server = Server::start(|mut stream| {
+        // hyper sends a head in one piece.
+        let mut head = [0; 1024];
+        let length = stream.peek(&mut head).unwrap();
+        let head = String::from_utf8_lossy(&head[..length]).to_lowercase();
+        let status = match head.contains("x-forwarded-proto: https") {
+            true => "404 Not Found",
+            false => "301 Moved Permanently",
+        };
+        let _ = answer(
+            &mut stream,
+            &format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n"),
+        );
+    });
+    let manner = Manner {
+        headers: [crate::load::parse_header("X-Forwarded-Proto: https").unwrap()]
+            .into_iter()
+            .collect(),
+        expected: Some(404),
+    };
+    let plan = Plan {
+        rate: 50,
+        manner,
+        ..plan(server.address)
+    };
+    let records = records_of(plan, 5);
+    assert!(
+        records.iter().all(|record| record.outcome == Outcome::Ok),
+        "{records:?}"
+    );
+    let plan = Plan {
+        rate: 50,
+        ..super::plan(server.address)
+    };
+    let records = records_of(plan, 5);
+    assert!(
+        records
+            .iter()
+            .all(|record| record.outcome == Outcome::Status(301)),
+        "{records:?}"
+    );
 }
 
 #[test]

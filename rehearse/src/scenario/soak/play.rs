@@ -121,6 +121,7 @@ fn load_of(subject: &Subject, plan: &Plan) -> Result<load::Plan, ScenarioError> 
     Ok(load::Plan {
         rate: subject.parameters.rate,
         path: subject.path.clone(),
+        manner: subject.parameters.manner.clone(),
         longest: Duration::from_secs(600) * (plan.steps.len() as u32 + 1),
         ..all
     })

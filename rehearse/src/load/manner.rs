@@ -1,0 +1,58 @@
+//! How clients speak: the headers of every request, and the status that the server usually returns.
+
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+
+use super::request::Answer;
+use crate::record::Outcome;
+
+/// How clients speak. The default sends no header, and expects a status from 200 to 299.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// Headers of every request, for example those that a load balancer adds.
+    pub headers: HeaderMap,
+    /// A status that quick clients expect, too: the server's usual answer to their path.
+    pub expected: Option<u16>,
+}
+
+impl Manner {
+    /// The outcome of an answer.
+    pub(super) fn judge(&self, answer: &Answer) -> Outcome {
+        match answer.outcome {
+            Outcome::Status(status) if self.expected == Some(status) => Outcome::Ok,
+            outcome => outcome,
+        }
+    }
+}
+
+/// Parses `NAME: VALUE`.
+///
+/// # Errors
+/// If the text is no header.
+pub fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let error = || "expected NAME: VALUE, such as `X-Forwarded-Proto: https`".to_owned();
+    let (name, value) = text.split_once(':').ok_or_else(error)?;
+    let name = HeaderName::try_from(name.trim()).map_err(|_| error())?;
+    let value = HeaderValue::try_from(value.trim()).map_err(|_| error())?;
+    Ok((name, value))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::parse_header;
+
+    #[test]
+    fn a_header_has_a_name_and_a_value() {
+        let (name, value) = parse_header("X-Forwarded-Proto: https").unwrap();
+        assert_eq!(
+            (name.as_str(), value.as_bytes()),
+            ("x-forwarded-proto", &b"https"[..])
+        );
+        for text in ["", "https", "a b: c", "a: b\nc"] {
+            assert!(
+                parse_header(text).unwrap_err().contains("NAME: VALUE"),
+                "{text:?}"
+            );
+        }
+    }
+}
