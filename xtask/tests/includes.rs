@@ -184,3 +184,31 @@ fn errors_name_the_mistake_and_give_a_hint() {
         assert!(said.contains(expected), "{bundle}: {said}");
     }
 }
+
+#[test]
+fn an_included_procfile_adds_its_processes() {
+    let project = Project::new();
+    let procfile = "web: bin/server\nmailer: bin/mailer --queue high\n";
+    fs::write(project.path().join("Procfile"), procfile).unwrap();
+    let with = "include = [\"Procfile\"]\n[processes]\nworker = \"bin/work\"";
+    let output = project.plan(with);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("`web` of "), "{said}");
+    let plan = String::from_utf8(output.stdout).unwrap();
+    let stand_in = "web: bin/flipless stand-in web\n";
+    let bytes = stand_in.len() + "worker: bin/work\nmailer: bin/mailer --queue high\n".len();
+    let line = format!("0644 Procfile  (rendered from platform-templates, {bytes} B)");
+    assert!(plan.contains(&line), "{plan}");
+    let said = project.refused("include = [\"Procfile\"]\n[processes]\nmailer = \"x\"");
+    assert!(
+        said.contains("`mailer` is defined in ") && said.contains("[processes]"),
+        "{said}"
+    );
+    fs::write(project.path().join("Procfile"), "web bin/server\n").unwrap();
+    let said = project.refused("include = [\"Procfile\"]");
+    assert!(
+        said.contains("Procfile, line 1, is not `NAME: COMMAND`"),
+        "{said}"
+    );
+}

@@ -12,6 +12,7 @@ use super::platform::PlatformTree;
 use super::procfile;
 use super::wrap::Wrapped;
 use crate::project::Project;
+use crate::ui;
 
 /// Lists every file of the bundle before any program is built, so that a missing file or a collision is found
 /// early. `platform` is the rendered platform tree, and `wrapped` a source bundle to ship.
@@ -85,6 +86,8 @@ fn join_procfile(
         let own = fs::read_to_string(path);
         let own = own.with_context(|| format!("cannot read {}", path.display()))?;
         text = procfile::joined(&text, &own, &path.display().to_string())?;
+        let message = format!("the line `web` of {} by the stand-in", path.display());
+        ui::status("Replacing", message);
     }
     if let Some((own, origin)) = wrapped.map(Wrapped::procfile) {
         text = procfile::joined(&text, own, &origin)?;
