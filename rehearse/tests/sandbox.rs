@@ -62,6 +62,7 @@ fn try_on(suite: Suite) {
     probe.deploy("").unwrap();
     assert_eq!(differences(&probe, &SAME), [""; 0], "{suite:?}");
     assert_eq!(probe.rig.say("cat /run/daemon/traces"), "trace\ntrace");
+    looks_into_no_other_process(&probe);
     for line in CODE {
         let said = probe.inside(line);
         assert!(
@@ -93,6 +94,23 @@ fn try_on(suite: Suite) {
     );
     assert!(refused.contains("hint: allow them"), "{refused}");
     assert_eq!(probe.inside("echo serves"), "serves");
+}
+
+/// The filter allows ptrace(2), for crash reporters. The kernel still refuses another process of the same user,
+/// because the run has a user namespace of its own (cap_ptrace_access_check in commoncap.c).
+fn looks_into_no_other_process(probe: &Probe) {
+    probe
+        .rig
+        .must("systemd-run --quiet --unit other --property=User=webapp sleep infinity");
+    let pid = probe
+        .rig
+        .say("systemctl show --value --property MainPID other");
+    let said = probe.inside(&format!("./probe/calls {pid} seize"));
+    let refused = "Operation not permitted";
+    assert_eq!(
+        said,
+        format!("process_vm_readv: {refused}\nptrace: {refused}")
+    );
 }
 
 /// Returns every row in which the outputs inside and outside of the sandbox differ.
