@@ -56,16 +56,15 @@ fn a_missing_user_is_named_before_anything_starts() {
 #[test]
 fn an_instance_without_user_namespaces_is_named_before_anything_starts() {
     let limit = "/proc/sys/user/max_user_namespaces";
-    let ways: [(&[(&str, &[u8])], &str); 2] = [
-        (&[(limit, b"0\n")], "user.max_user_namespaces is 0"),
-        (&[("/proc/self/ns/mnt", b"")], "CONFIG_USER_NS"),
+    let ways = [
+        (limit, "0\n", "user.max_user_namespaces is 0"),
+        ("/proc/self/ns/mnt", "", "CONFIG_USER_NS"),
     ];
-    for (files, reason) in ways {
+    for (path, content, reason) in ways {
         let instance = deployed("v1");
         let current = current_unit(&instance);
-        for (path, content) in files {
-            instance.system.write(path, content, 0o644).unwrap();
-        }
+        let system = &instance.system;
+        system.write(path, content.as_bytes(), 0o644).unwrap();
         let error = stage_version(&instance, "v2").unwrap_err();
         let report = crate::report::describe(&error);
         assert!(report.contains("forbids user namespaces"), "{report}");
