@@ -64,6 +64,7 @@ const SETTINGS: &[Setting] = &[
     setting("server.memory-limit-mib", "100", Release, &[]),
     setting("server.open-files", "1000", Release, &[]),
     setting("server.writable-paths", "[\"/srv\"]", Release, &[]),
+    setting("server.jit", "true", Release, &[]),
     setting("front.mode", "\"direct\"", Both, &[
         LISTENER, PUBLIC_PORT, FRONT, NGINX, RECOVER, WEB, UPSTREAM, KEEPALIVE, DECOY, FILE,
     ]),

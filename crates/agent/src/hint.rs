@@ -9,18 +9,19 @@ use crate::proxy::advice::Advice;
 
 /// Returns a hint for the first cause that has one.
 pub fn of(error: &Error) -> Option<String> {
-    error.chain().find_map(|cause| {
-        if let Some(unfit) = cause.downcast_ref::<Unfit>() {
+    // `Error::downcast_ref` finds a context too. A cause in `Error::chain` is only the wrapper of its context.
+    if let Some(unfit) = error.downcast_ref::<Unfit>() {
+        return Some(unfit.hint.clone().unwrap_or_else(|| {
             let unit = &unfit.unit;
-            return Some(format!(
-                "`journalctl --unit {unit}` shows everything that the server wrote"
-            ));
-        }
-        let advice = cause.downcast_ref::<Advice>();
+            format!("`journalctl --unit {unit}` shows everything that the server wrote")
+        }));
+    }
+    if let Some(advice) = error.downcast_ref::<Advice>() {
+        return Some(advice.hint.clone());
+    }
+    error.chain().find_map(|cause| {
         let kind = cause.downcast_ref::<io::Error>().map(io::Error::kind);
-        advice
-            .map(|advice| advice.hint.clone())
-            .or_else(|| for_kind(kind?).map(String::from))
+        for_kind(kind?).map(String::from)
     })
 }
 

@@ -94,6 +94,8 @@ pub struct Server {
     pub open_files: Number<256, 1_048_576>,
     /// Directories outside the bundle that the server may write to.
     pub writable_paths: Vec<AbsolutePath>,
+    /// Whether the server compiles code at run time.
+    pub jit: bool,
 }
 
 impl Default for Server {
@@ -115,6 +117,7 @@ impl Default for Server {
             memory_limit_mib: None,
             open_files: Number::literal(65_536),
             writable_paths: Vec::new(),
+            jit: false,
         }
     }
 }

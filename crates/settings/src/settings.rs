@@ -29,6 +29,7 @@
 //! | `server.memory-limit-mib` | release | unit of the run | |
 //! | `server.open-files` | release | unit of the run | |
 //! | `server.writable-paths` | release | unit of the run | |
+//! | `server.jit` | release | unit of the run | |
 //! | `front.mode` | both | most files | `stage` refuses another mode, so all releases have the same one |
 //! | `front.port` | instance | listener of the public port (in direct mode the server's listener and the decoy nginx); settings file | `stage` refuses another address |
 //! | `front.backlog` | instance | both listeners | |

@@ -14,8 +14,9 @@ use super::source::Suite;
 use crate::progress;
 use crate::text::tail;
 
-/// strace is for tests that kill the agent at a certain system call.
-const PACKAGES: &str = "systemd,systemd-sysv,dbus,nginx,unzip,procps,util-linux,iproute2,strace";
+/// strace is for tests that kill the agent at a certain system call; the last line is for servers in the sandbox.
+const PACKAGES: &str = "systemd,systemd-sysv,dbus,nginx,unzip,procps,util-linux,iproute2,strace,\
+     libpq5,luajit,openssl,tzdata";
 
 /// mmdebstrap runs in namespaces of its own: its mounts and its processes end with it, in every case.
 const PROGRAM: &[&str] = &[

@@ -19,7 +19,7 @@ const ARM: &str = "arm";
 /// Tests that boot instances one at a time, and judge latencies.
 const SYSTEM: &str = "scenarios";
 /// Tests that boot instances and mostly wait. They judge no latency, so several of them run at the same time.
-const RECOVERY: [&str; 3] = ["instance", "recovery", "cases"];
+const RECOVERY: [&str; 4] = ["instance", "recovery", "cases", "sandbox"];
 
 /// Checks the workflows of CI. jactionlint (a fork of actionlint that pip can install) checks keys, expressions
 /// and inputs of actions. zizmor checks permissions, pinned actions and injections. Both are installed into

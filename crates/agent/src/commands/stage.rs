@@ -9,7 +9,9 @@ use flipless_settings::{FrontMode, Settings, layout};
 use super::change::{change, say};
 use crate::deployment::leftover::{self, Outcome};
 use crate::deployment::state::{Staged, State};
-use crate::deployment::{environment, flipped, handover, prune, release, run, withdrawal};
+use crate::deployment::{
+    environment, flipped, handover, namespaces, prune, release, run, withdrawal,
+};
 use crate::instance::replaced::Replaced;
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
@@ -28,6 +30,7 @@ pub fn stage_locked(system: &System, state: &mut State, bundle: &Path) -> Result
     let (settings, content) = read_settings(system, bundle)?;
     check_mode(state, settings.front.mode)?;
     user::check(system)?;
+    namespaces::check(system)?;
     settle_leftover(system, state)?;
     handover::finish(system, state)?;
     // Removes old releases before the copy, which needs the space.

@@ -5,7 +5,7 @@ use flipless_settings::layout;
 
 use super::run::{self, JOURNAL_LINES, Unfit};
 use super::state::{LastHandover, Run, State};
-use super::{ends, hold, trial};
+use super::{ends, hold, symptom, trial};
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 use crate::instance::units;
@@ -52,6 +52,7 @@ fn make_ready(system: &System, state: &State, run: &Run) -> Result<()> {
                 unit: run.unit(),
                 what: format!("the staged run {} {did} before EB's flip", run.run),
                 lines: systemd.last_lines(&run.unit(), JOURNAL_LINES),
+                hint: symptom::hint(system, &run.unit()),
             }))
         }
     }

@@ -8,6 +8,7 @@ use flipless_settings::layout;
 
 use super::hold;
 use super::state::Run;
+use super::symptom;
 use crate::instance::paths::UNITS;
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
@@ -25,6 +26,7 @@ pub fn start(system: &System, run: &Run) -> Result<()> {
     let systemd = Systemd::new(system);
     systemd.start(&run.unit()).map_err(|error| {
         let lines = systemd.last_lines(&run.unit(), JOURNAL_LINES);
+        let hint = symptom::hint(system, &run.unit());
         let stopped = discard(system, run);
         let note = stopped
             .err()
@@ -40,6 +42,7 @@ pub fn start(system: &System, run: &Run) -> Result<()> {
             unit: run.unit(),
             what: format!("the new version did not become ready{note}"),
             lines,
+            hint,
         };
         anyhow!(said).context(unfit)
     })
@@ -54,6 +57,8 @@ pub struct Unfit {
     pub what: String,
     /// The last lines that the run wrote.
     pub lines: String,
+    /// What to do, if these lines show it.
+    pub hint: Option<String>,
 }
 
 impl fmt::Display for Unfit {

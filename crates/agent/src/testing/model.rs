@@ -33,6 +33,10 @@ pub struct Model {
     pub gaps: Vec<String>,
     /// Units whose stop was requested.
     pub stopping: BTreeSet<String>,
+    /// The lines of every unit in the journal. By default the server has panicked.
+    pub journal: Option<String>,
+    /// The sandbox of a run forbids memory that becomes executable.
+    pub forbids_code: bool,
     /// The `StatusText` of a run.
     pub says: String,
     /// The `Result` of a unit whose start fails. If it is empty, the unit's port is taken.
@@ -117,7 +121,10 @@ impl Commands for FakeCommands {
         }
         Ok(match (program, arguments) {
             ("systemctl", arguments) => model.systemctl(arguments, &self.root),
-            ("journalctl", _) => answer(true, "panicked at line 1", ""),
+            ("journalctl", _) => {
+                let lines = model.journal.as_deref();
+                answer(true, lines.unwrap_or("panicked at line 1"), "")
+            }
             ("/usr/sbin/nginx", ["-v"]) => answer(true, "", "nginx version: nginx/1.28.0"),
             ("/usr/sbin/nginx", _) if model.nginx_refuses => {
                 answer(false, "", "unexpected \"}\" in nginx.conf:3")
@@ -315,6 +322,7 @@ impl Model {
                     other => other.into(),
                 }
             }
+            (_, "MemoryDenyWriteExecute") if self.forbids_code => "yes".into(),
             (unit, "Job") if self.stopping.contains(unit) => "4711".into(),
             (unit, "StatusText") if unit.starts_with("flipless-app@") => self.says.clone(),
             ("nginx.service", "ExecStart") => format!("{{ path={} ; argv[]=x }}", layout::AGENT),

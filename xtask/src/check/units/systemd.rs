@@ -32,7 +32,7 @@ const WEB: &str = "[Service]\nUser=webapp\nExecStart=/bin/sh -c web\nRestart=alw
 /// The highest allowed exposure, from 0 to 10. It is one step above the exposure of our units, so that a
 /// missing line is found.
 const LIMITS: [(&str, f32); 4] = [
-    (layout::APP_TEMPLATE, 1.5),
+    (layout::APP_TEMPLATE, 2.0),
     (layout::FRONT, 2.9),
     (layout::NGINX, 1.0),
     (layout::WEB, 1.0),

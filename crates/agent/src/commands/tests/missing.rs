@@ -54,6 +54,58 @@ fn a_missing_user_is_named_before_anything_starts() {
 }
 
 #[test]
+fn an_instance_without_user_namespaces_is_named_before_anything_starts() {
+    let limit = "/proc/sys/user/max_user_namespaces";
+    let ways = [
+        (limit, "0\n", "user.max_user_namespaces is 0"),
+        ("/proc/self/ns/mnt", "", "CONFIG_USER_NS"),
+    ];
+    for (path, content, reason) in ways {
+        let instance = deployed("v1");
+        let current = current_unit(&instance);
+        let system = &instance.system;
+        system.write(path, content.as_bytes(), 0o644).unwrap();
+        let error = stage_version(&instance, "v2").unwrap_err();
+        let report = crate::report::describe(&error);
+        assert!(report.contains("forbids user namespaces"), "{report}");
+        assert!(report.contains(reason), "{report}");
+        assert!(report.contains("hint: allow them"), "{report}");
+        assert_eq!(instance.take_calls(), [""; 0]);
+        assert_eq!(instance.serving(), [current]);
+    }
+    let instance = deployed("v1");
+    instance.system.write(limit, b"96365\n", 0o644).unwrap();
+    stage_version(&instance, "v2").unwrap();
+}
+
+/// Returns the hint of a failed start whose journal has this line.
+fn hint_after(line: &str, forbids_code: bool) -> String {
+    let instance = deployed("v1");
+    let mut model = instance.model.borrow_mut();
+    model.failing = vec!["flipless-app@".into()];
+    model.journal = Some(line.into());
+    model.forbids_code = forbids_code;
+    drop(model);
+    let error = stage_version(&instance, "v2").unwrap_err();
+    let report = crate::report::describe(&error);
+    let hint = report.split_once("hint: ").expect(&report).1;
+    hint.to_owned()
+}
+
+#[test]
+fn a_start_that_its_sandbox_prevents_names_the_setting() {
+    let failed = "PANIC: unprotected error (runtime code generation failed, restricted kernel?)";
+    assert!(hint_after(failed, true).contains("jit = true"));
+    assert!(
+        hint_after(failed, false).contains("journalctl"),
+        "it has the setting"
+    );
+    assert!(hint_after("panicked at line 1", true).contains("journalctl"));
+    let failed = "Failed to set up user namespacing: No space left on device";
+    assert!(hint_after(failed, true).contains("user.max_user_namespaces"));
+}
+
+#[test]
 fn without_get_config_the_hook_s_own_environment_is_used_and_no_value_is_printed() {
     for (success, answer) in [
         (false, &b""[..]),

@@ -1,0 +1,95 @@
+//! Recognises failures of a run that come from its sandbox. The program's own message does not name the setting.
+
+use crate::instance::system::System;
+use crate::instance::systemd::Systemd;
+
+/// A crash report of V8 has more lines than an error shows.
+const LINES: u32 = 200;
+
+/// systemd's own message, before status 217/USER (exec_child in execute.c).
+const NO_NAMESPACE: &str = "failed to set up user namespacing";
+
+/// Messages of programs that could not get executable memory, in lower case. A line has all parts of a row.
+const NO_CODE: [&[&str]; 11] = [
+    // Java
+    &["memory page as executable"],
+    &["commit_memory(", ", 1) failed"],
+    // Node.js: mprotect(2) fails with something else than ENOMEM.
+    &["check failed: 12 == (*__errno_location ())"],
+    &["setpermissionsonexecutablememorychunk"],
+    // .NET
+    &["failed to create coreclr"],
+    // LuaJIT
+    &["runtime code generation failed"],
+    // Wasmtime
+    &["memory executable"],
+    &["allocate executable memory"],
+    // dlopen(3), for a library with PT_GNU_STACK
+    &["cannot enable executable stack"],
+    &["mprotect", "not permitted"],
+    &["mprotect", "permission denied"],
+];
+
+/// Returns a hint if the last lines of the unit show such a failure.
+pub fn hint(system: &System, unit: &str) -> Option<String> {
+    let systemd = Systemd::new(system);
+    let lines = systemd.last_lines(unit, LINES).to_lowercase();
+    if lines.contains(NO_NAMESPACE) {
+        return Some(ALLOW_NAMESPACES.into());
+    }
+    let forbids = || systemd.property(unit, "MemoryDenyWriteExecute");
+    let fits = needs_code(&lines) && forbids().is_ok_and(|answer| answer == "yes");
+    fits.then(|| {
+        "if the server, or a program that it starts, compiles code at run time, set `jit = true` in `[server]` of \
+         flipless.toml and build the bundle again: without it the sandbox forbids memory that becomes executable"
+            .into()
+    })
+}
+
+/// What to do on an instance that forbids user namespaces.
+pub const ALLOW_NAMESPACES: &str = "allow them: put `user.max_user_namespaces = 10000` into a file in /etc/sysctl.d and \
+     run `sysctl --system`; `files` and `commands` of a file in .ebextensions can do both";
+
+fn needs_code(lines: &str) -> bool {
+    let has = |line: &str| {
+        let mut rows = NO_CODE.iter();
+        rows.any(|parts| parts.iter().all(|part| line.contains(part)))
+    };
+    lines.lines().any(has)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Copied from runs with the same restriction, by seccomp (systemd 252) or by prctl(2) (newer).
+    #[test]
+    fn the_messages_of_real_programs_are_known() {
+        for line in [
+            "OpenJDK 64-Bit Server VM warning: INFO: os::commit_memory(0x00007fe304938000, 2555904, 1) failed; \
+             error='Operation not permitted' (errno=1)",
+            "Failed to mark memory page as executable - check if grsecurity/PaX is enabled",
+            "# Check failed: 12 == (*__errno_location ()).",
+            "PANIC: unprotected error in call to Lua API (runtime code generation failed, restricted kernel?)",
+            "    0: failed to make memory executable",
+            "./x.so: cannot enable executable stack as shared object requires: Permission denied",
+            "mprotect: Operation not permitted",
+        ] {
+            assert!(needs_code(&line.to_lowercase()), "{line}");
+        }
+    }
+
+    #[test]
+    fn other_failures_are_not_blamed_on_the_sandbox() {
+        for line in [
+            "panicked at src/main.rs:3",
+            "open /etc/shadow: permission denied",
+            "runtime: mprotect: cannot allocate memory",
+            "os::commit_memory(0x00007fe304938000, 2555904, 0) failed; error='Not enough space' (errno=12)",
+            "bind: operation not permitted",
+            "exec format error: not an executable",
+        ] {
+            assert!(!needs_code(line), "{line}");
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! What a server finds on its instance: local daemons, certificates, and the metadata service.
+
+use crate::probe::programs;
+use crate::rig::Rig;
+
+/// Sockets of daemons. systemd starts a process for each connection or message.
+const SOCKETS: [(&str, &str, &str); 3] = [
+    ("daemon", "ListenStream=/run/daemon/socket", "echo answers"),
+    (
+        "xray-udp",
+        "ListenDatagram=127.0.0.1:2000",
+        "head -n 1 >> /run/daemon/traces",
+    ),
+    (
+        "metadata",
+        "ListenStream=169.254.169.254:8080",
+        "echo i-0123",
+    ),
+];
+
+/// A certificate as Amazon Linux has its bundle, and a zone that is not the default.
+const FILES: &str = "mkdir -p /etc/pki/tls/certs /run/daemon && \
+     openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=localhost \
+     -addext subjectAltName=DNS:localhost -keyout /root/key.pem -out /etc/pki/tls/certs/ca-bundle.crt 2>&1 && \
+     ln -sf /usr/share/zoneinfo/Asia/Tokyo /etc/localtime && \
+     ip address add 169.254.169.254/32 dev lo";
+
+/// Starts them all.
+pub fn start(rig: &Rig) {
+    rig.must(FILES);
+    for (name, listen, answer) in SOCKETS {
+        let accept = if listen.starts_with("ListenStream") {
+            "yes"
+        } else {
+            "no"
+        };
+        let instance = if accept == "yes" { "@" } else { "" };
+        let socket = format!("[Socket]\n{listen}\nAccept={accept}\n");
+        let service = format!(
+            "[Service]\nStandardInput=socket\nStandardOutput={}\nExecStart=/bin/sh -c '{answer}'\n",
+            if accept == "yes" { "socket" } else { "journal" }
+        );
+        let folder = "/run/systemd/system";
+        rig.must(&format!(
+            "printf %s '{socket}' > {folder}/{name}.socket; \
+             cat > {folder}/{name}{instance}.service <<'END'\n{service}END\n\
+             systemctl daemon-reload && systemctl start {name}.socket"
+        ));
+    }
+    let program = "/usr/local/bin/postgres";
+    let root = rehearse::machine::Instance::root(rig.engine.instance());
+    std::fs::copy(programs().join("postgres"), root.join(&program[1..])).unwrap();
+    rig.must(&format!(
+        "systemd-run --quiet --unit postgres {program} serve /etc/pki/tls/certs/ca-bundle.crt /root/key.pem"
+    ));
+}
