@@ -92,7 +92,6 @@ pub const COMMANDS: &[(&str, Prepare, Act)] = &[
     ("restart", with_two, restart::restart),
     ("restart", properties::rotated, restart::restart),
     ("web-started", with_two, web_started::web_started),
-    ("web-started", properties::rotated, web_started::web_started),
     ("expire", expired, expire::expire),
     ("recover", crashing, recover::recover),
 ];

@@ -150,7 +150,7 @@ fn a_commit_that_stages_again_compares_too() {
 /// The agent was killed in the flip before it compared.
 #[test]
 fn each_command_that_completes_a_flip_compares_too() {
-    let commands: [(&str, fn(&System) -> anyhow::Result<()>); 4] = [
+    let commands: [(&str, crash_points::Act); 4] = [
         ("commit", commit::commit),
         ("abort", abort::abort),
         ("restart", restart::restart),

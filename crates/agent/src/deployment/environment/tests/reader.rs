@@ -59,7 +59,7 @@ fn a_file_is_read_as_systemd_reads_it() {
 }
 
 proptest! {
-    #![proptest_config(any_input(4096))]
+    #![proptest_config(any_input(1024))]
 
     #[test]
     fn what_the_agent_writes_is_read_back(pairs in prop::collection::btree_map("[A-Z_][A-Z0-9_]{0,9}", "[^\\x00\\u{fdd0}-\\u{fdef}\\u{fffe}\\u{ffff}\\u{1fffe}-\\u{10ffff}]{0,20}", 0..5)) {
@@ -112,7 +112,7 @@ fn file() -> impl Strategy<Value = Vec<u8>> {
 fn systemd_s_own_reader_reads_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let mut runner = TestRunner::new(any_input(1));
-    let files: Vec<_> = (0..4096)
+    let files: Vec<_> = (0..1024)
         .map(|_| file().new_tree(&mut runner).unwrap().current())
         .collect();
     for (number, content) in files.iter().enumerate() {
