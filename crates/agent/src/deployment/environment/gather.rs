@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::process::Output;
 
 use anyhow::{Context, Result, anyhow, bail};
 
@@ -38,12 +39,18 @@ pub fn gather(system: &System) -> Result<Environment> {
     Ok(properties)
 }
 
-/// Runs `get-config`, and stops it if it hangs. An error does not repeat its output, which may contain a secret.
+/// Runs `get-config`, and stops it if it hangs.
 fn ask(system: &System) -> Result<Environment> {
     let asked = [LAST_PATIENCE, PATIENCE, GET_CONFIG, "environment"];
     let output = system
         .run("timeout", &asked)
         .with_context(|| format!("cannot run {GET_CONFIG}"))?;
+    answered(&output)
+}
+
+/// Returns the properties that `get-config` has printed. An error does not repeat its output, which may contain a
+/// secret.
+pub(super) fn answered(output: &Output) -> Result<Environment> {
     if output.status.code() == Some(TIMED_OUT) {
         bail!("{GET_CONFIG} has not ended within {PATIENCE} s");
     }

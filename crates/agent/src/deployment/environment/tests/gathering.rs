@@ -2,6 +2,8 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitStatus, Output};
 
 use anyhow::Result;
 
@@ -114,6 +116,28 @@ fn a_value_that_is_not_utf_8_is_refused_without_its_value() {
         error.contains("property TOKEN is not UTF-8") && !error.contains("hunter2"),
         "{error}"
     );
+}
+
+#[test]
+fn a_get_config_that_fails_or_hangs_is_named_without_its_output() {
+    for (status, part) in [
+        (1 << 8, "get-config failed (exit status: 1"),
+        (124 << 8, "get-config has not ended within 30 s"),
+        (127 << 8, "get-config failed (exit status: 127"),
+        (9, "get-config failed (signal: 9"),
+        (0, "get-config returned no properties"),
+    ] {
+        let output = Output {
+            status: ExitStatus::from_raw(status),
+            stdout: b"{\"A\":\"hunter2".into(),
+            stderr: b"could not parse A=hunter2".into(),
+        };
+        let error = format!("{:#}", answered(&output).unwrap_err());
+        assert!(
+            error.contains(part) && !error.contains("hunter2"),
+            "{error}"
+        );
+    }
 }
 
 #[test]
