@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 
+use super::ambient::is_ambient;
 use super::file::Environment;
 use super::known::{last_of_eb, of_eb, of_release};
 use crate::instance::output::say;
@@ -48,10 +49,13 @@ fn assumed(now: &Environment, own: &Environment) -> Environment {
     last
 }
 
-/// Makes the changes from `last` to `now` in the environment `own`.
+/// Makes the changes from `last` to `now` in the environment `own`. Leaves out what EB itself adds, and PORT, which
+/// the release's unit sets.
 pub(super) fn apply(last: &Environment, now: &Environment, mut own: Environment) -> Environment {
     for name in changes(last, now) {
         match now.get(&name) {
+            Some(_) if name == "PORT" => None,
+            Some(value) if is_ambient(&name, value) && !own.contains_key(&name) => None,
             Some(value) => own.insert(name, value.clone()),
             None => own.remove(&name),
         };

@@ -52,3 +52,17 @@ fn a_restart_makes_the_changes_that_eb_has_made() {
     let expected = environment(&[("A", "2"), ("NEW", "y"), ("S", "real"), ("OWN", "o")]);
     assert_eq!(apply(&last, &now, own), expected);
 }
+
+#[test]
+fn a_restart_leaves_out_what_eb_itself_adds() {
+    let last = environment(&[("HOME", "/a"), ("INVOCATION_ID", "1"), ("PORT", "5000")]);
+    let now = environment(&[
+        ("EB_IS_COMMAND_LEADER", "true"),
+        ("HOME", "/b"),
+        ("INVOCATION_ID", "2"),
+        ("PORT", "6000"),
+    ]);
+    // The user has a property HOME, and the release has it.
+    let own = environment(&[("HOME", "/a")]);
+    assert_eq!(apply(&last, &now, own), environment(&[("HOME", "/b")]));
+}
