@@ -49,6 +49,8 @@ pub struct Engine<I> {
     properties: Properties,
     /// Secrets: properties whose values are stored elsewhere, for example in Secrets Manager.
     secrets: Properties,
+    /// Secrets that only EB's environment file has.
+    withheld: Properties,
     /// `.ebextensions` of the last deployed version.
     extensions: Arc<Extensions>,
     /// The instruction before which the next deployment is aborted.
@@ -68,6 +70,7 @@ impl<I: Instance> Engine<I> {
             log: Log::new(clock),
             properties: Properties::new(),
             secrets: Properties::new(),
+            withheld: Properties::new(),
             extensions: Arc::default(),
             abort: None,
             pause: Duration::from_secs(1),
@@ -95,14 +98,19 @@ impl<I: Instance> Engine<I> {
     }
 
     /// Sets the secrets (`aws:elasticbeanstalk:application:environmentsecrets`). They apply from the next
-    /// deployment on.
+    /// deployment or restart on.
     pub fn keep_secrets(&mut self, secrets: Properties) {
         self.secrets = secrets;
     }
 
-    /// Whether the environment has a secret of this name.
-    pub fn has_secret(&self, name: &str) -> bool {
-        self.secrets.contains_key(name)
+    /// Sets secrets that neither hooks nor `get-config` see. AWS documents that hooks see all of them.
+    pub fn withhold_secrets(&mut self, secrets: Properties) {
+        self.withheld = secrets;
+    }
+
+    /// The value of a secret.
+    pub fn secret(&self, name: &str) -> Option<&str> {
+        self.secrets.get(name).map(String::as_str)
     }
 
     /// Makes the next command abort before this instruction. A timeout or a person can cause this.

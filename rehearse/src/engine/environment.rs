@@ -27,9 +27,21 @@ pub(super) fn of_hooks(properties: &Properties) -> Vec<(String, String)> {
     )
 }
 
+/// Further variables that EB may add to [`FILE`].
+const EXTRAS: [(&str, &str); 5] = [
+    ("EB_IS_COMMAND_LEADER", "true"),
+    ("HOME", "/home/webapp"),
+    ("LANG", "en_US.UTF-8"),
+    ("LC_ALL", "en_US.UTF-8"),
+    ("PATH", SEARCH_PATH),
+];
+
 /// The content of [`FILE`].
-pub(super) fn render_file(properties: &Properties) -> String {
-    let defaults = [("GOPATH", "/var/app/current"), ("PORT", "5000")];
+pub(super) fn render_file(properties: &Properties, has_extras: bool) -> String {
+    let mut defaults = vec![("GOPATH", "/var/app/current"), ("PORT", "5000")];
+    if has_extras {
+        defaults.extend(EXTRAS);
+    }
     let variables = with_defaults(properties, &defaults);
     variables
         .iter()
@@ -98,12 +110,19 @@ mod tests {
 
     #[test]
     fn values_are_quoted_for_systemd() {
-        let text = render_file(&properties(&[("A", "a \"b\" $c `d` \\e %f\nü")]));
+        let text = render_file(&properties(&[("A", "a \"b\" $c `d` \\e %f\nü")]), false);
         assert!(
             text.starts_with("A=\"a \\\"b\\\" \\$c \\`d\\` \\\\e %f\nü\"\n"),
             "{text}"
         );
         assert!(text.ends_with("PORT=\"5000\"\n"), "{text}");
+    }
+
+    #[test]
+    fn eb_may_add_more_variables_of_its_own() {
+        let text = render_file(&properties(&[("LANG", "C")]), true);
+        assert!(text.contains("\nHOME=\"/home/webapp\"\n"), "{text}");
+        assert!(text.contains("\nLANG=\"C\"\n"), "{text}");
     }
 
     #[test]

@@ -10,11 +10,7 @@ use crate::machine::Instance;
 
 impl<I: Instance> Engine<I> {
     pub(super) fn flip_application(&mut self) -> Step {
-        self.info("fetching environment variables...")?;
-        self.write(
-            environment::FILE,
-            &environment::render_file(&self.variables()),
-        )?;
+        self.write_environment()?;
         self.purge_old_processes()?;
         self.remove(CURRENT)?;
         let (from, to) = (self.path(STAGING), self.path(CURRENT));
@@ -62,8 +58,21 @@ impl<I: Instance> Engine<I> {
         self.command("systemctl reset-failed").map(drop)
     }
 
-    /// "Restart app server(s)": stops and starts the members of the target.
+    /// Writes the file that `web.service` reads, with the present values of secrets.
+    fn write_environment(&mut self) -> Step {
+        self.info("fetching environment variables...")?;
+        let mut variables = self.variables();
+        variables.extend(self.withheld.clone());
+        let has_extras = self.variants.env_file_has_extras;
+        let content = environment::render_file(&variables, has_extras);
+        self.write(environment::FILE, &content)
+    }
+
+    /// "Restart app server(s)": stops and starts the members of the target. AWS documents that this refreshes
+    /// secrets
+    /// (<https://docs.aws.amazon.com/elasticbeanstalk/latest/dg/AWSHowTo.secrets.env-vars.html>).
     pub(super) fn restart_application(&mut self) -> Step {
+        self.write_environment()?;
         self.command("systemctl stop eb-app.target")?;
         let members = self.members("eb-app.target")?;
         for unit in &members {

@@ -22,6 +22,8 @@ pub struct Variants {
     pub publishes_secrets: bool,
     /// `get-config` fails. On real instances, it has failed with "could not parse environment variables".
     pub get_config_fails: bool,
+    /// EB's environment file also has variables such as PATH and HOME.
+    pub env_file_has_extras: bool,
 }
 
 /// EB's work after a reboot.
@@ -68,6 +70,7 @@ pub const STANDARD: Variants = Variants {
     at_boot: AtBoot::StartsProxy,
     publishes_secrets: true,
     get_config_fails: false,
+    env_file_has_extras: false,
 };
 
 /// All variants, [`STANDARD`] first.
@@ -126,6 +129,11 @@ pub const ALL: &[Variants] = &[
     Variants {
         name: "broken-get-config",
         get_config_fails: true,
+        ..STANDARD
+    },
+    Variants {
+        name: "env-file-has-extras",
+        env_file_has_extras: true,
         ..STANDARD
     },
 ];

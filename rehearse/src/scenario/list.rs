@@ -38,15 +38,14 @@ pub const ALL: &[Scenario] = &[
     },
     Scenario {
         name: "environment",
-        about: "sets an environment property to a value with special characters",
+        about: "sets environment properties: a secret that hooks don't see, and a value with special characters",
         act: acts::change_environment,
         ..DEPLOYMENT
     },
     Scenario {
         name: "restart",
-        about: "restarts the server with EB's \"restart app server\"",
+        about: "restarts the server with EB's \"restart app server\", also after the rotation of a secret",
         act: acts::restart_app_server,
-        after: After::Same,
         ..DEPLOYMENT
     },
     Scenario {

@@ -1,5 +1,6 @@
 //! Interrupted adoptions. The old application continues to serve, or gets its ports back.
 
+use rehearse::engine::Properties;
 use rehearse::image::Suite;
 use rehearse::machine::wait_for;
 
@@ -114,7 +115,31 @@ fn a_first_version_that_never_starts_gives_the_public_port_back() {
     let left =
         rig.say("ls -d /etc/systemd/system/flipless* /run/systemd/system/flipless* 2>/dev/null");
     assert_eq!(left, "");
+    assert_refused_for_a_missing_secret(&mut rig);
     rig.deploy();
     rig.wait_until_serving();
     rig.settle();
+}
+
+/// Only EB's own file has a secret, so the flip of a first version fails. The bundle's server then serves as on stock
+/// EB, with that file.
+fn assert_refused_for_a_missing_secret(rig: &mut Rig) {
+    let secret = |value: &str| Properties::from([("FLIPLESS_TEST_WITHHELD".into(), value.into())]);
+    rig.engine.withhold_secrets(secret("hunter2"));
+    let bundle = rig.version(&[]);
+    rig.engine.deploy(&bundle).outcome.unwrap_err();
+    rig.engine.withhold_secrets(Properties::new());
+    let served = wait_for(PATIENCE, || {
+        (rig.body("/env?name=FLIPLESS_TEST_WITHHELD") == "hunter2").then_some(())
+    });
+    let journal = rig.say("journalctl -n 60 --no-pager");
+    let nginx = rig.say("systemctl status --no-pager nginx.service; ss -ltn");
+    assert!(served.is_some(), "{journal}{nginx}");
+    assert!(
+        journal.contains("deployment/env: FLIPLESS_TEST_WITHHELD"),
+        "{journal}"
+    );
+    assert!(!journal.contains("hunter2"), "{journal}");
+    let units = rig.say("systemctl list-units --plain --no-legend 'flipless-*'");
+    assert_eq!(units, "");
 }

@@ -9,7 +9,7 @@ use super::change::{change, say};
 use super::stage::stage_locked;
 use crate::deployment::flipped::{self, Flipped, flipped};
 use crate::deployment::state::{State, parse_run};
-use crate::deployment::{alarm, handover, prune, withdrawal};
+use crate::deployment::{alarm, handover, leftover, prune, withdrawal};
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 use crate::instance::{paths, units};
@@ -28,7 +28,7 @@ pub fn commit(system: &System) -> Result<()> {
             stage_locked(system, state, Path::new(paths::FLIPPED))
                 .map_err(|error| give_up(system, state, error))?;
         }
-        complete(system, state)?;
+        complete(system, state).map_err(|error| give_up_discarded(system, state, error))?;
         let current = state.current.as_ref().map_or("", |run| &run.run);
         say(&format!("{current} is current"));
         conclude(system, state)
@@ -40,6 +40,17 @@ fn give_up(system: &System, state: &State, error: Error) -> Error {
     match withdrawal::serve_alone(system, state) {
         Ok(()) => error,
         Err(why) => error.context(format!("the server could not be started alone: {why:#}")),
+    }
+}
+
+/// Does the same if the first version was staged and then discarded.
+fn give_up_discarded(system: &System, state: &State, error: Error) -> Error {
+    if state.current.is_some() || state.staged.is_some() {
+        return error;
+    }
+    match withdrawal::withdraw(system, state) {
+        Ok(()) => give_up(system, state, error),
+        Err(why) => error.context(format!("the instance could not be given back: {why:#}")),
     }
 }
 
@@ -61,7 +72,7 @@ fn complete(system: &System, state: &mut State) -> Result<()> {
         );
     }
     match state.staged.clone() {
-        Some(staged) if staged.run.run == marked => handover::flip(system, state, staged.run),
+        Some(staged) if staged.run.run == marked => leftover::complete(system, state, staged.run),
         Some(staged) => bail!("EB has not flipped to {}", staged.run.run),
         None => handover::finish(system, state).and_then(|()| check_serves(state, &marked)),
     }

@@ -6,7 +6,7 @@ use flipless_settings::layout;
 use super::change::{change, say};
 use crate::deployment::leftover::{self, Outcome};
 use crate::deployment::state::State;
-use crate::deployment::{alarm, handover, prune, run};
+use crate::deployment::{alarm, environment, handover, prune, release, run, trial};
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
@@ -31,18 +31,43 @@ pub fn outrank(system: &System, state: &mut State, command: &str) -> Result<()> 
     Ok(())
 }
 
-/// Restarts the server for a caller that holds the lock.
+/// Restarts the server for a caller that holds the lock. If EB has changed environment properties, such as a rotated
+/// secret, starts a new release with them; if that fails, the current run stays.
 pub fn restart_locked(system: &System, state: &mut State) -> Result<()> {
     let current = state
         .current
         .clone()
         .context("no release is current; deploy one first")?;
-    take_over(system, state, &current.release)
+    let release = refresh(system, &current.release)?;
+    // A release that is already current needs no trial.
+    let trial = match release == current.release {
+        true => state.trial.clone(),
+        false => trial::begin(system)?,
+    };
+    take_over(system, state, &release, |state| state.trial = trial)
+        .inspect_err(|_| prune::remove_unused(system, state, &release))?;
+    environment::remember(system);
+    Ok(())
 }
 
-/// Starts a run of `release` beside the current run, hands over to it, ends the alarm, and removes old releases.
-pub fn take_over(system: &System, state: &mut State, release: &str) -> Result<()> {
-    start_and_hand_over(system, state, release, |_| ())?;
+/// Returns the release to restart: the given one, or a new one with the properties that EB has changed.
+fn refresh(system: &System, release: &str) -> Result<String> {
+    let Some(environment) = environment::refreshed(system, release)? else {
+        return Ok(release.to_owned());
+    };
+    let port = system.settings()?.server.port;
+    let environment = environment::to_file(&environment, port)?;
+    release::with_environment(system, release, &environment)
+}
+
+/// Does the same as [`start_and_hand_over`], ends the alarm, and removes old releases.
+pub fn take_over(
+    system: &System,
+    state: &mut State,
+    release: &str,
+    also: impl FnOnce(&mut State),
+) -> Result<()> {
+    start_and_hand_over(system, state, release, also)?;
     alarm::end(system)?;
     prune::prune_or_say(system, state);
     Ok(())

@@ -17,6 +17,6 @@ pub fn rollback(system: &System) -> Result<()> {
             .context("there is no previous release to roll back to")?;
         // A release that the user has chosen needs no trial.
         state.trial = None;
-        take_over(system, state, &previous.release)
+        take_over(system, state, &previous.release, |_| ())
     })
 }

@@ -23,6 +23,7 @@ mod first;
 mod foreign;
 mod missing;
 mod modes;
+mod properties;
 mod sandbox;
 mod trial;
 

@@ -10,7 +10,7 @@ use super::change::{change, say};
 use super::restart::restart_locked;
 use crate::deployment::alarm::{self, WEB_STARTED};
 use crate::deployment::flipped::{self, Flipped, flipped};
-use crate::deployment::state::{Run, State};
+use crate::deployment::state::State;
 use crate::deployment::{handover, hold, leftover};
 use crate::instance::paths::{FLIPPED, PROXY_STAGING};
 use crate::instance::system::System;
@@ -25,7 +25,9 @@ pub fn web_started(system: &System) -> Result<()> {
         system.write(WEB_STARTED, b"", 0o644)?;
         let staged = state.staged.clone().map(|staged| staged.run);
         match (staged, flipped(system)) {
-            (Some(run), Flipped::Run(marked)) if run.run == marked => flip(system, state, run)?,
+            (Some(run), Flipped::Run(marked)) if run.run == marked => {
+                leftover::complete(system, state, run)?
+            }
             (_, Flipped::Run(marked)) if is_discarded(state, &marked) => refuse(system, &marked)?,
             (Some(_), _) if !is_stale(system, state)? => {}
             _ => restart_if_asked(system, state, first)?,
@@ -48,21 +50,6 @@ fn start_nginx(system: &System) {
     {
         eprintln!("flipless: warning: nginx could not be started: {why:#}");
     }
-}
-
-/// Hands over to the staged run, after EB's rename. If the run can't serve, discards it and keeps the current run.
-/// Without a current run, systemd restarts the stand-in, which tries again until the dead man's switch discards
-/// the run.
-fn flip(system: &System, state: &mut State, run: Run) -> Result<()> {
-    let Err(error) = handover::flip(system, state, run) else {
-        return Ok(());
-    };
-    // After the handover no run is staged. systemd restarts the stand-in, which completes the handover.
-    if state.current.is_some() && state.staged.is_some() {
-        let discarded = leftover::discard(system, state, &format!("{error}"));
-        flipped::unmark(system, Path::new(FLIPPED)).and(discarded)?;
-    }
-    Err(error)
 }
 
 fn is_discarded(state: &State, marked: &str) -> bool {

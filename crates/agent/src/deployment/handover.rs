@@ -5,7 +5,7 @@ use flipless_settings::layout;
 
 use super::run::{self, JOURNAL_LINES, Unfit};
 use super::state::{LastHandover, Run, State};
-use super::{ends, hold, symptom, trial};
+use super::{ends, environment, hold, symptom, trial};
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 use crate::instance::units;
@@ -13,9 +13,10 @@ use crate::instance::units;
 /// Hands over to the staged run, after EB has flipped to it.
 ///
 /// # Errors
-/// If the run can no longer serve. The state is then unchanged, and the caller decides. If the handover itself
-/// fails, the state is the one that was saved last.
+/// If the run can no longer serve, or if it lacks a property. The state is then unchanged, and the caller decides.
+/// If the handover itself fails, the state is the one that was saved last.
 pub fn flip(system: &System, state: &mut State, run: Run) -> Result<()> {
+    environment::check(system, &run.release)?;
     if state.current.is_none() {
         // EB has already replaced the previous application. From here on a reboot starts this run.
         run::give_unit(system, &run)?;
@@ -32,7 +33,9 @@ pub fn flip(system: &System, state: &mut State, run: Run) -> Result<()> {
         if let Ok(saved) = State::load(system) {
             *state = saved;
         }
-    })
+    })?;
+    environment::remember(system);
+    Ok(())
 }
 
 /// Makes sure that the staged run is ready. Starts it if no start was tried in this boot: another application

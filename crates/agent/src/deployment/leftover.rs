@@ -1,13 +1,17 @@
 //! A staged run that an interrupted deployment left. It becomes current if EB has flipped to it; otherwise it
 //! is discarded.
 
+use std::path::Path;
+
 use anyhow::Result;
 use flipless_settings::layout;
 
 use super::state::{Failure, Run, State};
 use super::{flipped, handover, prune, run};
+use crate::instance::paths::FLIPPED;
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
+use crate::proxy::advice::Advice;
 
 /// The result of [`settle`].
 #[derive(Debug, PartialEq, Eq)]
@@ -26,14 +30,31 @@ pub fn settle(system: &System, state: &mut State, why: &str) -> Result<Outcome> 
         return Ok(Outcome::Nothing);
     };
     let run = staged.run;
-    if flipped::is_to(system, &run)
-        && Systemd::new(system).is_active(&run.unit())?
-        && handover::flip(system, state, run.clone()).is_ok()
-    {
-        return Ok(Outcome::HandedOver(run));
+    let mut why = why.to_owned();
+    if flipped::is_to(system, &run) && Systemd::new(system).is_active(&run.unit())? {
+        match handover::flip(system, state, run.clone()) {
+            Ok(()) => return Ok(Outcome::HandedOver(run)),
+            Err(error) => why = format!("{error}"),
+        }
     }
-    discard(system, state, why)?;
+    discard(system, state, &why)?;
     Ok(Outcome::Discarded(run))
+}
+
+/// Hands over to the staged run, after EB's rename. If the run can't serve, discards it and keeps the current run.
+/// Without a current run, the caller or systemd tries again until the dead man's switch discards the run; but a run
+/// that lacks a property would lack it again, so it is discarded at once.
+pub fn complete(system: &System, state: &mut State, run: Run) -> Result<()> {
+    let Err(error) = handover::flip(system, state, run) else {
+        return Ok(());
+    };
+    // After the handover no run is staged. The next command or start of the stand-in completes the handover.
+    let is_final = state.current.is_some() || error.is::<Advice>();
+    if is_final && state.staged.is_some() {
+        let discarded = discard(system, state, &format!("{error}"));
+        flipped::unmark(system, Path::new(FLIPPED)).and(discarded)?;
+    }
+    Err(error)
 }
 
 /// Discards the staged run, records the reason, and removes its release if no other run needs the release.

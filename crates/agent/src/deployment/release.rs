@@ -21,6 +21,16 @@ pub fn install(system: &System, source: &Path, server: &str, environment: &str) 
             server.display()
         );
     }
+    add(system, source, environment)
+}
+
+/// Copies a release with another environment, and returns the identity of the new release.
+pub fn with_environment(system: &System, release: &str, environment: &str) -> Result<String> {
+    let source = format!("{}/app", folder(release));
+    add(system, Path::new(&source), environment)
+}
+
+fn add(system: &System, source: &Path, environment: &str) -> Result<String> {
     let mut content = of_tree(system, source)?;
     content.push_str(environment);
     let mut identity = identity_of(&content);
@@ -31,7 +41,11 @@ pub fn install(system: &System, source: &Path, server: &str, environment: &str) 
         // The release on the disk was modified, and a run may use it. So it stays until `prune` finds it unused.
         identity = identity_of(&format!("{content}{identity}"));
     }
-    let target = folder(&identity);
+    fill(system, source, &identity, environment)?;
+    Ok(identity)
+}
+
+fn fill(system: &System, source: &Path, identity: &str, environment: &str) -> Result<()> {
     let partial = format!("{}/.{identity}.partial", layout::RELEASES);
     system.remove(&partial)?;
     let fill = || -> Result<()> {
@@ -43,12 +57,11 @@ pub fn install(system: &System, source: &Path, server: &str, environment: &str) 
             0o600,
         )?;
         system.sync(&partial)?;
-        system.rename(&partial, &target)
+        system.rename(&partial, folder(identity))
     };
     fill().inspect_err(|_| {
         let _ = system.remove(&partial);
-    })?;
-    Ok(identity)
+    })
 }
 
 fn identity_of(content: &str) -> String {

@@ -6,6 +6,8 @@ pub const PROXY_STAGING: &str = "/var/proxy/staging/nginx";
 pub const NGINX: &str = "/etc/nginx";
 /// EB's tool that prints the environment properties, including the new ones.
 pub const GET_CONFIG: &str = "/opt/elasticbeanstalk/bin/get-config";
+/// EB's own file of environment properties, which EB's `web.service` reads.
+pub const ENVIRONMENT: &str = "/opt/elasticbeanstalk/deployment/env";
 /// The folder in which EB looks for the pids of its processes.
 pub const PIDS: &str = "/var/pids";
 /// The application that EB has flipped to.

@@ -142,13 +142,7 @@ impl Commands for FakeCommands {
                 answer(true, "", "")
             }
             ("/usr/sbin/nginx" | "chown", _) => answer(true, "", ""),
-            (_, ["environment"]) => match model.properties.clone() {
-                None => answer(true, "{}", ""),
-                Some((success, stdout, stderr)) => Output {
-                    stdout,
-                    ..answer(success, "", &stderr)
-                },
-            },
+            ("timeout", [.., program, "environment"]) => model.get_config(program),
             other => panic!("unexpected call {other:?}"),
         })
     }
@@ -207,6 +201,21 @@ impl Commands for FakeCommands {
 }
 
 impl Model {
+    fn get_config(&self, program: &str) -> Output {
+        match self.properties.clone() {
+            // As timeout(1) says it.
+            _ if self.missing.iter().any(|missing| missing == program) => Output {
+                status: ExitStatus::from_raw(127 << 8),
+                ..answer(false, "", "No such file or directory")
+            },
+            None => answer(true, "{}", ""),
+            Some((success, stdout, stderr)) => Output {
+                stdout,
+                ..answer(success, "", &stderr)
+            },
+        }
+    }
+
     fn systemctl(&mut self, arguments: &[&str], root: &Path) -> Output {
         match arguments {
             ["show", "--value", "--property", "Type", "nginx.service"] => {

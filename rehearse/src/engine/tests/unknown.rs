@@ -43,6 +43,32 @@ fn secrets_reach_hooks_and_the_application() {
 }
 
 #[test]
+fn a_restart_writes_the_present_values_of_secrets() {
+    let mut engine = with_secret(variants::STANDARD);
+    let file = |engine: &Engine<Fake>| fs::read_to_string(engine.path(environment::FILE)).unwrap();
+    engine.keep_secrets(Properties::from([("TOKEN".into(), "rotated".into())]));
+    assert!(file(&engine).contains("TOKEN=\"hunter2\"\n"));
+    engine.restart_app_server().outcome.unwrap();
+    assert!(file(&engine).contains("TOKEN=\"rotated\"\n"));
+}
+
+#[test]
+fn a_secret_may_be_in_eb_s_file_only() {
+    let mut engine = with_secret(variants::STANDARD);
+    engine.instance.ran.borrow_mut().clear();
+    engine.withhold_secrets(Properties::from([("HIDDEN".into(), "x".into())]));
+    engine.deploy(bundle().path()).outcome.unwrap();
+    let file = fs::read_to_string(engine.path(environment::FILE)).unwrap();
+    assert!(file.contains("HIDDEN=\"x\"\n"), "{file}");
+    assert!(hook_has(&engine, "TOKEN") && !hook_has(&engine, "HIDDEN"));
+    assert!(
+        !fs::read_to_string(engine.path(STORE))
+            .unwrap()
+            .contains("HIDDEN")
+    );
+}
+
+#[test]
 fn get_config_may_lack_the_secrets() {
     let store = |variants| fs::read_to_string(with_secret(variants).path(STORE)).unwrap();
     assert_eq!(

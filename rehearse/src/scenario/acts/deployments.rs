@@ -2,10 +2,13 @@
 
 use std::path::Path;
 
+use flipless_settings::layout;
+
 use super::bundles::{changed, with_proxy, with_server};
 use crate::bundle::{self, Changes};
+use crate::engine::{EngineError, Properties};
 use crate::scenario::script::Acted;
-use crate::scenario::subject::Subject;
+use crate::scenario::subject::{SECRET, Subject};
 
 pub fn deploy_from(subject: &mut Subject) -> Acted {
     let bundle = subject.parameters.from.clone();
@@ -47,10 +50,12 @@ pub fn deploy_broken_proxy(subject: &mut Subject) -> Acted {
 /// A name that EB allows and systemd ignores: a stock server starts without this variable.
 const UNTAKEN: &str = "rehearsal:a.b/c+d-e@f";
 
-/// Quotes, spaces, `$`, `%`, a backslash, line breaks and non-ASCII.
-const AWKWARD: &str = "a \"b\" 'c' $HOME ${X} %n %% \\ `d`\nsecond line\té 日本 #;";
+/// Quotes, spaces, `$`, `%`, a backslash, line breaks of all kinds, an escape character and non-ASCII.
+const AWKWARD: &str =
+    "a \"b\" 'c' $HOME ${X} %n %% \\ `d`\nsecond line\r\nthird\té 日本 #;\u{1b}[0m";
 
 pub fn change_environment(subject: &mut Subject) -> Acted {
+    lack_a_secret(subject)?;
     let name = "FLIPLESS_TEST_VALUE";
     let changes = [(name, Some(AWKWARD)), (UNTAKEN, Some("x"))];
     let deployment = subject.engine.configure(&changes);
@@ -67,7 +72,37 @@ pub fn change_environment(subject: &mut Subject) -> Acted {
     Ok(())
 }
 
+/// Only EB's own file has a secret. So the flip fails, and the current run stays.
+fn lack_a_secret(subject: &mut Subject) -> Acted {
+    let (name, value) = ("FLIPLESS_TEST_WITHHELD", "hunter2");
+    let before = subject.status().run();
+    let withheld = Properties::from([(name.into(), value.into())]);
+    subject.engine.withhold_secrets(withheld);
+    let deployment = subject.engine.configure(&[(UNTAKEN, Some("x"))]);
+    subject.engine.withhold_secrets(Properties::new());
+    let in_flip = matches!(&deployment.outcome, Err(EngineError::Command { command, .. }) if command.contains(layout::WEB));
+    subject.failed(deployment, in_flip)?;
+    let run = subject.status().run();
+    let detail = format!("run {before:?} before, {run:?} now");
+    subject.check("the current run did not stay", run == before, detail);
+    let said = subject.say("journalctl --no-pager -u web; /opt/flipless/bin/flipless status");
+    let told = said.contains(name) && !said.contains(value);
+    subject.check("the missing property is not named", told, said);
+    Ok(())
+}
+
+/// Restarts the server twice: as it is, and after the rotation of a secret.
 pub fn restart_app_server(subject: &mut Subject) -> Acted {
+    let release = subject.status().release();
+    restart(subject)?;
+    let same = subject.status().release() == release;
+    subject.check("the current release changed", same, "nothing was rotated");
+    let rotated = (SECRET.0.to_owned(), "rotated \"again\"".to_owned());
+    subject.engine.keep_secrets(Properties::from([rotated]));
+    restart(subject)
+}
+
+fn restart(subject: &mut Subject) -> Acted {
     let before = subject.status().run();
     let deployment = subject.engine.restart_app_server();
     subject.succeed(deployment)?;

@@ -48,8 +48,16 @@ impl Ledger {
             property: self.property,
         };
         match act {
+            // A restart takes a property over that EB has changed in an interrupted deployment.
+            Act::Restart => vec![
+                self.serving,
+                Label {
+                    property: self.property,
+                    ..self.serving
+                },
+            ],
             // A flip to a discarded run fails, and the current run continues to serve.
-            Act::Restart | Act::AbortedFlip => vec![self.serving],
+            Act::AbortedFlip => vec![self.serving],
             Act::Rollback => {
                 let back = previous.unwrap_or(self.serving);
                 match outcome.succeeded {
@@ -124,7 +132,7 @@ mod tests {
         assert_eq!(expected(Act::Rollback, true, false), [label(3, 1)]);
         let either = [label(4, 1), label(3, 1)];
         assert_eq!(expected(Act::Rollback, false, false), either);
-        assert_eq!(expected(Act::Restart, false, false), [label(4, 1)]);
+        assert_eq!(expected(Act::Restart, false, false), [label(4, 1); 2]);
     }
 
     #[test]

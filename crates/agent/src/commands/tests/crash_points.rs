@@ -90,6 +90,7 @@ pub const COMMANDS: &[(&str, Prepare, Act)] = &[
     ("abort", staged, abort::abort),
     ("rollback", with_two, rollback::rollback),
     ("restart", with_two, restart::restart),
+    ("restart", properties::rotated, restart::restart),
     ("web-started", with_two, web_started::web_started),
     ("expire", expired, expire::expire),
     ("recover", crashing, recover::recover),

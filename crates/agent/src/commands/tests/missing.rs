@@ -134,7 +134,7 @@ fn a_value_that_systemd_or_the_kernel_refuses_fails_the_deployment_and_is_not_pr
     for (answer, part) in [
         (
             &b"{\"A\":\"hunter2\\u0000\"}"[..],
-            "property A contains the control character",
+            "property A contains NUL",
         ),
         (&huge, "property A has 67108864 bytes"),
     ] {

@@ -68,7 +68,10 @@ fn check(name: &str, value: &str) -> Result<()> {
         );
     }
     if RESERVED.contains(&name) || layout::OF_SYSTEMD.contains(&name) {
-        bail!("the environment property {name} is reserved: rename it");
+        bail!(
+            "the environment property {name} is reserved, because the server's unit sets this variable itself: \
+             rename the property or remove it"
+        );
     }
     if name.len() + value.len() > LONGEST_PROPERTY {
         bail!(
@@ -85,29 +88,20 @@ fn check(name: &str, value: &str) -> Result<()> {
             u32::from(character)
         );
     }
-    // systemd accepts only these control characters (env_value_is_valid in its env-util.c).
-    let control = value
-        .chars()
-        .find(|c| c.is_control() && *c != '\n' && *c != '\t' && !is_c1(*c));
-    if let Some(control) = control {
+    // systemd accepts every other control character (env_value_is_valid in its env-util.c).
+    if value.contains('\0') {
         bail!(
-            "the value of the environment property {name} contains the control character {control:?}, which \
-             systemd does not accept: encode the value, for example as base64"
+            "the value of the environment property {name} contains NUL, which no environment variable can: \
+             encode the value, for example as base64"
         );
     }
     Ok(())
 }
 
-/// Returns whether systemd would drop the whole file for this character (unichar_is_valid in its utf8.c).
-fn is_noncharacter(character: char) -> bool {
+/// Returns whether systemd would refuse the whole file for this character (unichar_is_valid in its utf8.c).
+pub(super) fn is_noncharacter(character: char) -> bool {
     let code = u32::from(character);
     (0xfdd0..=0xfdef).contains(&code) || code & 0xfffe == 0xfffe
-}
-
-/// Returns whether the character is from U+0080 to U+009F. Unicode calls these control characters. systemd
-/// does not: it checks only for bytes below 32 and for 127.
-fn is_c1(character: char) -> bool {
-    ('\u{80}'..='\u{9f}').contains(&character)
 }
 
 /// Refuses a PORT other than the one in `flipless.toml`. nginx passes requests only to the latter.

@@ -2,50 +2,34 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::process::Output;
 
 use anyhow::{Context, Result, anyhow, bail};
 
+use super::ambient::is_ambient;
 use super::file::{Environment, is_name};
 use crate::instance::output::say;
 use crate::instance::paths::GET_CONFIG;
 use crate::instance::system::System;
 
-/// The variables in a hook's environment that are not properties.
-const NOT_PROPERTIES: &[&str] = &[
-    // EB's own.
-    "EB_IS_COMMAND_LEADER",
-    "HOME",
-    "PATH",
-    "PWD",
-    "OLDPWD",
-    "SHLVL",
-    "_",
-    "USER",
-    "LOGNAME",
-    "SHELL",
-    "LANG",
-    "TERM",
-    "INVOCATION_ID",
-    "JOURNAL_STREAM",
-    "SYSTEMD_EXEC_PID",
-    "LC_ALL",
-    "MEMORY_PRESSURE_WATCH",
-    "MEMORY_PRESSURE_WRITE",
-];
-
-/// The value that EB gives PORT if there is no such property.
-const EB_PORT: &str = "5000";
+/// How long `get-config` may take, in seconds. EB gives all hooks together a few minutes.
+const PATIENCE: &str = "30";
+/// How long it may take to end after that.
+const LAST_PATIENCE: &str = "--kill-after=5";
+/// The status of timeout(1) for a program that has taken too long.
+const TIMED_OUT: i32 = 124;
 
 /// Collects the new properties. EB's own file contains the old ones until the flip. `get-config` returns the new
 /// ones, but it may lack the values of secrets, and sometimes it fails. A hook's own environment has both
 /// (<https://docs.aws.amazon.com/elasticbeanstalk/latest/dg/AWSHowTo.secrets.env-vars.html>).
 pub fn gather(system: &System) -> Result<Environment> {
-    let own = of_hook(variables())?;
-    let (mut properties, warning) = match system.exists(GET_CONFIG) {
-        true => merge(ask(system), own),
-        false => (own, None),
-    };
-    warning.iter().for_each(|warning| say(warning));
+    let listed = ask(system).unwrap_or_else(|error| {
+        say(&format!(
+            "warning: {error:#}; using only the environment properties in the hook's own environment"
+        ));
+        Environment::new()
+    });
+    let mut properties = merge(listed, variables())?;
     for name in leave_out_names(&mut properties) {
         say(&format!(
             "warning: the server starts without the environment property {name:?}, as on stock EB: \
@@ -55,33 +39,56 @@ pub fn gather(system: &System) -> Result<Environment> {
     Ok(properties)
 }
 
-/// Runs `get-config`.
+/// Runs `get-config`, and stops it if it hangs.
 fn ask(system: &System) -> Result<Environment> {
+    let asked = [LAST_PATIENCE, PATIENCE, GET_CONFIG, "environment"];
     let output = system
-        .run(GET_CONFIG, &["environment"])
+        .run("timeout", &asked)
         .with_context(|| format!("cannot run {GET_CONFIG}"))?;
+    answered(&output)
+}
+
+/// Returns the properties that `get-config` has printed. An error does not repeat its output, which may contain a
+/// secret.
+pub(super) fn answered(output: &Output) -> Result<Environment> {
+    if output.status.code() == Some(TIMED_OUT) {
+        bail!("{GET_CONFIG} has not ended within {PATIENCE} s");
+    }
     if !output.status.success() {
-        bail!(
-            "{GET_CONFIG} failed: {}",
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
+        let status = output.status;
+        bail!("{GET_CONFIG} failed ({status}; `{GET_CONFIG} environment` shows why)");
     }
     parse_properties(&output.stdout).with_context(|| format!("{GET_CONFIG} returned no properties"))
 }
 
-/// Merges the properties of `get-config` with the hook's `own` properties, which win. If `get-config` failed,
-/// returns a warning and only the `own` properties.
-pub(super) fn merge(asked: Result<Environment>, own: Environment) -> (Environment, Option<String>) {
-    match asked {
-        Ok(mut properties) => {
-            properties.extend(own);
-            (properties, None)
+/// Merges the properties that `get-config` has `listed` with the `variables` of the hook.
+///
+/// A listed name is a property, whatever the name is. For any other name the hook's value wins: `get-config` may
+/// have the name of a secret without its value. For a name that EB or the system also uses, the value of
+/// `get-config` wins: in the hook, a shell may have replaced the property's value.
+///
+/// # Errors
+/// If a value is not UTF-8. The error names the property, never its value.
+pub(super) fn merge(
+    mut listed: Environment,
+    variables: impl Iterator<Item = (OsString, OsString)>,
+) -> Result<Environment> {
+    for (name, value) in variables {
+        // systemd accepts no name that is not UTF-8, so such a name is left out.
+        let name = name.to_string_lossy().into_owned();
+        if is_ambient(&name, &value.to_string_lossy()) {
+            continue;
         }
-        Err(error) => {
-            let instead = "using only the environment properties in the hook's own environment";
-            (own, Some(format!("warning: {error:#}; {instead}")))
-        }
+        match value.into_string() {
+            Ok(value) => listed.insert(name, value),
+            Err(_) if !is_name(&name) => listed.insert(name, String::new()),
+            Err(_) => bail!(
+                "the value of the environment property {name} is not UTF-8, which systemd does not accept: \
+                 encode the value, for example as base64"
+            ),
+        };
     }
+    Ok(listed)
 }
 
 /// Removes the properties whose names systemd does not accept, and returns these names. EB allows more characters
@@ -101,37 +108,25 @@ fn variables() -> impl Iterator<Item = (OsString, OsString)> {
     std::env::vars_os().filter(|_| !cfg!(test))
 }
 
-/// Returns the properties in a hook's own environment. An error names the property, never its value.
-pub(super) fn of_hook(
-    variables: impl Iterator<Item = (OsString, OsString)>,
-) -> Result<Environment> {
-    let mut properties = Environment::new();
-    for (name, value) in variables {
-        let Some(name) = name.to_str().map(String::from) else {
-            bail!("the environment property {name:?} has a name that is not UTF-8: rename it");
-        };
-        if !is_property(&name) {
-            continue;
-        }
-        let Ok(value) = value.into_string() else {
-            bail!(
-                "the value of the environment property {name} is not UTF-8: encode it, for example as base64"
-            );
-        };
-        // EB sets this PORT for every hook. Any other value is a property.
-        if (name.as_str(), value.as_str()) != ("PORT", EB_PORT) {
-            properties.insert(name, value);
-        }
+/// Parses one JSON object. Messages may stand before it, each on lines of its own.
+pub(super) fn parse_properties(output: &[u8]) -> Result<Environment> {
+    let whole = parse_object(output);
+    let brace =
+        |start: &usize| output[*start] == b'{' && (*start == 0 || output[*start - 1] == b'\n');
+    let starts = (1..output.len()).filter(brace);
+    match whole {
+        Ok(properties) => Ok(properties),
+        // The object begins a line. A message may do so too, so the first line that parses counts.
+        Err(error) => starts
+            .map(|start| parse_object(&output[start..]))
+            .find_map(Result::ok)
+            .ok_or(error),
     }
-    Ok(properties)
 }
 
-fn is_property(name: &str) -> bool {
-    !NOT_PROPERTIES.contains(&name) && !name.starts_with("BASH_FUNC_")
-}
-
-/// Parses one JSON object. EB writes every value as a string; any other value is kept as its JSON text.
-pub(super) fn parse_properties(json: &[u8]) -> Result<Environment> {
+/// Parses one JSON object. EB writes every value as a string. Any other value is kept as its JSON text, except
+/// null, which is no value.
+fn parse_object(json: &[u8]) -> Result<Environment> {
     // serde_json's own message quotes the text, which may be a secret.
     let properties: BTreeMap<String, serde_json::Value> =
         serde_json::from_slice(json).map_err(|error| {
@@ -142,11 +137,12 @@ pub(super) fn parse_properties(json: &[u8]) -> Result<Environment> {
             )
         })?;
     let text = |value: serde_json::Value| match value {
-        serde_json::Value::String(text) => text,
-        other => other.to_string(),
+        serde_json::Value::Null => None,
+        serde_json::Value::String(text) => Some(text),
+        other => Some(other.to_string()),
     };
     Ok(properties
         .into_iter()
-        .map(|(name, value)| (name, text(value)))
+        .filter_map(|(name, value)| Some((name, text(value)?)))
         .collect())
 }
