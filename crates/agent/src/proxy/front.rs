@@ -10,8 +10,9 @@ use crate::instance::paths::{NGINX, PIDS};
 use crate::instance::system::{Signal, System};
 use crate::instance::systemd::Systemd;
 use crate::instance::wait::wait_for;
+use crate::proxy::configuration::{Configuration, MAIN};
 use crate::proxy::unit::{master, start};
-use crate::proxy::{fallback, good, loaded, nginx, processes, retry, succession};
+use crate::proxy::{fallback, good, loaded, names, nginx, processes, program, retry, succession};
 
 /// The pid file in EB's nginx.conf.
 const PID_FILE: &str = "/run/nginx.pid";
@@ -46,10 +47,12 @@ pub enum Synced {
     NoFront,
     /// The front was not running, and is started.
     Started,
-    /// The configuration had changed, and the front has loaded it.
+    /// The configuration or the address of a name may have changed, and the front has loaded it.
     Reloaded,
     /// The sandbox had changed, and a new master process runs in it.
     Replaced,
+    /// The program or one of its libraries had changed, and a new master process has loaded it.
+    Updated,
     /// The front already runs with the configuration on disk.
     Unchanged,
 }
@@ -61,28 +64,48 @@ impl std::fmt::Display for Synced {
             Self::Started => "nginx started",
             Self::Reloaded => "nginx reloaded",
             Self::Replaced => "nginx restarted with the sandbox of this bundle",
+            Self::Updated => "nginx restarted, since its program or a library was updated",
             Self::Unchanged => "nginx already has this configuration",
         })
     }
 }
 
-/// Makes sure that the front runs with the configuration on disk. Starts or reloads it if necessary.
+/// Makes sure that the front runs with the program, the sandbox and the configuration on disk. Starts, replaces or
+/// reloads it if necessary. Also reloads it if it looks up names of hosts, because stock EB restarts nginx in every
+/// deployment.
 pub fn sync(system: &System) -> Result<Synced> {
+    sync_with(system, has_names)
+}
+
+/// The same as [`sync`] at the end of a deployment, which has already looked up the names.
+pub fn settle(system: &System) -> Result<Synced> {
+    sync_with(system, |_| false)
+}
+
+/// Returns whether nginx looks up names when it loads the configuration in force.
+fn has_names(system: &System) -> bool {
+    names::are_looked_up(&Configuration::in_force(system).tree(MAIN))
+}
+
+fn sync_with(system: &System, looks_up_again: fn(&System) -> bool) -> Result<Synced> {
     if system.settings()?.front.mode != FrontMode::Nginx {
         return Ok(Synced::NoFront);
     }
     let _lock = lock(system, "front-sync")?;
     retry::tidy(system, NGINX)?;
-    match load(system) {
+    match load(system, looks_up_again) {
         Ok(synced) => {
             good::keep(system);
+            if let Ok(master) = master(system) {
+                program::note_further(system, master)?;
+            }
             Ok(synced)
         }
         Err(error) => Err(fallback::after(system, error)),
     }
 }
 
-fn load(system: &System) -> Result<Synced> {
+fn load(system: &System, looks_up_again: fn(&System) -> bool) -> Result<Synced> {
     let systemd = Systemd::new(system);
     if !systemd.is_active(layout::FRONT)? {
         start(system)?;
@@ -92,7 +115,13 @@ fn load(system: &System) -> Result<Synced> {
         succession::replace(system)?;
         return Ok(Synced::Replaced);
     }
-    if loaded::is_current(system)? {
+    if let Some(file) = program::replaced(system, master(system)?)? {
+        succession::replace(system).with_context(|| {
+            format!("{file} was updated, and nginx can't start with it; the old nginx serves")
+        })?;
+        return Ok(Synced::Updated);
+    }
+    if loaded::is_current(system)? && !looks_up_again(system) {
         return Ok(Synced::Unchanged);
     }
     ask_for_reload(system)?;

@@ -1,4 +1,4 @@
-//! The change from one master process of nginx to the next, after a crash or for another sandbox.
+//! The change from one master process of nginx to the next, after a crash, for another sandbox or for an update.
 //!
 //! The workers of a killed master continue to serve, and keep its listeners open. The new master also inherits the
 //! public port from systemd. It can't open the listeners that nginx opened itself until the old workers have
@@ -13,7 +13,7 @@ use flipless_settings::layout;
 use super::listens::{self, Host, Listen};
 use super::nginx::{self, Surroundings};
 use super::unit::master;
-use super::{loaded, processes, sandbox, sockets};
+use super::{loaded, processes, program, sandbox, sockets};
 use crate::instance::digest::of_bytes;
 use crate::instance::paths::NGINX;
 use crate::instance::system::{Signal, System};
@@ -79,7 +79,8 @@ fn remove_stale_sockets(system: &System, listens: Vec<Listen>) -> Result<()> {
     Ok(())
 }
 
-/// Completes a start of nginx: waits for its workers, and then lets the workers of a killed master finish.
+/// Completes a start of nginx: waits for its workers, records its program, and then lets the workers of a killed
+/// master finish.
 pub fn started(system: &System, master: u32) -> Result<()> {
     let has_workers = wait_for(START_LIMIT, LOOK_AGAIN, || {
         if !processes::workers(system, master)?.is_empty() {
@@ -93,6 +94,7 @@ pub fn started(system: &System, master: u32) -> Result<()> {
     if has_workers.is_none() {
         bail!("nginx has no workers after {} s", START_LIMIT.as_secs());
     }
+    program::note(system, master)?;
     quit(system, &processes::orphans(system, master)?)
 }
 
@@ -120,8 +122,9 @@ fn sandbox_now(system: &System) -> Result<String> {
     Ok(of_bytes(sandbox::installed(system)?.join("\n").as_bytes()))
 }
 
-/// Replaces the master by one in the new sandbox: kills the old master, and systemd starts another. During a
-/// normal stop no process would accept connections. After a kill the old workers serve until the new ones run.
+/// Replaces the master by one with the sandbox and the program on disk, if nginx accepts the configuration there:
+/// kills the old master, and systemd starts another. During a normal stop no process would accept connections. After
+/// a kill the old workers serve until the new ones run.
 pub fn replace(system: &System) -> Result<()> {
     let surroundings = Surroundings {
         lines: sandbox::installed(system)?,
