@@ -15,6 +15,8 @@ mod play;
 mod rig;
 #[path = "cases/update.rs"]
 mod update;
+#[path = "cases/upgrade.rs"]
+mod upgrade;
 
 use std::thread;
 
@@ -56,7 +58,10 @@ const MACHINES: [&[Case]; 3] = [
             check: case::nginx_has_logged_and_cached,
             ..Case::serving("places")
         },
-        Case::serving("smoke"),
+        Case {
+            check: upgrade::nginx_is_loaded_again_if_something_of_it_has_changed,
+            ..Case::serving("smoke")
+        },
         Case {
             comes: Comes::FailsLate("the notification failed"),
             ..Case::serving("failing-postdeploy")
