@@ -26,8 +26,8 @@ pub fn knows_keepalive(version: Version) -> bool {
     version >= KEEPALIVE_SINCE
 }
 
-/// The directive in [`KEEPALIVE`], with its name only.
-const MIN_TIMEOUT: &str = "keepalive_min_timeout";
+/// The name of the directive in [`KEEPALIVE`].
+pub const MIN_TIMEOUT: &str = "keepalive_min_timeout";
 
 /// Returns the keep-alive file with this time in its directive. Without a time, the file has only its comments.
 ///

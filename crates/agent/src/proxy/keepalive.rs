@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
-use flipless_settings::nginx::{KEEPALIVE, keepalive_for, knows_keepalive};
+use flipless_settings::nginx::{KEEPALIVE, MIN_TIMEOUT, keepalive_for, knows_keepalive};
 
 use super::configuration::{Configuration, MAIN};
 use super::nginx;
@@ -75,7 +75,7 @@ fn largest(tree: &[Directive]) -> Option<Duration> {
                 .iter()
                 .any(|found| found.name() == name)
         };
-        if is_set("keepalive_min_timeout") {
+        if is_set(MIN_TIMEOUT) {
             return None;
         }
         if !http.block.iter().any(|found| found.name() == TIMEOUT) {
