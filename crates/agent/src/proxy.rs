@@ -7,6 +7,7 @@ pub mod front;
 mod glob;
 mod good;
 mod keepalive;
+mod listeners;
 mod listens;
 mod loaded;
 mod names;

@@ -18,26 +18,27 @@ struct Nginx {
 }
 
 pub fn nginx_is_loaded_again_if_something_of_it_has_changed(rig: &mut Rig, _: &Update) {
-    let load = running(
-        rig,
-        Plan {
-            keep_alive: if keeps_idle_connections(rig) { 4 } else { 0 },
-            slow: 2,
-            ..plan(80)
-        },
-    );
+    let public = Plan {
+        keep_alive: if keeps_idle_connections(rig) { 4 } else { 0 },
+        slow: 2,
+        ..plan(80)
+    };
+    // nginx itself opens the second port.
+    let loads = [public, plan(443)].map(|plan| running(rig, plan));
     let before = nginx(rig);
     rig.deploy();
     assert_eq!(nginx(rig), before, "nothing has changed");
     for file in [NGINX, &library(rig, &before)] {
         update(rig, file);
-        go_on(&load);
+        loads.iter().for_each(go_on);
     }
     signals_leave_the_stand_in_and_reach_nginx(rig);
     names_are_looked_up_again(rig);
-    go_on(&load);
-    let records = load.stop().unwrap();
-    assert!(lost(&records).is_empty(), "{:?}", lost(&records));
+    loads.iter().for_each(go_on);
+    for load in loads {
+        let records = load.stop().unwrap();
+        assert!(lost(&records).is_empty(), "{:?}", lost(&records));
+    }
 }
 
 /// An nginx that knows the directive answers that it is not allowed in this place.
