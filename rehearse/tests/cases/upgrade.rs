@@ -107,8 +107,9 @@ fn names_are_looked_up_again(rig: &mut Rig) {
                 location = /name { proxy_pass http://name.internal/address; }\n";
     let file = NAME.replace("/etc/", ".platform/");
     for address in ["127.0.0.201", "127.0.0.202"] {
-        rig.must("sed '/name.internal/d' /etc/hosts > /run/hosts && cat /run/hosts > /etc/hosts");
-        rig.must(&format!("echo {address} name.internal >> /etc/hosts"));
+        rig.must(&format!(
+            "touch /etc/hosts; sed -i '/name.internal/d' /etc/hosts; echo {address} name.internal >> /etc/hosts"
+        ));
         let bundle = rig.version(&[(&file, text, 0o644)]);
         rig.engine.deploy(&bundle).outcome.unwrap();
         assert_eq!(rig.body("/name"), address);
