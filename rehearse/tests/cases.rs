@@ -58,9 +58,11 @@ const MACHINES: [&[Case]; 3] = [
             check: case::nginx_has_logged_and_cached,
             ..Case::serving("places")
         },
+        Case::serving("smoke"),
         Case {
+            ports: &[443],
             check: upgrade::nginx_is_loaded_again_if_something_of_it_has_changed,
-            ..Case::serving("smoke")
+            ..Case::serving("own-file")
         },
         Case {
             comes: Comes::FailsLate("the notification failed"),
@@ -80,10 +82,6 @@ const MACHINES: [&[Case]; 3] = [
         Case {
             check: idle::connections_outlive_an_update,
             ..Case::serving("long-keep-alive")
-        },
-        Case {
-            ports: &[443],
-            ..Case::serving("own-file")
         },
     ],
 ];

@@ -2,8 +2,9 @@
 //! names.
 
 use rehearse::load::Plan;
+use rehearse::machine::wait_for;
 
-use crate::rig::{Rig, lost};
+use crate::rig::{PATIENCE, Rig, lost};
 use crate::update::{Update, go_on, plan, running};
 
 const NGINX: &str = "/usr/sbin/nginx";
@@ -32,6 +33,9 @@ pub fn nginx_is_loaded_again_if_something_of_it_has_changed(rig: &mut Rig, _: &U
         update(rig, file);
         loads.iter().for_each(go_on);
     }
+    a_program_that_cannot_start_changes_nothing(rig);
+    crash(rig);
+    loads.iter().for_each(go_on);
     signals_leave_the_stand_in_and_reach_nginx(rig);
     names_are_looked_up_again(rig);
     loads.iter().for_each(go_on);
@@ -80,6 +84,28 @@ fn update(rig: &mut Rig, file: &str) {
     assert_eq!(nginx(rig), after, "{file}: only once");
 }
 
+fn a_program_that_cannot_start_changes_nothing(rig: &mut Rig) {
+    let before = nginx(rig);
+    rig.must(&format!(
+        "cp -p {NGINX} {NGINX}.good && cp /bin/false {NGINX}.new && mv {NGINX}.new {NGINX}"
+    ));
+    let bundle = rig.version(&[]);
+    rig.engine.deploy(&bundle).outcome.unwrap_err();
+    assert_eq!(nginx(rig), before);
+    rig.must(&format!("mv {NGINX}.good {NGINX}"));
+}
+
+/// Kills the master, and waits for the next one.
+fn crash(rig: &Rig) {
+    let before = rig.say(MASTER);
+    rig.must(&format!("kill -KILL {before}"));
+    let again = wait_for(PATIENCE, || {
+        let is_active = rig.say("systemctl is-active flipless-front.service") == "active";
+        (is_active && rig.say(MASTER) != before).then_some(())
+    });
+    assert!(again.is_some(), "another master");
+}
+
 /// Sends the signal with which a rotation of logs has nginx open them again.
 fn signals_leave_the_stand_in_and_reach_nginx(rig: &Rig) {
     let stand_in = "systemctl show --value -p MainPID nginx.service web.service";
@@ -94,7 +120,7 @@ fn signals_leave_the_stand_in_and_reach_nginx(rig: &Rig) {
     rig.must(&format!(
         "mv {log} {log}.1 && kill -USR1 $(cat /run/nginx.pid)"
     ));
-    let again = rehearse::machine::wait_for(crate::rig::PATIENCE, || {
+    let again = wait_for(PATIENCE, || {
         (rig.say(&format!("test -s {log} && echo again")) == "again").then_some(())
     });
     assert!(again.is_some(), "nginx has opened its log again");

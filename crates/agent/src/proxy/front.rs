@@ -197,3 +197,6 @@ pub fn record_pid(system: &System, name: &str, pid: u32) -> Result<()> {
         0o644,
     )
 }
+
+#[cfg(test)]
+mod tests;
