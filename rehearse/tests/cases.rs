@@ -60,17 +60,17 @@ const MACHINES: [&[Case]; 3] = [
         },
         Case::serving("smoke"),
         Case {
-            ports: &[443],
-            check: upgrade::nginx_is_loaded_again_if_something_of_it_has_changed,
-            ..Case::serving("own-file")
-        },
-        Case {
             comes: Comes::FailsLate("the notification failed"),
             ..Case::serving("failing-postdeploy")
         },
         Case {
             reloads: true,
             ..Case::serving("restart")
+        },
+        Case {
+            ports: &[443],
+            check: upgrade::nginx_is_loaded_again_if_something_of_it_has_changed,
+            ..Case::serving("own-file")
         },
     ],
     &[
