@@ -10,6 +10,7 @@ mod keepalive;
 mod listeners;
 mod listens;
 mod loaded;
+mod logs;
 mod names;
 mod nginx;
 mod port;

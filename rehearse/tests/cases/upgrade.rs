@@ -9,6 +9,7 @@ use crate::update::{Update, go_on, plan, running};
 
 const NGINX: &str = "/usr/sbin/nginx";
 const MASTER: &str = "systemctl show --value -p MainPID flipless-front.service";
+const LOG: &str = "/var/log/nginx/access.log";
 const NAME: &str = "/etc/nginx/conf.d/elasticbeanstalk/name.conf";
 
 /// nginx's processes.
@@ -37,6 +38,7 @@ pub fn nginx_is_loaded_again_if_something_of_it_has_changed(rig: &mut Rig, _: &U
     crash(rig);
     loads.iter().for_each(go_on);
     signals_leave_the_stand_in_and_reach_nginx(rig);
+    a_removed_log_comes_back(rig);
     names_are_looked_up_again(rig);
     loads.iter().for_each(go_on);
     for load in loads {
@@ -116,15 +118,23 @@ fn signals_leave_the_stand_in_and_reach_nginx(rig: &Rig) {
         ));
     }
     rig.must("kill -USR1 $(cat /var/pids/nginx.pid)");
-    let log = "/var/log/nginx/access.log";
     rig.must(&format!(
-        "mv {log} {log}.1 && kill -USR1 $(cat /run/nginx.pid)"
+        "mv {LOG} {LOG}.1 && kill -USR1 $(cat /run/nginx.pid)"
     ));
     let again = wait_for(PATIENCE, || {
-        (rig.say(&format!("test -s {log} && echo again")) == "again").then_some(())
+        (rig.say(&format!("test -s {LOG} && echo again")) == "again").then_some(())
     });
     assert!(again.is_some(), "nginx has opened its log again");
     assert_eq!(rig.say(stand_in), before);
+}
+
+fn a_removed_log_comes_back(rig: &mut Rig) {
+    rig.must(&format!("rm {LOG}"));
+    rig.deploy();
+    rig.must(&format!("test -f {LOG}"));
+    let before = nginx(rig);
+    rig.deploy();
+    assert_eq!(nginx(rig), before, "only once");
 }
 
 /// The second deployment has the same configuration as the first one. nginx itself answers at both addresses.

@@ -12,7 +12,9 @@ use crate::instance::systemd::Systemd;
 use crate::instance::wait::wait_for;
 use crate::proxy::configuration::{Configuration, MAIN};
 use crate::proxy::unit::{master, start};
-use crate::proxy::{fallback, good, loaded, names, nginx, processes, program, retry, succession};
+use crate::proxy::{
+    fallback, good, loaded, logs, names, nginx, processes, program, retry, succession,
+};
 
 /// The pid file in EB's nginx.conf.
 const PID_FILE: &str = "/run/nginx.pid";
@@ -47,7 +49,7 @@ pub enum Synced {
     NoFront,
     /// The front was not running, and is started.
     Started,
-    /// The configuration or the address of a name may have changed, and the front has loaded it.
+    /// The configuration, the address of a name or a log may have changed, and the front has loaded it.
     Reloaded,
     /// The sandbox had changed, and a new master process runs in it.
     Replaced,
@@ -71,29 +73,31 @@ impl std::fmt::Display for Synced {
 }
 
 /// Makes sure that the front runs with the program, the sandbox and the configuration on disk. Starts, replaces or
-/// reloads it if necessary. Also reloads it if it looks up names of hosts, because stock EB restarts nginx in every
-/// deployment.
+/// reloads it if necessary. Stock EB restarts nginx in every deployment, so this also renews addresses and logs.
 pub fn sync(system: &System) -> Result<Synced> {
-    sync_with(system, has_names)
+    sync_with(system, is_stale)
 }
 
-/// The same as [`sync`] at the end of a deployment, which has already looked up the names.
+/// The same as [`sync`] at the end of a deployment, which has already renewed addresses and logs.
 pub fn settle(system: &System) -> Result<Synced> {
     sync_with(system, |_| false)
 }
 
-/// Returns whether nginx looks up names when it loads the configuration in force.
-fn has_names(system: &System) -> bool {
-    names::are_looked_up(&Configuration::in_force(system).tree(MAIN))
+/// Returns whether a reload may change something although the configuration is the same: the address of a name, or
+/// the file into which nginx writes a log.
+fn is_stale(system: &System) -> bool {
+    let tree = Configuration::in_force(system).tree(MAIN);
+    let were_moved = |master| logs::were_moved(system, &tree, master);
+    names::are_looked_up(&tree) || master(system).is_ok_and(were_moved)
 }
 
-fn sync_with(system: &System, looks_up_again: fn(&System) -> bool) -> Result<Synced> {
+fn sync_with(system: &System, is_stale: fn(&System) -> bool) -> Result<Synced> {
     if system.settings()?.front.mode != FrontMode::Nginx {
         return Ok(Synced::NoFront);
     }
     let _lock = lock(system, "front-sync")?;
     retry::tidy(system, NGINX)?;
-    match load(system, looks_up_again) {
+    match load(system, is_stale) {
         Ok(synced) => {
             good::keep(system);
             if let Ok(master) = master(system) {
@@ -105,7 +109,7 @@ fn sync_with(system: &System, looks_up_again: fn(&System) -> bool) -> Result<Syn
     }
 }
 
-fn load(system: &System, looks_up_again: fn(&System) -> bool) -> Result<Synced> {
+fn load(system: &System, is_stale: fn(&System) -> bool) -> Result<Synced> {
     let systemd = Systemd::new(system);
     if !systemd.is_active(layout::FRONT)? {
         start(system)?;
@@ -116,12 +120,11 @@ fn load(system: &System, looks_up_again: fn(&System) -> bool) -> Result<Synced> 
         return Ok(Synced::Replaced);
     }
     if let Some(file) = program::replaced(system, master(system)?)? {
-        succession::replace(system).with_context(|| {
-            format!("{file} was updated, and nginx can't start with it; the old nginx serves")
-        })?;
+        succession::replace(system)
+            .with_context(|| format!("cannot replace nginx after the update of {file}"))?;
         return Ok(Synced::Updated);
     }
-    if loaded::is_current(system)? && !looks_up_again(system) {
+    if loaded::is_current(system)? && !is_stale(system) {
         return Ok(Synced::Unchanged);
     }
     ask_for_reload(system)?;

@@ -45,7 +45,10 @@ fn an_update_with_which_nginx_would_not_start_leaves_the_old_one_running() {
     put(&instance, PROGRAM, "two");
     instance.model.borrow_mut().nginx_refuses = true;
     let error = format!("{:#}", sync(&instance.system).unwrap_err());
-    assert!(error.contains("/usr/sbin/nginx was updated"), "{error}");
+    assert!(
+        error.contains("after the update of /usr/sbin/nginx"),
+        "{error}"
+    );
     assert!(error.contains("nginx refuses"), "{error}");
     assert_eq!(instance.take_calls(), [""; 0]);
 }
