@@ -15,6 +15,8 @@ mod play;
 mod rig;
 #[path = "cases/update.rs"]
 mod update;
+#[path = "cases/upgrade.rs"]
+mod upgrade;
 
 use std::thread;
 
@@ -65,6 +67,11 @@ const MACHINES: [&[Case]; 3] = [
             reloads: true,
             ..Case::serving("restart")
         },
+        Case {
+            ports: &[443],
+            check: upgrade::nginx_is_loaded_again_if_something_of_it_has_changed,
+            ..Case::serving("own-file")
+        },
     ],
     &[
         Case {
@@ -75,10 +82,6 @@ const MACHINES: [&[Case]; 3] = [
         Case {
             check: idle::connections_outlive_an_update,
             ..Case::serving("long-keep-alive")
-        },
-        Case {
-            ports: &[443],
-            ..Case::serving("own-file")
         },
     ],
 ];

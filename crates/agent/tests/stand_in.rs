@@ -141,6 +141,22 @@ fn every_signal_that_stops_a_service_is_a_clean_end() {
     }
 }
 
+/// As `kill -USR1 $(cat /var/pids/nginx.pid)` of a rotation of logs.
+#[test]
+fn a_signal_that_does_not_stop_nginx_or_a_server_leaves_a_stand_in_running() {
+    for name in ["nginx", "web"] {
+        let stand_in = Process::stand_in(name);
+        let pid = stand_in.0.id().to_string();
+        for signal in ["USR1", "USR2", "HUP", "WINCH"] {
+            let sent = Command::new("kill").args(["-s", signal, &pid]).status();
+            assert!(sent.unwrap().success(), "SIG{signal} to {name}");
+        }
+        // The kernel has delivered them before the last one, because their numbers are lower.
+        let status = stand_in.stop("TERM");
+        assert_eq!((status.code(), status.signal()), (Some(0), None), "{name}");
+    }
+}
+
 #[test]
 fn the_nginx_stand_in_says_when_it_is_ready_and_the_web_stand_in_says_nothing() {
     let folder = tempfile::tempdir().unwrap();
@@ -163,7 +179,12 @@ fn the_nginx_stand_in_says_when_it_is_ready_and_the_web_stand_in_says_nothing() 
         b"READY=1",
         "web's would have come first"
     );
-    assert!(nginx.handles(3), "ready means: SIGQUIT is handled");
+    for signal in [1, 3, 10, 12] {
+        assert!(
+            nginx.handles(signal),
+            "ready means: signal {signal} is handled"
+        );
+    }
 }
 
 #[test]

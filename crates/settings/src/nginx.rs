@@ -1,5 +1,7 @@
 //! The files that the bundle adds to EB's nginx configuration, and the versions of nginx that know them.
 
+use std::time::Duration;
+
 pub mod tokens;
 
 /// The major, minor and patch number.
@@ -22,6 +24,34 @@ pub const KEEPALIVE_SINCE: Version = (1, 27, 4);
 /// ```
 pub fn knows_keepalive(version: Version) -> bool {
     version >= KEEPALIVE_SINCE
+}
+
+/// The name of the directive in [`KEEPALIVE`].
+pub const MIN_TIMEOUT: &str = "keepalive_min_timeout";
+
+/// Returns the keep-alive file with this time in its directive. Without a time, the file has only its comments.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let file = "# a\nkeepalive_min_timeout 75s;\n";
+/// let keepalive_for = flipless_settings::nginx::keepalive_for;
+/// let longer = keepalive_for(file, Some(Duration::from_secs(300)));
+/// assert_eq!(longer, "# a\nkeepalive_min_timeout 300s;\n");
+/// let odd = keepalive_for(file, Some(Duration::from_millis(90_500)));
+/// assert_eq!(odd, "# a\nkeepalive_min_timeout 90500ms;\n");
+/// assert_eq!(keepalive_for(file, None), "# a\n");
+/// ```
+pub fn keepalive_for(file: &str, timeout: Option<Duration>) -> String {
+    let lines = file.split_inclusive('\n');
+    let comments = lines
+        .filter(|line| !line.starts_with(MIN_TIMEOUT))
+        .collect();
+    match timeout.map(|timeout| timeout.as_millis()) {
+        None => comments,
+        Some(time) if time % 1000 == 0 => format!("{comments}{MIN_TIMEOUT} {}s;\n", time / 1000),
+        Some(time) => format!("{comments}{MIN_TIMEOUT} {time}ms;\n"),
+    }
 }
 
 /// The file with which nginx repeats a failed request, in the bundle's `nginx/` and in `conf.d/`.

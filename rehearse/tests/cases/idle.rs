@@ -7,6 +7,7 @@ use rehearse::load::Plan;
 use crate::case::Case;
 use crate::rig::{Rig, lost};
 use crate::update::{Update, plan};
+use crate::upgrade::keeps_idle_connections;
 
 /// Longer than EB's own `keepalive_timeout`, 60 s.
 const IDLE: Duration = Duration::from_secs(70);
@@ -31,9 +32,7 @@ pub fn connections_outlive_an_update(rig: &mut Rig, _: &Update) {
     };
     let load = rig.load_of(plan);
     load.wait_for(CONNECTIONS, IDLE).unwrap();
-    // An nginx that knows the directive answers that it is not allowed in this place.
-    let said = rig.say("/usr/sbin/nginx -t -g 'keepalive_min_timeout 1;' 2>&1");
-    let keeps = said.contains("not allowed here").then_some(OTHER);
+    let keeps = keeps_idle_connections(rig).then_some(OTHER);
     let bundle = Case::serving("long-keep-alive").version_with(rig, keeps.as_slice());
     rig.engine.deploy(&bundle).outcome.unwrap();
     load.wait_for(2 * CONNECTIONS, 2 * IDLE).unwrap();

@@ -4,12 +4,13 @@ use std::io;
 use std::path::Path;
 
 use flipless_settings::nginx::{
-    KEEPALIVE, KEEPALIVE_SINCE, PLATFORM, Version, knows_keepalive, parse_version, upstream_for,
+    KEEPALIVE, KEEPALIVE_SINCE, MIN_TIMEOUT, PLATFORM, Version, knows_keepalive, parse_version,
+    upstream_for,
 };
 use flipless_settings::stock::NGINX_FILES;
 
 use super::directives;
-use super::nginx_syntax::PIECES;
+use super::nginx_syntax::{self, PIECES};
 use super::outcome::Check;
 use super::programs::Scratch;
 use crate::bundle::Bundle;
@@ -92,12 +93,13 @@ fn test(program: &Path, bundle: &Bundle) -> io::Result<(Version, String)> {
     for (path, text) in NGINX_FILES.iter().chain(&DISTRIBUTION) {
         folder.write(path, &moved(text.as_bytes(), &root))?;
     }
+    let has_keepalive = knows_keepalive(version) && !sets_keepalive(bundle);
     for entry in &bundle.entries {
         let Some(text) = entry.text() else { continue };
         if let Some(path) = entry.name.strip_prefix(PIECES) {
             folder.write(path, &moved(text, &root))?;
         } else if let Some(name) = entry.name.strip_prefix(OURS)
-            && (name != KEEPALIVE || knows_keepalive(version))
+            && (name != KEEPALIVE || has_keepalive)
         {
             let text = upstream_for(&String::from_utf8_lossy(text), version);
             folder.write(&format!("conf.d/{name}"), text.as_bytes())?;
@@ -106,6 +108,13 @@ fn test(program: &Path, bundle: &Bundle) -> io::Result<(Version, String)> {
     let file = format!("{root}/nginx.conf");
     let said = folder.run(program, &["-t", "-p", &root, "-c", &file, "-e", "stderr"])?;
     Ok((version, said.text.replace(&format!("{root}/"), "")))
+}
+
+/// Returns whether the bundle itself sets the directive of the agent's keep-alive file. The agent then leaves out its
+/// file.
+fn sets_keepalive(bundle: &Bundle) -> bool {
+    let mut directives = nginx_syntax::files(bundle).flat_map(|(_, directives)| directives);
+    directives.any(|directive| directive.words[0] == MIN_TIMEOUT)
 }
 
 /// Changes absolute paths, so that they name the files in the temporary folder.

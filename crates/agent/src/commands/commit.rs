@@ -105,7 +105,7 @@ fn conclude(system: &System, state: &State) -> Result<()> {
 fn settle_front(system: &System) -> Result<()> {
     units::verify_stand_in(system)?;
     front::replace_stock(system)?;
-    let did = front::sync(system)
+    let did = front::settle(system)
         .context("the release is current, but nginx does not have the new configuration")?;
     front::repair_pid_file(system)?;
     say(&did.to_string());

@@ -3,12 +3,14 @@
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::{env, fs};
 
 use anyhow::{Context, Result};
 use flipless_settings::{Server, Settings, layout};
 use sd_notify::NotifyState;
-use signal_hook::consts::{SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
+use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
 use crate::instance::memory;
@@ -16,6 +18,10 @@ use crate::instance::paths::FLIPPED;
 
 /// Another one in every boot (random(4)).
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+/// The signals of nginx that do not stop it (nginx's control.html), such as the one of `systemctl kill -s USR1 nginx`
+/// after a rotation of logs. They ask nothing of a stand-in. Without a handler, most of them would end it.
+const OF_NO_USE: [i32; 4] = [SIGHUP, SIGUSR1, SIGUSR2, SIGWINCH];
 
 /// What a stand-in stands in for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +33,11 @@ pub enum StandIn {
 /// Waits for a stop signal and returns. `KillSignal=` of nginx.service sends SIGQUIT. Without a handler, SIGQUIT
 /// would cause a core dump, and systemd would record a failure.
 pub fn wait(service: StandIn) -> Result<()> {
+    // First of all, because systemd may send a signal as soon as the process exists. A program that this process
+    // executes has no handlers (execve(2)).
+    for signal in OF_NO_USE {
+        flag::register(signal, Arc::default()).context("cannot handle signals")?;
+    }
     if service == StandIn::Web && is_alone(Path::new("/"), &env::current_exe()?) {
         return become_server(Path::new(FLIPPED));
     }

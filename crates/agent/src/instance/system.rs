@@ -129,6 +129,18 @@ impl System {
         self.effect("signal", || self.commands.signal(pid, signal))
     }
 
+    /// Gives systemd a descriptor of another process. systemd passes it to the next main process of the unit that has
+    /// called this agent.
+    pub fn keep_descriptor(&self, pid: u32, descriptor: i32) -> io::Result<()> {
+        let keep = || self.commands.keep_descriptor(pid, descriptor);
+        self.effect("keep a descriptor", keep)
+    }
+
+    /// Makes systemd close the descriptors of [`Self::keep_descriptor`].
+    pub fn drop_descriptors(&self) -> io::Result<()> {
+        self.effect("drop descriptors", || self.commands.drop_descriptors())
+    }
+
     /// Does one effect. All effects go through here, so that a test can kill the agent before and after each.
     fn effect<T>(&self, name: &str, effect: impl FnOnce() -> T) -> T {
         self.commands.crash_point(name);

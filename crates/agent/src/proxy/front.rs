@@ -10,8 +10,11 @@ use crate::instance::paths::{NGINX, PIDS};
 use crate::instance::system::{Signal, System};
 use crate::instance::systemd::Systemd;
 use crate::instance::wait::wait_for;
+use crate::proxy::configuration::{Configuration, MAIN};
 use crate::proxy::unit::{master, start};
-use crate::proxy::{fallback, good, loaded, nginx, processes, retry, succession};
+use crate::proxy::{
+    fallback, good, loaded, logs, names, nginx, processes, program, retry, succession,
+};
 
 /// The pid file in EB's nginx.conf.
 const PID_FILE: &str = "/run/nginx.pid";
@@ -46,10 +49,12 @@ pub enum Synced {
     NoFront,
     /// The front was not running, and is started.
     Started,
-    /// The configuration had changed, and the front has loaded it.
+    /// The configuration, the address of a name or a log may have changed, and the front has loaded it.
     Reloaded,
     /// The sandbox had changed, and a new master process runs in it.
     Replaced,
+    /// The program or one of its libraries had changed, and a new master process has loaded it.
+    Updated,
     /// The front already runs with the configuration on disk.
     Unchanged,
 }
@@ -61,28 +66,50 @@ impl std::fmt::Display for Synced {
             Self::Started => "nginx started",
             Self::Reloaded => "nginx reloaded",
             Self::Replaced => "nginx restarted with the sandbox of this bundle",
+            Self::Updated => "nginx restarted, since its program or a library was updated",
             Self::Unchanged => "nginx already has this configuration",
         })
     }
 }
 
-/// Makes sure that the front runs with the configuration on disk. Starts or reloads it if necessary.
+/// Makes sure that the front runs with the program, the sandbox and the configuration on disk. Starts, replaces or
+/// reloads it if necessary. Stock EB restarts nginx in every deployment, so this also renews addresses and logs.
 pub fn sync(system: &System) -> Result<Synced> {
+    sync_with(system, is_stale)
+}
+
+/// The same as [`sync`] at the end of a deployment, which has already renewed addresses and logs.
+pub fn settle(system: &System) -> Result<Synced> {
+    sync_with(system, |_| false)
+}
+
+/// Returns whether a reload may change something although the configuration is the same: the address of a name, or
+/// the file into which nginx writes a log.
+fn is_stale(system: &System) -> bool {
+    let tree = Configuration::in_force(system).tree(MAIN);
+    let were_moved = |master| logs::were_moved(system, &tree, master);
+    names::are_looked_up(&tree) || master(system).is_ok_and(were_moved)
+}
+
+fn sync_with(system: &System, is_stale: fn(&System) -> bool) -> Result<Synced> {
     if system.settings()?.front.mode != FrontMode::Nginx {
         return Ok(Synced::NoFront);
     }
     let _lock = lock(system, "front-sync")?;
     retry::tidy(system, NGINX)?;
-    match load(system) {
+    match load(system, is_stale) {
         Ok(synced) => {
             good::keep(system);
+            if let Ok(master) = master(system) {
+                program::note_further(system, master)?;
+            }
             Ok(synced)
         }
         Err(error) => Err(fallback::after(system, error)),
     }
 }
 
-fn load(system: &System) -> Result<Synced> {
+fn load(system: &System, is_stale: fn(&System) -> bool) -> Result<Synced> {
     let systemd = Systemd::new(system);
     if !systemd.is_active(layout::FRONT)? {
         start(system)?;
@@ -92,7 +119,12 @@ fn load(system: &System) -> Result<Synced> {
         succession::replace(system)?;
         return Ok(Synced::Replaced);
     }
-    if loaded::is_current(system)? {
+    if let Some(file) = program::replaced(system, master(system)?)? {
+        succession::replace(system)
+            .with_context(|| format!("cannot replace nginx after the update of {file}"))?;
+        return Ok(Synced::Updated);
+    }
+    if loaded::is_current(system)? && !is_stale(system) {
         return Ok(Synced::Unchanged);
     }
     ask_for_reload(system)?;
@@ -168,3 +200,6 @@ pub fn record_pid(system: &System, name: &str, pid: u32) -> Result<()> {
         0o644,
     )
 }
+
+#[cfg(test)]
+mod tests;

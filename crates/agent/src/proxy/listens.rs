@@ -1,15 +1,7 @@
 //! Finds the addresses on which nginx will listen in the output of `nginx -T`, which contains all included files.
 
-use std::collections::BTreeMap;
-use std::path::Path;
-
-use super::syntax::{self, Directive};
-
-/// The maximal depth of includes. nginx itself only has the limit of its open files.
-const MAX_DEPTH: usize = 32;
-
-/// The directives of each file, by path.
-type Files = BTreeMap<String, Vec<Directive>>;
+use super::configuration::Configuration;
+use super::syntax::Directive;
 
 /// One `listen` directive.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,8 +65,7 @@ impl Listen {
 
 /// Returns every `listen` in the output of `nginx -T -c MAIN`.
 pub fn in_dump(dump: &str, main: &str) -> Vec<Listen> {
-    let files = files(dump);
-    let directives = expand(&files, Path::new(main), main, MAX_DEPTH);
+    let directives = Configuration::in_dump(dump).tree(main);
     let mut listens = Vec::new();
     for context in &directives {
         let is_http = context.name() == "http";
@@ -95,82 +86,6 @@ pub fn in_dump(dump: &str, main: &str) -> Vec<Listen> {
 
 fn named<'a>(directives: &'a [Directive], name: &'a str) -> impl Iterator<Item = &'a Directive> {
     directives.iter().filter(move |found| found.name() == name)
-}
-
-/// Splits a dump into files. Each file begins with a line that contains its path (ngx_dump_config in nginx.c).
-fn files(dump: &str) -> Files {
-    let parts = format!("\n{dump}");
-    let named = parts.split("\n# configuration file ").skip(1);
-    named
-        .filter_map(|part| part.split_once(":\n"))
-        .map(|(name, text)| (name.to_owned(), syntax::parse(text)))
-        .collect()
-}
-
-/// Returns the directives of a file, with the included files in place of each `include`. Relative paths begin in
-/// the folder of the main file (ngx_conf_full_name).
-fn expand(files: &Files, main: &Path, name: &str, depth: usize) -> Vec<Directive> {
-    let directives = files.get(name).map(Vec::as_slice).unwrap_or_default();
-    expand_all(files, main, directives, depth)
-}
-
-fn expand_all(
-    files: &Files,
-    main: &Path,
-    directives: &[Directive],
-    depth: usize,
-) -> Vec<Directive> {
-    let Some(depth) = depth.checked_sub(1) else {
-        return Vec::new();
-    };
-    let mut expanded = Vec::new();
-    for directive in directives {
-        match directive.words.as_slice() {
-            [include, pattern] if include == "include" => {
-                let folder = main.parent().unwrap_or(Path::new("/"));
-                let pattern = folder.join(pattern);
-                let names = files
-                    .keys()
-                    .filter(|name| matches(&pattern, Path::new(name)));
-                expanded.extend(names.flat_map(|name| expand(files, main, name, depth)));
-            }
-            words => expanded.push(Directive {
-                words: words.to_vec(),
-                block: expand_all(files, main, &directive.block, depth),
-            }),
-        }
-    }
-    expanded
-}
-
-/// Returns whether a path matches a pattern of glob(7). No wildcard matches a slash.
-fn matches(pattern: &Path, path: &Path) -> bool {
-    let (pattern, path): (Vec<_>, Vec<_>) = (pattern.iter().collect(), path.iter().collect());
-    let same = |(pattern, part): (&&std::ffi::OsStr, &&std::ffi::OsStr)| {
-        part_matches(&pattern.to_string_lossy(), &part.to_string_lossy())
-    };
-    pattern.len() == path.len() && pattern.iter().zip(&path).all(same)
-}
-
-fn part_matches(pattern: &str, part: &str) -> bool {
-    let Some(first) = pattern.chars().next() else {
-        return part.is_empty();
-    };
-    let rest = &pattern[first.len_utf8()..];
-    let mut ends = part.char_indices().map(|(at, _)| at).chain([part.len()]);
-    let after = |part: &str| part.chars().next().map(char::len_utf8);
-    match first {
-        '*' => ends.any(|at| part_matches(rest, &part[at..])),
-        // A set may match any character here, because the dump only contains files that nginx has included.
-        '[' if rest.contains(']') => {
-            let rest = rest.split_once(']').map_or("", |(_, rest)| rest);
-            after(part).is_some_and(|at| part_matches(rest, &part[at..]))
-        }
-        '?' => after(part).is_some_and(|at| part_matches(rest, &part[at..])),
-        _ => part
-            .strip_prefix(first)
-            .is_some_and(|part| part_matches(rest, part)),
-    }
 }
 
 /// Parses the words of a `listen`.

@@ -2,10 +2,12 @@
 //! idle connections, so the agent reloads nginx only after a change.
 
 use std::collections::BTreeSet;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+use super::configuration::Configuration;
+use super::syntax::Directive;
 use crate::instance::digest::{of_bytes, of_tree};
 use crate::instance::paths::NGINX;
 use crate::instance::system::System;
@@ -13,9 +15,25 @@ use crate::instance::system::System;
 /// The file with the digest of the configuration that nginx has loaded. A reboot removes it.
 const LOADED: &str = "/run/flipless/front-loaded";
 
+/// Directives with files that nginx writes, or opens again for a request. Their change needs no reload.
+const NOT_LOADED: [&str; 12] = [
+    "access_log",
+    "alias",
+    "auth_basic_user_file",
+    "error_log",
+    "fastcgi_param",
+    "index",
+    "lock_file",
+    "pid",
+    "root",
+    "scgi_param",
+    "try_files",
+    "uwsgi_param",
+];
+
 /// Returns a digest of the configuration on the disk. It covers everything below /etc/nginx, and the content of
-/// every file that nginx.conf names. Such a file, for example a certificate, may be in another folder or behind a
-/// link.
+/// every file that the configuration names and nginx reads when it loads it. Such a file, for example a certificate,
+/// may be in another folder or behind a link.
 pub fn digest(system: &System) -> Result<String> {
     let mut digests = of_tree(system, NGINX)?;
     for path in named(system) {
@@ -35,25 +53,26 @@ pub fn note(system: &System, digest: &str) -> Result<()> {
     system.write(LOADED, digest.as_bytes(), 0o644)
 }
 
-/// Returns the files that nginx.conf names: included files at any depth, and files for TLS. nginx reads them only
-/// at its start and at a reload. Relative paths begin at /etc/nginx (`ngx_conf_full_name`).
+/// Returns the included files, and every other file that a directive names. Whatever the directive is: modules of
+/// nginx have many that name a file, and a file too many can at worst cause an unnecessary reload. Relative paths
+/// begin at /etc/nginx (`ngx_conf_full_name`).
 fn named(system: &System) -> BTreeSet<PathBuf> {
-    let mut paths = BTreeSet::new();
-    let mut included = vec![Path::new(NGINX).join("nginx.conf")];
-    while let Some(path) = included.pop() {
-        if !paths.insert(path.clone()) {
-            continue;
-        }
-        let content = content(system, &path);
-        for (name, file) in files(&String::from_utf8_lossy(&content)) {
-            let file = Path::new(NGINX).join(file);
-            match name {
-                "include" => included.extend(matching(system, &file)),
-                _ => drop(paths.insert(file)),
-            }
-        }
+    let configuration = Configuration::in_force(system);
+    let arguments = configuration.directives().flat_map(loaded_arguments);
+    let paths = arguments.map(|argument| Path::new(NGINX).join(argument));
+    let mut files: BTreeSet<_> = paths
+        // Not a folder, and not a pipe or a device, whose content would not end.
+        .filter(|path| system.locate(path).is_file())
+        .collect();
+    files.extend(configuration.paths().map(Path::to_owned));
+    files
+}
+
+fn loaded_arguments(directive: &Directive) -> &[String] {
+    match NOT_LOADED.contains(&directive.name()) {
+        true => &[],
+        false => directive.arguments(),
     }
-    paths
 }
 
 /// Returns a file's content. An unreadable file counts as empty, because nginx itself reports it.
@@ -61,131 +80,5 @@ fn content(system: &System, path: &Path) -> Vec<u8> {
     system.read(path).ok().flatten().unwrap_or_default()
 }
 
-/// Returns every file that a pattern may match: all files at the pattern's depth, below the part of it without
-/// wildcards. A file too many can at worst cause an unnecessary reload.
-fn matching(system: &System, pattern: &Path) -> Vec<PathBuf> {
-    let is_wild = |part: &Component| {
-        let part = part.as_os_str().to_string_lossy();
-        part.contains(['*', '?', '['])
-    };
-    let folder: PathBuf = pattern
-        .components()
-        .take_while(|part| !is_wild(part))
-        .collect();
-    let depth = pattern.components().count() - folder.components().count();
-    let root = system.locate(&folder);
-    walkdir::WalkDir::new(&root)
-        .follow_links(true)
-        .min_depth(depth)
-        .max_depth(depth)
-        .into_iter()
-        .filter_map(Result::ok)
-        .filter(|entry| entry.file_type().is_file())
-        .filter_map(|entry| Some(folder.join(entry.path().strip_prefix(&root).ok()?)))
-        .collect()
-}
-
-/// Returns the directives that name a file, with the file. Omits a path that contains a variable.
-fn files(text: &str) -> Vec<(&str, &str)> {
-    text.lines()
-        .flat_map(|line| {
-            let parts = line.split([';', '{', '}']).map(str::trim);
-            parts.take_while(|part| !part.starts_with('#'))
-        })
-        .filter_map(|directive| {
-            let (name, value) = directive.split_once(char::is_whitespace)?;
-            let file = value.trim().trim_matches(['"', '\'']);
-            let is_file = name == "include" || name.contains("ssl_");
-            (is_file && !file.contains(['$', ':', ' '])).then_some((name, file))
-        })
-        .collect()
-}
-
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use crate::testing::Instance;
-
-    #[test]
-    fn directives_of_files_name_them() {
-        for (text, named) in [
-            ("ssl_certificate /etc/pki/a.pem;", vec!["/etc/pki/a.pem"]),
-            ("  ssl_certificate_key\t\"/k.pem\" ; # own", vec!["/k.pem"]),
-            ("include mime.types;", vec!["mime.types"]),
-            ("include conf.d/*.conf;", vec!["conf.d/*.conf"]),
-            ("proxy_ssl_trusted_certificate ca.pem;", vec!["ca.pem"]),
-            (
-                "server { ssl_certificate a.pem; ssl_certificate_key b.pem; }",
-                vec!["a.pem", "b.pem"],
-            ),
-            ("ssl_certificate $name.pem;", vec![]),
-            ("# ssl_certificate /x.pem;", vec![]),
-            ("listen 443; # include /x.conf;", vec![]),
-            ("access_log /var/log/nginx/access.log;", vec![]),
-        ] {
-            let found: Vec<_> = files(text).into_iter().map(|(_, file)| file).collect();
-            assert_eq!(found, named, "{text}");
-        }
-    }
-
-    /// Returns whether a change of the file `changed` is found, if a file with the text `own` is in conf.d.
-    fn is_a_change(own: &str, changed: &str) -> bool {
-        let instance = Instance::new();
-        let system = &instance.system;
-        let put = |path: &str, text: &str| system.write(path, text.as_bytes(), 0o644).unwrap();
-        put(
-            "/etc/nginx/nginx.conf",
-            "http {\n  include conf.d/*.conf;\n}\n",
-        );
-        put("/etc/nginx/conf.d/own.conf", own);
-        put("/etc/nginx/tls/ca.pem", "one");
-        put("/etc/live/nested.conf", "ssl_certificate nested.pem;\n");
-        put(changed, "one");
-        for (target, link) in [
-            ("../../live/b.pem", "/etc/nginx/tls/b.pem"),
-            ("../../live/linked.conf", "/etc/nginx/conf.d/linked.conf"),
-            ("../live/nested.pem", "/etc/nginx/nested.pem"),
-        ] {
-            system.link(Path::new(target), link).unwrap();
-        }
-        note(system, &digest(system).unwrap()).unwrap();
-        assert!(is_current(system).unwrap());
-        put(changed, "two");
-        let is_change = !is_current(system).unwrap();
-        put(changed, "one");
-        assert!(is_current(system).unwrap());
-        is_change
-    }
-
-    #[test]
-    fn a_change_in_another_folder_or_behind_a_link_is_found() {
-        for (own, changed) in [
-            ("ssl_certificate /etc/live/a.pem;\n", "/etc/live/a.pem"),
-            ("ssl_certificate_key tls/b.pem;\n", "/etc/live/b.pem"),
-            (
-                "server { ssl_certificate /etc/live/a.pem; }\n",
-                "/etc/live/a.pem",
-            ),
-            // Only a wildcard names it.
-            ("", "/etc/live/linked.conf"),
-            ("include /etc/live/more/*.conf;\n", "/etc/live/more/a.conf"),
-            ("include /etc/live/*/a.conf;\n", "/etc/live/more/a.conf"),
-            ("include /etc/live/nested.conf;\n", "/etc/live/nested.pem"),
-        ] {
-            assert!(is_a_change(own, changed), "{own}: {changed}");
-        }
-    }
-
-    #[test]
-    fn a_change_of_a_file_that_nginx_does_not_read_is_ignored() {
-        let log = "/var/log/nginx/access.log";
-        assert!(!is_a_change(&format!("access_log {log};\n"), log));
-        assert!(!is_a_change(
-            "ssl_certificate /missing;\n",
-            "/etc/live/a.pem"
-        ));
-        // An include that includes itself ends.
-        assert!(!is_a_change("include conf.d/own.conf;\n", log));
-    }
-}
+mod tests;

@@ -8,7 +8,7 @@ use flipless_settings::nginx::{UPSTREAM, upstream_for};
 
 use crate::instance::paths::{NGINX, PROXY_STAGING};
 use crate::instance::system::System;
-use crate::proxy::nginx;
+use crate::proxy::{nginx, syntax};
 
 /// EB's file with `proxy_pass`.
 const APPLICATION: &str = "conf.d/elasticbeanstalk/00_application.conf";
@@ -90,34 +90,25 @@ pub fn restore(system: &System, configuration: &str, port: u16) -> Result<()> {
     system.remove(format!("{configuration}/conf.d/{UPSTREAM}"))
 }
 
-/// Returns whether the file has exactly EB's `proxy_pass`, in a place where an upstream works. The file also has
-/// to set a Host header; otherwise nginx would send the upstream's name as the host.
+/// Returns whether the file has exactly EB's `proxy_pass`, in a place where an upstream works: nginx does not allow
+/// `proxy_next_upstream` in an `if`. The file also has to set a Host header; otherwise nginx would send the upstream's
+/// name as the host.
 fn is_ebs_own(text: &str, direct: &str) -> bool {
-    let mut passes = directives(text).filter(|line| words(line).any(|word| word == "proxy_pass"));
-    let pass = |line| is_ebs_pass(line, direct);
-    let once = passes.next().is_some_and(pass) && passes.next().is_none();
-    let host = directives(text).any(|line| {
-        let mut words = words(line);
-        words.next() == Some("proxy_set_header")
-            && words
-                .next()
-                .is_some_and(|name| name.eq_ignore_ascii_case("host"))
-    });
-    once && host && is_in_location(text, direct)
+    let file = syntax::parse(text);
+    let all = syntax::all(&file);
+    let named = |name| all.iter().filter(move |directive| directive.name() == name);
+    let mut in_locations = named("location").flat_map(|location| &location.block);
+    let is_in_location = in_locations.any(|directive| directive.name() == "proxy_pass");
+    let host = named("proxy_set_header")
+        .filter_map(|header| header.arguments().first())
+        .any(|header| header.eq_ignore_ascii_case("host"));
+    let lines = text.lines().filter(|line| is_ebs_pass(line.trim(), direct));
+    is_in_location && host && named("proxy_pass").count() == 1 && lines.count() == 1
 }
 
 /// Returns whether the line is exactly EB's directive. Its number of spaces may vary.
 fn is_ebs_pass(line: &str, direct: &str) -> bool {
     line.split_whitespace().eq(["proxy_pass", direct])
-}
-
-/// Returns whether `proxy_pass` is directly in a location. nginx does not allow `proxy_next_upstream` in an `if`.
-fn is_in_location(text: &str, direct: &str) -> bool {
-    let above: Vec<_> = directives(text)
-        .take_while(|line| !is_ebs_pass(line, direct))
-        .collect();
-    let block = above.iter().rev().find(|line| line.contains(['{', '}']));
-    block.is_some_and(|line| line.starts_with("location ") && line.ends_with('{'))
 }
 
 /// Returns whether the user has configured repetitions, in a staged file or in a file in force that stays. Checks
@@ -149,19 +140,9 @@ fn files(system: &System, folder: &str) -> Vec<PathBuf> {
 }
 
 fn decides(text: &str) -> bool {
-    directives(text).any(|line| words(line).any(|word| word.starts_with("proxy_next_upstream")))
-}
-
-/// Returns the lines that are not comments.
-fn directives(text: &str) -> impl Iterator<Item = &str> {
-    text.lines()
-        .map(str::trim)
-        .filter(|line| !line.starts_with('#'))
-}
-
-fn words(line: &str) -> impl Iterator<Item = &str> {
-    line.split(|c: char| c.is_whitespace() || "{};".contains(c))
-        .filter(|word| !word.is_empty())
+    let file = syntax::parse(text);
+    let mut all = syntax::all(&file).into_iter();
+    all.any(|directive| directive.name().starts_with("proxy_next_upstream"))
 }
 
 /// Reads a text file; `None` if it does not exist or is not UTF-8.

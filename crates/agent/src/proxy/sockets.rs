@@ -1,6 +1,6 @@
 //! Finds the listening sockets of processes in /proc (proc(5)).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 
@@ -13,12 +13,22 @@ const UNCONNECTED: &str = "07";
 /// __SO_ACCEPTCON, the flag of a listening socket in /proc/net/unix.
 const ACCEPTS: u32 = 0x1_0000;
 
-/// Returns whether one of the processes has a listener other than 0.0.0.0:`public`. A new master can't open such a
+/// A socket, as a process holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    pub pid: u32,
+    pub descriptor: i32,
+}
+
+/// Returns the listeners of the processes other than 0.0.0.0:`public`, each once. A new master can't open such a
 /// listener until these processes have closed it.
-pub fn hold_more_than(system: &System, pids: &[u32], public: u16) -> bool {
+pub fn further_listeners(system: &System, pids: &[u32], public: u16) -> Vec<Held> {
     let listeners = listeners(system, public);
-    let mut held = pids.iter().flat_map(|pid| held(system, *pid));
-    held.any(|inode| listeners.contains(&inode))
+    let held = pids.iter().flat_map(|pid| held(system, *pid));
+    let found: BTreeMap<_, _> = held
+        .filter(|(inode, _)| listeners.contains(inode))
+        .collect();
+    found.into_values().collect()
 }
 
 /// Returns whether a process listens on this path.
@@ -81,19 +91,17 @@ fn unix(line: &str) -> Option<(&str, &str)> {
     (flags & ACCEPTS != 0).then_some((rest, path))
 }
 
-/// Returns the inodes of a process's sockets.
-fn held(system: &System, pid: u32) -> Vec<String> {
+/// Returns a process's sockets, with their inodes.
+fn held(system: &System, pid: u32) -> Vec<(String, Held)> {
     let folder = format!("/proc/{pid}/fd");
     let names = system.names(&folder).unwrap_or_default();
-    let links = names
-        .iter()
-        .filter_map(|name| system.link_target(format!("{folder}/{name}")));
-    links
-        .filter_map(|link| {
-            let link = link.to_str()?.strip_prefix("socket:[")?;
-            Some(link.strip_suffix(']')?.to_owned())
-        })
-        .collect()
+    let sockets = names.iter().filter_map(|name| {
+        let link = system.link_target(format!("{folder}/{name}"))?;
+        let inode = link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?;
+        let descriptor = name.parse().ok()?;
+        Some((inode.to_owned(), Held { pid, descriptor }))
+    });
+    sockets.collect()
 }
 
 fn text(system: &System, path: &str) -> String {
@@ -137,7 +145,7 @@ mod tests {
                 .link(Path::new(&target), format!("/proc/7/fd/{number}"))
                 .unwrap();
         }
-        hold_more_than(system, &[7], 80)
+        !further_listeners(system, &[7], 80).is_empty()
     }
 
     #[test]

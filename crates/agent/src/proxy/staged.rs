@@ -4,10 +4,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use flipless_settings::Settings;
-use flipless_settings::nginx::{KEEPALIVE, UPSTREAM, knows_keepalive};
+use flipless_settings::nginx::{KEEPALIVE, UPSTREAM};
 
 use super::probe::Probe;
-use super::{good, nginx, retry};
+use super::{good, keepalive, nginx, retry};
 use crate::instance::paths::{NGINX, PROXY_STAGING};
 use crate::instance::system::System;
 
@@ -20,18 +20,21 @@ pub fn test(system: &System, bundle: &Path, settings: &Settings) -> Result<()> {
     }
     good::settle(system)?;
     let port = settings.server.port;
-    add_keepalive(system, bundle)?;
+    keepalive::stage(system, bundle)?;
     retry::stage(system, bundle, port)?;
     let probe = Probe::new(system, bundle, settings)?;
     let mut tested = probe.run();
-    let pieces: [(&str, TakeOut); 2] = [
+    // Each removes a piece from the staged configuration, and returns whether the piece was there.
+    let take_out_retry = || take_out_retry(system, port);
+    let take_out_keepalive = || keepalive::take_out(system, bundle);
+    let pieces: [(&str, &dyn Fn() -> Result<bool>); 2] = [
         (
             "the repetition of requests that a crash of the server interrupts",
-            take_out_retry,
+            &take_out_retry,
         ),
         (
             "the setting that keeps idle connections open during a reload",
-            take_out_keepalive,
+            &take_out_keepalive,
         ),
     ];
     for (without, take_out) in pieces {
@@ -39,7 +42,7 @@ pub fn test(system: &System, bundle: &Path, settings: &Settings) -> Result<()> {
             break;
         };
         let why = nginx::first_line(error);
-        if take_out(system, port)? {
+        if take_out()? {
             tested = probe.run();
             if tested.is_ok() {
                 eprintln!("flipless: warning: left out {without}, since nginx refused it: {why}");
@@ -49,33 +52,9 @@ pub fn test(system: &System, bundle: &Path, settings: &Settings) -> Result<()> {
     tested.context("cannot use the proxy configuration of this deployment")
 }
 
-/// Removes one of the bundle's pieces from the staged configuration. Returns whether the piece was there.
-type TakeOut = fn(&System, u16) -> Result<bool>;
-
 fn take_out_retry(system: &System, port: u16) -> Result<bool> {
     let was_in = system.exists(format!("{PROXY_STAGING}/conf.d/{UPSTREAM}"));
     retry::restore(system, PROXY_STAGING, port).map(|()| was_in)
-}
-
-fn take_out_keepalive(system: &System, _: u16) -> Result<bool> {
-    let piece = format!("{PROXY_STAGING}/conf.d/{KEEPALIVE}");
-    let was_in = system.exists(&piece);
-    system.remove(piece).map(|()| was_in)
-}
-
-/// Adds the bundle's keep-alive setting to EB's staged configuration, if nginx knows the setting.
-fn add_keepalive(system: &System, bundle: &Path) -> Result<()> {
-    let Some(setting) = system.read_in(bundle, format!("nginx/{KEEPALIVE}"))? else {
-        return Ok(());
-    };
-    if !knows_keepalive(nginx::version(system)?) {
-        return Ok(());
-    }
-    system.write(
-        format!("{PROXY_STAGING}/conf.d/{KEEPALIVE}"),
-        &setting,
-        0o644,
-    )
 }
 
 /// Removes all pieces of flipless from the configuration in force.

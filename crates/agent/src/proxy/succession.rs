@@ -1,8 +1,7 @@
-//! The change from one master process of nginx to the next, after a crash or for another sandbox.
+//! The change from one master process of nginx to the next, after a crash, for another sandbox or for an update.
 //!
-//! The workers of a killed master continue to serve, and keep its listeners open. The new master also inherits the
-//! public port from systemd. It can't open the listeners that nginx opened itself until the old workers have
-//! closed them.
+//! The workers of a killed master continue to serve, and keep its listeners open. The new master inherits the public
+//! port from systemd, and the listeners that nginx opened itself from the old workers.
 
 use std::os::unix::fs::FileTypeExt;
 use std::time::Duration;
@@ -13,7 +12,7 @@ use flipless_settings::layout;
 use super::listens::{self, Host, Listen};
 use super::nginx::{self, Surroundings};
 use super::unit::master;
-use super::{loaded, processes, sandbox, sockets};
+use super::{listeners, loaded, processes, program, sandbox, sockets};
 use crate::instance::digest::of_bytes;
 use crate::instance::paths::NGINX;
 use crate::instance::system::{Signal, System};
@@ -32,7 +31,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// ESRCH (kill(2)).
 const NO_SUCH_PROCESS: i32 = rustix::io::Errno::SRCH.raw_os_error();
 
-/// Prepares a start of nginx: records the digests of configuration and sandbox, and frees nginx's listeners. If a
+/// Prepares a start of nginx: records the digests of configuration and sandbox, and passes on nginx's listeners. If a
 /// file changes before nginx reads it, the next comparison finds a difference and causes a reload.
 pub fn starting(system: &System) -> Result<()> {
     loaded::note(system, &loaded::digest(system)?)?;
@@ -44,20 +43,21 @@ pub fn starting(system: &System) -> Result<()> {
     }
 }
 
-/// Ends old workers if they hold a listener that nginx opened itself. The new master would try to open it for 2.5
-/// s (ngx_open_listening_sockets), and then fail. Meanwhile connections to the public port wait in systemd's
-/// queue.
+/// Passes on the listeners of old workers. If that is impossible, ends these workers: the new master would try to open
+/// their listeners for 2.5 s (ngx_open_listening_sockets), and then fail. Meanwhile connections to the public port
+/// wait in systemd's queue.
 fn make_way(system: &System, dump: &str) -> Result<()> {
     let public = system.settings()?.front.port;
     // Parses the dump before it ends the workers, because then no process serves the public port.
     let listens = listens::in_dump(dump, &format!("{NGINX}/nginx.conf"));
     let orphans = processes::orphans(system, std::process::id()).unwrap_or_default();
-    if sockets::hold_more_than(system, &orphans, public) {
+    let further = || sockets::further_listeners(system, &orphans, public);
+    if listeners::pass_on(system, &further()).is_err() {
+        listeners::take_back(system)?;
         quit(system, &orphans)?;
         // After the limit, nginx itself reports that it can't open the listener.
         wait_for(CLOSE_LIMIT, LOOK_AGAIN, || {
-            let closed = !sockets::hold_more_than(system, &orphans, public);
-            Ok(closed.then_some(()))
+            Ok(further().is_empty().then_some(()))
         })?;
     }
     remove_stale_sockets(system, listens)
@@ -79,7 +79,8 @@ fn remove_stale_sockets(system: &System, listens: Vec<Listen>) -> Result<()> {
     Ok(())
 }
 
-/// Completes a start of nginx: waits for its workers, and then lets the workers of a killed master finish.
+/// Completes a start of nginx: waits for its workers, records its program, and then lets the workers of a killed
+/// master finish.
 pub fn started(system: &System, master: u32) -> Result<()> {
     let has_workers = wait_for(START_LIMIT, LOOK_AGAIN, || {
         if !processes::workers(system, master)?.is_empty() {
@@ -93,6 +94,8 @@ pub fn started(system: &System, master: u32) -> Result<()> {
     if has_workers.is_none() {
         bail!("nginx has no workers after {} s", START_LIMIT.as_secs());
     }
+    program::note(system, master)?;
+    listeners::take_back(system)?;
     quit(system, &processes::orphans(system, master)?)
 }
 
@@ -120,8 +123,9 @@ fn sandbox_now(system: &System) -> Result<String> {
     Ok(of_bytes(sandbox::installed(system)?.join("\n").as_bytes()))
 }
 
-/// Replaces the master by one in the new sandbox: kills the old master, and systemd starts another. During a
-/// normal stop no process would accept connections. After a kill the old workers serve until the new ones run.
+/// Replaces the master by one with the sandbox and the program on disk, if nginx accepts the configuration there:
+/// kills the old master, and systemd starts another. During a normal stop no process would accept connections. After
+/// a kill the old workers serve until the new ones run.
 pub fn replace(system: &System) -> Result<()> {
     let surroundings = Surroundings {
         lines: sandbox::installed(system)?,

@@ -14,6 +14,20 @@ impl Directive {
     pub fn name(&self) -> &str {
         self.words.first().map_or("", String::as_str)
     }
+
+    /// The words behind the first one.
+    pub fn arguments(&self) -> &[String] {
+        self.words.get(1..).unwrap_or_default()
+    }
+}
+
+/// Returns these directives and those in their blocks, each before its block.
+pub fn all(directives: &[Directive]) -> Vec<&Directive> {
+    let with_block = |directive| {
+        let Directive { block, .. }: &Directive = directive;
+        std::iter::once(directive).chain(all(block))
+    };
+    directives.iter().flat_map(with_block).collect()
 }
 
 /// Returns every directive of a text that nginx accepts. For any other text the result is arbitrary, because nginx

@@ -73,6 +73,8 @@ pub struct Model {
     pub reloads_of_stock: u32,
     /// nginx has connections that do not end.
     pub front_lingers: bool,
+    /// systemd takes descriptors.
+    pub keeps_descriptors: bool,
     /// nginx refuses every configuration.
     pub nginx_refuses: bool,
 }
@@ -157,6 +159,24 @@ impl Commands for FakeCommands {
             model.kills += 1;
             model.load_front(&self.root);
         }
+        Ok(())
+    }
+
+    fn keep_descriptor(&self, pid: u32, descriptor: i32) -> io::Result<()> {
+        let mut model = self.model.borrow_mut();
+        if !model.keeps_descriptors {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        model.calls.push(format!("keep {descriptor} of {pid}"));
+        Ok(())
+    }
+
+    fn drop_descriptors(&self) -> io::Result<()> {
+        let mut model = self.model.borrow_mut();
+        if !model.keeps_descriptors {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        model.calls.push("drop".into());
         Ok(())
     }
 
@@ -381,6 +401,12 @@ impl Commands for Nothing {
     }
     fn signal(&self, _: u32, _: Signal) -> io::Result<()> {
         panic!("a signal was sent")
+    }
+    fn keep_descriptor(&self, _: u32, _: i32) -> io::Result<()> {
+        panic!("a descriptor was kept")
+    }
+    fn drop_descriptors(&self) -> io::Result<()> {
+        panic!("descriptors were dropped")
     }
     fn boot_id(&self) -> io::Result<String> {
         panic!("the boot was asked for")

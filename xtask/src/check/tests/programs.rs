@@ -271,6 +271,14 @@ fn the_agent_s_keepalive_file_is_tested_only_by_an_nginx_that_knows_it() {
         check.failed() && check.detail.contains("it is there"),
         "{check:?}"
     );
+    let own = "server {\n  keepalive_min_timeout\n    5s;\n}\n";
+    let bundle = open(
+        &Zip::good()
+            .with(".platform/nginx/conf.d/own.conf", 0o644, own.as_bytes())
+            .bytes(),
+    );
+    let check = nginx::check_by(Some(&new), &bundle);
+    assert_eq!(check.ok, Some(true), "the agent leaves it out: {check:?}");
 }
 
 #[test]

@@ -21,6 +21,10 @@ pub trait Commands {
     fn executable(&self) -> io::Result<Vec<u8>> {
         fs::read("/proc/self/exe")
     }
+    /// See [`super::System::keep_descriptor`]. The error is `Unsupported` if systemd takes none from this process.
+    fn keep_descriptor(&self, pid: u32, descriptor: i32) -> io::Result<()>;
+    /// See [`super::System::drop_descriptors`].
+    fn drop_descriptors(&self) -> io::Result<()>;
     /// Called before and after every effect, with its name. A test can kill the agent here.
     fn crash_point(&self, _effect: &str) {}
     /// Called before every change of a file, with the name of the effect and the path. A test can let the change

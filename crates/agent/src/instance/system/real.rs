@@ -6,6 +6,8 @@ use std::process::{Command, Output, Stdio};
 
 use super::commands::{Commands, Signal};
 
+mod store;
+
 /// The whole environment of the programs that the agent runs as root. A hook's environment contains the
 /// environment properties. A property such as PATH, or one that affects systemctl or nginx, must not reach these
 /// programs.
@@ -39,6 +41,14 @@ impl Commands for RealCommands {
             pid.ok_or_else(invalid)?,
             signal,
         )?)
+    }
+
+    fn keep_descriptor(&self, pid: u32, descriptor: i32) -> io::Result<()> {
+        store::keep(pid, descriptor)
+    }
+
+    fn drop_descriptors(&self) -> io::Result<()> {
+        store::clear()
     }
 
     fn boot_id(&self) -> io::Result<String> {

@@ -100,24 +100,6 @@ fn udp_and_files_take_no_connection_on_a_port() {
     }
 }
 
-#[test]
-fn patterns_match_as_in_glob() {
-    for (pattern, path, expected) in [
-        ("/a/*.conf", "/a/b.conf", true),
-        ("/a/*.conf", "/a/b/c.conf", false),
-        ("/a/*/c.conf", "/a/b/c.conf", true),
-        ("/a/?.conf", "/a/bb.conf", false),
-        ("/a/[ab].conf", "/a/b.conf", true),
-        ("/a/b", "/a/b", true),
-    ] {
-        assert_eq!(
-            matches(Path::new(pattern), Path::new(path)),
-            expected,
-            "{pattern} {path}"
-        );
-    }
-}
-
 proptest::proptest! {
     /// Every listener is found, with any text around it and at any depth of includes.
     #[test]

@@ -108,6 +108,7 @@ fn spaces_and_comments_of_a_file_like_ebs_do_not_matter() {
         "location / {\nproxy_pass http://127.0.0.1:5000;  \r\n\tproxy_set_header host $host;\r\n}",
         "# proxy_pass http://x;\nlocation / {\n  # } proxy_next_upstream off;\n  \
          proxy_pass\thttp://127.0.0.1:5000;\n proxy_set_header Host $host;\n}\n",
+        "location /\n{ # {\n  proxy_pass http://127.0.0.1:5000;\n  gzip on; proxy_set_header\n    'Host' $host; }\n",
     ] {
         assert!(is_ebs_own(text, DIRECT), "{text}");
     }
@@ -130,6 +131,7 @@ fn a_file_of_the_users_own_stays_as_it_is() {
         says(&format!("# {pass}")),
         says(&format!("proxy_next_upstream off;\n{pass}")),
         says(&format!("proxy_next_upstream_tries 1;\n{pass}")),
+        says(&format!("gzip on; proxy_next_upstream\n  off;\n{pass}")),
         says(&format!("{pass}\n}}\nlocation /b {{\n{pass}")),
         guarded,
         EBS.replace("Host ", "X-Host "),

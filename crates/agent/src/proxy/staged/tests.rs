@@ -24,7 +24,7 @@ fn staged() -> Instance {
     instance.system.write(front, unit, 0o644).unwrap();
     for piece in [UPSTREAM, KEEPALIVE] {
         let path = format!("{BUNDLE}/nginx/{piece}");
-        instance.system.write(path, b"# ours", 0o644).unwrap();
+        instance.system.write(path, b"# ours\n", 0o644).unwrap();
     }
     instance
 }

@@ -46,6 +46,30 @@ fn old_workers_with_only_the_public_port_serve_until_the_new_workers_run() {
 }
 
 #[test]
+fn another_listener_is_passed_on_and_its_old_workers_serve_until_the_new_workers_run() {
+    let instance = crashed("00000000:01BB");
+    instance.model.borrow_mut().keeps_descriptors = true;
+    let named = || {
+        let text = instance.system.read("/run/flipless/front-listeners");
+        String::from_utf8(text.unwrap().unwrap()).unwrap()
+    };
+    starting(&instance.system).unwrap();
+    assert_eq!(instance.take_calls(), ["keep 6 of 70"]);
+    assert_eq!(named(), "NGINX=3;4;\n");
+    process(&instance, 77, 1, "nginx: master process");
+    process(&instance, 78, 77, "nginx: worker process");
+    started(&instance.system, 77).unwrap();
+    assert_eq!(instance.take_calls(), ["drop", "Quit 70"]);
+    assert_eq!(named(), "NGINX=3;\n");
+    // The next start has nothing to pass on.
+    instance.system.remove("/proc/70").unwrap();
+    starting(&instance.system).unwrap();
+    started(&instance.system, 77).unwrap();
+    assert_eq!(instance.take_calls(), [""; 0]);
+    assert_eq!(named(), "NGINX=3;\n");
+}
+
+#[test]
 fn old_workers_that_hold_another_listener_end_before_the_next_master_opens_it() {
     let instance = crashed("00000000:01BB");
     starting(&instance.system).unwrap();

@@ -1,0 +1,99 @@
+//! Finds out whether nginx's executable, a library or a module was replaced since nginx has loaded it. nginx reads
+//! them only when its master starts, not at a reload.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
+
+use anyhow::Result;
+
+use crate::instance::system::System;
+
+/// The file with the files that nginx has loaded, and how each was then.
+const LOADED: &str = "/run/flipless/front-program";
+/// What the kernel appends to the path of a file that has no name any more (proc_pid_maps(5)).
+const DELETED: &str = " (deleted)";
+/// Where a program keeps code that it has written itself, and removes the file's name. For example, a library may
+/// compile regular expressions there.
+const OWN_CODE: [&str; 4] = ["/memfd:", "/dev/", "/tmp/", "/var/tmp/"];
+
+/// Records the files that this master has loaded. Forgets the files of the master before it.
+pub fn note(system: &System, master: u32) -> Result<()> {
+    write(system, &BTreeMap::new(), master)
+}
+
+/// Records the files that the master has loaded since then: a reload loads further modules.
+pub fn note_further(system: &System, master: u32) -> Result<()> {
+    write(system, &noted(system)?, master)
+}
+
+fn write(system: &System, noted: &BTreeMap<String, String>, master: u32) -> Result<()> {
+    let mut files = noted.clone();
+    for path in loaded(system, master)? {
+        let now = identity(system, &path);
+        files.entry(path).or_insert(now);
+    }
+    if files == self::noted(system)? {
+        return Ok(());
+    }
+    let lines = files
+        .iter()
+        .map(|(path, identity)| format!("{identity} {path}\n"));
+    system.write(LOADED, lines.collect::<String>().as_bytes(), 0o644)
+}
+
+/// Returns a file that was replaced since this master has loaded it.
+pub fn replaced(system: &System, master: u32) -> Result<Option<String>> {
+    let noted = noted(system)?;
+    let is_replaced = |path: &String| match path.strip_suffix(DELETED) {
+        Some(path) => !OWN_CODE.iter().any(|folder| path.starts_with(folder)),
+        None => noted
+            .get(path)
+            .is_some_and(|noted| *noted != identity(system, path)),
+    };
+    let mut loaded = loaded(system, master)?.into_iter();
+    let found = loaded.find(is_replaced);
+    Ok(found.map(|path| path.trim_end_matches(DELETED).to_owned()))
+}
+
+fn noted(system: &System) -> Result<BTreeMap<String, String>> {
+    let text = system.read(LOADED)?.unwrap_or_default();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let lines = text.lines().filter_map(|line| line.split_once(' '));
+    Ok(lines
+        .map(|(identity, path)| (path.into(), identity.into()))
+        .collect())
+}
+
+/// Returns the files of which a process has mapped code. Each line of its maps is
+/// `address perms offset dev inode path` (proc_pid_maps(5)).
+fn loaded(system: &System, pid: u32) -> Result<Vec<String>> {
+    let maps = system
+        .read(format!("/proc/{pid}/maps"))?
+        .unwrap_or_default();
+    let maps = String::from_utf8_lossy(&maps).into_owned();
+    let code = maps.lines().filter_map(|line| {
+        let (fields, path) = line.split_once(" /")?;
+        let is_code = fields.split(' ').nth(1)?.contains('x');
+        is_code.then(|| format!("/{path}"))
+    });
+    Ok(code.collect())
+}
+
+/// Tells one file from another that has the same path, and from the same file with other content. The numbers in
+/// the maps do not: on an overlay file system they differ from those of the path.
+fn identity(system: &System, path: &str) -> String {
+    match system.locate(path).metadata() {
+        Ok(file) => format!(
+            "{}:{}:{}:{}.{}",
+            file.dev(),
+            file.ino(),
+            file.size(),
+            file.mtime(),
+            file.mtime_nsec()
+        ),
+        Err(_) => "missing".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
