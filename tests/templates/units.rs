@@ -9,13 +9,14 @@ use flipless_settings::{Config, layout};
 use super::{MODES, real};
 
 /// The highest allowed exposure by `systemd-analyze security`, in tenths. Lower is safer.
-const LIMITS: [(&str, u32); 7] = [
+const LIMITS: [(&str, u32); 8] = [
     ("flipless-app@.service", 15),
     // It allows what stock nginx can do, so that what stock EB serves is served.
     ("flipless-front.service", 29),
     ("flipless-gate.service", 20),
     ("flipless-deadman.service", 24),
-    ("flipless-recover.service", 23),
+    ("flipless-identity.service", 24),
+    ("flipless-recover.service", 24),
     ("nginx.service.d/zz-flipless.conf", 5),
     // It has no IPAddressDeny=, which would also apply to EB's own process before the first flip.
     ("web.service.d/zz-flipless.conf", 7),
