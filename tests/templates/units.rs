@@ -14,9 +14,9 @@ const LIMITS: [(&str, u32); 8] = [
     // It allows what stock nginx can do, so that what stock EB serves is served.
     ("flipless-front.service", 29),
     ("flipless-gate.service", 20),
-    ("flipless-deadman.service", 24),
+    ("flipless-deadman.service", 25),
     ("flipless-identity.service", 24),
-    ("flipless-recover.service", 24),
+    ("flipless-recover.service", 25),
     ("nginx.service.d/zz-flipless.conf", 5),
     // It has no IPAddressDeny=, which would also apply to EB's own process before the first flip.
     ("web.service.d/zz-flipless.conf", 7),

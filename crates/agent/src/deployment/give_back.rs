@@ -88,8 +88,8 @@ fn remove_units(system: &System, systemd: &Systemd) -> Result<()> {
     let mut paths = units::installed(system)?;
     // Leaves the drop-in of web.service to the caller, which removes it last.
     paths.retain(|path| !path.contains("/web.service.d/"));
-    let calls_again = [layout::DEADMAN, layout::IDENTITY];
-    paths.sort_by_key(|path| calls_again.iter().any(|unit| path.ends_with(unit)));
+    let calls_again = [layout::IDENTITY, layout::DEADMAN];
+    paths.sort_by_key(|path| calls_again.iter().position(|unit| path.ends_with(unit)));
     for path in paths {
         let name = path.rsplit('/').next().unwrap_or_default();
         if name.ends_with(".socket") || name.ends_with(".service") && !name.contains('@') {

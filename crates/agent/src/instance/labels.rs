@@ -23,3 +23,21 @@ pub fn restore(system: &System, paths: &[&str]) {
         paths.join(", ")
     ));
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::testing::Instance;
+
+    #[test]
+    fn labels_are_restored_if_the_program_exists_and_a_failure_is_no_error() {
+        let instance = Instance::new();
+        for (works, calls) in [(None, 0), (Some(false), 1), (Some(true), 2)] {
+            instance.model.borrow_mut().restorecon_works = works;
+            restore(&instance.system, &["/opt/flipless", "/etc/x"]);
+            let labelled = &instance.model.borrow().labelled;
+            assert_eq!(*labelled, vec!["-RF /opt/flipless /etc/x"; calls]);
+        }
+    }
+}

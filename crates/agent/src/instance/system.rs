@@ -219,7 +219,10 @@ impl System {
     pub fn set(&self, path: impl AsRef<Path>, content: &[u8]) -> Result<()> {
         let path = path.as_ref();
         let set = || {
-            let mut file = fs::OpenOptions::new().write(true).open(self.locate(path))?;
+            let mut file = fs::OpenOptions::new()
+                .write(true)
+                .truncate(true)
+                .open(self.locate(path))?;
             file.write_all(content)
         };
         self.change("set", path, set)

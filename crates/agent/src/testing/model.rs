@@ -79,6 +79,8 @@ pub struct Model {
     pub labelled: Vec<String>,
     /// The owner in every call of chown.
     pub owners: Vec<String>,
+    /// The kernel refuses to change the score of a process.
+    pub cannot_set: bool,
 }
 
 /// A disk that fails. Files below `/run` are in memory.
@@ -207,6 +209,9 @@ impl Commands for FakeCommands {
     fn fault(&self, effect: &str, path: &Path) -> io::Result<()> {
         let mut model = self.model.borrow_mut();
         model.changed.push(path.to_owned());
+        if effect == "set" && model.cannot_set {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
         model
             .disk
             .as_mut()
