@@ -52,7 +52,7 @@ pub fn has_front() -> bool {
 /// The step from one crash point to the next. Most of what an agent does is the same in both modes, so in direct mode
 /// a test tries only some of them.
 pub fn step() -> usize {
-    if has_front() { 1 } else { 3 }
+    if has_front() { 1 } else { 4 }
 }
 
 /// The file with the identity of an instance on the Nitro system.
