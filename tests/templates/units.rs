@@ -14,8 +14,8 @@ const LIMITS: [(&str, u32); 8] = [
     // It allows what stock nginx can do, so that what stock EB serves is served.
     ("flipless-front.service", 29),
     ("flipless-gate.service", 20),
-    ("flipless-deadman.service", 25),
-    ("flipless-identity.service", 24),
+    ("flipless-deadman.service", 27),
+    ("flipless-identity.service", 26),
     ("flipless-recover.service", 25),
     ("nginx.service.d/zz-flipless.conf", 5),
     // It has no IPAddressDeny=, which would also apply to EB's own process before the first flip.
@@ -276,5 +276,7 @@ fn the_dead_man_may_remove_a_marker() {
         };
         assert!(has("ReadWritePaths", "/var"));
         assert!(has("CapabilityBoundingSet", "CAP_DAC_OVERRIDE"));
+        // EB's health log had another owner before the first version.
+        assert!(has("CapabilityBoundingSet", "CAP_CHOWN"));
     }
 }

@@ -16,6 +16,13 @@ fn image() -> Instance {
     instance
 }
 
+/// An instance that was started from the image.
+pub fn another() -> Instance {
+    let instance = image();
+    instance.identify_as("i-0000000000000000b\n");
+    instance
+}
+
 /// Checks that nothing of the other instance serves, now or after a reboot.
 fn assert_given_back(instance: &Instance, when: &str) {
     instance.start_enabled();
@@ -49,8 +56,7 @@ fn assert_adopts(instance: &Instance, when: &str) {
 #[test]
 fn on_another_instance_nothing_of_an_image_serves_before_the_first_deployment() {
     in_each_mode(|| {
-        let instance = image();
-        instance.identify_as("i-0000000000000000b\n");
+        let instance = another();
         instance.reboot();
         assert_given_back(&instance, "at boot");
         for folder in [layout::ROOT, layout::RUNTIME, layout::STATE_FOLDER] {
@@ -95,8 +101,7 @@ fn a_killed_agent_gives_an_image_back_the_next_time() {
         for (name, next) in nexts {
             for point in (0..).step_by(step()) {
                 let when = format!("{name} after point {point}");
-                let instance = image();
-                instance.identify_as("i-0000000000000000b\n");
+                let instance = another();
                 if instance.kill_at(point, identify::identify).is_none() {
                     assert!(point > 20, "{when}");
                     break;
@@ -123,8 +128,7 @@ fn a_killed_agent_gives_an_image_back_the_next_time() {
 #[test]
 fn a_start_of_web_gives_an_image_back_too() {
     in_each_mode(|| {
-        let instance = image();
-        instance.identify_as("i-0000000000000000b\n");
+        let instance = another();
         if has_front() {
             instance.make_active(layout::NGINX);
         }
