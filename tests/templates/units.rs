@@ -15,7 +15,7 @@ const LIMITS: [(&str, u32); 8] = [
     ("flipless-front.service", 29),
     ("flipless-gate.service", 20),
     ("flipless-deadman.service", 27),
-    ("flipless-identity.service", 26),
+    ("flipless-identity.service", 27),
     ("flipless-recover.service", 25),
     ("nginx.service.d/zz-flipless.conf", 5),
     // It has no IPAddressDeny=, which would also apply to EB's own process before the first flip.
