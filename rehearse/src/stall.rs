@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn neither_a_busy_machine_nor_a_delayed_request_is_a_stall() {
         // Requests wait for up to 90 ms, now and then.
-        let busy = |at: u64| if at % 1_000 < 90 { 90 - at % 1_000 } else { 0 };
+        let busy = |at: u64| 90_u64.saturating_sub(at % 1_000);
         assert_eq!(excess(&records(0..0, None, busy)).abs().round(), 0.0);
         let found = excess(&records(6_000..6_150, None, busy));
         assert!(found > 50.0, "{found}");
