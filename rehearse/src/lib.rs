@@ -20,5 +20,6 @@ pub mod report;
 pub mod requirements;
 pub mod result;
 pub mod scenario;
+pub mod stall;
 pub mod summary;
 mod text;

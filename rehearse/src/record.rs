@@ -1,5 +1,6 @@
 //! The record of one request: the type that load, verdict and report share.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -56,6 +57,13 @@ pub enum Outcome {
     Status(u16),
     /// An answer that ended before it was complete.
     Truncated,
+}
+
+impl Record {
+    /// Whether the request was in flight at some time in `window`.
+    pub fn is_in_flight(&self, window: &Range<Duration>) -> bool {
+        self.at < window.end && self.at + self.latency >= window.start
+    }
 }
 
 impl Outcome {

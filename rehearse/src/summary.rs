@@ -69,7 +69,7 @@ impl Summary {
             .iter()
             .filter(|record| matches!(record.kind, Kind::New | Kind::KeepAlive))
             .filter(|record| !record.outcome.failed())
-            .partition(|record| lives_in(record, &deploy_window));
+            .partition(|record| record.is_in_flight(&deploy_window));
         Self {
             requests: records.len(),
             failed: kinds.total(),
@@ -78,10 +78,6 @@ impl Summary {
             deploy: Latency::of(deploy.iter().map(|record| record.latency).collect()),
         }
     }
-}
-
-fn lives_in(record: &Record, window: &Range<Duration>) -> bool {
-    record.at < window.end && record.at + record.latency >= window.start
 }
 
 impl Failures {

@@ -21,6 +21,7 @@ mod upgrade;
 use std::thread;
 
 use case::{Case, Comes};
+use flipless_settings::FrontMode;
 use rehearse::image::Suite;
 use rig::Rig;
 
@@ -93,7 +94,10 @@ fn bundles_as_people_write_them_come_to_what_they_come_to_without_flipless() {
     }
     // Builds the bundle once, before several machines need it at the same time.
     let suites = [Suite::Bookworm, Suite::Forky];
-    let _ = (suites.map(booted::image), rig::bundle_with_short_limits());
+    let _ = (
+        suites.map(booted::image),
+        rig::bundle_with_short_limits(FrontMode::Nginx),
+    );
     let failed: Vec<String> = thread::scope(|scope| {
         let machines = suites.map(|suite| {
             MACHINES.map(|cases| (cases, scope.spawn(move || play_in_a_row(suite, cases))))

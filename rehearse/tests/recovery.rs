@@ -6,6 +6,10 @@
 #[path = "recovery/adoption.rs"]
 mod adoption;
 mod booted;
+#[path = "recovery/direct.rs"]
+mod direct;
+#[path = "recovery/image.rs"]
+mod image;
 #[path = "recovery/kills.rs"]
 mod kills;
 #[path = "recovery/overlap.rs"]
@@ -31,7 +35,7 @@ fn a_deployment_that_dies_after_the_staging_is_given_up_by_the_dead_man() {
     if booted::unavailable() {
         return;
     }
-    let mut rig = Rig::launch(Suite::Bookworm);
+    let mut rig = Rig::launch_after(Suite::Bookworm, image::identify);
     let load = rig.load();
     let current = rig.current();
     let dying = [(
@@ -80,6 +84,7 @@ fn a_deployment_that_dies_after_the_staging_is_given_up_by_the_dead_man() {
     assert_eq!(rig.active_runs(), [current]);
     rig.deploy();
     rig.settle();
+    image::reboot_as_another_instance(&mut rig);
 }
 
 #[test]

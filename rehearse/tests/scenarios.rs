@@ -8,7 +8,7 @@ mod booted;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use booted::{play, project_bundle, slower, unavailable};
+use booted::{excess_ms, play, project_bundle, unavailable};
 use flipless_settings::FrontMode;
 use rehearse::bundle;
 use rehearse::engine::variants;
@@ -48,13 +48,35 @@ fn every_scenario_is_played_by_a_test() {
     assert_eq!(unplayed, [""; 0], "no test plays these");
 }
 
-/// The most that a deployment's p99.9 may be above the steady one: this machine may be busy.
-const SLOWER: f64 = 20.0;
+/// The most that requests may wait longer in a deployment than in steady state. A deployment adds about 20 ms on a quiet
+/// machine, and a stall of 150 ms adds more than 100.
+const LONGER_MS: f64 = 75.0;
 
-/// A scenario went well. How long requests wait is judged as a ratio only.
-fn went_well(run: &ScenarioResult) {
-    let ratio = slower(run);
-    assert!(ratio < SLOWER, "{}: p99.9 is {ratio} times", run.scenario);
+/// Plays a scenario, and asserts that requests did not wait longer. One deployment may meet a busy moment, so it is
+/// played twice more if they did: a stall in every deployment shows in the median.
+fn plays_well(play: impl Fn() -> ScenarioResult) -> ScenarioResult {
+    let run = play();
+    let mut excess = vec![excess_ms(&run)];
+    if excess[0] > LONGER_MS {
+        excess.extend([(), ()].map(|()| excess_ms(&play())));
+    }
+    assert_no_stall(&run.scenario, excess);
+    run
+}
+
+/// The same, with the usual behaviour of EB's engine.
+fn standard(name: &str, suite: Suite, bundle: &Path) -> ScenarioResult {
+    plays_well(|| play(name, suite, bundle, variants::STANDARD))
+}
+
+/// Asserts that most deployments had no stall.
+fn assert_no_stall(name: &str, mut excess: Vec<f64>) {
+    excess.sort_by(f64::total_cmp);
+    let median = excess[excess.len() / 2];
+    assert!(
+        median < LONGER_MS,
+        "{name}: requests waited longer, in ms: {excess:.0?}"
+    );
 }
 
 #[test]
@@ -62,13 +84,8 @@ fn a_new_version_is_deployed_without_a_failed_request() {
     if unavailable() {
         return;
     }
-    let run = play(
-        "new-version",
-        Suite::Bookworm,
-        &project_bundle(FrontMode::Nginx),
-        variants::STANDARD,
-    );
-    went_well(&run);
+    let bundle = project_bundle(FrontMode::Nginx);
+    let run = standard("new-version", Suite::Bookworm, &bundle);
     assert_eq!(run.summary.failed, 0);
     let kinds: BTreeSet<Kind> = run.records.iter().map(|record| record.kind).collect();
     assert_eq!(kinds.len(), 6, "every kind of client took part: {kinds:?}");
@@ -81,13 +98,8 @@ fn a_new_version_is_deployed_without_a_failed_request_in_direct_mode() {
     if unavailable() {
         return;
     }
-    let run = play(
-        "new-version",
-        Suite::Bookworm,
-        &project_bundle(FrontMode::Direct),
-        variants::STANDARD,
-    );
-    went_well(&run);
+    let bundle = project_bundle(FrontMode::Direct);
+    let run = standard("new-version", Suite::Bookworm, &bundle);
     assert_eq!(run.summary.failed, 0);
 }
 
@@ -103,8 +115,7 @@ fn a_server_that_only_knows_its_port_is_deployed_without_a_failed_request() {
     let bundle = bundle::build(Some(FrontMode::Direct), Some(&config), &folder).unwrap();
     assert_eq!(bundle::server_of(&bundle).unwrap(), "bin/flipless-relay");
     for name in ["new-version", "restart"] {
-        let run = play(name, Suite::Bookworm, &bundle, variants::STANDARD);
-        went_well(&run);
+        let run = standard(name, Suite::Bookworm, &bundle);
         assert_eq!(run.summary.failed, 0, "{name}");
     }
 }
@@ -116,7 +127,7 @@ fn scenarios_on_systemd_252() {
     }
     let bundle = project_bundle(FrontMode::Nginx);
     for name in ON_SYSTEMD_252 {
-        went_well(&play(name, Suite::Bookworm, &bundle, variants::STANDARD));
+        standard(name, Suite::Bookworm, &bundle);
     }
 }
 
@@ -129,7 +140,7 @@ fn the_flip_alone_changes_the_version() {
     }
     let bundle = project_bundle(FrontMode::Nginx);
     for name in FLIP {
-        went_well(&play(name, Suite::Bookworm, &bundle, variants::STANDARD));
+        standard(name, Suite::Bookworm, &bundle);
     }
 }
 
@@ -141,8 +152,7 @@ fn scenarios_on_a_current_nginx() {
     }
     let bundle = project_bundle(FrontMode::Nginx);
     for name in ON_CURRENT_NGINX {
-        let run = play(name, Suite::Forky, &bundle, variants::STANDARD);
-        went_well(&run);
+        let run = standard(name, Suite::Forky, &bundle);
         assert_eq!(run.summary.failed, 0, "{name}");
     }
 }
@@ -153,8 +163,9 @@ fn a_bundle_passes_whatever_is_unknown_of_the_engine() {
         return;
     }
     let bundle = project_bundle(FrontMode::Nginx);
-    let play = |variants| slower(&play("new-version", Suite::Bookworm, &bundle, variants));
-    let mut ratios: Vec<f64> = variants::ALL.iter().copied().map(play).collect();
+    let play = |variants| excess_ms(&play("new-version", Suite::Bookworm, &bundle, variants));
+    let excess = variants::ALL.iter().copied().map(play).collect();
+    assert_no_stall("new-version", excess);
     // A bundle's other ways through the engine, where a variant touches them.
     for (name, variant) in [
         ("reboot", "deploys-at-boot"),
@@ -162,9 +173,6 @@ fn a_bundle_passes_whatever_is_unknown_of_the_engine() {
         ("environment", "broken-get-config"),
     ] {
         let variants = variants::named(variant).unwrap();
-        went_well(&booted::play(name, Suite::Bookworm, &bundle, variants));
+        plays_well(|| booted::play(name, Suite::Bookworm, &bundle, variants));
     }
-    // One of a dozen runs may meet a busy moment; half of them don't.
-    ratios.sort_by(f64::total_cmp);
-    assert!(ratios[ratios.len() / 2] < SLOWER, "{ratios:?}");
 }

@@ -36,6 +36,7 @@ const FRONT: &str = "systemd/flipless-front.service";
 const GATE: &str = "systemd/flipless-gate.service";
 const TIMER: &str = "systemd/flipless-deadman.timer";
 const DEADMAN: &str = "systemd/flipless-deadman.service";
+const IDENTITY: &str = "systemd/flipless-identity.service";
 const RECOVER: &str = "systemd/flipless-recover.service";
 const WEB: &str = "systemd/web.service.d/zz-flipless.conf";
 const NGINX: &str = "systemd/nginx.service.d/zz-flipless.conf";
@@ -47,7 +48,7 @@ const FILE: &str = layout::SETTINGS_FILE;
 
 #[rustfmt::skip]
 const SETTINGS: &[Setting] = &[
-    setting("app.name", "\"shop\"", Both, &[LISTENER, PUBLIC_PORT, FRONT, GATE, TIMER, DEADMAN, RECOVER, FILE]),
+    setting("app.name", "\"shop\"", Both, &[LISTENER, PUBLIC_PORT, FRONT, GATE, TIMER, DEADMAN, IDENTITY, RECOVER, FILE]),
     setting("server.manifest", "\"../shop/Cargo.toml\"", Build, &[]),
     setting("server.package", "\"shop\"", Build, &[]),
     setting("server.bin", "\"shop\"", Release, &[FILE]),

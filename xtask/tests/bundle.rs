@@ -45,6 +45,7 @@ const ENTRIES: [(&str, &str); 21] = [
     ("systemd/flipless-front.service", "-rw-r--r--"),
     ("systemd/flipless-front.socket", "-rw-r--r--"),
     ("systemd/flipless-gate.service", "-rw-r--r--"),
+    ("systemd/flipless-identity.service", "-rw-r--r--"),
     ("systemd/flipless-recover.service", "-rw-r--r--"),
     ("systemd/nginx.service.d/zz-flipless.conf", "-rw-r--r--"),
     ("systemd/web.service.d/zz-flipless.conf", "-rw-r--r--"),

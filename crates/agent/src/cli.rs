@@ -27,8 +27,8 @@ Stand-ins, which EB stops and starts in place of the real processes:
   stand-in web     for the server; web.service runs it
   stand-in nginx   for nginx; nginx.service runs it
 
-Called by systemd units: activate, expire, recover, run-ended RUN, web-starting,
-web-started, front-starting, front-started PID, front-reload, front-sync,
+Called by systemd units: identify, activate, expire, recover, run-ended RUN,
+web-starting, web-started, front-starting, front-started PID, front-reload, front-sync,
 front-renew, record-pid NAME PID
 
 Exit status: 0 success, 1 failure, 2 misuse
@@ -70,6 +70,7 @@ fn named(name: &str, parser: &mut Parser) -> Result<Command, lexopt::Error> {
         "stand-in" => Command::StandIn(value(parser, "`web` or `nginx`")?.parse_with(stand_in)?),
         "activate" => Command::Activate,
         "expire" => Command::Expire,
+        "identify" => Command::Identify,
         "recover" => Command::Recover,
         "run-ended" => Command::RunEnded {
             run: value(parser, "a run")?.parse_with(run_name)?,

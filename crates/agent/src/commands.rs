@@ -5,6 +5,7 @@ mod activate;
 mod change;
 mod commit;
 mod expire;
+mod identify;
 mod recover;
 mod restart;
 mod rollback;
@@ -37,6 +38,7 @@ pub enum Command {
     StandIn(StandIn),
     Activate,
     Expire,
+    Identify,
     Recover,
     RunEnded { run: String },
     WebStarting,
@@ -63,6 +65,7 @@ pub fn execute(command: &Command, system: &System) -> Result<()> {
         Command::Uninstall => uninstall::uninstall(system),
         Command::Activate => activate::activate(system),
         Command::Expire => expire::expire(system),
+        Command::Identify => identify::identify(system),
         Command::Recover => recover::recover(system),
         Command::RunEnded { run } => run_ended::run_ended(system, run, &run_ended::how()),
         Command::WebStarting => web_starting::web_starting(system),

@@ -1,6 +1,8 @@
 //! The instance: its files, programs, systemd and units. Every effect of the agent goes through [`system`].
 
 pub mod digest;
+pub mod identity;
+pub mod labels;
 pub mod lock;
 pub mod memory;
 pub mod mirror;

@@ -1,12 +1,12 @@
 //! An instance for tests: its files are in a temporary folder, and a small model replaces systemd and nginx.
 #![allow(clippy::unwrap_used)]
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::rc::Rc;
 
-use flipless_settings::{Settings, layout};
+use flipless_settings::{FrontMode, Settings, layout};
 
 use crate::instance::system::System;
 
@@ -29,6 +29,35 @@ pub const DEAD_MAN_SECONDS: u64 = 900;
 /// The folder in which tests unpack their bundle.
 pub const BUNDLE: &str = "/var/app/staging";
 
+thread_local! {
+    /// The front mode of new instances.
+    static MODE: Cell<FrontMode> = const { Cell::new(FrontMode::Nginx) };
+}
+
+/// Runs a test once in nginx mode and once in direct mode.
+pub fn in_each_mode(test: impl Fn()) {
+    for mode in [FrontMode::Nginx, FrontMode::Direct] {
+        println!("front mode {mode}");
+        MODE.set(mode);
+        test();
+    }
+    MODE.set(FrontMode::Nginx);
+}
+
+/// Whether new instances have the front.
+pub fn has_front() -> bool {
+    MODE.get() == FrontMode::Nginx
+}
+
+/// The step from one crash point to the next. Most of what an agent does is the same in both modes, so in direct mode
+/// a test tries only some of them.
+pub fn step() -> usize {
+    if has_front() { 1 } else { 4 }
+}
+
+/// The file with the identity of an instance on the Nitro system.
+const IDENTITY: &str = "/sys/devices/virtual/dmi/id/board_asset_tag";
+
 impl Instance {
     /// A new instance with a bundle unpacked, and no environment properties.
     pub fn new() -> Self {
@@ -48,24 +77,35 @@ impl Instance {
             root: root.path().to_owned(),
         };
         let system = System::new(root.path(), Box::new(commands));
-        let socket = b"[Socket]\nListenStream=127.0.0.1:5000\n";
+        let mode = MODE.get();
+        let socket = match mode {
+            FrontMode::Direct => b"[Socket]\nListenStream=0.0.0.0:80\n".as_slice(),
+            _ => b"[Socket]\nListenStream=127.0.0.1:5000\n",
+        };
         system
             .write(format!("{BUNDLE}/bin/{SERVER_BIN}"), b"v1", 0o755)
             .unwrap();
         for (unit, content) in [
-            (layout::APP_SOCKET, &socket[..]),
+            (layout::APP_SOCKET, socket),
             (layout::APP_TEMPLATE, b"[Service]\nExecStart=v1\n"),
             (layout::DEADMAN, b"[Service]\n"),
+            (layout::IDENTITY, b"[Service]\n"),
         ] {
             system
                 .write(format!("{BUNDLE}/systemd/{unit}"), content, 0o644)
                 .unwrap();
         }
-        for unit in ["nginx.service", "web.service"] {
+        let stand_ins: &[&str] = match mode {
+            FrontMode::Nginx => &[layout::NGINX, layout::WEB],
+            _ => &[layout::WEB],
+        };
+        for unit in stand_ins {
             let path = format!("{BUNDLE}/systemd/{unit}.d/{}", layout::DROP_IN);
             system.write(path, b"[Service]\n", 0o644).unwrap();
         }
-        let settings = Settings::default().to_json().unwrap();
+        let mut settings = Settings::default();
+        settings.front.mode = mode;
+        let settings = settings.to_json().unwrap();
         let path = format!("{BUNDLE}/{}", layout::SETTINGS_FILE);
         system.write(path, settings.as_bytes(), 0o644).unwrap();
         let users = format!(
@@ -151,21 +191,44 @@ impl Instance {
         }
     }
 
+    /// Makes the instance one with this id.
+    pub fn identify_as(&self, id: &str) {
+        self.system.write(IDENTITY, id.as_bytes(), 0o444).unwrap();
+    }
+
     /// Reboots: clears `/run`, ends all processes, and starts the enabled units.
     pub fn reboot(&self) {
+        self.shut_down();
+        if self.model.borrow().enabled.contains(layout::IDENTITY) {
+            let identify = crate::commands::Command::Identify;
+            crate::commands::execute(&identify, &self.system).unwrap();
+        }
+        self.start_enabled();
+    }
+
+    /// Clears `/run` and ends all processes.
+    pub fn shut_down(&self) {
         for folder in ["/run/flipless", "/run/systemd"] {
             self.system.remove(folder).unwrap();
         }
-        let units = self.system.names(crate::instance::paths::UNITS).unwrap();
         let mut model = self.model.borrow_mut();
         model.units.clear();
+        model.uptime = 0;
+        model.boot += "+";
+    }
+
+    /// Starts the enabled units, as at a boot.
+    pub fn start_enabled(&self) {
+        let units = self.system.names(crate::instance::paths::UNITS).unwrap();
+        let mut model = self.model.borrow_mut();
         if !units.iter().any(|unit| unit.starts_with("flipless-")) {
             // The test's bundle lacks some unit files. So all units are disabled once no unit file is left.
             model.enabled.clear();
         }
-        model.uptime = 0;
-        model.boot += "+";
-        let boots: Vec<String> = model.enabled.iter().cloned().collect();
+        // `ConditionPathExists=` of these units.
+        let may_start = !self.system.exists(layout::FROM_IMAGE);
+        let boots = model.enabled.iter().filter(|_| may_start).cloned();
+        let boots: Vec<String> = boots.filter(|unit| unit != layout::IDENTITY).collect();
         for unit in &boots {
             model.units.insert(unit.clone(), "active".into());
         }

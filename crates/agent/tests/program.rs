@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 const AGENT: &str = env!("CARGO_BIN_EXE_flipless");
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Every command that reads or changes the instance.
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 21] = [
     "stage",
     "commit",
     "abort",
@@ -22,6 +22,7 @@ const COMMANDS: [&str; 20] = [
     "status",
     "status --json",
     "uninstall",
+    "identify",
     "activate",
     "expire",
     "recover",

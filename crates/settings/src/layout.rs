@@ -30,6 +30,8 @@ layout! {
     RUNTIME "runtime" = "/run/flipless";
     /// One empty file for each held run.
     HELD "held" = "/run/flipless/held";
+    /// While this file exists, no unit starts: they belong to the instance of which this one is an image.
+    FROM_IMAGE "from_image" = "/run/flipless/from-image";
 
     /// The listener that the server's runs share.
     APP_SOCKET "app_socket" = "flipless-app.socket";
@@ -48,6 +50,8 @@ layout! {
     DEADMAN "deadman" = "flipless-deadman.service";
     /// Rolls back to the previous release if the current one crashes too often.
     RECOVER "recover" = "flipless-recover.service";
+    /// At boot, gives the instance back if it was started from an image of another instance.
+    IDENTITY "identity" = "flipless-identity.service";
     /// The file name of the drop-ins. It sorts after EB's own, so that its values win.
     DROP_IN "drop_in" = "zz-flipless.conf";
     /// EB's unit for the Procfile's `web`. The drop-in makes it a stand-in.

@@ -20,12 +20,11 @@ use crate::load::{Load, Plan};
 use crate::machine::Machine;
 use crate::record::Record;
 use crate::result::ScenarioResult;
+use crate::stall::SETTLE;
 use crate::summary::Summary;
 
 /// How long the load runs before the act.
 const STEADY: Duration = Duration::from_secs(5);
-/// The effects of the act may show this much later.
-const SETTLE: Duration = Duration::from_secs(1);
 /// How long the load continues after that.
 const AFTER: Duration = Duration::from_secs(2);
 

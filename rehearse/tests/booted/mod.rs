@@ -13,6 +13,7 @@ use rehearse::machine::{Command, Instance, Machine};
 use rehearse::requirements;
 use rehearse::result::ScenarioResult;
 use rehearse::scenario::{self, Parameters, Soak, Soaked};
+use rehearse::stall::Waits;
 
 /// Returns whether these tests can't run here, and prints the reason. As root on Linux they always run.
 pub fn unavailable() -> bool {
@@ -122,25 +123,23 @@ pub fn soak(deployments: u32, seed: u64, suite: Suite, from: &Path) -> Soaked {
     scenario::soak(&soak, &parameters(suite, from, folder.path())).unwrap()
 }
 
-/// Asserts that the scenario passed, or failed only because of latency. Returns p99.9 during the deployment as
-/// a multiple of p99.9 in steady state if the difference exceeds the rehearsal's own limit, and 1 otherwise.
-pub fn slower(run: &ScenarioResult) -> f64 {
-    let waited = |reason: &&String| reason.starts_with("a request waited");
-    let mut unmet = run
-        .reasons
-        .iter()
-        .filter(|reason| !reason.starts_with("note: "));
+/// Asserts that the scenario passed, or failed only because of latency.
+pub fn went_well(run: &ScenarioResult) {
+    let of_latency = |reason: &String| {
+        ["note: ", "a request waited"]
+            .iter()
+            .any(|start| reason.starts_with(start))
+    };
     println!("{}: {:?} {:?}", run.scenario, run.summary, run.reasons);
-    assert!(
-        unmet.all(|reason| waited(&reason)),
-        "{}: {:?}",
-        run.scenario,
-        run.reasons
-    );
-    match (&run.summary.steady, &run.summary.deploy) {
-        (Some(steady), Some(deploy)) if run.reasons.iter().any(|reason| waited(&reason)) => {
-            deploy.p999_ms / steady.p999_ms
-        }
-        _ => 1.0,
-    }
+    let fine = run.reasons.iter().all(of_latency);
+    assert!(fine, "{}: {:?}", run.scenario, run.reasons);
+}
+
+/// Asserts that the scenario passed. Returns by how many milliseconds longer requests waited in the deployment than in
+/// steady state.
+pub fn excess_ms(run: &ScenarioResult) -> f64 {
+    went_well(run);
+    let waits = Waits::of(&run.records, &run.deploy);
+    println!("{}: {waits:?}", run.scenario);
+    waits.map_or(0.0, |waits| waits.excess_ms())
 }

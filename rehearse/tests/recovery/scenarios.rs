@@ -15,7 +15,7 @@ fn long_scenarios_lose_no_request() {
     let bundle = booted::project_bundle(FrontMode::Nginx);
     for name in booted::LONG {
         let result = booted::play(name, Suite::Bookworm, &bundle, variants::STANDARD);
-        booted::slower(&result);
+        booted::went_well(&result);
         assert_eq!(result.summary.failed, 0, "{name}");
     }
 }
@@ -28,11 +28,11 @@ fn scenarios_without_a_judged_latency_go_well() {
     let bundle = booted::project_bundle(FrontMode::Nginx);
     for name in booted::UNTIMED {
         let run = booted::play(name, Suite::Bookworm, &bundle, variants::STANDARD);
-        booted::slower(&run);
+        booted::went_well(&run);
     }
     for name in booted::UNTIMED_ON_CURRENT_NGINX {
         let run = booted::play(name, Suite::Forky, &bundle, variants::STANDARD);
-        booted::slower(&run);
+        booted::went_well(&run);
         assert_eq!(run.summary.failed, 0, "{name}");
     }
 }
@@ -68,7 +68,7 @@ fn a_killed_server_costs_no_request_that_can_be_sent_again() {
     let bundle = booted::project_bundle(FrontMode::Nginx);
     for suite in [Suite::Bookworm, Suite::Forky] {
         let run = booted::play(booted::KILL_APP, suite, &bundle, variants::STANDARD);
-        booted::slower(&run);
+        booted::went_well(&run);
         assert_eq!(run.summary.failed, 0, "{suite:?}");
         let killed = run.deploy.start;
         let in_flight = |record: &&Record| {

@@ -2,10 +2,10 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::Mutex;
 use std::time::Duration;
 
-use flipless_settings::layout;
+use flipless_settings::{FrontMode, layout};
 use rehearse::bundle::{self, Changes};
 use rehearse::clock::Clock;
 use rehearse::engine::{Engine, Properties, variants};
@@ -40,7 +40,7 @@ impl Rig {
     pub fn launch_after(suite: Suite, prepare: impl FnOnce(&Machine)) -> Self {
         let machine = booted::boot(suite);
         prepare(&machine);
-        let mut rig = Self::on(machine);
+        let mut rig = Self::on(machine, FrontMode::Nginx);
         let first = rig.version(&[]);
         rig.engine
             .create_environment(&first, Properties::new())
@@ -52,25 +52,35 @@ impl Rig {
 
     /// Boots an instance on which an application without flipless serves.
     pub fn launch_stock(suite: Suite) -> Self {
-        let mut rig = Self::bare(suite);
-        let stock = rig.stock_bundle();
-        let launched = rig.engine.create_environment(&stock, Properties::new());
+        Self::bare(suite).with_stock()
+    }
+
+    /// The same, for versions in direct mode. Calls `prepare` on the instance first.
+    pub fn launch_stock_before_direct(suite: Suite, prepare: impl FnOnce(&Machine)) -> Self {
+        let machine = booted::boot(suite);
+        prepare(&machine);
+        Self::on(machine, FrontMode::Direct).with_stock()
+    }
+
+    fn with_stock(mut self) -> Self {
+        let stock = self.stock_bundle();
+        let launched = self.engine.create_environment(&stock, Properties::new());
         launched.outcome.unwrap();
-        rig
+        self
     }
 
     /// Boots an instance that has no application yet.
     pub fn bare(suite: Suite) -> Self {
-        Self::on(booted::boot(suite))
+        Self::on(booted::boot(suite), FrontMode::Nginx)
     }
 
-    fn on(machine: Machine) -> Self {
+    fn on(machine: Machine, front: FrontMode) -> Self {
         let clock = Clock::start();
         Self {
             engine: Engine::new(machine, variants::STANDARD, clock),
             clock,
             folder: tempfile::tempdir().unwrap(),
-            bundle: bundle_with_short_limits(),
+            bundle: bundle_with_short_limits(front),
             versions: 0,
         }
     }
@@ -258,24 +268,34 @@ impl Rig {
         .into()
     }
 
-    fn leader(&self) -> u32 {
+    /// Returns the time on the clock of the records.
+    pub fn now(&self) -> Duration {
+        self.clock.now()
+    }
+
+    pub fn leader(&self) -> u32 {
         let leader = self.engine.instance().leader().as_raw_nonzero().get();
         leader.unsigned_abs()
     }
 }
 
-/// The project's bundle, with a short time limit of the dead man's switch. It is built once.
-pub fn bundle_with_short_limits() -> PathBuf {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let build = || {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("recovery");
-        std::fs::create_dir_all(&folder).unwrap();
-        let settings = folder.join("flipless.toml");
-        let text = format!("[deploy]\ndead-man-seconds = {DEAD_MAN_SECONDS}\n");
-        std::fs::write(&settings, text).unwrap();
-        bundle::build(None, Some(&settings), &folder).unwrap()
-    };
-    BUILT.get_or_init(build).clone()
+/// The project's bundle for a front mode, with a short time limit of the dead man's switch. It is built once.
+pub fn bundle_with_short_limits(front: FrontMode) -> PathBuf {
+    static BUILT: Mutex<Vec<(FrontMode, PathBuf)>> = Mutex::new(Vec::new());
+    let mut built = BUILT.lock().unwrap();
+    if let Some((_, path)) = built.iter().find(|(other, _)| *other == front) {
+        return path.clone();
+    }
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("recovery")
+        .join(front.name());
+    std::fs::create_dir_all(&folder).unwrap();
+    let settings = folder.join("flipless.toml");
+    let text = format!("[deploy]\ndead-man-seconds = {DEAD_MAN_SECONDS}\n");
+    std::fs::write(&settings, text).unwrap();
+    let path = bundle::build(Some(front), Some(&settings), &folder).unwrap();
+    built.push((front, path.clone()));
+    path
 }
 
 /// Returns the records of failed requests.

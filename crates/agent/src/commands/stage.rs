@@ -7,21 +7,24 @@ use anyhow::{Context, Result, bail};
 use flipless_settings::{FrontMode, Settings, layout};
 
 use super::change::{change, say};
+use super::identify::identify;
 use crate::deployment::leftover::{self, Outcome};
 use crate::deployment::state::{Staged, State};
 use crate::deployment::{
-    environment, flipped, handover, namespaces, prune, release, run, withdrawal,
+    environment, flipped, handover, health_log, namespaces, prune, release, run, withdrawal,
 };
 use crate::instance::replaced::Replaced;
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 use crate::instance::units::{self, Place};
-use crate::instance::{paths, user};
+use crate::instance::{identity, labels, paths, user};
 use crate::proxy::staged;
 
 /// Installs the bundle that is unpacked in `bundle`, and starts a run of it. The current run continues to serve,
 /// and a failure restores the instance.
 pub fn stage(system: &System, bundle: &Path) -> Result<()> {
+    // The boot may not have given everything of another instance back.
+    identify(system)?;
     change(system, "stage", |state| stage_locked(system, state, bundle))
 }
 
@@ -118,6 +121,7 @@ fn begin(
         _ => Place::Lasting,
     };
     units::install(system, bundle, place, replaced)?;
+    labels::restore(system, &[layout::ROOT]);
     units::verify_stand_in(system)?;
     prepare_health_log(system)?;
     let listener = open_listener(system, state)?;
@@ -155,6 +159,7 @@ fn prepare_health_log(system: &System) -> Result<()> {
         return Ok(());
     }
     system.make_folder(paths::HEALTH_LOG)?;
+    health_log::remember(system)?;
     let folder = system.locate(paths::HEALTH_LOG);
     let owned = system.run("chown", &[user::NAME, &folder.to_string_lossy()])?;
     if !owned.status.success() {
@@ -217,6 +222,7 @@ fn start(
         deadline: commands.uptime() + settings.deploy.dead_man_seconds,
     });
     state.front = settings.front.mode;
+    state.instance = identity::of(system).or(state.instance.take());
     // The timer first: a staged run without a timer would stay staged after an interruption.
     systemd.restart(layout::DEADMAN_TIMER)?;
     state.save(system)?;

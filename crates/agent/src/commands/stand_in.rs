@@ -13,6 +13,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SI
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
+use crate::deployment::flipped::OF_ANOTHER_INSTANCE;
 use crate::instance::memory;
 use crate::instance::paths::FLIPPED;
 
@@ -54,12 +55,13 @@ pub fn wait(service: StandIn) -> Result<()> {
 
 /// Whether EB's own unit has started this program, and not our drop-in, which runs the installed agent:
 /// `flipless uninstall` was called. A bundle that was marked in this boot is on its way to be installed; a reboot has
-/// ended its deployment.
+/// ended its deployment. A bundle of another instance, in an image of that instance, does not serve either.
 fn is_alone(root: &Path, program: &Path) -> bool {
     let place = |path: &str| root.join(path.trim_start_matches('/'));
     let read = |path: &str| fs::read_to_string(place(path)).unwrap_or_default();
     let marker = read(&format!("{FLIPPED}/{}", layout::MARKER));
-    let is_marked = marker.lines().nth(1) == Some(read(BOOT_ID).trim());
+    let line = marker.lines().nth(1);
+    let is_marked = line == Some(read(BOOT_ID).trim()) || line == Some(OF_ANOTHER_INSTANCE);
     program != Path::new(layout::AGENT) && place(FLIPPED).exists() && !is_marked
 }
 
@@ -115,5 +117,8 @@ mod tests {
             is_alone(root.path(), own),
             "its deployment ended with a reboot"
         );
+        let marker = format!("{FLIPPED}/{}", layout::MARKER);
+        put(&marker, &format!("\n{OF_ANOTHER_INSTANCE}\n"));
+        assert!(!is_alone(root.path(), own));
     }
 }

@@ -12,15 +12,19 @@ use crate::deployment::state::State;
 use crate::instance::paths::{DROP_INS, PROXY_STAGING, UNITS};
 use crate::instance::system::System;
 use crate::proxy::front::Synced;
-use crate::testing::{BUNDLE, DEAD_MAN_SECONDS, Instance};
+use crate::testing::{BUNDLE, DEAD_MAN_SECONDS, Instance, has_front, in_each_mode, step};
 
 mod aborted;
 mod bad_settings;
 mod bad_state;
 mod crash_points;
+mod direct;
 mod disk;
 mod first;
 mod foreign;
+mod image;
+mod labels;
+mod memory;
 mod missing;
 mod modes;
 mod properties;
@@ -82,39 +86,41 @@ fn deployed(version: &str) -> Instance {
 
 #[test]
 fn a_staged_run_is_held_until_the_flip_and_then_the_old_run_drains() {
-    let instance = deployed("v1");
-    let old = current_unit(&instance);
-    stage_version(&instance, "v2").unwrap();
-    let new = staged_unit(&instance);
-    assert_eq!(
-        (instance.unit(&old), instance.unit(&new)),
-        ("active".into(), "active".into())
-    );
-    assert_eq!(instance.unit(layout::DEADMAN_TIMER), "active");
-    assert_eq!(instance.serving(), std::slice::from_ref(&old), "it is held");
-    assert_eq!(
-        current_unit(&instance),
-        old,
-        "a boot before the flip starts the old one"
-    );
-    // A restart of the stand-in is not a flip.
-    start_web(&instance).unwrap();
-    assert_eq!(current_unit(&instance), old);
+    in_each_mode(|| {
+        let instance = deployed("v1");
+        let old = current_unit(&instance);
+        stage_version(&instance, "v2").unwrap();
+        let new = staged_unit(&instance);
+        assert_eq!(
+            (instance.unit(&old), instance.unit(&new)),
+            ("active".into(), "active".into())
+        );
+        assert_eq!(instance.unit(layout::DEADMAN_TIMER), "active");
+        assert_eq!(instance.serving(), std::slice::from_ref(&old), "it is held");
+        assert_eq!(
+            current_unit(&instance),
+            old,
+            "a boot before the flip starts the old one"
+        );
+        // A restart of the stand-in is not a flip.
+        start_web(&instance).unwrap();
+        assert_eq!(current_unit(&instance), old);
 
-    flip(&instance).unwrap();
-    assert_eq!(current_unit(&instance), new);
-    assert_eq!(instance.serving(), std::slice::from_ref(&new));
-    assert_eq!(state(&instance).previous.unwrap().unit(), old);
-    assert_eq!(
-        instance.unit(&old),
-        "deactivating",
-        "stopped without waiting: it drains"
-    );
-    assert_eq!(instance.unit(layout::DEADMAN_TIMER), "inactive");
-    assert_eq!(state(&instance).staged, None);
-    let flipped = state(&instance);
-    commit::commit(&instance.system).unwrap();
-    assert_eq!(state(&instance), flipped, "the commit only finishes");
+        flip(&instance).unwrap();
+        assert_eq!(current_unit(&instance), new);
+        assert_eq!(instance.serving(), std::slice::from_ref(&new));
+        assert_eq!(state(&instance).previous.unwrap().unit(), old);
+        assert_eq!(
+            instance.unit(&old),
+            "deactivating",
+            "stopped without waiting: it drains"
+        );
+        assert_eq!(instance.unit(layout::DEADMAN_TIMER), "inactive");
+        assert_eq!(state(&instance).staged, None);
+        let flipped = state(&instance);
+        commit::commit(&instance.system).unwrap();
+        assert_eq!(state(&instance), flipped, "the commit only finishes");
+    });
 }
 
 #[test]
@@ -558,37 +564,36 @@ fn the_gate_starts_the_current_run_and_never_a_staged_one() {
 
 #[test]
 fn uninstall_stops_the_stand_in_before_it_removes_the_drop_in_and_leaves_no_file() {
-    let instance = Instance::new();
-    let drop_in = format!("nginx.service.d/{}", layout::DROP_IN);
-    instance
-        .system
-        .write(format!("{BUNDLE}/systemd/{drop_in}"), b"[Service]", 0o644)
-        .unwrap();
-    deploy(&instance, "v1");
-    assert!(instance.system.exists(format!("{DROP_INS}/{drop_in}")));
-    let run = current_unit(&instance);
-    instance.take_calls();
-    instance.model.borrow_mut().front_lingers = true;
-    uninstall::uninstall(&instance.system).unwrap();
-    let calls = instance.take_calls();
-    let at = |call: &str| calls.iter().position(|made| made == call).unwrap();
-    assert!(at("stop nginx.service") < at("daemon-reload"), "{calls:?}");
-    // Connections that do not end must not keep the port open.
-    at(&format!("kill --signal=TERM {}", layout::FRONT));
-    assert!(
-        at(&format!("stop {}", layout::APP_SOCKET)) < at(&format!("stop {run}")),
-        "{calls:?}"
-    );
-    assert_eq!(instance.unit("nginx.service"), "active");
-    for path in [layout::ROOT, layout::STATE, UNITS] {
-        let left = if path == UNITS {
-            !instance.system.names(UNITS).unwrap().is_empty()
-        } else {
-            instance.system.exists(path)
-        };
-        assert!(!left, "{path}");
-    }
-    assert!(!instance.system.exists(format!("{DROP_INS}/{drop_in}")));
+    in_each_mode(|| {
+        let instance = Instance::new();
+        deploy(&instance, "v1");
+        assert_eq!(instance.has_drop_in(layout::NGINX), has_front());
+        let run = current_unit(&instance);
+        instance.take_calls();
+        instance.model.borrow_mut().front_lingers = true;
+        uninstall::uninstall(&instance.system).unwrap();
+        let calls = instance.take_calls();
+        let at = |call: &str| calls.iter().position(|made| made == call).unwrap();
+        if has_front() {
+            assert!(at("stop nginx.service") < at("daemon-reload"), "{calls:?}");
+            // Connections that do not end must not keep the port open.
+            at(&format!("kill --signal=TERM {}", layout::FRONT));
+        }
+        assert!(
+            at(&format!("stop {}", layout::APP_SOCKET)) < at(&format!("stop {run}")),
+            "{calls:?}"
+        );
+        assert_eq!(instance.unit("nginx.service") == "active", has_front());
+        for path in [layout::ROOT, layout::STATE, UNITS] {
+            let left = if path == UNITS {
+                !instance.system.names(UNITS).unwrap().is_empty()
+            } else {
+                instance.system.exists(path)
+            };
+            assert!(!left, "{path}");
+        }
+        assert!(!instance.has_drop_in(layout::NGINX));
+    });
 }
 
 #[test]

@@ -4,6 +4,7 @@ use anyhow::Result;
 use flipless_settings::layout;
 
 use super::change::{change, say};
+use super::identify::identify;
 use crate::deployment::flipped::{self, Flipped, flipped};
 use crate::deployment::state::State;
 use crate::deployment::{alarm, withdrawal};
@@ -13,6 +14,7 @@ use crate::instance::system::System;
 /// start was requested, for example by a deployment or by "restart app server"; an automatic restart by systemd
 /// keeps the alarm. Takes the lock only to give the instance back, so that the stand-in does not wait otherwise.
 pub fn web_starting(system: &System) -> Result<()> {
+    identify(system)?;
     let is_foreign = flipped(system) == Flipped::Foreign;
     if is_foreign || is_before_the_first_flip(system) {
         if is_foreign && State::load(system).is_err() {

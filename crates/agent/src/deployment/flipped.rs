@@ -13,6 +13,9 @@ use super::state::{Run, parse_run};
 use crate::instance::paths::{FLIPPED, FLIPPED_AGENT};
 use crate::instance::system::System;
 
+/// The second line of a marker that no boot makes invalid.
+pub const OF_ANOTHER_INSTANCE: &str = "of another instance";
+
 /// The bundle that EB has flipped to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Flipped {
@@ -54,6 +57,19 @@ pub fn mark(system: &System, bundle: &Path, run: &Run) -> Result<()> {
     let boot = boot.context("cannot read the boot's identity")?;
     let content = format!("{}\n{boot}\n", run.run);
     system.write(bundle.join(layout::MARKER), content.as_bytes(), 0o644)
+}
+
+/// Marks the bundle in `/var/app/current` as the one of another instance. Without flipless's drop-in, EB's web.service
+/// would run the server of that bundle; with this marker its process stays idle (`commands/stand_in.rs`).
+pub fn disown(system: &System) -> Result<()> {
+    let bundle = Path::new(FLIPPED);
+    match flipped(system) {
+        Flipped::Run(_) | Flipped::Unmarked => {
+            let content = format!("\n{OF_ANOTHER_INSTANCE}\n");
+            system.write(bundle.join(layout::MARKER), content.as_bytes(), 0o644)
+        }
+        Flipped::Foreign | Flipped::Nothing => Ok(()),
+    }
 }
 
 /// Removes the marker from a bundle, also a half-written one. The bundle then belongs to no run.

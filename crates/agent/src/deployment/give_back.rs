@@ -3,6 +3,7 @@
 use anyhow::Result;
 use flipless_settings::layout;
 
+use super::health_log;
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 use crate::instance::units;
@@ -19,11 +20,15 @@ pub enum Nginx {
     Restarts,
 }
 
+/// How long runs may finish requests. The start of web.service may wait for it, and after the removal of the drop-in
+/// systemd's own limit holds for the whole start: 90 s (`DefaultTimeoutStartSec=` of systemd-system.conf(5)). Stock EB
+/// kills an application 90 s after its stop.
+const END_SECONDS: u32 = 60;
+
 /// Stops every unit of flipless and removes the unit files and drop-ins.
 ///
-/// A second call completes an interrupted one. So the unit of the dead man's switch and the drop-in of
-/// web.service, which both call the agent again, are removed last. The service of the dead man's switch is not
-/// stopped, because it may be the caller.
+/// A second call completes an interrupted one. So the units that call the agent again are removed last: the dead man's
+/// switch, `identify`, and the drop-in of web.service. The first two are not stopped, because one may be the caller.
 pub fn give_back(system: &System, nginx: Nginx) -> Result<()> {
     // Reads the port before it stops anything: without the port it can't restore EB's configuration.
     let port = system.settings()?.server.port;
@@ -42,6 +47,7 @@ pub fn give_back(system: &System, nginx: Nginx) -> Result<()> {
     if nginx == Nginx::Restarts {
         systemd.start(layout::NGINX)?;
     }
+    health_log::restore(system)?;
     remove_units(system, &systemd)?;
     units::remove_drop_in(system, layout::WEB)?;
     systemd.reload_units()
@@ -55,19 +61,35 @@ fn stop_units(system: &System, systemd: &Systemd) -> Result<()> {
     if living.iter().any(|unit| unit == layout::FRONT) {
         unit::end(system)?;
     }
-    living.retain(|unit| unit != layout::DEADMAN);
-    for unit in living {
+    // One of these two may be the caller.
+    living.retain(|unit| unit != layout::DEADMAN && unit != layout::IDENTITY);
+    let (runs, others): (Vec<_>, Vec<_>) = living.iter().map(String::as_str).partition(is_of_run);
+    for unit in others {
         // For a unit that `end` has stopped this returns at once. A front's listener may be active alone.
-        systemd.stop(&unit)?;
+        systemd.stop(unit)?;
     }
-    Ok(())
+    end_runs(&systemd, &runs)
+}
+
+fn is_of_run(unit: &&str) -> bool {
+    layout::run_of_unit(unit).is_some()
+}
+
+/// Lets all runs finish their requests at the same time, and kills those that do not end.
+fn end_runs(systemd: &Systemd, runs: &[&str]) -> Result<()> {
+    if runs.is_empty() || systemd.stop_within(runs, END_SECONDS)? {
+        return Ok(());
+    }
+    systemd.kill(runs)?;
+    systemd.stop_all(runs)
 }
 
 fn remove_units(system: &System, systemd: &Systemd) -> Result<()> {
     let mut paths = units::installed(system)?;
     // Leaves the drop-in of web.service to the caller, which removes it last.
     paths.retain(|path| !path.contains("/web.service.d/"));
-    paths.sort_by_key(|path| path.ends_with(layout::DEADMAN));
+    let calls_again = [layout::IDENTITY, layout::DEADMAN];
+    paths.sort_by_key(|path| calls_again.iter().position(|unit| path.ends_with(unit)));
     for path in paths {
         let name = path.rsplit('/').next().unwrap_or_default();
         if name.ends_with(".socket") || name.ends_with(".service") && !name.contains('@') {

@@ -5,7 +5,7 @@ use flipless_settings::layout;
 
 use super::run::{self, JOURNAL_LINES, Unfit};
 use super::state::{LastHandover, Run, State};
-use super::{ends, environment, hold, symptom, trial};
+use super::{ends, environment, hold, out_of_memory, symptom, trial};
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 use crate::instance::units;
@@ -84,6 +84,7 @@ pub fn hand_over(system: &System, state: &mut State, run: Run) -> Result<()> {
     if let Some(old) = old {
         systemd.stop_later(&old.unit())?;
     }
+    out_of_memory::protect(system, &run.run);
     systemd.stop(layout::DEADMAN_TIMER)
 }
 
@@ -91,6 +92,7 @@ pub fn hand_over(system: &System, state: &mut State, run: Run) -> Result<()> {
 pub fn finish(system: &System, state: &State) -> Result<()> {
     if let Some(current) = &state.current {
         hold::release(system, &current.run)?;
+        out_of_memory::protect(system, &current.run);
     }
     stop_strays(system, state)
 }

@@ -6,10 +6,12 @@
 use anyhow::Result;
 use flipless_settings::layout;
 
+use super::out_of_memory;
 use crate::instance::system::System;
 
 /// Holds a run that is about to start.
 pub fn hold(system: &System, run: &str) -> Result<()> {
+    out_of_memory::prefer(system, run)?;
     system.write(path(run), b"", 0o644)
 }
 

@@ -6,9 +6,9 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow};
 use flipless_settings::layout;
 
-use super::hold;
 use super::state::Run;
-use super::symptom;
+use super::{hold, out_of_memory, symptom};
+use crate::instance::labels;
 use crate::instance::paths::UNITS;
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
@@ -94,7 +94,11 @@ pub fn give_unit(system: &System, run: &Run) -> Result<()> {
     let path = format!("{UNITS}/{}", run.unit());
     match system.read(&path)?.as_ref() == Some(&unit) {
         true => Ok(()),
-        false => system.write(path, &unit, 0o644),
+        false => {
+            system.write(&path, &unit, 0o644)?;
+            labels::restore(system, &[&path]);
+            Ok(())
+        }
     }
 }
 
@@ -118,5 +122,6 @@ pub fn forget(system: &System, run: &str) -> Result<()> {
     Systemd::new(system).forget_failure(&unit)?;
     system.remove(format!("{UNITS}/{unit}"))?;
     hold::release(system, run)?;
+    out_of_memory::forget(system, run)?;
     system.remove(format!("{}/{run}", layout::RUNS))
 }

@@ -31,6 +31,9 @@ pub struct State {
     /// The run of the last deployment, if that run was discarded. A flip to it must fail.
     #[serde(default, rename = "given_up")]
     pub discarded: Option<Run>,
+    /// The identity of the instance at the last `stage`; `None` if the instance has none.
+    #[serde(default)]
+    pub instance: Option<String>,
     /// The trial of the current release. Too many crashes in this time cause an automatic rollback.
     #[serde(default)]
     pub trial: Option<Trial>,
@@ -134,6 +137,7 @@ impl State {
             previous: None,
             staged: None,
             discarded: None,
+            instance: None,
             trial: None,
             handover: None,
             failure: None,

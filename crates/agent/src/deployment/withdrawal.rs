@@ -48,7 +48,8 @@ pub fn withdraw(system: &System, state: &State) -> Result<()> {
     give(system, nginx)
 }
 
-fn give(system: &System, nginx: Nginx) -> Result<()> {
+/// Gives the ports back and removes all units.
+pub fn give(system: &System, nginx: Nginx) -> Result<()> {
     // With this lock, no stand-in can start the front meanwhile.
     let _lock = front::lock(system, "withdraw")?;
     if nginx == Nginx::Restarts {

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use crate::instance::labels;
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
@@ -48,6 +49,7 @@ impl Replaced {
                 Some(content) => system.write(&before.path, content, before.mode),
                 None => system.remove(&before.path),
             };
+            labels::restore(system, &[&before.path]);
             restored = restored.and(done);
         }
         match self.0.is_empty() {

@@ -227,6 +227,20 @@ impl System {
         })
     }
 
+    /// Writes into a file of the kernel, such as one in `/proc`, which a rename can't replace.
+    pub fn set(&self, path: impl AsRef<Path>, content: &[u8]) -> Result<()> {
+        let path = path.as_ref();
+        let set = || {
+            let mut file = fs::OpenOptions::new()
+                .write(true)
+                .truncate(true)
+                .open(self.locate(path))?;
+            file.write_all(content)
+        };
+        self.change("set", path, set)
+            .with_context(|| format!("cannot write to {}", path.display()))
+    }
+
     /// Makes a link. A link with the same target stays as it is.
     pub fn link(&self, target: &Path, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();

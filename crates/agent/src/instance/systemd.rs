@@ -6,6 +6,9 @@ use anyhow::{Context, Result, bail};
 
 use crate::instance::system::System;
 
+/// The exit status of timeout(1) if it has ended the command.
+const TIMED_OUT: i32 = 124;
+
 /// The part of systemd that the agent needs.
 pub struct Systemd<'a> {
     system: &'a System,
@@ -38,6 +41,29 @@ impl<'a> Systemd<'a> {
     /// Stops a unit and waits until it has ended.
     pub fn stop(&self, unit: &str) -> Result<()> {
         self.must(&["stop", unit])
+    }
+
+    /// Stops units at the same time, and waits until they have ended.
+    pub fn stop_all(&self, units: &[&str]) -> Result<()> {
+        self.must(&[&["stop"], units].concat())
+    }
+
+    /// The same, but waits at most for `seconds`. Returns whether the units have ended.
+    pub fn stop_within(&self, units: &[&str], seconds: u32) -> Result<bool> {
+        // timeout(1) ends systemctl, and not the stop itself.
+        let limit = seconds.to_string();
+        let arguments = [&[&limit, "systemctl", "stop"], units].concat();
+        let output = self.system.run("timeout", &arguments);
+        let output = output.context("cannot run timeout")?;
+        match output.status.code() {
+            Some(TIMED_OUT) => Ok(false),
+            _ => succeed(&arguments[2..], &output).map(|()| true),
+        }
+    }
+
+    /// Sends SIGKILL to all processes of units.
+    pub fn kill(&self, units: &[&str]) -> Result<()> {
+        self.must(&[&["kill", "--signal=KILL"], units].concat())
     }
 
     /// Requests a stop, and does not wait. The server then drains.

@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use flipless_settings::{FrontMode, layout, unit_file};
 
+use crate::instance::labels;
 use crate::instance::paths::{DROP_INS, RUNTIME_UNITS, UNITS};
 use crate::instance::replaced::Replaced;
 use crate::instance::system::System;
@@ -63,6 +64,7 @@ pub fn install(
     }
     for Unit { target, content } in &differing {
         replaced.write(system, target, content, 0o644)?;
+        labels::restore(system, &[target]);
     }
     if !differing.is_empty() {
         systemd.reload_units()?;
@@ -73,7 +75,9 @@ pub fn install(
 /// Moves the units of a first version from `/run` to the disk, and enables the units that a boot has to start. A
 /// second call changes nothing.
 pub fn settle(system: &System) -> Result<()> {
-    let transient = installed_in(system, Place::UntilReboot)?;
+    let mut transient = installed_in(system, Place::UntilReboot)?;
+    // The drop-in of a held run ends with its hold.
+    transient.retain(|path| !path.contains("/flipless-app@"));
     for path in &transient {
         if let (Some(content), Some(name)) = (system.read(path)?, path.strip_prefix(RUNTIME_UNITS))
         {
@@ -81,14 +85,16 @@ pub fn settle(system: &System) -> Result<()> {
                 1 => UNITS,
                 _ => DROP_INS,
             };
-            system.write(format!("{folder}{name}"), &content, 0o644)?;
+            let path = format!("{folder}{name}");
+            system.write(&path, &content, 0o644)?;
+            labels::restore(system, &[&path]);
         }
     }
     if !transient.is_empty() {
         withdraw(system)?;
     }
     let systemd = Systemd::new(system);
-    let mut units = vec![layout::APP_SOCKET, layout::GATE];
+    let mut units = vec![layout::APP_SOCKET, layout::GATE, layout::IDENTITY];
     units.extend(front_units(system.settings()?.front.mode));
     let mut missing = Vec::new();
     for unit in units {

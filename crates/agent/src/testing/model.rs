@@ -77,6 +77,16 @@ pub struct Model {
     pub keeps_descriptors: bool,
     /// nginx refuses every configuration.
     pub nginx_refuses: bool,
+    /// The runs do not end within the limit of the next stop.
+    pub runs_linger: bool,
+    /// Whether restorecon succeeds; `None` if the instance does not have it.
+    pub restorecon_works: Option<bool>,
+    /// The arguments of every call of restorecon.
+    pub labelled: Vec<String>,
+    /// The owner in every call of chown.
+    pub owners: Vec<String>,
+    /// The kernel refuses to change the score of a process.
+    pub cannot_set: bool,
 }
 
 /// A disk that fails. Files below `/run` are in memory.
@@ -143,8 +153,28 @@ impl Commands for FakeCommands {
                 model.reloads_of_stock += 1;
                 answer(true, "", "")
             }
-            ("/usr/sbin/nginx" | "chown", _) => answer(true, "", ""),
+            ("/usr/sbin/nginx", _) => answer(true, "", ""),
+            ("chown", [owner, _]) => {
+                model.owners.push((*owner).to_owned());
+                answer(true, "", "")
+            }
+            ("restorecon", paths) => match model.restorecon_works {
+                None => return Err(io::ErrorKind::NotFound.into()),
+                Some(works) => {
+                    model.labelled.push(paths.join(" "));
+                    answer(works, "", "invalid context")
+                }
+            },
             ("timeout", [.., program, "environment"]) => model.get_config(program),
+            ("timeout", [_, "systemctl", arguments @ ..]) => {
+                match std::mem::take(&mut model.runs_linger) {
+                    true => Output {
+                        status: ExitStatus::from_raw(124 << 8),
+                        ..answer(false, "", "")
+                    },
+                    false => model.systemctl(arguments, &self.root),
+                }
+            }
             other => panic!("unexpected call {other:?}"),
         })
     }
@@ -200,6 +230,9 @@ impl Commands for FakeCommands {
     fn fault(&self, effect: &str, path: &Path) -> io::Result<()> {
         let mut model = self.model.borrow_mut();
         model.changed.push(path.to_owned());
+        if effect == "set" && model.cannot_set {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
         model
             .disk
             .as_mut()
@@ -314,11 +347,10 @@ impl Model {
             ["stop", "--no-block", unit] if *unit != layout::FRONT || self.front_lingers => {
                 self.units.insert((*unit).into(), "deactivating".into());
             }
-            ["stop", .., unit] => {
-                self.units.remove(*unit);
-            }
-            ["kill", _, unit] => {
-                self.units.remove(*unit);
+            ["stop", units @ ..] | ["kill", _, units @ ..] => {
+                for unit in units {
+                    self.units.remove(*unit);
+                }
             }
             ["enable", "--quiet", units @ ..] => {
                 self.enabled

@@ -107,7 +107,7 @@ fn at_every_point(commands: &[(&str, Prepare, Act)], then: impl Fn(&Instance, &s
                 break;
             }
             then(&instance, &format!("{name}, killed at point {points}"));
-            points += 1;
+            points += step();
         }
         assert!(points >= 6, "{name} has {points} points");
     }
@@ -162,44 +162,50 @@ fn assert_no_leftovers(instance: &Instance, current: &str, when: &str) {
 
 #[test]
 fn the_next_deployment_completes_or_undoes_the_work_of_a_killed_agent() {
-    at_every_point(COMMANDS, |instance, when| {
-        assert!(!instance.serving().is_empty(), "{when}");
-        deploy(instance, "v3");
-        assert_settled(instance, when);
+    in_each_mode(|| {
+        at_every_point(COMMANDS, |instance, when| {
+            assert!(!instance.serving().is_empty(), "{when}");
+            deploy(instance, "v3");
+            assert_settled(instance, when);
+        });
     });
 }
 
 #[test]
 fn the_same_command_completes_the_work_of_a_killed_one() {
-    at_every_point(COMMANDS, |instance, when| {
-        let command = when.split(',').next().unwrap();
-        let (_, _, act) = COMMANDS.iter().find(|(name, ..)| *name == command).unwrap();
-        act(&instance.system).unwrap();
-        if command == "stage" {
-            flip(instance).unwrap();
-            commit::commit(&instance.system).unwrap();
-        }
-        if command == "recover" {
-            let back = state(instance).current.unwrap().release;
-            assert_ne!(back, crashed_release(), "{when}");
-        }
-        // A run that the killed command has left may also serve.
-        let_the_dead_man_come(instance, when);
-        assert_settled(instance, when);
+    in_each_mode(|| {
+        at_every_point(COMMANDS, |instance, when| {
+            let command = when.split(',').next().unwrap();
+            let (_, _, act) = COMMANDS.iter().find(|(name, ..)| *name == command).unwrap();
+            act(&instance.system).unwrap();
+            if command == "stage" {
+                flip(instance).unwrap();
+                commit::commit(&instance.system).unwrap();
+            }
+            if command == "recover" {
+                let back = state(instance).current.unwrap().release;
+                assert_ne!(back, crashed_release(), "{when}");
+            }
+            // A run that the killed command has left may also serve.
+            let_the_dead_man_come(instance, when);
+            assert_settled(instance, when);
+        });
     });
 }
 
 #[test]
 fn after_a_reboot_one_version_serves_and_the_next_deployment_works() {
-    at_every_point(COMMANDS, |instance, when| {
-        instance.reboot();
-        let current = state(instance).current.unwrap();
-        assert_eq!(instance.serving(), [current.unit()], "{when}");
-        let release = format!("{}/{}/app/bin", layout::RELEASES, current.release);
-        assert!(instance.system.exists(release), "{when}");
-        instance.model.borrow_mut().gaps.clear();
-        deploy(instance, "v3");
-        assert_settled(instance, when);
+    in_each_mode(|| {
+        at_every_point(COMMANDS, |instance, when| {
+            instance.reboot();
+            let current = state(instance).current.unwrap();
+            assert_eq!(instance.serving(), [current.unit()], "{when}");
+            let release = format!("{}/{}/app/bin", layout::RELEASES, current.release);
+            assert!(instance.system.exists(release), "{when}");
+            instance.model.borrow_mut().gaps.clear();
+            deploy(instance, "v3");
+            assert_settled(instance, when);
+        });
     });
 }
 
@@ -218,18 +224,20 @@ fn let_the_dead_man_come(instance: &Instance, when: &str) {
 
 #[test]
 fn the_dead_mans_switch_completes_or_undoes_a_killed_command() {
-    at_every_point(COMMANDS, |instance, when| {
-        let current = match state(instance).staged {
-            Some(staged) if when.starts_with("flip") => staged.run.unit(),
-            _ => current_unit(instance),
-        };
-        let_the_dead_man_come(instance, when);
-        assert_eq!(current_unit(instance), current, "{when}");
-        // No run stays staged: that would keep "restart app server" and the automatic rollback off.
-        assert_eq!(state(instance).staged, None, "{when}");
-        // The next deployment removes a release that is not in the state.
-        assert_eq!(instance.serving(), [current], "{when}");
-        assert_eq!(instance.model.borrow().gaps, [""; 0], "{when}");
+    in_each_mode(|| {
+        at_every_point(COMMANDS, |instance, when| {
+            let current = match state(instance).staged {
+                Some(staged) if when.starts_with("flip") => staged.run.unit(),
+                _ => current_unit(instance),
+            };
+            let_the_dead_man_come(instance, when);
+            assert_eq!(current_unit(instance), current, "{when}");
+            // No run stays staged: that would keep "restart app server" and the automatic rollback off.
+            assert_eq!(state(instance).staged, None, "{when}");
+            // The next deployment removes a release that is not in the state.
+            assert_eq!(instance.serving(), [current], "{when}");
+            assert_eq!(instance.model.borrow().gaps, [""; 0], "{when}");
+        });
     });
 }
 
@@ -260,22 +268,24 @@ fn an_interrupted_record_of_a_crash_is_complete_or_absent() {
 /// EB's start of web.service fails because the agent was killed. systemd then restarts the unit by itself.
 #[test]
 fn a_killed_flip_is_completed_when_systemd_starts_the_stand_in_again() {
-    at_every_point(
-        &[("flip", renamed, web_started::web_started)],
-        |instance, when| {
-            instance.model.borrow_mut().restarts_of_web = 1;
-            start_web(instance).unwrap();
-            let release = state(instance).current.unwrap().release;
-            let marked = flipped::flipped(&instance.system);
-            let flipped::Flipped::Run(marked) = marked else {
-                panic!("{when}: {marked:?}")
-            };
-            assert!(
-                marked.starts_with(&release),
-                "{when}: {marked} is not current"
-            );
-            assert_eq!(instance.serving(), [current_unit(instance)], "{when}");
-            assert_eq!(instance.model.borrow().gaps, [""; 0], "{when}");
-        },
-    );
+    in_each_mode(|| {
+        at_every_point(
+            &[("flip", renamed, web_started::web_started)],
+            |instance, when| {
+                instance.model.borrow_mut().restarts_of_web = 1;
+                start_web(instance).unwrap();
+                let release = state(instance).current.unwrap().release;
+                let marked = flipped::flipped(&instance.system);
+                let flipped::Flipped::Run(marked) = marked else {
+                    panic!("{when}: {marked:?}")
+                };
+                assert!(
+                    marked.starts_with(&release),
+                    "{when}: {marked} is not current"
+                );
+                assert_eq!(instance.serving(), [current_unit(instance)], "{when}");
+                assert_eq!(instance.model.borrow().gaps, [""; 0], "{when}");
+            },
+        );
+    });
 }

@@ -26,64 +26,74 @@ fn adopting() -> Instance {
 
 #[test]
 fn on_an_instance_with_another_app_the_server_starts_in_the_flip() {
-    let instance = adopting();
-    let unit = staged_unit(&instance);
-    assert_eq!(instance.unit(&unit), "inactive");
-    instance.model.borrow_mut().failing.clear();
-    flip(&instance).unwrap();
-    assert_eq!(instance.unit(layout::APP_SOCKET), "active");
-    assert_eq!(instance.unit(&unit), "active");
-    commit::commit(&instance.system).unwrap();
-    assert_eq!(current_unit(&instance), unit);
+    in_each_mode(|| {
+        let instance = adopting();
+        let unit = staged_unit(&instance);
+        assert_eq!(instance.unit(&unit), "inactive");
+        instance.model.borrow_mut().failing.clear();
+        flip(&instance).unwrap();
+        assert_eq!(instance.unit(layout::APP_SOCKET), "active");
+        assert_eq!(instance.unit(&unit), "active");
+        commit::commit(&instance.system).unwrap();
+        assert_eq!(current_unit(&instance), unit);
+    });
 }
 
 #[test]
 fn a_reboot_before_the_flip_gives_the_stock_instance_back() {
-    let instance = adopting();
-    assert_eq!(units_in(&instance, UNITS), [""; 0]);
-    let units = [layout::APP_SOCKET, layout::DEADMAN];
-    assert_eq!(units_in(&instance, RUNTIME_UNITS), units);
-    assert!(instance.model.borrow().enabled.is_empty());
-    instance.reboot();
-    assert_eq!(instance.serving(), [""; 0]);
-    assert_eq!(units_in(&instance, RUNTIME_UNITS), [""; 0]);
-    instance.model.borrow_mut().failing.clear();
-    deploy(&instance, "v1");
-    assert_eq!(instance.serving(), [current_unit(&instance)]);
+    in_each_mode(|| {
+        let instance = adopting();
+        assert_eq!(units_in(&instance, UNITS), [""; 0]);
+        let units = [layout::APP_SOCKET, layout::DEADMAN, layout::IDENTITY];
+        assert_eq!(units_in(&instance, RUNTIME_UNITS), units);
+        assert!(instance.model.borrow().enabled.is_empty());
+        instance.reboot();
+        assert_eq!(instance.serving(), [""; 0]);
+        assert_eq!(units_in(&instance, RUNTIME_UNITS), [""; 0]);
+        instance.model.borrow_mut().failing.clear();
+        deploy(&instance, "v1");
+        assert_eq!(instance.serving(), [current_unit(&instance)]);
+    });
 }
 
 #[test]
 fn the_flip_itself_makes_a_first_version_current_and_lasting() {
-    let instance = adopting();
-    instance.model.borrow_mut().failing.clear();
-    flip(&instance).unwrap();
-    let current = current_unit(&instance);
-    assert_eq!(instance.unit(layout::DEADMAN_TIMER), "inactive");
-    instance.reboot();
-    assert_eq!(
-        instance.serving(),
-        std::slice::from_ref(&current),
-        "EB never came to its postdeploy hooks"
-    );
-    commit::commit(&instance.system).unwrap();
-    assert_eq!(current_unit(&instance), current);
+    in_each_mode(|| {
+        let instance = adopting();
+        instance.model.borrow_mut().failing.clear();
+        flip(&instance).unwrap();
+        let current = current_unit(&instance);
+        assert_eq!(instance.unit(layout::DEADMAN_TIMER), "inactive");
+        instance.reboot();
+        assert_eq!(
+            instance.serving(),
+            std::slice::from_ref(&current),
+            "EB never came to its postdeploy hooks"
+        );
+        commit::commit(&instance.system).unwrap();
+        assert_eq!(current_unit(&instance), current);
+    });
 }
 
 #[test]
 fn a_discarded_adoption_leaves_no_unit_and_no_listener() {
-    let instance = adopting();
-    instance.model.borrow_mut().uptime = DEAD_MAN_SECONDS;
-    expire::expire(&instance.system).unwrap();
-    assert_eq!(units_in(&instance, RUNTIME_UNITS), [""; 0]);
-    assert_eq!(instance.unit(layout::APP_SOCKET), "inactive");
-    assert!(instance.take_calls().ends_with(&["daemon-reload".into()]));
+    in_each_mode(|| {
+        let instance = adopting();
+        instance.model.borrow_mut().uptime = DEAD_MAN_SECONDS;
+        expire::expire(&instance.system).unwrap();
+        assert_eq!(units_in(&instance, RUNTIME_UNITS), [""; 0]);
+        assert_eq!(instance.unit(layout::APP_SOCKET), "inactive");
+        assert!(instance.take_calls().ends_with(&["daemon-reload".into()]));
+    });
 }
 
 /// An instance after a flip that has started the front. The server does not start.
 fn failing_in_the_flip() -> Instance {
     let instance = adopting();
-    let drop_in = format!("{RUNTIME_UNITS}/nginx.service.d/{}", layout::DROP_IN);
-    instance.system.write(drop_in, b"[Service]", 0o644).unwrap();
+    if has_front() {
+        let drop_in = format!("{RUNTIME_UNITS}/nginx.service.d/{}", layout::DROP_IN);
+        instance.system.write(drop_in, b"[Service]", 0o644).unwrap();
+    }
     let failing = vec!["flipless-app@".to_owned()];
     instance.model.borrow_mut().failing = failing;
     flip(&instance).unwrap_err();
@@ -106,163 +116,183 @@ pub fn expired_in_the_flip() -> Instance {
 
 #[test]
 fn a_first_version_that_never_starts_gives_the_public_port_back_to_ebs_nginx() {
-    let instance = failing_in_the_flip();
-    // systemd restarts the stand-in.
-    flip(&instance).unwrap_err();
-    let mut model = instance.model.borrow_mut();
-    model.uptime = DEAD_MAN_SECONDS;
-    let dead_man = (layout::DEADMAN.to_owned(), "activating".to_owned());
-    model.units.extend([dead_man]);
-    drop(model);
-    instance.take_calls();
-    expire::expire(&instance.system).unwrap();
-    let calls = instance.take_calls();
-    let at = |call: String| calls.iter().position(|made| *made == call).unwrap();
-    let stopped = at("stop nginx.service".into());
-    assert!(stopped < at("daemon-reload".into()), "{calls:?}");
-    assert!(
-        at(format!("stop {}", layout::FRONT_SOCKET)) < at("start nginx.service".into()),
-        "{calls:?}"
-    );
-    assert_eq!(instance.unit(layout::DEADMAN), "activating", "not himself");
-    assert_eq!(instance.unit(layout::APP_SOCKET), "inactive");
-    assert_eq!(instance.unit(layout::FRONT_SOCKET), "inactive");
-    for folder in [UNITS, RUNTIME_UNITS, DROP_INS] {
-        assert_eq!(units_in(&instance, folder), [""; 0], "{folder}");
-    }
-    commit::commit(&instance.system).unwrap_err();
-    // The next deployment starts from the beginning.
-    instance.model.borrow_mut().failing.clear();
-    deploy(&instance, "v2");
-    assert_eq!(instance.serving(), [current_unit(&instance)]);
+    in_each_mode(|| {
+        let instance = failing_in_the_flip();
+        // systemd restarts the stand-in.
+        flip(&instance).unwrap_err();
+        let mut model = instance.model.borrow_mut();
+        model.uptime = DEAD_MAN_SECONDS;
+        let dead_man = (layout::DEADMAN.to_owned(), "activating".to_owned());
+        model.units.extend([dead_man]);
+        drop(model);
+        instance.take_calls();
+        expire::expire(&instance.system).unwrap();
+        let calls = instance.take_calls();
+        let at = |call: String| calls.iter().position(|made| *made == call).unwrap();
+        if has_front() {
+            let stopped = at("stop nginx.service".into());
+            assert!(stopped < at("daemon-reload".into()), "{calls:?}");
+            let freed = at(format!("stop {}", layout::FRONT_SOCKET));
+            assert!(freed < at("start nginx.service".into()), "{calls:?}");
+        } else {
+            // EB's nginx never had the port.
+            let touched = calls.iter().find(|call| call.contains("nginx.service"));
+            assert_eq!(touched, None);
+        }
+        assert_eq!(instance.unit(layout::DEADMAN), "activating", "not himself");
+        assert_eq!(instance.unit(layout::APP_SOCKET), "inactive");
+        assert_eq!(instance.unit(layout::FRONT_SOCKET), "inactive");
+        for folder in [UNITS, RUNTIME_UNITS, DROP_INS] {
+            assert_eq!(units_in(&instance, folder), [""; 0], "{folder}");
+        }
+        commit::commit(&instance.system).unwrap_err();
+        // The next deployment starts from the beginning.
+        instance.model.borrow_mut().failing.clear();
+        deploy(&instance, "v2");
+        assert_eq!(instance.serving(), [current_unit(&instance)]);
+    });
 }
 
 #[test]
 fn commit_tries_again_to_start_a_first_version_that_did_not_start_in_the_flip() {
-    let instance = failing_in_the_flip();
-    commit::commit(&instance.system).unwrap_err();
-    instance.model.borrow_mut().failing.clear();
-    commit::commit(&instance.system).unwrap();
-    assert_eq!(instance.serving(), [current_unit(&instance)]);
+    in_each_mode(|| {
+        let instance = failing_in_the_flip();
+        commit::commit(&instance.system).unwrap_err();
+        instance.model.borrow_mut().failing.clear();
+        commit::commit(&instance.system).unwrap();
+        assert_eq!(instance.serving(), [current_unit(&instance)]);
+    });
 }
 
 /// The server of such a version crashes also when EB's own web.service runs it.
 #[test]
 fn the_switch_gives_an_instance_back_whose_server_crashes_as_ebs_own_too() {
-    let instance = failing_in_the_flip();
-    let mut model = instance.model.borrow_mut();
-    model.uptime = DEAD_MAN_SECONDS;
-    model.failing.push(layout::WEB.into());
-    let web = (layout::WEB.to_owned(), "activating".to_owned());
-    model.units.extend([web]);
-    drop(model);
-    expire::expire(&instance.system).unwrap();
-    let asked = format!("restart --no-block {}", layout::WEB);
-    assert_eq!(instance.take_calls().last(), Some(&asked));
+    in_each_mode(|| {
+        let instance = failing_in_the_flip();
+        let mut model = instance.model.borrow_mut();
+        model.uptime = DEAD_MAN_SECONDS;
+        model.failing.push(layout::WEB.into());
+        let web = (layout::WEB.to_owned(), "activating".to_owned());
+        model.units.extend([web]);
+        drop(model);
+        expire::expire(&instance.system).unwrap();
+        let asked = format!("restart --no-block {}", layout::WEB);
+        assert_eq!(instance.take_calls().last(), Some(&asked));
+    });
 }
 
 /// systemd restarts the service of the dead man's switch after a kill. In the end EB's nginx has the public
 /// port.
 #[test]
 fn a_killed_expire_gives_the_public_port_back_after_its_restart() {
-    for point in 0.. {
-        let when = format!("point {point}");
-        let instance = failing_in_the_flip();
-        instance.model.borrow_mut().uptime = DEAD_MAN_SECONDS;
-        instance.make_active("nginx.service");
-        if instance.kill_at(point, expire::expire).is_none() {
-            assert!(point > 20, "{when}");
-            break;
+    in_each_mode(|| {
+        for point in (0..).step_by(step()) {
+            let when = format!("point {point}");
+            let instance = failing_in_the_flip();
+            instance.model.borrow_mut().uptime = DEAD_MAN_SECONDS;
+            instance.make_active("nginx.service");
+            if instance.kill_at(point, expire::expire).is_none() {
+                assert!(point > 20, "{when}");
+                break;
+            }
+            let exists = |folder| {
+                instance
+                    .system
+                    .exists(format!("{folder}/{}", layout::DEADMAN))
+            };
+            // Without its unit, systemd does not restart `expire`.
+            if exists(UNITS) || exists(RUNTIME_UNITS) {
+                expire::expire(&instance.system).unwrap();
+                assert!(!instance.system.exists(GIVES_PORT_BACK), "{when}");
+            }
+            assert_eq!(instance.unit(layout::FRONT_SOCKET), "inactive", "{when}");
+            assert_eq!(instance.unit("nginx.service"), "active", "{when}");
+            for folder in [UNITS, RUNTIME_UNITS, DROP_INS] {
+                assert_eq!(units_in(&instance, folder), [""; 0], "{when}: {folder}");
+            }
         }
-        let exists = |folder| {
-            instance
-                .system
-                .exists(format!("{folder}/{}", layout::DEADMAN))
-        };
-        // Without its unit, systemd does not restart `expire`.
-        if exists(UNITS) || exists(RUNTIME_UNITS) {
-            expire::expire(&instance.system).unwrap();
-            assert!(!instance.system.exists(GIVES_PORT_BACK), "{when}");
-        }
-        assert_eq!(instance.unit(layout::FRONT_SOCKET), "inactive", "{when}");
-        assert_eq!(instance.unit("nginx.service"), "active", "{when}");
-        for folder in [UNITS, RUNTIME_UNITS, DROP_INS] {
-            assert_eq!(units_in(&instance, folder), [""; 0], "{when}: {folder}");
-        }
-    }
+    });
 }
 
 #[test]
 fn a_reboot_while_the_flip_waits_for_the_server_starts_it() {
-    let instance = adopting();
-    instance.model.borrow_mut().failing.clear();
-    let run = staged_unit(&instance);
-    let start = format!("start {run}");
-    let mut begun = false;
-    for point in 0.. {
+    in_each_mode(|| {
         let instance = adopting();
         instance.model.borrow_mut().failing.clear();
-        instance.flip();
-        if instance.kill_at(point, web_started::web_started).is_none() {
-            break;
+        let run = staged_unit(&instance);
+        let start = format!("start {run}");
+        let mut begun = false;
+        for point in (0..).step_by(step()) {
+            let instance = adopting();
+            instance.model.borrow_mut().failing.clear();
+            instance.flip();
+            if instance.kill_at(point, web_started::web_started).is_none() {
+                break;
+            }
+            if instance.take_calls().contains(&start) {
+                begun = true;
+                instance.reboot();
+                assert_eq!(instance.serving(), [run.as_str()], "point {point}");
+            }
         }
-        if instance.take_calls().contains(&start) {
-            begun = true;
-            instance.reboot();
-            assert_eq!(instance.serving(), [run.as_str()], "point {point}");
-        }
-    }
-    assert!(begun);
+        assert!(begun);
+    });
 }
 
 #[test]
 fn a_first_version_that_fails_twice_leaves_nothing_and_a_third_deployment_works() {
-    let instance = Instance::new();
-    for version in ["v1", "v2"] {
-        let failing = vec!["flipless-app@".to_owned()];
-        instance.model.borrow_mut().failing = failing;
-        stage_version(&instance, version).unwrap_err();
-        assert_eq!(units_in(&instance, RUNTIME_UNITS), [""; 0]);
-        assert_eq!(state(&instance).staged, None);
-        assert_eq!(
-            instance.unit("nginx.service"),
-            "inactive",
-            "not ours to start"
-        );
-        instance.model.borrow_mut().failing.clear();
-    }
-    deploy(&instance, "v3");
-    assert_eq!(instance.serving(), [current_unit(&instance)]);
+    in_each_mode(|| {
+        let instance = Instance::new();
+        for version in ["v1", "v2"] {
+            let failing = vec!["flipless-app@".to_owned()];
+            instance.model.borrow_mut().failing = failing;
+            stage_version(&instance, version).unwrap_err();
+            assert_eq!(units_in(&instance, RUNTIME_UNITS), [""; 0]);
+            assert_eq!(state(&instance).staged, None);
+            assert_eq!(
+                instance.unit("nginx.service"),
+                "inactive",
+                "not ours to start"
+            );
+            instance.model.borrow_mut().failing.clear();
+        }
+        deploy(&instance, "v3");
+        assert_eq!(instance.serving(), [current_unit(&instance)]);
+    });
 }
 
 #[test]
 fn a_first_version_that_fails_gives_port_and_units_back() {
-    let instance = Instance::new();
-    instance
-        .model
-        .borrow_mut()
-        .failing
-        .push("flipless-app@".into());
-    stage_version(&instance, "v1").unwrap_err();
-    assert_eq!(units_in(&instance, RUNTIME_UNITS), [""; 0]);
-    assert_eq!(instance.unit(layout::APP_SOCKET), "inactive");
-    assert!(!instance.system.exists(layout::AGENT), "as it was");
+    in_each_mode(|| {
+        let instance = Instance::new();
+        instance
+            .model
+            .borrow_mut()
+            .failing
+            .push("flipless-app@".into());
+        stage_version(&instance, "v1").unwrap_err();
+        assert_eq!(units_in(&instance, RUNTIME_UNITS), [""; 0]);
+        assert_eq!(instance.unit(layout::APP_SOCKET), "inactive");
+        assert!(!instance.system.exists(layout::AGENT), "as it was");
+    });
 }
 
 #[test]
 fn a_drop_in_of_the_bundle_is_moved_to_the_disk_with_the_units() {
-    let instance = Instance::new();
-    let name = format!("{}.d/own.conf", layout::APP_SOCKET);
-    let path = format!("{BUNDLE}/systemd/{name}");
-    instance.system.write(path, b"[Socket]", 0o644).unwrap();
-    stage_version(&instance, "v1").unwrap();
-    assert!(instance.system.exists(format!("{RUNTIME_UNITS}/{name}")));
-    flip(&instance).unwrap();
-    commit::commit(&instance.system).unwrap();
-    assert_eq!(instance.system.names(RUNTIME_UNITS).unwrap(), [""; 0]);
-    assert!(instance.system.exists(format!("{DROP_INS}/{name}")));
-    uninstall::uninstall(&instance.system).unwrap();
-    assert_eq!(instance.system.names(DROP_INS).unwrap(), [""; 0]);
+    in_each_mode(|| {
+        let instance = Instance::new();
+        let name = format!("{}.d/own.conf", layout::APP_SOCKET);
+        let path = format!("{BUNDLE}/systemd/{name}");
+        instance.system.write(path, b"[Socket]", 0o644).unwrap();
+        stage_version(&instance, "v1").unwrap();
+        assert!(instance.system.exists(format!("{RUNTIME_UNITS}/{name}")));
+        flip(&instance).unwrap();
+        commit::commit(&instance.system).unwrap();
+        assert_eq!(instance.system.names(RUNTIME_UNITS).unwrap(), [""; 0]);
+        assert!(instance.system.exists(format!("{DROP_INS}/{name}")));
+        uninstall::uninstall(&instance.system).unwrap();
+        assert_eq!(instance.system.names(DROP_INS).unwrap(), [""; 0]);
+    });
 }
 
 #[test]
@@ -282,36 +312,38 @@ fn only_a_taken_port_waits_for_the_flip() {
 /// Kills an adoption at each of its crash points. Then a reboot or the next deployment follows.
 #[test]
 fn a_killed_adoption_is_continued_by_the_next_deployment() {
-    for reboots in [false, true] {
-        for adopts in [false, true] {
-            for point in 0.. {
-                let instance = if adopts { adopting() } else { Instance::new() };
-                instance.new_version("v1");
-                instance.model.borrow_mut().failing.clear();
-                let killed = match adopts {
-                    false => instance.kill_at(point, |s| stage::stage(s, BUNDLE.as_ref())),
-                    true => {
-                        instance.flip();
-                        instance.kill_at(point, web_started::web_started)
+    in_each_mode(|| {
+        for reboots in [false, true] {
+            for adopts in [false, true] {
+                for point in (0..).step_by(step()) {
+                    let instance = if adopts { adopting() } else { Instance::new() };
+                    instance.new_version("v1");
+                    instance.model.borrow_mut().failing.clear();
+                    let killed = match adopts {
+                        false => instance.kill_at(point, |s| stage::stage(s, BUNDLE.as_ref())),
+                        true => {
+                            instance.flip();
+                            instance.kill_at(point, web_started::web_started)
+                        }
+                    };
+                    let when = format!("flip {adopts}, reboot {reboots}, point {point}");
+                    if killed.is_none() {
+                        assert!(point > 20, "{when}");
+                        break;
                     }
-                };
-                let when = format!("flip {adopts}, reboot {reboots}, point {point}");
-                if killed.is_none() {
-                    assert!(point > 20, "{when}");
-                    break;
+                    if reboots {
+                        instance.reboot();
+                    }
+                    instance.model.borrow_mut().gaps.clear();
+                    deploy(&instance, "v2");
+                    assert_eq!(instance.serving(), [current_unit(&instance)], "{when}");
+                    // Before the flip, a discarded first version gets no requests.
+                    assert!(!adopts || instance.model.borrow().gaps.is_empty(), "{when}");
+                    assert_eq!(units_in(&instance, RUNTIME_UNITS), [""; 0], "{when}");
                 }
-                if reboots {
-                    instance.reboot();
-                }
-                instance.model.borrow_mut().gaps.clear();
-                deploy(&instance, "v2");
-                assert_eq!(instance.serving(), [current_unit(&instance)], "{when}");
-                // Before the flip, a discarded first version gets no requests.
-                assert!(!adopts || instance.model.borrow().gaps.is_empty(), "{when}");
-                assert_eq!(units_in(&instance, RUNTIME_UNITS), [""; 0], "{when}");
             }
         }
-    }
+    });
 }
 
 #[test]
@@ -348,71 +380,79 @@ fn a_run_that_was_staged_before_a_reboot_is_not_shown_as_staged() {
 
 #[test]
 fn a_state_that_is_lost_before_the_flip_makes_no_success_of_the_old_version() {
-    let instance = deployed("v1");
-    stage_version(&instance, "v2").unwrap();
-    let new = state(&instance).staged.unwrap().run.release;
-    instance.system.remove(layout::STATE).unwrap();
-    let flipped = flip(&instance);
-    let committed = commit::commit(&instance.system);
-    instance.let_drain();
-    let serves = state(&instance).current.unwrap().release;
-    assert!(flipped.and(committed).is_err() || serves == new);
-    assert_eq!(instance.serving(), [current_unit(&instance)]);
+    in_each_mode(|| {
+        let instance = deployed("v1");
+        stage_version(&instance, "v2").unwrap();
+        let new = state(&instance).staged.unwrap().run.release;
+        instance.system.remove(layout::STATE).unwrap();
+        let flipped = flip(&instance);
+        let committed = commit::commit(&instance.system);
+        instance.let_drain();
+        let serves = state(&instance).current.unwrap().release;
+        assert!(flipped.and(committed).is_err() || serves == new);
+        assert_eq!(instance.serving(), [current_unit(&instance)]);
+    });
 }
 
 /// EB stops when web.service fails. Otherwise it would have started nginx next.
 #[test]
 fn a_first_version_that_fails_in_the_flip_leaves_an_nginx_that_runs() {
-    let instance = adopting();
-    instance.model.borrow_mut().failing = vec!["flipless-app@".to_owned()];
-    stage_proxy(&instance);
-    flip(&instance).unwrap_err();
-    assert_eq!(instance.unit("nginx.service"), "active");
-    instance.model.borrow_mut().uptime = DEAD_MAN_SECONDS;
-    expire::expire(&instance.system).unwrap();
-    assert_eq!(instance.unit("nginx.service"), "active");
+    in_each_mode(|| {
+        let instance = adopting();
+        instance.model.borrow_mut().failing = vec!["flipless-app@".to_owned()];
+        stage_proxy(&instance);
+        flip(&instance).unwrap_err();
+        assert_eq!(instance.unit("nginx.service"), "active");
+        instance.model.borrow_mut().uptime = DEAD_MAN_SECONDS;
+        expire::expire(&instance.system).unwrap();
+        assert_eq!(instance.unit("nginx.service"), "active");
+    });
 }
 
 #[test]
 fn a_first_version_that_is_aborted_in_its_flip_serves_alone_as_on_stock_eb() {
-    let instance = failing_in_the_flip();
-    instance.make_active("web.service");
-    instance.take_calls();
-    abort::abort(&instance.system).unwrap();
-    let calls = instance.take_calls();
-    assert!(
-        calls.contains(&"restart --no-block web.service".into()),
-        "{calls:?}"
-    );
-    assert_eq!(
-        flipped::flipped(&instance.system),
-        flipped::Flipped::Unmarked
-    );
+    in_each_mode(|| {
+        let instance = failing_in_the_flip();
+        instance.make_active("web.service");
+        instance.take_calls();
+        abort::abort(&instance.system).unwrap();
+        let calls = instance.take_calls();
+        assert!(
+            calls.contains(&"restart --no-block web.service".into()),
+            "{calls:?}"
+        );
+        assert_eq!(
+            flipped::flipped(&instance.system),
+            flipped::Flipped::Unmarked
+        );
+    });
 }
 
 /// The disk is full during the flip. The version serves as soon as there is space again.
 #[test]
 fn a_disk_that_is_full_in_the_flip_of_a_first_version_does_not_give_it_up() {
-    for healthy in 0.. {
-        let instance = adopting();
-        instance.model.borrow_mut().failing.clear();
-        instance.flip();
-        instance.model.borrow_mut().disk = Some(crate::testing::Disk {
-            healthy,
-            error: rustix::io::Errno::NOSPC,
-            everywhere: false,
-            failed: false,
-        });
-        let outcome = web_started::web_started(&instance.system);
-        if !instance.model.borrow().disk.as_ref().unwrap().failed {
-            outcome.unwrap();
-            break;
+    in_each_mode(|| {
+        for healthy in 0.. {
+            let instance = adopting();
+            instance.model.borrow_mut().failing.clear();
+            instance.flip();
+            instance.model.borrow_mut().disk = Some(crate::testing::Disk {
+                healthy,
+                error: rustix::io::Errno::NOSPC,
+                everywhere: false,
+                failed: false,
+            });
+            let outcome = web_started::web_started(&instance.system);
+            if !instance.model.borrow().disk.as_ref().unwrap().failed {
+                outcome.unwrap();
+                break;
+            }
+            instance.model.borrow_mut().disk = None;
+            instance.model.borrow_mut().restarts_of_web = 1;
+            start_web(&instance).unwrap();
+            let current = state(&instance).current.map(|run| run.unit());
+            assert!(current.is_some(), "change {healthy}");
+            assert_eq!(instance.serving(), current.as_slice(), "change {healthy}");
         }
-        instance.model.borrow_mut().disk = None;
-        instance.model.borrow_mut().restarts_of_web = 1;
-        start_web(&instance).unwrap();
-        let current = state(&instance).current.map(|run| run.unit());
-        assert!(current.is_some(), "change {healthy}");
-        assert_eq!(instance.serving(), current.as_slice(), "change {healthy}");
-    }
+    });
 }

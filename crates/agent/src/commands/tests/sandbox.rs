@@ -8,11 +8,12 @@ use flipless_settings::unit_file;
 use super::crash_points::{Act, Prepare, crashing, expired};
 use super::first::{expired_in_the_flip, expired_staged};
 use super::*;
-use crate::commands::recover;
+use crate::commands::{identify, recover};
 
 #[test]
 fn a_command_changes_only_what_the_sandbox_of_its_unit_lets_it_change() {
-    let cases: [(&str, Prepare, Act); 4] = [
+    let cases: [(&str, Prepare, Act); 5] = [
+        (layout::IDENTITY, super::image::another, identify::identify),
         (layout::DEADMAN, expired, expire::expire),
         (layout::DEADMAN, expired_staged, expire::expire),
         (layout::DEADMAN, expired_in_the_flip, expire::expire),

@@ -44,41 +44,43 @@ fn second() -> Instance {
 
 #[test]
 fn a_new_release_that_crashes_too_often_is_rolled_back() {
-    let instance = second();
-    let (bad, good) = {
-        let state = state(&instance);
-        (state.current.unwrap(), state.previous.unwrap())
-    };
-    for _ in 1..CRASHES {
-        crash(&instance, "core-dump");
-    }
-    assert!(!recovery_is_due(&instance), "one crash is missing");
-    crash(&instance, "watchdog");
-    assert!(recovery_is_due(&instance));
-    recover::recover(&instance.system).unwrap();
-    let after = state(&instance);
-    let current = after.current.clone().unwrap();
-    assert_eq!(current.release, good.release);
-    assert_ne!(current.run, good.run);
-    assert_eq!(instance.unit(&current.unit()), "active");
-    assert_eq!(instance.unit(&bad.unit()), "deactivating");
-    assert_eq!(instance.model.borrow().gaps, [""; 0]);
-    let said = status::status(&instance.system, false).unwrap();
-    assert!(
-        said.contains("watchdog SEGV") && said.contains(&bad.run),
-        "{said}"
-    );
-    assert!(said.contains("reports failure to EB"), "{said}");
-    let reason = alarm::reason(&instance.system).unwrap().unwrap();
-    assert!(reason.contains(&bad.run), "{reason}");
-    assert_eq!(instance.unit("web.service"), "inactive", "ended, to report");
-    instance.take_calls();
-    recover::recover(&instance.system).unwrap();
-    assert_eq!(
-        instance.take_calls(),
-        [""; 0],
-        "there is nothing to do twice"
-    );
+    in_each_mode(|| {
+        let instance = second();
+        let (bad, good) = {
+            let state = state(&instance);
+            (state.current.unwrap(), state.previous.unwrap())
+        };
+        for _ in 1..CRASHES {
+            crash(&instance, "core-dump");
+        }
+        assert!(!recovery_is_due(&instance), "one crash is missing");
+        crash(&instance, "watchdog");
+        assert!(recovery_is_due(&instance));
+        recover::recover(&instance.system).unwrap();
+        let after = state(&instance);
+        let current = after.current.clone().unwrap();
+        assert_eq!(current.release, good.release);
+        assert_ne!(current.run, good.run);
+        assert_eq!(instance.unit(&current.unit()), "active");
+        assert_eq!(instance.unit(&bad.unit()), "deactivating");
+        assert_eq!(instance.model.borrow().gaps, [""; 0]);
+        let said = status::status(&instance.system, false).unwrap();
+        assert!(
+            said.contains("watchdog SEGV") && said.contains(&bad.run),
+            "{said}"
+        );
+        assert!(said.contains("reports failure to EB"), "{said}");
+        let reason = alarm::reason(&instance.system).unwrap().unwrap();
+        assert!(reason.contains(&bad.run), "{reason}");
+        assert_eq!(instance.unit("web.service"), "inactive", "ended, to report");
+        instance.take_calls();
+        recover::recover(&instance.system).unwrap();
+        assert_eq!(
+            instance.take_calls(),
+            [""; 0],
+            "there is nothing to do twice"
+        );
+    });
 }
 
 #[test]
