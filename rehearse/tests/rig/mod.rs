@@ -254,7 +254,9 @@ impl Rig {
 pub fn bundle_with_short_limits() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let build = || {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("recovery");
+        // Another test program may build the same bundle now.
+        let name = concat!("short-limits-", env!("CARGO_CRATE_NAME"));
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         std::fs::create_dir_all(&folder).unwrap();
         let settings = folder.join("flipless.toml");
         let text = format!("[deploy]\ndead-man-seconds = {DEAD_MAN_SECONDS}\n");
