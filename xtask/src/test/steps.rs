@@ -17,7 +17,7 @@ const BUNDLE: [&str; 2] = ["bundle", "stand_in"];
 const BY_PROGRAMS: &str = "check::tests::programs";
 /// Tests that build a bundle for aarch64 and run its programs.
 const ARM: &str = "arm";
-/// Tests that boot instances one at a time, and judge latencies.
+/// Tests that boot instances, and judge latencies.
 const SYSTEM: &str = "scenarios";
 /// Tests that boot instances and mostly wait. They judge no latency, so several of them run at the same time.
 const RECOVERY: [&str; 2] = ["instance", "recovery"];
@@ -26,6 +26,9 @@ const CASES: &str = "cases";
 
 /// How many instances the recovery test boots at the same time. An instance needs a quarter of a processor.
 const INSTANCES: &str = "4";
+/// The same for the system test. Its verdicts compare an instance with itself before the deployment, and each of two
+/// instances has a processor for itself.
+const INSTANCES_ALONE: &str = "2";
 
 /// Checks the workflows of CI. jactionlint (a fork of actionlint that pip can install) checks keys, expressions
 /// and inputs of actions. zizmor checks permissions, pinned actions and injections. Both are installed into
@@ -71,7 +74,7 @@ pub fn all(project: &Project, missing: &[&str]) -> Vec<Step> {
     steps.push(Step {
         skip: reasons.booted,
         turn: Turn::Alone,
-        ..threads("1", step_of("system test", &[SYSTEM]))
+        ..threads(INSTANCES_ALONE, step_of("system test", &[SYSTEM]))
     });
     steps
 }
