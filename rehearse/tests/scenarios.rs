@@ -1,4 +1,4 @@
-//! Scenarios with the project's bundle, on real instances under load, one at a time: they judge latencies.
+//! Scenarios with the project's bundle, on real instances under load, two at a time: they judge latencies.
 //! Those that judge none are in `recovery/scenarios.rs`. Needs root on Linux.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, missing_docs)]

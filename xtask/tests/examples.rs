@@ -57,7 +57,8 @@ fn example(name: &str) -> Bundle {
     Bundle::open(&built_example(name).0)
 }
 
-/// Builds an example into the target directory of this workspace, which already contains the dependencies.
+/// Builds an example into the target directory of this workspace, which already contains the agent. The server is
+/// not optimised, because the tests only ask for its place and its dependencies.
 fn built_example(name: &str) -> (PathBuf, tempfile::TempDir) {
     let out = tempfile::tempdir().unwrap();
     let config = workspace()
@@ -66,6 +67,8 @@ fn built_example(name: &str) -> (PathBuf, tempfile::TempDir) {
         .join("flipless.toml");
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let mut command = dist(&config, out.path(), &[]);
+    // The agent has an `opt-level` of its own in its profile.
+    command.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0");
     let output = command.env("CARGO_TARGET_DIR", target).output().unwrap();
     assert!(output.status.success(), "{}", said(&output));
     let zip = PathBuf::from(str::from_utf8(&output.stdout).unwrap().trim());

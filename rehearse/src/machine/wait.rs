@@ -2,7 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-const STEP: Duration = Duration::from_millis(10);
+/// The shortest and the longest pause between two questions.
+const SHORTEST: Duration = Duration::from_millis(10);
+const LONGEST: Duration = Duration::from_millis(200);
+/// A question may run programs on the instance. With pauses of this many times its length, waiting keeps only a
+/// fifth of a processor busy.
+const REST: u32 = 4;
 
 /// Calls `condition` until it returns a value, or until `deadline` has passed.
 ///
@@ -14,12 +19,13 @@ const STEP: Duration = Duration::from_millis(10);
 pub fn wait_for<T>(deadline: Duration, mut condition: impl FnMut() -> Option<T>) -> Option<T> {
     let end = Instant::now() + deadline;
     loop {
+        let asked = Instant::now();
         if let Some(answer) = condition() {
             return Some(answer);
         }
         if Instant::now() >= end {
             return None;
         }
-        std::thread::sleep(STEP);
+        std::thread::sleep((asked.elapsed() * REST).clamp(SHORTEST, LONGEST));
     }
 }

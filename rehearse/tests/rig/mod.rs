@@ -287,7 +287,8 @@ pub fn bundle_with_short_limits(front: FrontMode) -> PathBuf {
         return path.clone();
     }
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .join("recovery")
+        // Another test program may build the same bundle now.
+        .join(concat!("short-limits-", env!("CARGO_CRATE_NAME")))
         .join(front.name());
     std::fs::create_dir_all(&folder).unwrap();
     let settings = folder.join("flipless.toml");

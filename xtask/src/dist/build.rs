@@ -36,7 +36,7 @@ pub fn server(project: &Project, target: Target) -> Result<Program> {
         target,
         builder: toolchain::builder(target, &config)?,
         config,
-        flags: flags::remap(project)?,
+        flags: flags::of_server(project)?,
     };
     job::run(&job)
 }
@@ -58,7 +58,7 @@ pub fn relay(project: &Project, target: Target) -> Result<Program> {
         target,
         builder: toolchain::builder(target, &config)?,
         config,
-        flags: flags::remap(project)?,
+        flags: flags::of_own(project)?,
     };
     job::run(&job)
 }
@@ -87,7 +87,7 @@ pub fn agent(project: &Project, server: Target) -> Result<Program> {
             Target::musl(server.arch()).triple()
         ));
     }
-    let mut flags = flags::remap(project)?;
+    let mut flags = flags::of_own(project)?;
     flags.extend(linkage.flags.iter().map(|flag| flag.to_string()));
     let builder = linkage.builder;
     let job = Job {

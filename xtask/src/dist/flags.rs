@@ -10,27 +10,40 @@ use super::target::Target;
 use crate::project::Project;
 use crate::tools;
 
-/// The flags that replace paths of this machine.
+/// The flags that replace paths of this machine, for a program of flipless itself. They name no place of a server
+/// in another project: with other flags, cargo would compile the agent and the relay again for each project.
 ///
 /// # Errors
 /// If rustc does not report its folder.
-pub fn remap(project: &Project) -> Result<Vec<String>> {
+pub fn of_own(project: &Project) -> Result<Vec<String>> {
     let sysroot = tools::output(tools::rustc().args(["--print", "sysroot"]))?;
     let home = std::env::home_dir().unwrap_or_default();
     let cargo_home = tools::variable("CARGO_HOME").map_or(home.join(".cargo"), Into::into);
     // The last flag that matches a path wins, so more specific paths come later.
-    let mut places: Vec<(&Path, &str)> = vec![
-        (cargo_home.as_path(), "/cargo"),
-        (Path::new(&sysroot), "/rust"),
-        (&project.root, "/source"),
-        (project.target_folder(), "/source/target"),
-    ];
+    Ok([
+        remap(&cargo_home, "/cargo"),
+        remap(Path::new(&sysroot), "/rust"),
+        remap(&project.root, "/source"),
+        remap(project.target_folder(), "/source/target"),
+    ]
+    .into())
+}
+
+/// The same flags for the server. If it is in another project, that project's places are replaced too.
+///
+/// # Errors
+/// If rustc does not report its folder.
+pub fn of_server(project: &Project) -> Result<Vec<String>> {
+    let mut flags = of_own(project)?;
     if project.server_is_elsewhere() {
-        places.push((project.server().root(), "/server"));
-        places.push((project.server().target_folder(), "/server/target"));
+        flags.push(remap(project.server().root(), "/server"));
+        flags.push(remap(project.server().target_folder(), "/server/target"));
     }
-    let flag = |(from, to): (&Path, &str)| format!("--remap-path-prefix={}={to}", from.display());
-    Ok(places.into_iter().map(flag).collect())
+    Ok(flags)
+}
+
+fn remap(from: &Path, to: &str) -> String {
+    format!("--remap-path-prefix={}={to}", from.display())
 }
 
 /// Adds flags after the user's own flags. cargo takes flags from one source only, and this variable has the

@@ -38,18 +38,21 @@ impl Begun {
 /// Runs all steps, each in its turn. Steps after a failed step still run, so that a person sees all results.
 pub fn run(steps: Vec<Step>) -> Vec<(&'static str, Outcome)> {
     let mut begun: Vec<(&str, Begun)> = Vec::new();
-    let mut company = false;
+    let mut is_urgent = false;
     for step in steps {
         let name = step.name;
         if step.turn == Turn::Alone {
             let wait = |(name, step): (_, Begun)| (name, Begun::Ended(step.wait()));
             begun = begun.into_iter().map(wait).collect();
-            company = false;
+            is_urgent = false;
         }
-        let step = if company { yielding(step) } else { step };
+        let step = match is_urgent && !step.urgent {
+            true => yielding(step),
+            false => step,
+        };
         let step = match step.turn {
             Turn::Beside => {
-                company |= step.skip.is_none();
+                is_urgent |= step.urgent && step.skip.is_none();
                 Begun::Running(thread::spawn(|| perform(step, kept)))
             }
             _ => Begun::Ended(perform(step, Command::status)),
@@ -93,7 +96,6 @@ fn kept(command: &mut Command) -> io::Result<ExitStatus> {
 }
 
 /// Runs a step with the lowest priority, so that it gets only a 68th of a busy processor (nice(1), sched(7)).
-/// The step beside it has deployments with a dead man's switch, which must not expire.
 fn yielding(step: Step) -> Step {
     let mut command = Command::new("nice");
     command.args(["-n", "19"]);
@@ -136,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_beside_others_delays_none_and_ends_before_a_step_that_runs_alone() {
+    fn a_step_beside_others_delays_none_and_only_an_urgent_one_makes_them_yield() {
         let folder = tempfile::tempdir().unwrap();
         let step = |name, turn, script: &str| step(name, turn, folder.path(), script);
         let waits = APPEARS
@@ -144,7 +146,11 @@ mod tests {
             .replace("&& exit", "&& touch end && exit");
         let outcomes = run(vec![
             step("before", Turn::InOrder, "[ ! -e go ]"),
-            step("beside", Turn::Beside, &waits),
+            step("beside", Turn::Beside, "nice > compiles"),
+            Step {
+                urgent: true,
+                ..step("urgent", Turn::Beside, &format!("nice > urgent; {waits}"))
+            },
             step(
                 "after",
                 Turn::InOrder,
@@ -153,11 +159,11 @@ mod tests {
             step(
                 "alone",
                 Turn::Alone,
-                "[ -e end ] && [ $(nice) -lt $(cat yields) ]",
+                "[ -e end ] && [ $(nice) -lt $(cat yields) ] && cmp compiles urgent",
             ),
         ]);
         let names: Vec<_> = outcomes.iter().map(|(name, _)| *name).collect();
-        assert_eq!(names, ["before", "beside", "after", "alone"]);
+        assert_eq!(names, ["before", "beside", "urgent", "after", "alone"]);
         let passed = |(_, outcome): &(_, Outcome)| matches!(outcome, Outcome::Passed(_));
         assert!(outcomes.iter().all(passed), "{outcomes:?}");
     }

@@ -9,8 +9,8 @@ use crate::tools;
 pub enum Turn {
     /// After the one before it.
     InOrder,
-    /// Starts in its place in the order, and runs beside the following steps. Such a step mostly waits, and
-    /// judges no latency.
+    /// Starts in its place in the order, and runs beside the following steps. Such a step leaves much of the
+    /// machine idle, and judges no latency.
     Beside,
     /// Runs while no other step runs, because it judges latencies.
     Alone,
@@ -26,6 +26,8 @@ pub struct Step {
     pub skip: Option<String>,
     /// When it runs.
     pub turn: Turn,
+    /// Whether it has deadlines that must not expire, such as a dead man's switch. The steps beside it yield.
+    pub urgent: bool,
 }
 
 impl Step {
@@ -36,6 +38,7 @@ impl Step {
             command,
             skip: None,
             turn: Turn::InOrder,
+            urgent: false,
         }
     }
 

@@ -1,9 +1,10 @@
-//! The steps in order, quick steps first.
+//! The steps in order, quick steps first. Steps with a long wait begin early.
 //!
 //! Every step with cargo builds the whole workspace and filters the tests. A step for one package would compile
 //! its dependencies a second time, with other features.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 
 use super::step::{Step, Turn};
 use super::{dependencies, machine};
@@ -16,10 +17,18 @@ const BUNDLE: [&str; 2] = ["bundle", "stand_in"];
 const BY_PROGRAMS: &str = "check::tests::programs";
 /// Tests that build a bundle for aarch64 and run its programs.
 const ARM: &str = "arm";
-/// Tests that boot instances one at a time, and judge latencies.
+/// Tests that boot instances, and judge latencies.
 const SYSTEM: &str = "scenarios";
 /// Tests that boot instances and mostly wait. They judge no latency, so several of them run at the same time.
-const RECOVERY: [&str; 4] = ["instance", "recovery", "cases", "sandbox"];
+const RECOVERY: [&str; 3] = ["instance", "recovery", "sandbox"];
+/// Tests of typical user bundles, each on several instances at the same time.
+const CASES: &str = "cases";
+
+/// How many instances the recovery test boots at the same time. An instance needs a quarter of a processor.
+const INSTANCES: &str = "4";
+/// The same for the system test. Its verdicts compare an instance with itself before the deployment, and each of two
+/// instances has a processor for itself.
+const INSTANCES_ALONE: &str = "2";
 
 /// Checks the workflows of CI. jactionlint (a fork of actionlint that pip can install) checks keys, expressions
 /// and inputs of actions. zizmor checks permissions, pinned actions and injections. Both are installed into
@@ -36,9 +45,16 @@ const WORKFLOWS: &str = r#"
 /// All steps; `missing` are the Debian packages that this machine lacks.
 pub fn all(project: &Project, missing: &[&str]) -> Vec<Step> {
     let reasons = Reasons::of(missing);
-    let mut steps = checks(project);
+    let mut steps = vec![
+        Step {
+            skip: reasons.systemd.clone(),
+            ..bundle(project)
+        },
+        Step::cargo("format", &["fmt", "--all", "--check"]),
+    ];
     steps.extend(dependencies::steps(project));
     steps.push(workflows(project, missing));
+    steps.extend(lints(project));
     steps.push(unit_tests("unit tests", &["--skip", BY_PROGRAMS]));
     // Everything that the next steps need is compiled by now.
     steps.extend(beside(&reasons));
@@ -58,20 +74,38 @@ pub fn all(project: &Project, missing: &[&str]) -> Vec<Step> {
     steps.push(Step {
         skip: reasons.booted,
         turn: Turn::Alone,
-        ..threads("1", step_of("system test", &[SYSTEM]))
+        ..threads(INSTANCES_ALONE, step_of("system test", &[SYSTEM]))
     });
     steps
 }
 
+/// The bundle, whose programs the later steps use. In the end one processor links one program for a minute, while
+/// the next steps use the others. It is the first step, because cargo renders the platform tree and lints in the
+/// same folder, one after the other.
+fn bundle(project: &Project) -> Step {
+    let xtask = std::env::current_exe().unwrap_or("xtask".into());
+    let mut command = Command::new(xtask);
+    command
+        .args(["dist", "--out"])
+        .arg(project.target_folder().join("tmp/bundle-of-the-tests"));
+    Step {
+        turn: Turn::Beside,
+        ..Step::new("bundle", command)
+    }
+}
+
 /// Steps that mostly wait for instances or for packages. Steps that compile run beside them.
-fn beside(reasons: &Reasons) -> [Step; 2] {
+fn beside(reasons: &Reasons) -> [Step; 3] {
     let foreign = (!machine::can_cross()).then(|| "needs Linux on x86_64".to_owned());
+    let booted = |step| Step {
+        skip: reasons.booted.clone(),
+        turn: Turn::Beside,
+        urgent: true,
+        ..step
+    };
     [
-        Step {
-            skip: reasons.booted.clone(),
-            turn: Turn::Beside,
-            ..threads("3", step_of("recovery test", &RECOVERY))
-        },
+        booted(threads(INSTANCES, step_of("recovery test", &RECOVERY))),
+        booted(step_of("cases", &[CASES])),
         Step {
             skip: foreign.or(reasons.booted.clone()),
             turn: Turn::Beside,
@@ -132,7 +166,7 @@ fn threads(count: &str, mut step: Step) -> Step {
     step
 }
 
-fn checks(project: &Project) -> Vec<Step> {
+fn lints(project: &Project) -> [Step; 2] {
     let clippy = "clippy --workspace --all-targets -- -D warnings";
     let clippy: Vec<_> = clippy.split(' ').collect();
     let mut fuzz = Step::cargo("fuzz targets", &["check", "--locked", "--manifest-path"]);
@@ -141,11 +175,7 @@ fn checks(project: &Project) -> Vec<Step> {
         .arg(project.root.join("fuzz/Cargo.toml"))
         .arg("--target-dir")
         .arg(project.target_folder());
-    vec![
-        Step::cargo("format", &["fmt", "--all", "--check"]),
-        Step::cargo("clippy", &clippy),
-        fuzz,
-    ]
+    [Step::cargo("clippy", &clippy), fuzz]
 }
 
 fn workflows(project: &Project, missing: &[&str]) -> Step {
@@ -162,7 +192,7 @@ fn workflows(project: &Project, missing: &[&str]) -> Step {
 
 /// A step with all integration tests that have no step of their own.
 fn integration_tests(project: &Project) -> Step {
-    let own: BTreeSet<&str> = [&RECOVERY[..], &BUNDLE, &[ARM, SYSTEM]]
+    let own: BTreeSet<&str> = [&RECOVERY[..], &BUNDLE, &[ARM, CASES, SYSTEM]]
         .concat()
         .into_iter()
         .collect();

@@ -139,3 +139,15 @@ fn a_flag_with_the_separator_in_it_is_an_error() {
     let flags = ["a\u{1f}b".to_owned()];
     add(&mut tools::cargo(), &config, target(), &flags).unwrap_err();
 }
+
+/// Other flags would compile the agent and the relay again for each project.
+#[test]
+fn our_own_programs_have_the_same_flags_for_a_server_in_any_project() {
+    let here = Project::load(None).unwrap();
+    let example = here.root.join("examples/own-port");
+    let elsewhere = Project::load(Some(&example.join("flipless.toml"))).unwrap();
+    assert_eq!(of_own(&elsewhere).unwrap(), of_own(&here).unwrap());
+    let server = of_server(&elsewhere).unwrap();
+    let replaced = format!("--remap-path-prefix={}=/server", example.display());
+    assert!(server.contains(&replaced), "{server:?}");
+}
