@@ -21,6 +21,8 @@ pub struct Context<'a> {
     layout: BTreeMap<&'static str, &'static str>,
     /// [`Config::drain_seconds`]: the setting, or the front mode's default.
     drain_seconds: u32,
+    /// [`Config::own_user`]: the setting, or its default.
+    own_user: bool,
 }
 
 impl<'a> Context<'a> {
@@ -31,6 +33,7 @@ impl<'a> Context<'a> {
             config,
             layout,
             drain_seconds: config.drain_seconds(),
+            own_user: config.own_user(),
         }
     }
 }
