@@ -13,5 +13,7 @@ pub mod rebuild;
 pub mod release;
 pub mod run;
 pub mod state;
+pub mod surroundings;
 pub mod trial;
 pub mod withdrawal;
+pub mod writable;

@@ -8,6 +8,10 @@ pub const NGINX: &str = "/etc/nginx";
 pub const GET_CONFIG: &str = "/opt/elasticbeanstalk/bin/get-config";
 /// The folder in which EB looks for the pids of its processes.
 pub const PIDS: &str = "/var/pids";
+/// The folder of EB's applications.
+pub const APPLICATIONS: &str = "/var/app";
+/// The application that EB has unpacked and not flipped to yet.
+pub const STAGED: &str = "/var/app/staging";
 /// The application that EB has flipped to.
 pub const FLIPPED: &str = "/var/app/current";
 /// The agent in that application.

@@ -134,7 +134,7 @@ impl Commands for FakeCommands {
                 model.reloads_of_stock += 1;
                 answer(true, "", "")
             }
-            ("/usr/sbin/nginx" | "chown", _) => answer(true, "", ""),
+            ("/usr/sbin/nginx" | "chown" | "chmod", _) => answer(true, "", ""),
             (_, ["environment"]) => match model.properties.clone() {
                 None => answer(true, "{}", ""),
                 Some((success, stdout, stderr)) => Output {
