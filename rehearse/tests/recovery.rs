@@ -15,6 +15,8 @@ mod overlap;
 mod rig;
 #[path = "recovery/scenarios.rs"]
 mod scenarios;
+#[path = "recovery/writable.rs"]
+mod writable;
 
 use std::time::Duration;
 

@@ -6,18 +6,18 @@ use std::process::Command;
 use rehearse::image::Suite;
 use rehearse::machine::{Instance, wait_for};
 
-use crate::PATIENCE;
-use crate::booted;
 use crate::rig::Rig;
+use crate::{PATIENCE, booted, writable};
 
 #[test]
-fn a_compromised_server_can_change_nothing_and_is_replaced() {
+fn a_server_writes_where_it_may_and_a_compromised_one_is_replaced() {
     if booted::unavailable() {
         return;
     }
     let mut rig = Rig::launch(Suite::Bookworm);
     change_nothing_of_ours(&rig);
     prevent_no_replacement(&mut rig);
+    writable::runs_share_their_files(&mut rig);
 }
 
 /// The server's user has no right to change a file of flipless, or to use the agent.

@@ -93,7 +93,7 @@ fn not_shared(path: &str) -> Advice {
          no right to write"
     );
     let hint = format!(
-        "`chgrp {group} {path} && chmod g+w {path}` in a predeploy hook gives the right, also to the files in it; \
+        "`chgrp -R {group} {path} && chmod -R g+w {path}` in a predeploy hook gives it the right; \
          with `own-user = false` the server runs as the user `{group}`"
     );
     unusable(path, &why, &hint)

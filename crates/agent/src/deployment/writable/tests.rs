@@ -102,7 +102,7 @@ fn runs_with_their_own_users_need_the_right_of_their_group() {
     assert!(!allowed(0o755));
     let (reason, hint) = refused(&instance, "/srv/data", true);
     assert!(reason.contains("own-user"), "{reason}");
-    assert!(hint.contains("chmod g+w /srv/data"), "{hint}");
+    assert!(hint.contains("chmod -R g+w /srv/data"), "{hint}");
     // One user for all runs needs no group.
     check(system, &server("/srv/data", false)).unwrap();
     group(own + 1);
