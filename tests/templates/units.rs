@@ -137,6 +137,24 @@ fn the_sandboxes_score_as_they_should() {
 }
 
 #[test]
+fn the_sandbox_of_a_server_that_writes_files_scores_as_the_others() {
+    let paths = "writable-paths = [\"/srv\"]";
+    for server in [paths, &format!("{paths}\nown-user = true")] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.service");
+        fs::write(&path, app_unit(server)).unwrap();
+        let threshold = format!("--threshold={}", LIMITS[0].1);
+        let path = path.to_str().unwrap();
+        let (fine, said) = systemd_analyze(&["security", "--offline=true", &threshold, path]);
+        assert!(
+            fine,
+            "{server}: {}",
+            said.lines().last().unwrap_or_default()
+        );
+    }
+}
+
+#[test]
 fn every_service_that_shares_a_socket_is_non_blocking() {
     for (name, text) in MODES.iter().flat_map(|mode| units(mode)) {
         let shares = [

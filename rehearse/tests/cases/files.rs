@@ -47,6 +47,12 @@ pub fn assert_sees_its_own(rig: &Rig, run: &str) {
     assert_eq!(look(&format!("cat {FILE}")), own, "{run}");
     let beside = rig.say("ls /var/app | grep -vx staging");
     assert_eq!(look("ls /var/app"), beside, "{run}");
+    // The user is the run's own. These variables are the same as on stock EB.
+    let environment = rig.say(&format!("tr '\\0' '\\n' < /proc/{pid}/environ"));
+    for expected in ["HOME=/home/webapp", "USER=webapp", "LOGNAME=webapp"] {
+        let has = environment.lines().any(|line| line == expected);
+        assert!(has, "{expected}");
+    }
 }
 
 /// Returns the content of the file in the run's release.

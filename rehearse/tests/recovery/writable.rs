@@ -36,7 +36,15 @@ pub fn runs_share_their_files(rig: &mut Rig) {
     for folder in FOLDERS {
         rig.must(&format!("chgrp webapp {folder} && chmod g+w {folder}"));
     }
+    // A hook may also give the user another group, for example to read keys.
+    rig.must("groupadd keys && usermod --append --groups keys webapp");
     rig.engine.deploy(&bundle).outcome.unwrap();
+    let keys = rig.say("getent group keys | cut -d: -f3");
+    let groups = status_of(rig, "Groups");
+    assert!(
+        groups.split_whitespace().any(|group| group == keys),
+        "{groups}"
+    );
     write(rig);
     rig.must("/opt/flipless/bin/flipless restart");
     write(rig);
@@ -50,13 +58,25 @@ pub fn runs_share_their_files(rig: &mut Rig) {
     }
 }
 
+fn pid(rig: &Rig) -> String {
+    let unit = format!("flipless-app@{}.service", rig.current());
+    rig.say(&format!("systemctl show --value -p MainPID {unit}"))
+}
+
+/// Returns a field of the process's status (proc(5)).
+fn status_of(rig: &Rig, field: &str) -> String {
+    rig.say(&format!(
+        "grep ^{field}: /proc/{}/status | cut -f2",
+        pid(rig)
+    ))
+}
+
 /// Writes as the current run's process: with its file systems, user, group and umask.
 fn write(rig: &Rig) {
-    let unit = format!("flipless-app@{}.service", rig.current());
-    let pid = rig.say(&format!("systemctl show --value -p MainPID {unit}"));
+    let pid = pid(rig);
     let user = rig.say(&format!("stat -c %u /proc/{pid}"));
     let group = rig.say("getent group webapp | cut -d: -f3");
-    let umask = rig.say(&format!("grep ^Umask: /proc/{pid}/status | cut -f2"));
+    let umask = status_of(rig, "Umask");
     for folder in FOLDERS {
         rig.must(&format!(
             "nsenter --mount --target {pid} --setuid {user} --setgid {group} \
