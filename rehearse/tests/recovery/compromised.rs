@@ -73,7 +73,7 @@ fn prevent_no_replacement(rig: &mut Rig) {
     // The drain of the project's bundle would take longer than all the rest of this test.
     rig.must(
         "mkdir -p /run/systemd/system/flipless-app@.service.d && \
-         printf '[Service]\\nTimeoutStopSec=10\\n' > /run/systemd/system/flipless-app@.service.d/short.conf && \
+         printf '[Service]\\nTimeoutStopSec=6\\n' > /run/systemd/system/flipless-app@.service.d/short.conf && \
          systemctl daemon-reload",
     );
     let start = "#!/bin/sh\nexec /srv/attacker\n";
