@@ -8,6 +8,8 @@ mod booted;
 mod case;
 #[path = "cases/certbot.rs"]
 mod certbot;
+#[path = "cases/files.rs"]
+mod files;
 #[path = "cases/idle.rs"]
 mod idle;
 #[path = "cases/play.rs"]
@@ -59,7 +61,10 @@ const MACHINES: [&[Case]; 3] = [
             check: case::nginx_has_logged_and_cached,
             ..Case::serving("places")
         },
-        Case::serving("smoke"),
+        Case {
+            check: files::each_run_sees_its_own_release,
+            ..Case::serving("smoke")
+        },
         Case {
             comes: Comes::FailsLate("the notification failed"),
             ..Case::serving("failing-postdeploy")

@@ -6,6 +6,8 @@
 #[path = "recovery/adoption.rs"]
 mod adoption;
 mod booted;
+#[path = "recovery/compromised.rs"]
+mod compromised;
 #[path = "recovery/direct.rs"]
 mod direct;
 #[path = "recovery/image.rs"]
@@ -17,6 +19,8 @@ mod overlap;
 mod rig;
 #[path = "recovery/scenarios.rs"]
 mod scenarios;
+#[path = "recovery/writable.rs"]
+mod writable;
 
 use std::time::Duration;
 
@@ -252,55 +256,6 @@ fn a_full_or_read_only_disk_fails_a_deployment_and_nothing_else() {
     rig.deploy();
     rig.settle();
     assert_nothing_lost(&load.stop().unwrap());
-}
-
-#[test]
-fn the_servers_user_can_change_nothing_of_ours() {
-    if booted::unavailable() {
-        return;
-    }
-    let rig = Rig::launch(Suite::Bookworm);
-    let as_webapp = |line: &str| {
-        rig.say(&format!(
-            "runuser -u webapp -- sh -c '{line}' 2>&1; echo $?"
-        ))
-    };
-    let unit = format!("/etc/systemd/system/flipless-app@{}.service", rig.current());
-    let release = format!("/opt/flipless/releases/{}", rig.release());
-    for path in [
-        "/opt/flipless/bin/flipless",
-        &unit,
-        "/etc/systemd/system/flipless-app.socket",
-        "/usr/lib/systemd/system/nginx.service.d/zz-flipless.conf",
-        "/var/lib/flipless/state.json",
-        "/run/flipless/lock",
-        "/run/flipless/front-loaded",
-        &format!("{release}/app/bin/server"),
-    ] {
-        assert!(
-            rig.say(&format!("test -f {path} && echo there"))
-                .contains("there"),
-            "{path}"
-        );
-        let said = as_webapp(&format!("echo x >> {path}"));
-        assert!(said.contains("Permission denied"), "{path}: {said}");
-        let said = as_webapp(&format!("rm -f {path}"));
-        assert!(said.contains("Permission denied"), "{path}: {said}");
-        let folder = path.rsplit_once('/').unwrap().0;
-        let said = as_webapp(&format!("touch {folder}/new"));
-        assert!(said.contains("Permission denied"), "{folder}: {said}");
-    }
-    for secret in [
-        "/var/lib/flipless/state.json",
-        &format!("{release}/environment"),
-    ] {
-        let said = as_webapp(&format!("cat {secret}"));
-        assert!(said.contains("Permission denied"), "{secret}: {said}");
-    }
-    for command in ["rollback", "restart", "uninstall", "commit", "expire"] {
-        let said = as_webapp(&format!("/opt/flipless/bin/flipless {command}"));
-        assert!(said.trim_end().ends_with('1'), "{command}: {said}");
-    }
 }
 
 #[test]

@@ -64,7 +64,8 @@ const SETTINGS: &[Setting] = &[
     setting("server.watchdog-seconds", "7", Release, &[]),
     setting("server.memory-limit-mib", "100", Release, &[]),
     setting("server.open-files", "1000", Release, &[]),
-    setting("server.writable-paths", "[\"/srv\"]", Release, &[]),
+    setting("server.writable-paths", "[\"/srv\"]", Release, &[FILE]),
+    setting("server.own-user", "false", Release, &[FILE]),
     setting("server.jit", "true", Release, &[]),
     setting("front.mode", "\"direct\"", Both, &[
         LISTENER, PUBLIC_PORT, FRONT, NGINX, RECOVER, WEB, UPSTREAM, KEEPALIVE, DECOY, FILE,

@@ -139,6 +139,24 @@ fn the_sandboxes_score_as_they_should() {
 }
 
 #[test]
+fn the_sandbox_of_a_server_that_writes_files_scores_as_the_others() {
+    let paths = "writable-paths = [\"/srv\"]";
+    for server in [paths, &format!("{paths}\nown-user = true")] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.service");
+        fs::write(&path, app_unit(server)).unwrap();
+        let threshold = format!("--threshold={}", LIMITS[0].1);
+        let path = path.to_str().unwrap();
+        let (fine, said) = systemd_analyze(&["security", "--offline=true", &threshold, path]);
+        assert!(
+            fine,
+            "{server}: {}",
+            said.lines().last().unwrap_or_default()
+        );
+    }
+}
+
+#[test]
 fn every_service_that_shares_a_socket_is_non_blocking() {
     for (name, text) in MODES.iter().flat_map(|mode| units(mode)) {
         let shares = [
@@ -159,13 +177,57 @@ fn every_service_that_shares_a_socket_is_non_blocking() {
 fn no_unit_is_eb_s_own_or_runs_from_its_directory() {
     for (name, text) in MODES.iter().flat_map(|mode| units(mode)) {
         let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
-        for forbidden in ["PartOf=", "/var/app", "RemainAfterExit"] {
-            assert!(
-                !lines.iter().any(|line| line.contains(forbidden)),
-                "{name}: {forbidden}"
-            );
+        let names = |word: &str| lines.iter().any(|line| line.contains(word));
+        for forbidden in ["PartOf=", "RemainAfterExit"] {
+            assert!(!names(forbidden), "{name}: {forbidden}");
         }
+        let runs = |line: &&str| line.starts_with("Exec") && line.contains("/var/app");
+        assert_eq!(lines.iter().copied().find(runs), None, "{name}");
+        let is_a_run = name == layout::APP_TEMPLATE;
+        assert_eq!(names("/var/app"), is_a_run, "{name}");
     }
+}
+
+/// EB's flip removes the folder /var/app/current, and with it every mount on it. So the run's mount is in a file
+/// system of the run's own.
+#[test]
+fn a_run_sees_its_own_release_at_eb_s_path() {
+    let unit = app_unit("writable-paths = [\"/var/app/data\", \"/srv\"]");
+    let mounts = ["TemporaryFileSystem", "BindReadOnlyPaths", "BindPaths"];
+    let mounts = mounts.map(|key| values(&unit, key));
+    let [own, release, writable] = &mounts;
+    assert_eq!(own, &["/var/app:ro"]);
+    assert_eq!(release, &["/opt/flipless/runs/%i/app:/var/app/current"]);
+    assert_eq!(writable, &["-/var/app/data", "-/srv"]);
+    assert_eq!(values(&unit, "WorkingDirectory"), ["/var/app/current"]);
+    assert_eq!(values(&unit, "ReadWritePaths"), [""; 0]);
+}
+
+/// Runs with a user of their own can't send signals to each other. Runs that write files keep EB's user, so that
+/// the files keep their owner.
+#[test]
+fn a_run_has_its_own_user_or_the_one_of_stock_eb() {
+    let paths = "writable-paths = [\"/srv\"]";
+    for (server, user, umask) in [
+        ("", "fl-%i", "0027"),
+        (paths, "webapp", "0022"),
+        (&format!("{paths}\nown-user = true"), "fl-%i", "0002"),
+        ("own-user = false", "webapp", "0027"),
+    ] {
+        let unit = app_unit(server);
+        let dynamic: &[&str] = if user == "webapp" { &[] } else { &["true"] };
+        assert_eq!(values(&unit, "DynamicUser"), dynamic, "{server}");
+        assert_eq!(values(&unit, "User"), [user], "{server}");
+        assert_eq!(values(&unit, "Group"), ["webapp"], "{server}");
+        assert_eq!(values(&unit, "UMask"), [umask], "{server}");
+    }
+}
+
+/// systemd accepts a name of at most 31 characters for a user (UT_NAMESIZE, useradd(8)).
+#[test]
+fn the_name_of_a_run_is_a_name_for_its_user() {
+    let longest = format!("{}{}-{}", layout::RUN_USER, "f".repeat(12), u32::MAX);
+    assert!(longest.len() <= 31, "{longest}");
 }
 
 #[test]
@@ -201,6 +263,13 @@ fn app_unit(server: &str) -> String {
         .unwrap()
 }
 
+/// Every value of a key in the unit's section of services.
+fn values(unit: &str, key: &str) -> Vec<String> {
+    let directives = flipless_settings::unit_file::parse(unit);
+    let values = flipless_settings::unit_file::values(&directives, "Service", key);
+    values.map(str::to_owned).collect()
+}
+
 fn start_line(unit: &str) -> &str {
     let mut lines = unit.lines().filter(|line| line.starts_with("ExecStart="));
     let line = lines.next().unwrap();
@@ -233,13 +302,6 @@ fn server_arguments_reach_systemd_as_they_are() {
     let unit = app_unit(&format!("args = [{}]", list.join(", ")));
     let expected = r#" "a b" "50%%" "$$HOME" "quo\"te" "back\\slash""#;
     assert!(start_line(&unit).ends_with(expected), "{unit}");
-}
-
-/// All values of a key in a unit's `[Service]`.
-fn values(unit: &str, key: &str) -> Vec<String> {
-    let directives = flipless_settings::unit_file::parse(unit);
-    let values = flipless_settings::unit_file::values(&directives, "Service", key);
-    values.map(str::to_owned).collect()
 }
 
 /// `rehearse/tests/sandbox.rs` tries the calls themselves.

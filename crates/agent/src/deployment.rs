@@ -17,6 +17,8 @@ pub mod rebuild;
 pub mod release;
 pub mod run;
 pub mod state;
+pub mod surroundings;
 pub mod symptom;
 pub mod trial;
 pub mod withdrawal;
+pub mod writable;

@@ -20,7 +20,7 @@ pub use error::ConfigError;
 pub use include::{Include, Mode, Symlinks};
 pub use values::{
     AbsolutePath, BuildPath, CommandLine, Name, Number, Port, ProcessName, RelativePath, Statuses,
-    UrlPath, Word,
+    UrlPath, Word, WritablePath,
 };
 
 /// All settings. With the defaults alone, a deployment works.
@@ -92,8 +92,10 @@ pub struct Server {
     pub memory_limit_mib: Option<Number<16, 1_048_576>>,
     /// How many files and sockets the server may have open.
     pub open_files: Number<256, 1_048_576>,
-    /// Directories outside the bundle that the server may write to.
-    pub writable_paths: Vec<AbsolutePath>,
+    /// Folders outside the bundle that the server may write to.
+    pub writable_paths: Vec<WritablePath>,
+    /// Whether each run has a user of its own. The default is true if there are no writable paths.
+    pub own_user: Option<bool>,
     /// Whether the server compiles code at run time.
     pub jit: bool,
 }
@@ -117,6 +119,7 @@ impl Default for Server {
             memory_limit_mib: None,
             open_files: Number::literal(65_536),
             writable_paths: Vec::new(),
+            own_user: None,
             jit: false,
         }
     }
@@ -263,6 +266,13 @@ impl Config {
                 health_path: self.server.health_path.to_string(),
                 port: self.server.port.number(),
                 resolves_names: self.server.resolves_names,
+                writable_paths: self
+                    .server
+                    .writable_paths
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect(),
+                own_user: self.own_user(),
             },
             front: settings::Front {
                 mode: self.front.mode,
@@ -299,6 +309,15 @@ impl Config {
             30
         };
         self.server.drain_seconds.map_or(by_mode, Number::get)
+    }
+
+    /// Whether each run has a user of its own: the setting, or its default.
+    ///
+    /// A server that writes files expects to write them again after the next deployment, as the same user. So the
+    /// default for such a server is `webapp`, as on stock EB.
+    pub fn own_user(&self) -> bool {
+        let by_paths = self.server.writable_paths.is_empty();
+        self.server.own_user.unwrap_or(by_paths)
     }
 
     /// Finds two settings that contradict each other. Returns the key for the error's place, and the reason.

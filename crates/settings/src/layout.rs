@@ -60,6 +60,8 @@ layout! {
     NGINX "nginx" = "nginx.service";
     /// EB's user for applications. The server runs as this user.
     USER "user" = "webapp";
+    /// The name of a run's own user begins with this, and ends with the run.
+    RUN_USER "run_user" = "fl-";
     /// The status with which the stand-in of `web` exits during an alarm: EX_TEMPFAIL of sysexits.h.
     /// `RestartPreventExitStatus=` in the drop-in names this status, so that the unit stays failed.
     ALARM_STATUS "alarm_status" = "75";

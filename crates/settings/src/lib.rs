@@ -17,6 +17,7 @@ pub mod stock;
 #[cfg(feature = "generator")]
 pub mod templates;
 pub mod unit_file;
+pub mod writable;
 
 #[cfg(feature = "generator")]
 pub use config::{Config, ConfigError};

@@ -23,6 +23,8 @@ pub struct Context<'a> {
     drain_seconds: u32,
     /// [`Config::handover`]: the setting, or the default for the kind of server.
     handover: crate::Handover,
+    /// [`Config::own_user`]: the setting, or its default.
+    own_user: bool,
 }
 
 impl<'a> Context<'a> {
@@ -34,6 +36,7 @@ impl<'a> Context<'a> {
             layout,
             drain_seconds: config.drain_seconds(),
             handover: config.handover(),
+            own_user: config.own_user(),
         }
     }
 }

@@ -28,7 +28,8 @@
 //! | `server.watchdog-seconds` | release | unit of the run | |
 //! | `server.memory-limit-mib` | release | unit of the run | |
 //! | `server.open-files` | release | unit of the run | |
-//! | `server.writable-paths` | release | unit of the run | |
+//! | `server.writable-paths` | release | unit of the run; settings file | `stage` checks the paths of the bundle at hand |
+//! | `server.own-user` | release | unit of the run; settings file | as `server.writable-paths` |
 //! | `server.jit` | release | unit of the run | |
 //! | `front.mode` | both | most files | `stage` refuses another mode, so all releases have the same one |
 //! | `front.port` | instance | listener of the public port (in direct mode the server's listener and the decoy nginx); settings file | `stage` refuses another address |
@@ -97,6 +98,10 @@ pub struct Server {
     pub port: u16,
     /// Whether the server looks up hosts by name.
     pub resolves_names: bool,
+    /// The folders that it may write to.
+    pub writable_paths: Vec<String>,
+    /// Whether each run has a user of its own.
+    pub own_user: bool,
 }
 
 /// The public port.
@@ -201,6 +206,8 @@ impl Default for Server {
             health_path: "/health".into(),
             port: 5000,
             resolves_names: true,
+            writable_paths: Vec::new(),
+            own_user: true,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod early;
 mod failures;
+mod health_log;
 mod releases;
 mod secret;
 
@@ -42,6 +43,7 @@ pub(super) fn judge(
     checks.extend(early::of(scenario.after, records, run.as_deref(), flip));
     checks.extend(releases::of(scenario, subject, before));
     checks.extend(said(secret::of(subject)));
+    checks.extend(said(health_log::of(subject)));
     checks.extend(left_out(&subject.engine.history().left_out));
     checks.extend([layout::WEB, layout::NGINX].map(|unit| has_process(subject, unit)));
     checks

@@ -6,7 +6,7 @@ use rehearse::machine::wait_for;
 
 use crate::case::{Case, Comes};
 use crate::rig::{PATIENCE, Rig};
-use crate::update;
+use crate::{files, update};
 
 /// Launches the environment with the case as its first version.
 pub fn on_a_new_instance(rig: &mut Rig, case: &Case) {
@@ -15,6 +15,7 @@ pub fn on_a_new_instance(rig: &mut Rig, case: &Case) {
     case.assert_comes(rig, &done, "a new instance");
     rig.wait_until_serving();
     rig.settle();
+    files::assert_sees_its_own(rig, &rig.current());
     leave(rig, case);
 }
 

@@ -12,6 +12,7 @@ use crate::deployment::leftover::{self, Outcome};
 use crate::deployment::state::{Staged, State};
 use crate::deployment::{
     environment, flipped, handover, health_log, namespaces, prune, release, run, withdrawal,
+    writable,
 };
 use crate::instance::replaced::Replaced;
 use crate::instance::system::System;
@@ -34,6 +35,7 @@ pub fn stage_locked(system: &System, state: &mut State, bundle: &Path) -> Result
     check_mode(state, settings.front.mode)?;
     user::check(system)?;
     namespaces::check(system)?;
+    writable::check(system, &settings.server)?;
     settle_leftover(system, state)?;
     handover::finish(system, state)?;
     // Removes old releases before the copy, which needs the space.
@@ -153,7 +155,8 @@ fn install_agent(system: &System, replaced: &mut Replaced) -> Result<()> {
     replaced.update(system, layout::AGENT, &own, 0o755)
 }
 
-/// Prepares the folder of EB's enhanced health log. In direct mode the server writes this log as `webapp`.
+/// Prepares the folder of EB's enhanced health log. In direct mode the server writes this log. Each run may have
+/// another user in the group `webapp`, so the group may write to the folder and to the files in it.
 fn prepare_health_log(system: &System) -> Result<()> {
     if system.settings()?.front.mode != FrontMode::Direct {
         return Ok(());
@@ -161,17 +164,21 @@ fn prepare_health_log(system: &System) -> Result<()> {
     system.make_folder(paths::HEALTH_LOG)?;
     health_log::remember(system)?;
     let folder = system.locate(paths::HEALTH_LOG);
-    let owned = system.run("chown", &[user::NAME, &folder.to_string_lossy()])?;
-    if !owned.status.success() {
-        bail!(
-            "cannot make the server's user the owner of {}: {}",
-            paths::HEALTH_LOG,
-            String::from_utf8_lossy(&owned.stderr).trim()
-        );
+    let owner = format!("{0}:{0}", user::NAME);
+    for (program, value) in [("chown", owner.as_str()), ("chmod", "g+w")] {
+        // With -R, neither program follows a link in the folder.
+        let owned = system.run(program, &["-R", value, &folder.to_string_lossy()])?;
+        if !owned.status.success() {
+            bail!(
+                "cannot give {} to the server's user and group: {}",
+                paths::HEALTH_LOG,
+                String::from_utf8_lossy(&owned.stderr).trim()
+            );
+        }
     }
     Ok(std::fs::set_permissions(
         folder,
-        std::fs::Permissions::from_mode(0o755),
+        std::fs::Permissions::from_mode(0o775),
     )?)
 }
 

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, anyhow};
 use flipless_settings::layout;
 
 use super::state::Run;
-use super::{hold, out_of_memory, symptom};
+use super::{hold, out_of_memory, surroundings, symptom};
 use crate::instance::labels;
 use crate::instance::paths::UNITS;
 use crate::instance::system::System;
@@ -74,13 +74,13 @@ impl fmt::Display for Unfit {
 impl std::error::Error for Unfit {}
 
 /// Creates a run's unit file and its link to the release. The unit file is a copy of the release's own, so that
-/// an old release keeps the unit that it was built with. systemd finds a new file without a daemon-reload,
+/// an old release keeps the unit that it was built with, and has a few lines of the instance. systemd finds a new file without a daemon-reload,
 /// because it compares the folders' times when it loads a unit (unit_file_build_name_map in its unit-file.c).
 pub fn give_unit(system: &System, run: &Run) -> Result<()> {
     let release = format!("{}/{}", layout::RELEASES, run.release);
     let app = format!("{release}/app");
     let template = format!("systemd/{}", layout::APP_TEMPLATE);
-    let unit = system
+    let mut unit = system
         .read_in(Path::new(&app), &template)?
         .with_context(|| {
             format!(
@@ -88,6 +88,7 @@ pub fn give_unit(system: &System, run: &Run) -> Result<()> {
                 run.release
             )
         })?;
+    unit.extend(surroundings::lines(system, &String::from_utf8_lossy(&unit))?.bytes());
     system.make_folder(layout::RUNS)?;
     let target = format!("../releases/{}", run.release);
     system.link(Path::new(&target), format!("{}/{}", layout::RUNS, run.run))?;

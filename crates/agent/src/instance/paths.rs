@@ -10,6 +10,10 @@ pub const GET_CONFIG: &str = "/opt/elasticbeanstalk/bin/get-config";
 pub const ENVIRONMENT: &str = "/opt/elasticbeanstalk/deployment/env";
 /// The folder in which EB looks for the pids of its processes.
 pub const PIDS: &str = "/var/pids";
+/// The folder of EB's applications.
+pub const APPLICATIONS: &str = "/var/app";
+/// The application that EB has unpacked and not flipped to yet.
+pub const STAGED: &str = "/var/app/staging";
 /// The application that EB has flipped to.
 pub const FLIPPED: &str = "/var/app/current";
 /// The agent in that application.

@@ -1,6 +1,7 @@
 //! The queue of lines, and the thread that writes them into the hours' files.
 
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -19,6 +20,9 @@ pub(crate) struct HealthLog {
     queue: SyncSender<Message>,
     dropped: Arc<AtomicU64>,
 }
+
+/// The rights of a file: its owner and group write, and all read.
+const SHARED: u32 = 0o664;
 
 enum Message {
     Line(Line),
@@ -77,7 +81,8 @@ impl Writer {
 
     fn write(&mut self, line: &Line) {
         let hour = line.hour();
-        if hour != self.hour {
+        // Without a file, another server may have just created it, and not given the rights yet.
+        if hour != self.hour || self.file.is_none() {
             self.open(hour);
         }
         let Some(file) = &mut self.file else {
@@ -90,19 +95,24 @@ impl Writer {
         }
     }
 
-    /// Opens the file of another hour. If that fails, the server serves without a log and says so once per
-    /// hour.
+    /// Opens the file of an hour. If that fails, the server serves without a log and says so once per hour.
     fn open(&mut self, hour: String) {
         let path = self.directory.join(format!("application.log.{hour}"));
-        let opened = fs::OpenOptions::new().create(true).append(true).open(&path);
+        let opened = open_shared(&path);
+        let is_news = hour != self.hour;
         self.file = opened
             .inspect_err(|error| {
-                crate::notice::say(format_args!(
-                    "cannot open the health log {}: {error}",
-                    path.display()
-                ));
+                if is_news {
+                    crate::notice::say(format_args!(
+                        "cannot open the health log {}: {error}",
+                        path.display()
+                    ));
+                }
             })
             .ok();
+        if !is_news {
+            return;
+        }
         let dropped = self.dropped.swap(0, Ordering::Relaxed);
         if dropped > 0 {
             crate::notice::say(format_args!(
@@ -111,6 +121,21 @@ impl Writer {
         }
         self.hour = hour;
     }
+}
+
+/// Opens a file that all servers of the instance append to, and EB's health agent reads. The next server may be
+/// another user of the same group. So the rights of a new file must not depend on the umask.
+fn open_shared(path: &Path) -> io::Result<fs::File> {
+    let file = fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)?;
+    let mode = file.metadata()?.permissions().mode() & 0o777;
+    if mode & SHARED != SHARED {
+        // Only the owner may do this (chmod(2)). The server that created the file has done it.
+        let _ = file.set_permissions(fs::Permissions::from_mode(mode | SHARED));
+    }
+    Ok(file)
 }
 
 #[cfg(test)]
@@ -155,6 +180,35 @@ mod tests {
         assert_eq!(names(directory.path()), expected);
         let text = fs::read_to_string(directory.path().join(expected[1])).unwrap();
         assert_eq!(text, line_at(3600).to_string().repeat(2));
+    }
+
+    /// The unit of a run takes these rights away from new files (UMask=).
+    #[tokio::test]
+    async fn the_next_server_may_append_to_a_file_whatever_the_umask_was() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("application.log.1970-01-01-00");
+        fs::write(&path, "").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let log = HealthLog::start(directory.path().to_owned()).unwrap();
+        log.send(line_at(0));
+        log.flush().await;
+        let mode = path.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o664);
+    }
+
+    #[tokio::test]
+    async fn a_log_that_can_be_opened_later_continues() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("application.log.1970-01-01-00");
+        // A folder in the place of the file, because no right stops root.
+        fs::create_dir(&path).unwrap();
+        let log = HealthLog::start(directory.path().to_owned()).unwrap();
+        log.send(line_at(0));
+        log.flush().await;
+        fs::remove_dir(&path).unwrap();
+        log.send(line_at(1));
+        log.flush().await;
+        assert_eq!(fs::read_to_string(&path).unwrap(), line_at(1).to_string());
     }
 
     #[tokio::test]

@@ -208,6 +208,11 @@ fn the_file_that_comes_with_the_project_names_every_key_with_its_default() {
         Some(30),
         "the default in nginx mode"
     );
+    assert_eq!(
+        all.server.own_user.take(),
+        Some(true),
+        "the default without writable paths"
+    );
     assert_eq!(all, Config::default());
     let keys = uncommented.iter().filter(|line| is_key(line)).count();
     let known = serde_count(&Config::default());
@@ -218,11 +223,45 @@ fn the_file_that_comes_with_the_project_names_every_key_with_its_default() {
 fn serde_count(settings: &Config) -> usize {
     let value = toml::Value::try_from(settings).unwrap();
     let sections = value.as_table().unwrap().values();
-    // TOML has no null: the five keys without a default are not in the table. The example of a process is a key, too.
+    // TOML has no null: the six keys without a default are not in the table. The example of a process is a key, too.
     sections
         .map(|section| section.as_table().unwrap().len())
         .sum::<usize>()
-        + 6
+        + 7
+}
+
+#[test]
+fn a_folder_that_no_server_may_write_to_is_refused_at_its_place_with_the_reason() {
+    for (path, why) in [
+        ("/var/app/current/uploads", "each version has its own copy"),
+        ("/var/app//current/", "each version has its own copy"),
+        ("/etc", "operating system"),
+        ("/", "contains"),
+        ("/opt/flipless", "flipless"),
+    ] {
+        let text = format!("[server]\nwritable-paths = [\"/srv\", {path:?}]");
+        let error = parse(&text).unwrap_err();
+        assert!(error.starts_with("flipless.toml:2:"), "{error}");
+        let path = format!("{path:?} is not allowed: ");
+        assert!(error.contains(&path) && error.contains(why), "{error}");
+    }
+}
+
+#[test]
+fn each_run_has_a_user_of_its_own_unless_it_writes_files() {
+    let paths = "[server]\nwritable-paths = [\"/srv\"]\n";
+    for (text, own) in [
+        ("", true),
+        (paths, false),
+        (&format!("{paths}own-user = true"), true),
+        ("[server]\nown-user = false", false),
+    ] {
+        let config = parse(text).unwrap();
+        assert_eq!(config.own_user(), own, "{text}");
+        assert_eq!(config.resolve().server.own_user, own, "{text}");
+    }
+    let resolved = parse(paths).unwrap().resolve();
+    assert_eq!(resolved.server.writable_paths, ["/srv"]);
 }
 
 #[test]

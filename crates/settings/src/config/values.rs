@@ -148,6 +148,29 @@ fn is_statuses(text: &str) -> bool {
     })
 }
 
+/// A folder on the instance that the server may write to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WritablePath(AbsolutePath);
+
+impl std::fmt::Display for WritablePath {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+impl<'de> Deserialize<'de> for WritablePath {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let path = AbsolutePath::deserialize(deserializer)?;
+        match crate::writable::refusal(path.as_str()) {
+            None => Ok(Self(path)),
+            Some(why) => Err(D::Error::custom(format!(
+                "{:?} is not allowed: {why}",
+                path.0
+            ))),
+        }
+    }
+}
+
 fn is_build_path(text: &str) -> bool {
     !text.is_empty() && !text.chars().any(char::is_control)
 }

@@ -1,8 +1,10 @@
 //! Our own rules for units. An experiment has shown the need for each rule (see ARCHITECTURE.md).
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use flipless_settings::layout;
+use flipless_settings::unit_file::Directive;
 
 use super::syntax::Unit;
 
@@ -60,18 +62,40 @@ pub fn not_of_eb(units: &[Unit]) -> Vec<String> {
     findings
 }
 
-/// EB deletes and renames the folders in /var/app in every deployment; itself it stays.
+/// EB deletes and renames the folders in /var/app in every deployment. The unit of a run may name them, because it
+/// has mount points of its own there.
 pub fn moving_paths(units: &[Unit]) -> Vec<String> {
     let mut findings = Vec::new();
     for unit in units {
         let moving = unit
             .directives
             .iter()
-            .filter(|directive| directive.value.contains("/var/app/"));
+            .filter(|directive| directive.value.contains("/var/app/"))
+            .filter(|directive| !(has_own_mounts(unit) && names_a_mount(directive)));
         let shown = moving.map(|directive| format!("{}={}", directive.key, directive.value));
         findings.extend(shown.map(|directive| format!("{} has {directive}", unit.name)));
     }
     findings
+}
+
+/// Whether /var/app in the unit is a file system of its own, so that a flip removes no mount point there.
+fn has_own_mounts(unit: &Unit) -> bool {
+    let mut mounts = unit.all("Service", "TemporaryFileSystem");
+    mounts.any(|mount| mount.split(':').next() == Some("/var/app"))
+}
+
+/// Whether the directive names a place in the unit's own file systems. The source of a mount is in the real one.
+fn names_a_mount(directive: &Directive) -> bool {
+    match directive.key.as_str() {
+        "WorkingDirectory" => true,
+        "BindPaths" | "BindReadOnlyPaths" => {
+            let source = directive.value.trim_start_matches('-').split(':').next();
+            let source = Path::new(source.unwrap_or_default());
+            let mut replaced = ["/var/app/current", "/var/app/staging"].iter();
+            !replaced.any(|folder| source.starts_with(folder))
+        }
+        _ => false,
+    }
 }
 
 /// With systemd's default limits, a crash loop closes the socket permanently.

@@ -46,6 +46,16 @@ fn units_that_keep_the_rules_are_fine() {
     assert_eq!(failed(&GOOD), []);
 }
 
+#[test]
+fn a_run_may_name_the_mounts_that_are_its_own() {
+    let mounts = "[Service]\nTemporaryFileSystem=/var/app:ro\nWorkingDirectory=/var/app/current\n\
+                  BindReadOnlyPaths=/opt/flipless/runs/%i/app:/var/app/current\nBindPaths=-/var/app/data\n";
+    let service = SERVICE.replace("[Service]\n", mounts);
+    let mut files = GOOD;
+    files[1].1 = &service;
+    assert_eq!(failed(&files), []);
+}
+
 /// Each replacement in one of the good files breaks exactly one rule.
 #[test]
 fn each_rule_is_broken_alone() {
@@ -112,6 +122,27 @@ fn each_rule_is_broken_alone() {
             "/bin/a \\\n/var/app/current/x",
             "paths",
             "/var/app",
+        ),
+        (
+            1,
+            "/bin/true",
+            "/bin/true\nWorkingDirectory=/var/app/current",
+            "paths",
+            "WorkingDirectory=/var/app/current",
+        ),
+        (
+            1,
+            "/bin/true",
+            "/var/app/current/x\nTemporaryFileSystem=/var/app:ro",
+            "paths",
+            "ExecStart=/var/app/current/x",
+        ),
+        (
+            1,
+            "/bin/true",
+            "/bin/true\nTemporaryFileSystem=/var/app:ro\nBindPaths=/var/app/current/up:/srv",
+            "paths",
+            "BindPaths=/var/app/current/up",
         ),
         (
             1,

@@ -153,3 +153,42 @@ fn a_value_that_systemd_or_the_kernel_refuses_fails_the_deployment_and_is_not_pr
         assert_eq!(instance.take_calls(), [""; 0]);
     }
 }
+
+/// systemd starts a server without the folders that are missing.
+#[test]
+fn a_missing_writable_folder_is_named_with_its_setting_before_anything_is_touched() {
+    let instance = deployed("v1");
+    let system = &instance.system;
+    let current = current_unit(&instance);
+    let mut settings = flipless_settings::Settings::default();
+    settings.server.writable_paths = vec!["/srv/data".into()];
+    settings.server.own_user = false;
+    let settings = settings.to_json().unwrap();
+    let path = format!("{BUNDLE}/{}", layout::SETTINGS_FILE);
+    system.write(path, settings.as_bytes(), 0o644).unwrap();
+    instance.new_version("v2");
+    // The state has the failure, for `status`. The lock names the command.
+    let differ = [layout::STATE, "/run/flipless/lock"];
+    let differ = differ.map(|path| system.locate(path).display().to_string());
+    let files = || {
+        let mut files = instance.files();
+        files.retain(|path, _| !differ.contains(path));
+        files
+    };
+    let before = files();
+    let error = stage::stage(system, instance.bundle()).unwrap_err();
+    let said = crate::report::describe(&error);
+    for part in [
+        "/srv/data",
+        "[server] writable-paths",
+        "hint: create it",
+        "mkdir",
+    ] {
+        assert!(said.contains(part), "{said}");
+    }
+    assert!(files() == before, "a file was changed");
+    assert_eq!(instance.take_calls(), [""; 0]);
+    assert_eq!(instance.serving(), [current]);
+    system.make_folder("/srv/data").unwrap();
+    deploy(&instance, "v2");
+}
