@@ -17,7 +17,9 @@ mod values;
 
 pub use error::ConfigError;
 pub use include::{Include, Mode, Symlinks};
-pub use values::{AbsolutePath, BuildPath, Name, Number, Port, RelativePath, UrlPath, Word};
+pub use values::{
+    AbsolutePath, BuildPath, Name, Number, Port, PortVariable, RelativePath, UrlPath, Word,
+};
 
 /// All settings. With the defaults alone, a deployment works.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -63,8 +65,10 @@ pub struct Server {
     pub bin: Name,
     /// How a new version takes over from the old one.
     pub handover: Handover,
-    /// The server's arguments, one word each.
+    /// The server's arguments, one word each. With `handover = "port"`, each `{port}` becomes the server's port.
     pub args: Vec<Word>,
+    /// The variables besides `PORT` that tell the server its port, with `handover = "port"`.
+    pub port_variables: Vec<PortVariable>,
     /// The loopback port that EB's nginx passes requests to.
     pub port: Port,
     /// The path of the health check: a new version has to answer it with 200 to 299.
@@ -93,6 +97,7 @@ impl Default for Server {
             bin: Name::literal("server"),
             handover: Handover::default(),
             args: Vec::new(),
+            port_variables: Vec::new(),
             port: Number::literal(5000),
             health_path: UrlPath::literal("/health"),
             resolves_names: true,
@@ -219,7 +224,9 @@ impl Config {
             },
             server: settings::Server {
                 bin: self.server.bin.to_string(),
-                args: self.server.args.iter().map(ToString::to_string).collect(),
+                handover: self.server.handover,
+                args: texts(&self.server.args),
+                port_variables: texts(&self.server.port_variables),
                 health_path: self.server.health_path.to_string(),
                 port: self.server.port.number(),
                 resolves_names: self.server.resolves_names,
@@ -270,8 +277,18 @@ impl Config {
         if self.front.mode != FrontMode::Direct && same_port {
             return Some(("port", "[server] port and [front] port must differ".into()));
         }
+        if self.server.handover != Handover::Port && !self.server.port_variables.is_empty() {
+            return Some((
+                "port-variables",
+                "only a server with `handover = \"port\"` gets a port of its own".into(),
+            ));
+        }
         None
     }
+}
+
+fn texts(values: &[impl ToString]) -> Vec<String> {
+    values.iter().map(ToString::to_string).collect()
 }
 
 #[cfg(test)]

@@ -16,8 +16,9 @@
 //! | `server.manifest` | build | – | |
 //! | `server.package` | build | – | |
 //! | `server.bin` | release | unit of the run; settings file | `stage` and `check` read it from the settings file of the bundle at hand |
-//! | `server.handover` | release | unit of the run | |
+//! | `server.handover` | release | unit of the run; settings file | as `server.args` |
 //! | `server.args` | release | unit of the run; settings file | after `flipless uninstall` the bundle at hand runs by itself, as its settings file says |
+//! | `server.port-variables` | release | unit of the run; settings file | as `server.args` |
 //! | `server.port` | both | unit of the run; listener; nginx's upstream; settings file | `stage` refuses another address, so all releases have the same port |
 //! | `server.health-path` | release | unit of the run; settings file | as `server.args` |
 //! | `server.resolves-names` | build | settings file | only `check` reads it, in the bundle |
@@ -83,8 +84,12 @@ pub struct App {
 pub struct Server {
     /// Its executable, in the bundle's `bin/`.
     pub bin: String,
-    /// Its arguments.
+    /// How a new version takes over from the old one.
+    pub handover: Handover,
+    /// Its arguments. With [`Handover::Port`] they may contain the [`placeholder`](crate::placeholder) of the port.
     pub args: Vec<String>,
+    /// With [`Handover::Port`], further variables for the port: `NAME=VALUE` with the placeholder in the value.
+    pub port_variables: Vec<String>,
     /// The path of its health check.
     pub health_path: String,
     /// The loopback port that nginx passes requests to.
@@ -190,7 +195,9 @@ impl Default for Server {
     fn default() -> Self {
         Self {
             bin: "server".into(),
+            handover: Handover::default(),
             args: Vec::new(),
+            port_variables: Vec::new(),
             health_path: "/health".into(),
             port: 5000,
             resolves_names: true,
