@@ -9,7 +9,8 @@ use http::header::{HOST, USER_AGENT};
 use http_body_util::Empty;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::forward::{self, Fault};
+use crate::exchange::exchange;
+use crate::fault::Fault;
 
 /// The pause between two health checks.
 const BETWEEN: Duration = Duration::from_millis(50);
@@ -27,7 +28,9 @@ pub async fn wait(port: u16, path: &str, limit: Duration) -> Result<()> {
             Ok(Ok(status)) if status.is_success() => return Ok(()),
             Ok(Ok(status)) => format!("GET {path} returned {status}"),
             Ok(Err(Fault::Connect(_))) => no_listener(port),
-            Ok(Err(Fault::Exchange(error))) => format!("GET {path} got no answer: {error}"),
+            Ok(Err(Fault::NoAnswer(error) | Fault::BadAnswer(error))) => {
+                format!("GET {path} got no answer: {error}")
+            }
             Err(_) => format!("GET {path} got no answer"),
         };
         sleep(BETWEEN).await;
@@ -48,8 +51,8 @@ async fn ask(port: u16, path: &str) -> Result<http::StatusCode, Fault> {
         .header(HOST, "localhost")
         .header(USER_AGENT, agent)
         .body(Empty::<Bytes>::new())
-        .map_err(|error| Fault::Exchange(error.to_string()))?;
-    Ok(forward::exchange(port, request).await?.status())
+        .map_err(|error| Fault::NoAnswer(error.to_string()))?;
+    Ok(exchange(port, request).await?.status())
 }
 
 #[cfg(test)]
