@@ -13,6 +13,7 @@ mod rig;
 
 use std::thread;
 
+use flipless_settings::FrontMode;
 use probe::Probe;
 use rehearse::image::Suite;
 
@@ -46,7 +47,10 @@ fn a_server_can_do_in_its_sandbox_what_it_can_do_without() {
         return;
     }
     // Builds everything once, before two machines need it at the same time.
-    let _ = (rig::bundle_with_short_limits(), probe::programs());
+    let _ = (
+        rig::bundle_with_short_limits(FrontMode::Nginx),
+        probe::programs(),
+    );
     thread::scope(|scope| {
         for suite in [Suite::Bookworm, Suite::Forky] {
             let _ = booted::image(suite);

@@ -6,11 +6,9 @@
 mod booted;
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use booted::{excess_ms, play, project_bundle, unavailable};
 use flipless_settings::FrontMode;
-use rehearse::bundle;
 use rehearse::engine::variants;
 use rehearse::image::Suite;
 use rehearse::record::Kind;
@@ -36,7 +34,7 @@ fn every_scenario_is_played_by_a_test() {
     let played = [
         &ON_SYSTEMD_252[..],
         &ON_CURRENT_NGINX,
-        &[booted::KILL_APP],
+        &[booted::KILL_APP, booted::KILL_CHILD],
         &FLIP,
         &booted::LONG,
         &booted::UNTIMED,
@@ -65,7 +63,7 @@ fn plays_well(play: impl Fn() -> ScenarioResult) -> ScenarioResult {
 }
 
 /// The same, with the usual behaviour of EB's engine.
-fn standard(name: &str, suite: Suite, bundle: &Path) -> ScenarioResult {
+fn standard(name: &str, suite: Suite, bundle: &std::path::Path) -> ScenarioResult {
     plays_well(|| play(name, suite, bundle, variants::STANDARD))
 }
 
@@ -110,10 +108,7 @@ fn a_server_that_only_knows_its_port_is_deployed_without_a_failed_request() {
     if unavailable() {
         return;
     }
-    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/own-port/flipless.toml");
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("own-port");
-    let bundle = bundle::build(Some(FrontMode::Direct), Some(&config), &folder).unwrap();
-    assert_eq!(bundle::server_of(&bundle).unwrap(), "bin/flipless-relay");
+    let bundle = booted::relay_bundle(FrontMode::Direct);
     for name in ["new-version", "restart"] {
         let run = standard(name, Suite::Bookworm, &bundle);
         assert_eq!(run.summary.failed, 0, "{name}");

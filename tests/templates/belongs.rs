@@ -53,8 +53,10 @@ const SETTINGS: &[Setting] = &[
     setting("server.package", "\"shop\"", Build, &[]),
     setting("server.bin", "\"shop\"", Release, &[FILE]),
     setting("server.command", "\"./shop\"", Release, &[FILE]),
-    setting("server.handover", "\"port\"", Release, &[]),
+    setting("server.handover", "\"port\"", Release, &[FILE]),
     setting("server.args", "[\"-v\"]", Release, &[FILE]),
+    // Without the other key, this key is an error.
+    setting("server.port-variables", "[\"HTTP_PORT\"]\nhandover = \"port\"", Release, &[FILE]),
     setting("server.port", "5001", Both, &[LISTENER, UPSTREAM, FILE]),
     setting("server.health-path", "\"/up\"", Release, &[FILE]),
     setting("server.health-statuses", "\"200-499\"", Release, &[]),

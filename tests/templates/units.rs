@@ -285,6 +285,11 @@ fn a_relay_stands_before_a_server_with_a_port_of_its_own() {
     assert_eq!(start_line(&unit), expected);
     let plain = app_unit("bin = \"shop\"\nargs = [\"-v\"]");
     assert_eq!(start_line(&plain), format!("{bin}/shop \"-v\""));
+    let variables = "port-variables = [\"HTTP_PORT\", \"URL=http://h:{port}/$a%\"]";
+    let told = app_unit(&format!("bin = \"shop\"\nhandover = \"port\"\n{variables}"));
+    let variables = r#""HTTP_PORT={port}" "URL=http://h:{port}/$$a%%""#;
+    let expected = format!("{bin}/flipless-relay {variables} {bin}/shop");
+    assert_eq!(start_line(&told), expected);
     // All other lines are the same: to systemd, the relay is the server.
     let others = |unit: &str| -> Vec<String> {
         let lines = unit.lines().filter(|line| !line.is_empty());

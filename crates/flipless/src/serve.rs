@@ -128,6 +128,14 @@ impl Server {
         self
     }
 
+    /// For a service that passes the requests on to another server: a request may have up to 1,024 header fields
+    /// instead of 100. The names of fields keep their case, in requests and in answers, if the service passes
+    /// their [`Extensions`](http::Extensions) on, too.
+    pub fn proxy(mut self) -> Self {
+        self.chosen.proxy = true;
+        self
+    }
+
     /// The directory of EB's enhanced health log, `/var/log/nginx/healthd`, for a server without nginx in
     /// front of it. The default is the environment's `FLIPLESS_HEALTH_LOG`; without both there is no log.
     pub fn health_log(mut self, directory: impl Into<PathBuf>) -> Self {

@@ -1,128 +1,104 @@
 //! Passes a request on to the server, and the answer back.
 
-use std::convert::Infallible;
-use std::net::Ipv4Addr;
+use std::future::pending;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, HeaderName, HeaderValue, UPGRADE};
-use http::{HeaderMap, Request, Response, StatusCode, Version};
-use http_body::Body;
+use http::{Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::client::conn::http1;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::timeout;
 use tower_service::Service;
 
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
-type Answer = Response<UnsyncBoxBody<Bytes, hyper::Error>>;
+use crate::exchange::exchange;
+use crate::fault::Fault;
+use crate::request::Refusal;
+use crate::{answer, expectation, request};
 
-/// Why the server gave no answer.
-pub enum Fault {
-    /// The server accepts no connection.
-    Connect(std::io::Error),
-    /// The connection failed before the answer.
-    Exchange(String),
-}
+/// How much later than the end of its connections the kernel may report the server's own end.
+const REPORT: Duration = Duration::from_millis(100);
+
+type Answer = Response<UnsyncBoxBody<Bytes, hyper::Error>>;
 
 /// The service that the library serves: it passes all requests to one port.
 #[derive(Clone)]
 pub struct Forward {
     port: u16,
+    /// Whether clients connect to the relay directly, and not through nginx.
+    direct: bool,
+    /// Whether the server has ended.
+    ended: watch::Receiver<bool>,
 }
 
 impl Forward {
-    pub fn to(port: u16) -> Self {
-        Self { port }
+    pub fn new(port: u16, direct: bool, ended: watch::Receiver<bool>) -> Self {
+        Self {
+            port,
+            direct,
+            ended,
+        }
     }
 }
 
 impl Service<Request<Incoming>> for Forward {
     type Response = Answer;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
+    /// After an error the library closes the connection without an answer.
+    type Error = Fault;
+    type Future = Pin<Box<dyn Future<Output = Result<Answer, Fault>> + Send>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Fault>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<Incoming>) -> Self::Future {
-        let port = self.port;
-        Box::pin(async move { Ok(forward(port, request).await) })
-    }
-}
-
-async fn forward(port: u16, mut request: Request<Incoming>) -> Answer {
-    let upgrade = request.headers().get(UPGRADE).cloned();
-    let client = upgrade.is_some().then(|| hyper::upgrade::on(&mut request));
-    drop_hop_by_hop(request.headers_mut(), upgrade);
-    *request.version_mut() = Version::HTTP_11;
-    match exchange(port, request).await {
-        Ok(mut answer) => {
-            let accepted = answer.headers().get(UPGRADE).cloned();
-            let accepted = accepted.filter(|_| answer.status() == StatusCode::SWITCHING_PROTOCOLS);
-            if let (Some(client), true) = (client, accepted.is_some()) {
-                tokio::spawn(tunnel(client, hyper::upgrade::on(&mut answer)));
+        let this = self.clone();
+        Box::pin(async move {
+            match this.forward(request).await {
+                Ok(answer) => Ok(answer),
+                Err(fault) => this.without_answer(fault).await,
             }
-            drop_hop_by_hop(answer.headers_mut(), accepted);
-            // The server may speak HTTP/1.0; the client's own connection is HTTP/1.1.
-            *answer.version_mut() = Version::HTTP_11;
-            answer.map(BodyExt::boxed_unsync)
-        }
-        Err(fault) => {
-            let why = match fault {
-                Fault::Connect(error) => format!("the server accepts no connection: {error}"),
-                Fault::Exchange(error) => format!("the server gave no answer: {error}"),
-            };
-            eprintln!("flipless-relay: {why}");
-            bad_gateway()
-        }
+        })
     }
 }
 
-/// Sends one request on a connection of its own, as EB's nginx does. A request on an idle connection could be
-/// lost when the server closes it.
-pub async fn exchange<B>(port: u16, request: Request<B>) -> Result<Response<Incoming>, Fault>
-where
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
-{
-    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await;
-    let stream = stream.map_err(Fault::Connect)?;
-    // Nagle's algorithm would delay the parts of a streamed request.
-    let _ = stream.set_nodelay(true);
-    let failed = |error: hyper::Error| Fault::Exchange(error.to_string());
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(failed)?;
-    // This task ignores the connection's errors, because the reader of the answer gets them, too.
-    tokio::spawn(connection.with_upgrades());
-    sender.send_request(request).await.map_err(failed)
-}
+impl Forward {
+    async fn forward(&self, mut request: Request<Incoming>) -> Result<Answer, Fault> {
+        let client = hyper::upgrade::on(&mut request);
+        let (mut head, body) = request.into_parts();
+        let upgrade = match request::prepare(&mut head, self.direct) {
+            Ok(upgrade) => upgrade,
+            Err(Refusal(status, text)) => return Ok(own(status, text)),
+        };
+        let request = expectation::honour(Request::from_parts(head, body));
+        let mut answer = exchange(self.port, request).await?;
+        let server = hyper::upgrade::on(&mut answer);
+        let (mut head, body) = answer.into_parts();
+        if answer::prepare(&mut head, upgrade)? {
+            tokio::spawn(tunnel(client, server));
+        }
+        Ok(Response::from_parts(head, body.boxed_unsync()))
+    }
 
-/// Removes the headers that belong to one connection and not to the message (RFC 9110, 7.6.1), except those
-/// of an upgrade.
-fn drop_hop_by_hop(headers: &mut HeaderMap, upgrade: Option<HeaderValue>) {
-    let values = headers.get_all(CONNECTION).iter();
-    let named = values.filter_map(|value| value.to_str().ok());
-    let named: Vec<HeaderName> = named
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
-        .collect();
-    for name in named {
-        headers.remove(name);
-    }
-    for name in ["connection", "keep-alive", "proxy-connection", "upgrade"] {
-        headers.remove(name);
-    }
-    if let Some(protocol) = upgrade {
-        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-        headers.insert(UPGRADE, protocol);
+    /// nginx sends a request a second time if the connection closes without an answer. Other clients get a 502,
+    /// as nginx would answer. A bad answer gets a 502 from nginx, too.
+    async fn without_answer(mut self, fault: Fault) -> Result<Answer, Fault> {
+        if self.direct || matches!(fault, Fault::BadAnswer(_)) {
+            eprintln!("flipless-relay: {fault}");
+            return Ok(own(StatusCode::BAD_GATEWAY, "the server gave no answer\n"));
+        }
+        let ended = self.ended.wait_for(|ended| *ended);
+        if timeout(REPORT, ended).await.is_ok_and(|end| end.is_ok()) {
+            // The relay ends, too, and this closes the connection. Closed any earlier, nginx could send its
+            // second try to this relay.
+            pending::<()>().await;
+        }
+        Err(fault)
     }
 }
 
@@ -135,47 +111,11 @@ async fn tunnel(client: OnUpgrade, server: OnUpgrade) {
     }
 }
 
-fn bad_gateway() -> Answer {
-    let text = Full::new(Bytes::from_static(b"the server gave no answer\n"));
+/// An answer of the relay itself.
+fn own(status: StatusCode, text: &'static str) -> Answer {
+    let text = Full::new(Bytes::from_static(text.as_bytes()));
     let body = text.map_err(|never| match never {}).boxed_unsync();
     let mut answer = Response::new(body);
-    *answer.status_mut() = StatusCode::BAD_GATEWAY;
+    *answer.status_mut() = status;
     answer
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        let pair = |(name, value): &(&'static str, &'static str)| {
-            (
-                HeaderName::from_static(name),
-                HeaderValue::from_static(value),
-            )
-        };
-        pairs.iter().map(pair).collect()
-    }
-
-    #[test]
-    fn headers_of_one_connection_are_not_passed_on() {
-        let mut all = headers(&[
-            ("connection", "keep-alive, X-Own"),
-            ("keep-alive", "timeout=5"),
-            ("x-own", "1"),
-            ("x-other", "2"),
-        ]);
-        drop_hop_by_hop(&mut all, None);
-        assert_eq!(all, headers(&[("x-other", "2")]));
-    }
-
-    #[test]
-    fn an_upgrade_is_passed_on() {
-        let mut all = headers(&[("connection", "Upgrade"), ("upgrade", "websocket")]);
-        let upgrade = all.get(UPGRADE).cloned();
-        drop_hop_by_hop(&mut all, upgrade);
-        let expected = headers(&[("connection", "upgrade"), ("upgrade", "websocket")]);
-        assert_eq!(all, expected);
-    }
 }

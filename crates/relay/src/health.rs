@@ -10,7 +10,8 @@ use http::{Request, StatusCode};
 use http_body_util::Empty;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::forward::{self, Fault};
+use crate::exchange::exchange;
+use crate::fault::Fault;
 
 /// The pause between two health checks.
 const BETWEEN: Duration = Duration::from_millis(50);
@@ -36,7 +37,9 @@ pub async fn wait(port: u16, path: &str, healthy: &Statuses, limit: Duration) ->
             ),
             Ok(Ok(answer)) => format!("GET {path} returned {}", answer.status),
             Ok(Err(Fault::Connect(_))) => no_listener(port),
-            Ok(Err(Fault::Exchange(error))) => format!("GET {path} got no answer: {error}"),
+            Ok(Err(Fault::NoAnswer(error) | Fault::BadAnswer(error))) => {
+                format!("GET {path} got no answer: {error}")
+            }
             Err(_) => format!("GET {path} got no answer"),
         };
         sleep(BETWEEN).await;
@@ -64,8 +67,8 @@ async fn ask(port: u16, path: &str) -> Result<Answer, Fault> {
         .header(HOST, "localhost")
         .header(USER_AGENT, agent)
         .body(Empty::<Bytes>::new())
-        .map_err(|error| Fault::Exchange(error.to_string()))?;
-    let response = forward::exchange(port, request).await?;
+        .map_err(|error| Fault::NoAnswer(error.to_string()))?;
+    let response = exchange(port, request).await?;
     let status = response.status();
     let location = response.headers().get(LOCATION);
     let location = location.filter(|_| status.is_redirection());

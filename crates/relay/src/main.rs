@@ -3,38 +3,52 @@
 //! The relay starts the server with a `PORT` of its own, waits until the server is healthy on that port, and
 //! passes requests on. Two versions can serve side by side because each has another port. The library does
 //! the rest: it accepts connections, sends READY=1, and drains. After the drain, the relay sends SIGTERM to the
-//! server.
+//! server. If the server ends by itself, the relay ends, too, and systemd starts both again.
 
+mod answer;
+mod command_line;
+mod exchange;
+mod expectation;
+mod fault;
+mod fields;
 mod forward;
 mod health;
 mod port;
+mod request;
 mod server;
 
 use std::env;
-use std::ffi::OsString;
 use std::fmt::Display;
-use std::process::ExitCode;
+use std::pin::{Pin, pin};
+use std::process::{self, ExitCode};
 use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use flipless::defaults;
+use flipless::{ServeError, defaults};
+use rustix::process::{Signal, getpid, kill_process};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::time::timeout;
 
+use command_line::CommandLine;
 use forward::Forward;
 use port::ClaimedPort;
 use server::ServerProcess;
-use tokio::signal::unix::{SignalKind, signal};
 
-const USAGE: &str = "usage: flipless-relay PROGRAM [ARGUMENT]… (the unit of a run calls the relay)";
+const USAGE: &str =
+    "usage: flipless-relay [NAME=VALUE]… PROGRAM [ARGUMENT]… (the unit of a run calls the relay)";
+
+/// How long the relay passes on the answers of a server that has ended. systemd starts the next server after that.
+const LAST_ANSWERS: Duration = Duration::from_millis(100);
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let mut words = env::args_os().skip(1);
-    let Some(program) = words.next() else {
+    let Some(line) = CommandLine::read(env::args_os().skip(1)) else {
         eprintln!("error: {USAGE}");
         return ExitCode::from(2);
     };
-    match relay(program, words.collect()).await {
+    match relay(&line).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -43,7 +57,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn relay(program: OsString, arguments: Vec<OsString>) -> Result<()> {
+async fn relay(line: &CommandLine) -> Result<()> {
     let path = env::var("FLIPLESS_HEALTH_PATH").unwrap_or_else(|_| defaults::HEALTH_PATH.into());
     let statuses = of_unit("FLIPLESS_HEALTH_STATUSES")?.unwrap_or_default();
     let limit = match of_unit("FLIPLESS_START_SECONDS")? {
@@ -52,21 +66,37 @@ async fn relay(program: OsString, arguments: Vec<OsString>) -> Result<()> {
     };
     let mut terminate = signal(SignalKind::terminate())?;
     let port = ClaimedPort::above(of_unit("PORT")?.unwrap_or(defaults::PORT))?;
-    let mut server = ServerProcess::start(&program, &arguments, port.number)?;
-    let forward = Forward::to(port.number);
+    let mut server = ServerProcess::start(line, port.number)?;
     tokio::select! {
         healthy = health::wait(port.number, &path, &statuses, limit) => healthy?,
         ended = server.ended() => bail!("the server ended before it was healthy: {ended}"),
         // After this `select!`, the library waits for SIGTERM.
         _ = terminate.recv() => return server.stop().await,
     }
+    let direct = env::var("FLIPLESS_FRONT").is_ok_and(|front| front == "direct");
+    let (end, ended) = watch::channel(false);
+    let forward = Forward::new(port.number, direct, ended);
+    let library = flipless::Server::new().health_path(path).proxy();
+    let mut serving = pin!(library.serve(forward));
     tokio::select! {
-        served = flipless::Server::new().health_path(path).serve(forward) => {
-            served.context("the relay can't serve")?;
+        served = &mut serving => served.context("the relay can't serve")?,
+        how = server.ended() => {
+            eprintln!("error: the server ended: {how}");
+            end.send_replace(true);
+            pass_last_answers(serving).await;
+            // Unlike a return, this closes no connection while the relay may still accept one.
+            process::exit(1);
         }
-        ended = server.ended() => bail!("the server ended: {ended}"),
     }
     server.stop().await
+}
+
+/// Accepts no further connection, so that requests wait for the next server. Passes on the answers that the server
+/// has sent before its end.
+async fn pass_last_answers(serving: Pin<&mut impl Future<Output = Result<(), ServeError>>>) {
+    // The library drains on this signal. The call can't fail for the own process.
+    let _ = kill_process(getpid(), Signal::TERM);
+    let _ = timeout(LAST_ANSWERS, serving).await;
 }
 
 /// A value that the unit of the run has set. The library reads the same variables.

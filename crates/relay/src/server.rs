@@ -1,6 +1,5 @@
 //! The server: a child process of the relay, with a port of its own.
 
-use std::ffi::OsString;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -8,6 +7,8 @@ use flipless_settings::layout;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
+
+use crate::command_line::CommandLine;
 
 /// How long the server may take to end after SIGTERM. It is shorter than the time that the unit's
 /// TimeoutStopSec= adds to the drain.
@@ -23,22 +24,24 @@ impl Drop for ServerProcess {
 }
 
 impl ServerProcess {
-    /// Starts the server with this `PORT`.
-    pub fn start(program: &OsString, arguments: &[OsString], port: u16) -> Result<Self> {
+    /// Starts the server with this port.
+    pub fn start(line: &CommandLine, port: u16) -> Result<Self> {
         // Sets close-on-exec on the listener, so that the child does not inherit it.
         let _ = sd_notify::listen_fds().context("cannot use the inherited listener")?;
-        let mut command = Command::new(program);
+        let port = port.to_string();
+        let mut command = Command::new(&line.program);
         // The server may be a shell with a child. So it gets a process group of its own, and a stop reaches all its
         // processes, as EB's own unit does (KillMode=control-group, systemd.kill(5)).
-        command.args(arguments).process_group(0);
+        command.args(line.arguments(&port)).process_group(0);
         // These variables are for the relay. A server that saw them could take the shared listener, send messages
         // to systemd, wait for the flip before it is healthy, or log each request a second time.
         let ours = ["FLIPLESS_HOLD", "FLIPLESS_HEALTH_LOG"];
         layout::OF_SYSTEMD.iter().chain(&ours).for_each(|name| {
             command.env_remove(name);
         });
-        let child = command.env("PORT", port.to_string()).spawn();
-        let child = child.with_context(|| format!("cannot start {}", program.display()))?;
+        command.envs(line.variables(&port)).env("PORT", port);
+        let child = command.spawn();
+        let child = child.with_context(|| format!("cannot start {}", line.program.display()))?;
         Ok(Self(child))
     }
 

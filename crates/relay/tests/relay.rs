@@ -2,6 +2,8 @@
 //! the relay hides the listener from it.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod rig;
+
 use std::fs;
 use std::net::TcpListener;
 use std::ops::{Deref, DerefMut};
@@ -13,14 +15,10 @@ use flipless_testing::notify::Notifications;
 use flipless_testing::process::{Launch, Server};
 use flipless_testing::programs::demonstration_server;
 use flipless_testing::wait_for;
+use rig::{RELAY, child, find_child, kill, listener};
 
-const RELAY: &str = env!("CARGO_BIN_EXE_flipless-relay");
 /// The relay gives the server a port above this one.
 const PORT: &str = "5000";
-
-fn listener() -> TcpListener {
-    TcpListener::bind("127.0.0.1:0").unwrap()
-}
 
 /// The relay in front of this server. Its unit sets `PORT` to `[server] port`.
 fn relay(server: &[&str], listener: &TcpListener) -> Launch {
@@ -73,20 +71,6 @@ impl DerefMut for Relay {
     fn deref_mut(&mut self) -> &mut Server {
         &mut self.0
     }
-}
-
-/// The relay's child: the server.
-fn child(relay: &Server) -> u32 {
-    wait_for("the relay's child", || find_child(relay))
-}
-
-fn find_child(relay: &Server) -> Option<u32> {
-    let tasks = fs::read_dir(format!("/proc/{}/task", relay.pid())).ok()?;
-    let mut children = tasks.filter_map(|task| {
-        let children = fs::read_to_string(task.ok()?.path().join("children")).ok()?;
-        children.split(' ').next()?.parse().ok()
-    });
-    children.next()
 }
 
 /// The port that the server prints; it shares its standard error with the relay.
@@ -209,9 +193,7 @@ fn a_websocket_is_passed_on() {
 fn a_server_that_dies_takes_the_relay_along() {
     let listener = listener();
     let mut relay = Relay::on(&listener);
-    let pid = child(&relay).to_string();
-    let killed = Command::new("kill").args(["-9", &pid]).status();
-    assert!(killed.unwrap().success());
+    kill(child(&relay));
     let (status, stderr) = relay.exit();
     assert_eq!(status.code(), Some(1));
     assert!(stderr.contains("the server ended: signal: 9"), "{stderr}");
@@ -232,11 +214,34 @@ fn a_server_that_does_not_start_is_refused_with_the_reason() {
 }
 
 #[test]
+fn the_server_gets_its_port_where_the_settings_say() {
+    let script = "echo $HTTP_PORT $URL $1 $2 $PORT >&2; exit 7";
+    let words = [
+        "HTTP_PORT={port}",
+        "URL=http://h:{port}/",
+        "/bin/sh",
+        "-c",
+        script,
+        "sh",
+    ];
+    let words = [&words[..], &["--listen=:{port}", "{{port}}{p}"]].concat();
+    let stderr = refused(&words);
+    let said = stderr.lines().next().unwrap();
+    let port = said.split(' ').next().unwrap();
+    assert!(port.parse::<u16>().unwrap() > 5000, "{said}");
+    let expected = format!("{port} http://h:{port}/ --listen=:{port} {{port}}{{p}} {port}");
+    assert_eq!(said, expected);
+}
+
+#[test]
 fn a_relay_without_a_server_is_misuse() {
     let listener = listener();
     let (status, stderr) = relay(&[], &listener).spawn().exit();
     assert_eq!(status.code(), Some(2));
-    assert!(stderr.contains("usage: flipless-relay PROGRAM"), "{stderr}");
+    assert!(
+        stderr.contains("usage: flipless-relay [NAME=VALUE]… PROGRAM"),
+        "{stderr}"
+    );
 }
 
 #[test]

@@ -19,8 +19,8 @@ mod values;
 pub use error::ConfigError;
 pub use include::{Include, Mode, Symlinks};
 pub use values::{
-    AbsolutePath, BuildPath, CommandLine, Name, Number, Port, ProcessName, RelativePath, Statuses,
-    UrlPath, Word, WritablePath,
+    AbsolutePath, BuildPath, CommandLine, Name, Number, Port, PortVariable, ProcessName,
+    RelativePath, Statuses, UrlPath, Word, WritablePath,
 };
 
 /// All settings. With the defaults alone, a deployment works.
@@ -72,8 +72,10 @@ pub struct Server {
     /// How a new version takes over from the old one.
     /// The default is `socket`, and `port` for a server that a command line starts.
     pub handover: Option<Handover>,
-    /// The server's arguments, one word each.
+    /// The server's arguments, one word each. With `handover = "port"`, each `{port}` becomes the server's port.
     pub args: Vec<Word>,
+    /// The variables besides `PORT` that tell the server its port, with `handover = "port"`.
+    pub port_variables: Vec<PortVariable>,
     /// The loopback port that EB's nginx passes requests to.
     pub port: Port,
     /// The path of the health check: a new version has to answer it before it takes over.
@@ -109,6 +111,7 @@ impl Default for Server {
             command: None,
             handover: None,
             args: Vec::new(),
+            port_variables: Vec::new(),
             port: Number::literal(5000),
             health_path: UrlPath::literal("/health"),
             health_statuses: Statuses::literal("200-299"),
@@ -262,7 +265,9 @@ impl Config {
             server: settings::Server {
                 bin: self.server.bin.to_string(),
                 command: self.server.command.as_ref().map(ToString::to_string),
-                args: self.server.args.iter().map(ToString::to_string).collect(),
+                handover: self.handover(),
+                args: texts(&self.server.args),
+                port_variables: texts(&self.server.port_variables),
                 health_path: self.server.health_path.to_string(),
                 port: self.server.port.number(),
                 resolves_names: self.server.resolves_names,
@@ -341,8 +346,18 @@ impl Config {
         if self.front.mode != FrontMode::Direct && same_port {
             return Some(("port", "[server] port and [front] port must differ".into()));
         }
+        if self.handover() != Handover::Port && !self.server.port_variables.is_empty() {
+            return Some((
+                "port-variables",
+                "only a server with `handover = \"port\"` gets a port of its own".into(),
+            ));
+        }
         None
     }
+}
+
+fn texts(values: &[impl ToString]) -> Vec<String> {
+    values.iter().map(ToString::to_string).collect()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ pub mod config;
 pub mod ebextensions;
 pub mod layout;
 pub mod nginx;
+pub mod placeholder;
 #[cfg(feature = "generator")]
 pub mod render;
 mod settings;

@@ -17,8 +17,9 @@
 //! | `server.package` | build | – | |
 //! | `server.bin` | release | unit of the run; settings file | `stage` and `check` read it from the settings file of the bundle at hand |
 //! | `server.command` | release | unit of the run; settings file | as `server.bin` |
-//! | `server.handover` | release | unit of the run | |
+//! | `server.handover` | release | unit of the run; settings file | as `server.args` |
 //! | `server.args` | release | unit of the run; settings file | after `flipless uninstall` the bundle at hand runs by itself, as its settings file says |
+//! | `server.port-variables` | release | unit of the run; settings file | as `server.args` |
 //! | `server.port` | both | unit of the run; listener; nginx's upstream; settings file | `stage` refuses another address, so all releases have the same port |
 //! | `server.health-path` | release | unit of the run; settings file | as `server.args` |
 //! | `server.health-statuses` | release | unit of the run | |
@@ -90,8 +91,12 @@ pub struct Server {
     pub bin: String,
     /// The command line that starts the server behind the relay.
     pub command: Option<String>,
-    /// Its arguments.
+    /// How a new version takes over from the old one.
+    pub handover: Handover,
+    /// Its arguments. With [`Handover::Port`] they may contain the [`placeholder`](crate::placeholder) of the port.
     pub args: Vec<String>,
+    /// With [`Handover::Port`], further variables for the port: `NAME=VALUE` with the placeholder in the value.
+    pub port_variables: Vec<String>,
     /// The path of its health check.
     pub health_path: String,
     /// The loopback port that nginx passes requests to.
@@ -202,7 +207,9 @@ impl Default for Server {
         Self {
             bin: "server".into(),
             command: None,
+            handover: Handover::default(),
             args: Vec::new(),
+            port_variables: Vec::new(),
             health_path: "/health".into(),
             port: 5000,
             resolves_names: true,

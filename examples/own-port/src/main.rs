@@ -1,8 +1,9 @@
 //! A server that can't take over a listener, does not report ready, and dies of SIGTERM in the middle of an
 //! answer. The relay in front of it makes deployments without a gap possible.
 //!
-//! The server reads its port from `PORT`, as programs for EB do. With a fixed port it could not run beside its
-//! next version; the relay would refuse it with a message.
+//! The server reads its port from `PORT`, as programs for EB do. The README names settings for programs that read
+//! it elsewhere. With a fixed port it could not run beside its next version; the relay would refuse it with a
+//! message.
 
 use std::env;
 use std::io::{BufRead, BufReader, Result, Write};

@@ -14,5 +14,5 @@ pub(super) use hooks::{
     abort, deploy_with_failure_after_the_flip, deploy_with_late_failure, deploy_with_migration,
     fail_adoption,
 };
-pub(super) use interruptions::{kill_app, kill_nginx, reboot, stop_app};
+pub(super) use interruptions::{kill_app, kill_child, kill_nginx, reboot, stop_app};
 pub(super) use ways::{launch, launch_stock, leave_and_return, uninstall};

@@ -125,6 +125,15 @@ pub const ALL: &[Scenario] = &[
         ..DEPLOYMENT
     },
     Scenario {
+        name: "kill-child",
+        about: "kills the server behind the relay with SIGKILL; without a relay nothing happens",
+        act: acts::kill_child,
+        after: After::SameRun,
+        tolerance: Tolerance::InFlight,
+        clients: Clients::Repeatable,
+        ..DEPLOYMENT
+    },
+    Scenario {
         name: "kill-nginx",
         about: "kills nginx with SIGKILL",
         act: acts::kill_nginx,

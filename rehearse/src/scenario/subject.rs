@@ -110,6 +110,11 @@ impl Subject {
         self.checks.push(Check::new(fault, ok, detail));
     }
 
+    /// Adds a note to the report.
+    pub fn note(&mut self, text: &str, detail: &str) {
+        self.checks.push(Check::note(text, detail));
+    }
+
     /// Waits until `condition` is true. If the condition stays false, this adds a failed check with `fault`.
     pub fn wait(&mut self, fault: &'static str, condition: impl Fn(&Self) -> bool) {
         let held = wait_for(PATIENCE, || condition(self).then_some(())).is_some();

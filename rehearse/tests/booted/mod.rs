@@ -58,6 +58,15 @@ pub fn project_bundle(front: FrontMode) -> PathBuf {
     path
 }
 
+/// The bundle of the example with a relay.
+pub fn relay_bundle(front: FrontMode) -> PathBuf {
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/own-port/flipless.toml");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("own-port-{front}"));
+    let bundle = bundle::build(Some(front), Some(&config), &folder).unwrap();
+    assert_eq!(bundle::server_of(&bundle).unwrap(), "bin/flipless-relay");
+    bundle
+}
+
 /// Scenarios that mostly wait. `recovery/scenarios.rs` plays these scenarios and those of the following
 /// constants.
 pub const LONG: [&str; 3] = ["slow-start", "hang", "three"];
@@ -74,6 +83,8 @@ pub const UNTIMED: [&str; 6] = [
 pub const UNTIMED_ON_CURRENT_NGINX: [&str; 1] = ["kill-nginx"];
 /// One more such scenario, on an old and on a current nginx.
 pub const KILL_APP: &str = "kill-app";
+/// One more such scenario, with a relay.
+pub const KILL_CHILD: &str = "kill-child";
 
 /// Plays a scenario. The new version is the same bundle with one more file.
 pub fn play(name: &str, suite: Suite, from: &Path, variants: Variants) -> ScenarioResult {

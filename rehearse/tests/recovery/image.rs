@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rehearse::load::{self, Namespace};
+use rehearse::load::{self, Manner, Namespace};
 use rehearse::machine::{Instance, Machine};
 
 use crate::booted;
@@ -57,7 +57,13 @@ fn assert_stock(rig: &Rig) {
     let namespace = Namespace::of(rig.leader()).unwrap();
     for port in [80, 5000] {
         let address = ([127, 0, 0, 1], port).into();
-        let answer = load::get(&namespace, address, "/health", Duration::from_secs(2));
+        let answer = load::get(
+            &namespace,
+            address,
+            "/health",
+            &Manner::default(),
+            Duration::from_secs(2),
+        );
         assert!(answer.is_err(), "{port}: {answer:?}: {journal}");
     }
     let left = rig.say(

@@ -81,6 +81,28 @@ fn a_killed_server_costs_no_request_that_can_be_sent_again() {
     }
 }
 
+/// The relay closes the connections of a killed server without an answer, and nginx repeats the requests.
+#[test]
+fn a_killed_server_behind_a_relay_costs_no_request_that_can_be_sent_again() {
+    if booted::unavailable() {
+        return;
+    }
+    let bundle = booted::relay_bundle(FrontMode::Nginx);
+    let run = booted::play(
+        booted::KILL_CHILD,
+        Suite::Bookworm,
+        &bundle,
+        variants::STANDARD,
+    );
+    assert_eq!(run.summary.failed, 0);
+    // The server needs 20 ms for an answer. A repeated request also waits for systemd's RestartSec= of 100 ms.
+    let killed = run.deploy.start..run.deploy.end;
+    let repeated = |record: &&Record| {
+        record.at < killed.end && record.latency > std::time::Duration::from_millis(100)
+    };
+    assert!(run.records.iter().filter(repeated).count() > 1);
+}
+
 /// A short soak, which covers the findings of longer ones. The faults depend only on the seed.
 #[test]
 fn deployments_in_a_row_with_faults_lose_nothing_and_leave_nothing() {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::{env, fs};
 
 use anyhow::{Context, Result};
-use flipless_settings::{Server, Settings, layout};
+use flipless_settings::{Handover, Server, Settings, layout, placeholder};
 use sd_notify::NotifyState;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
 use signal_hook::flag;
@@ -70,31 +70,77 @@ fn become_server(bundle: &Path) -> Result<()> {
     let file = bundle.join(layout::SETTINGS_FILE);
     let content = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
     let server = Settings::from_json(&content)?.server;
-    let mut command = command_of(&server, bundle);
-    command.env("FLIPLESS_HEALTH_PATH", &server.health_path);
-    if env::var_os("PORT").is_none() {
-        command.env("PORT", server.port.to_string());
-    }
+    let port = env::var("PORT").unwrap_or_else(|_| server.port.to_string());
+    let mut command = command(bundle, &server, &port);
     let error = command.exec();
     Err(error).with_context(|| format!("cannot run {}", command.get_program().display()))
 }
 
-/// The command that starts the server: its executable, or a shell with its command line.
-fn command_of(server: &Server, bundle: &Path) -> Command {
-    if let Some(line) = &server.command {
-        let mut shell = Command::new("/bin/sh");
-        shell.args(["-c", line]).current_dir(bundle);
-        return shell;
+/// The server by itself: its executable, or a shell with its command line. If a relay usually precedes it, it gets its
+/// port in the same places as from the relay.
+fn command(bundle: &Path, server: &Server, port: &str) -> Command {
+    let mut command = match &server.command {
+        None => Command::new(bundle.join("bin").join(&server.bin)),
+        Some(line) => {
+            let mut shell = Command::new("/bin/sh");
+            shell.args(["-c", line]).current_dir(bundle);
+            shell
+        }
+    };
+    command
+        .env("FLIPLESS_HEALTH_PATH", &server.health_path)
+        .env("PORT", port);
+    if server.handover == Handover::Socket {
+        command.args(&server.args);
+        return command;
     }
-    let mut program = Command::new(bundle.join("bin").join(&server.bin));
-    program.args(&server.args);
-    program
+    command.args(server.args.iter().map(|word| placeholder::fill(word, port)));
+    let variables = server.port_variables.iter();
+    let pairs = variables.filter_map(|variable| variable.split_once('='));
+    command.envs(pairs.map(|(name, value)| (name, placeholder::fill(value, port))));
+    command
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    fn words(server: &Server) -> Vec<String> {
+        let command = command(Path::new("/srv/shop"), server, "5000");
+        let set = command
+            .get_envs()
+            .filter_map(|(name, value)| Some(format!("{}={}", name.to_str()?, value?.to_str()?)));
+        let arguments = command.get_args().filter_map(|word| word.to_str());
+        set.chain(arguments.map(str::to_owned)).collect()
+    }
+
+    #[test]
+    fn without_its_relay_a_server_gets_its_port_in_the_same_places() {
+        let mut server = Server {
+            handover: Handover::Port,
+            args: vec!["--port={port}".into(), "{{port}}".into()],
+            port_variables: vec!["HTTP_PORT={port}".into(), "URL=h:{port}".into()],
+            ..Server::default()
+        };
+        let set = [
+            "FLIPLESS_HEALTH_PATH=/health",
+            "HTTP_PORT=5000",
+            "PORT=5000",
+            "URL=h:5000",
+        ];
+        assert_eq!(
+            words(&server),
+            [&set[..], &["--port=5000", "{port}"]].concat()
+        );
+        server.handover = Handover::Socket;
+        server.port_variables.clear();
+        let set = ["FLIPLESS_HEALTH_PATH=/health", "PORT=5000"];
+        assert_eq!(
+            words(&server),
+            [&set[..], &["--port={port}", "{{port}}"]].concat()
+        );
+    }
 
     #[test]
     fn a_stand_in_is_alone_without_the_drop_in_and_without_a_marker() {

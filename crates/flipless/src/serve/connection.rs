@@ -15,12 +15,25 @@ use super::request::{HttpService, RequestService};
 use crate::drain::{Lifecycle, OpenConnection, Phase};
 use crate::notice;
 
+/// How a connection is served.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Manner {
+    /// How long it may be idle, and how long a request's head may take.
+    pub(super) idle: Duration,
+    /// Whether the service passes the requests on to another server.
+    pub(super) proxy: bool,
+}
+
+/// How many header fields a request to a proxy may have. hyper's default is 100. nginx only limits
+/// the bytes of a head, to 32 KiB (`large_client_header_buffers`): 1,024 fields of 32 bytes.
+const FIELDS_TO_PROXY: usize = 1024;
+
 /// Serves a connection in a new task. The connection counts as open from this call on.
 pub(super) fn spawn<IO, S>(
     stream: IO,
     service: RequestService<S>,
     lifecycle: &Arc<Lifecycle>,
-    idle: Duration,
+    manner: Manner,
 ) where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: HttpService,
@@ -31,9 +44,16 @@ pub(super) fn spawn<IO, S>(
     };
     let lifecycle = lifecycle.clone();
     // hyper measures the limit for the head from the end of the last answer, so it limits idle time, too.
-    let connection = http1::Builder::new()
+    let mut builder = http1::Builder::new();
+    builder
         .timer(TokioTimer::new())
-        .header_read_timeout(idle)
+        .header_read_timeout(manner.idle);
+    if manner.proxy {
+        builder
+            .max_headers(FIELDS_TO_PROXY)
+            .preserve_header_case(true);
+    }
+    let connection = builder
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     tokio::spawn(async move {

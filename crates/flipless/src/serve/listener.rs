@@ -3,11 +3,11 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use socket2::{Domain, Socket};
 use tokio::net::{TcpListener, UnixListener};
 
+use super::connection::Manner;
 use super::request::{HttpService, RequestService};
 use super::{ServeError, accept, connection};
 use crate::drain::Lifecycle;
@@ -52,16 +52,18 @@ impl Listener {
         self,
         service: RequestService<S>,
         lifecycle: Arc<Lifecycle>,
-        idle: Duration,
+        manner: Manner,
     ) {
         let shared = lifecycle.clone();
         match self {
             Self::Tcp(listener) => {
-                let serve = move |stream| connection::spawn(stream, service.clone(), &shared, idle);
+                let serve =
+                    move |stream| connection::spawn(stream, service.clone(), &shared, manner);
                 accept::accept_all(&listener, &lifecycle, serve).await;
             }
             Self::Unix(listener) => {
-                let serve = move |stream| connection::spawn(stream, service.clone(), &shared, idle);
+                let serve =
+                    move |stream| connection::spawn(stream, service.clone(), &shared, manner);
                 accept::accept_all(&listener, &lifecycle, serve).await;
             }
         }

@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::connection::Manner;
 use super::error::ServeError;
 use crate::defaults::{DRAIN, HEALTH_PATH, LISTENER, PORT, START};
 use crate::statuses::Statuses;
@@ -25,7 +26,7 @@ pub(super) struct Options {
     pub(super) health_statuses: Statuses,
     pub(super) start: Duration,
     pub(super) drain: Duration,
-    pub(super) idle: Duration,
+    pub(super) manner: Manner,
     pub(super) health_log: Option<PathBuf>,
     /// While this file exists, the server is held.
     pub(super) hold: Option<PathBuf>,
@@ -41,6 +42,7 @@ pub(super) struct Chosen {
     pub(super) start: Option<Duration>,
     pub(super) drain: Option<Duration>,
     pub(super) idle: Option<Duration>,
+    pub(super) proxy: bool,
     pub(super) health_log: Option<PathBuf>,
 }
 
@@ -83,7 +85,10 @@ impl Chosen {
             health_statuses: statuses,
             start,
             drain,
-            idle: self.idle.unwrap_or(IDLE),
+            manner: Manner {
+                idle: self.idle.unwrap_or(IDLE),
+                proxy: self.proxy,
+            },
             health_log: self
                 .health_log
                 .or_else(|| set("FLIPLESS_HEALTH_LOG").map(PathBuf::from)),

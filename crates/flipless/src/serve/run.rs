@@ -49,7 +49,7 @@ pub(super) async fn run(options: Options, service: impl HttpService) -> Result<(
     }
     let mut accepting = JoinSet::new();
     for listener in listeners {
-        accepting.spawn(listener.accept_all(service.clone(), lifecycle.clone(), options.idle));
+        accepting.spawn(listener.accept_all(service.clone(), lifecycle.clone(), options.manner));
     }
 
     signals.stop().await;

@@ -320,3 +320,49 @@ fn a_process_has_a_name_that_eb_takes_and_no_other_unit_has() {
         assert!(error.starts_with("flipless.toml:2:"), "{line}: {error}");
     }
 }
+
+#[test]
+fn a_server_behind_the_relay_can_read_its_port_from_other_variables() {
+    let with = |list: &str| {
+        parse(&format!(
+            "[server]\nhandover = \"port\"\nport-variables = [{list}]"
+        ))
+    };
+    let config = with(r#""HTTP_PORT", "_B1=", "URL=http://127.0.0.1:{port}/?a=b""#);
+    let error = config.unwrap_err();
+    assert!(
+        error.starts_with("flipless.toml:3:") && error.contains("`{port}`"),
+        "{error}"
+    );
+    let config = with(r#""HTTP_PORT", "URL=http://127.0.0.1:{port}/?a=b""#).unwrap();
+    let variables = config.resolve().server.port_variables;
+    assert_eq!(
+        variables,
+        ["HTTP_PORT={port}", "URL=http://127.0.0.1:{port}/?a=b"]
+    );
+    for (wrong, why) in [
+        ("", "letters"),
+        ("=x{port}", "letters"),
+        ("1A", "letters"),
+        ("A B", "letters"),
+        ("A-B", "letters"),
+        ("PORT", "sets this"),
+        ("FLIPLESS_HOLD", "sets this"),
+        ("LISTEN_FDS", "sets this"),
+        ("NOTIFY_SOCKET=a{port}", "sets this"),
+        ("A=5000", "`{port}`"),
+        ("A={{port}}", "`{port}`"),
+        ("A={port}\\u0000", "NUL"),
+    ] {
+        let error = with(&format!("\"{wrong}\"")).unwrap_err();
+        assert!(
+            error.starts_with("flipless.toml:3:") && error.contains(why),
+            "{error}"
+        );
+    }
+    let error = parse("[server]\nport-variables = [\"HTTP_PORT\"]").unwrap_err();
+    assert!(
+        error.starts_with("flipless.toml:2:1: ") && error.contains("handover = \"port\""),
+        "{error}"
+    );
+}

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
+use crate::{layout, placeholder};
+
 /// A whole number from `MIN` to `MAX`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Number<const MIN: u32, const MAX: u32>(u32);
@@ -169,6 +171,46 @@ impl<'de> Deserialize<'de> for WritablePath {
             ))),
         }
     }
+}
+
+/// A variable that tells the server its port: `NAME`, or `NAME=VALUE` with `{port}` in the value. Its text is
+/// always `NAME=VALUE`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PortVariable(String);
+
+impl std::fmt::Display for PortVariable {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for PortVariable {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let (name, value) = text.split_once('=').unwrap_or((&text, "{port}"));
+        let fault = if !is_variable(name) {
+            "a name of a variable has letters, digits and `_`, and no digit first"
+        } else if is_reserved(name) {
+            "flipless or systemd sets this variable"
+        } else if !placeholder::is_in(value) || !is_word(value) {
+            "after the `=` a text with `{port}` is needed, without NUL"
+        } else {
+            return Ok(Self(format!("{name}={value}")));
+        };
+        Err(D::Error::custom(format!(
+            "{text:?} is not allowed: {fault}"
+        )))
+    }
+}
+
+/// Whether systemd, too, takes this name of a variable (systemd.exec(5)).
+fn is_variable(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    !name.is_empty() && name.chars().all(plain) && !name.starts_with(|c: char| c.is_ascii_digit())
+}
+
+fn is_reserved(name: &str) -> bool {
+    name == "PORT" || name.starts_with("FLIPLESS_") || layout::OF_SYSTEMD.contains(&name)
 }
 
 fn is_build_path(text: &str) -> bool {

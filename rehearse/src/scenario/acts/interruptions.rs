@@ -2,6 +2,7 @@
 
 use flipless_settings::layout;
 
+use crate::bundle;
 use crate::clock::Window;
 use crate::scenario::script::Acted;
 use crate::scenario::subject::Subject;
@@ -14,6 +15,25 @@ pub fn kill_app(subject: &mut Subject) -> Acted {
     kill(subject, &unit)
 }
 
+/// Kills the server behind the relay. The relay then ends by itself, and systemd starts both again.
+pub fn kill_child(subject: &mut Subject) -> Acted {
+    let program = bundle::server_of(&subject.parameters.from)?;
+    let Some(unit) = subject.status().unit() else {
+        return kill_app(subject);
+    };
+    if program != layout::in_bin(layout::RELAY) {
+        subject.note("nothing was killed", "the bundle has no relay");
+        return Ok(());
+    }
+    let relay = subject.main_pid(&unit);
+    // proc_pid_task(5) and proc_tid_children(5)
+    kill_with(
+        subject,
+        &unit,
+        &format!("kill -9 $(cat /proc/{relay}/task/*/children)"),
+    )
+}
+
 pub fn kill_nginx(subject: &mut Subject) -> Acted {
     let unit = match subject.status().front().as_str() {
         "nginx" => layout::FRONT,
@@ -22,13 +42,17 @@ pub fn kill_nginx(subject: &mut Subject) -> Acted {
     kill(subject, unit)
 }
 
-/// Kills a unit's main process, and waits until the unit has another one.
+/// Kills a unit's main process.
 fn kill(subject: &mut Subject, unit: &str) -> Acted {
+    let command = format!("systemctl kill --kill-whom=main --signal=KILL {unit}");
+    kill_with(subject, unit, &command)
+}
+
+/// Kills with this command, and waits until the unit has another main process.
+fn kill_with(subject: &mut Subject, unit: &str, command: &str) -> Acted {
     let pid = subject.main_pid(unit);
     let start = subject.clock.now();
-    subject.must(&format!(
-        "systemctl kill --kill-whom=main --signal=KILL {unit}"
-    ))?;
+    subject.must(command)?;
     subject.killed = Some(Window {
         start,
         end: subject.clock.now(),

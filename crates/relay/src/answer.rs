@@ -1,0 +1,53 @@
+//! The head of an answer: what the client gets of it.
+
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
+use http::response::Parts;
+use http::{HeaderMap, StatusCode, Version};
+
+use crate::fault::Fault;
+use crate::fields;
+
+/// Makes the server's head the client's. Returns whether the connection is now of another protocol.
+pub fn prepare(head: &mut Parts, upgrade: bool) -> Result<bool, Fault> {
+    let switches = head.status == StatusCode::SWITCHING_PROTOCOLS;
+    if switches && !upgrade {
+        return Err(bad("status 101 without a request for an upgrade"));
+    }
+    let protocol = head.headers.get(UPGRADE).cloned().filter(|_| switches);
+    fields::remove_of_connection(&mut head.headers);
+    if let Some(protocol) = protocol {
+        fields::add_of_connection(&mut head.headers, UPGRADE, protocol);
+    }
+    remove_framing(&mut head.headers)?;
+    if head.status == StatusCode::NOT_MODIFIED {
+        // It may have the length that a 200 would have (RFC 9110, 8.6). hyper takes it for the body's.
+        head.headers.remove(CONTENT_LENGTH);
+    }
+    // The server may speak HTTP/1.0. hyper knows the version of the client.
+    head.version = Version::HTTP_11;
+    Ok(switches)
+}
+
+/// Removes `Transfer-Encoding`, because hyper frames the body again. nginx refuses these answers, too: two
+/// lengths may be a split answer (RFC 9112, 6.3).
+fn remove_framing(headers: &mut HeaderMap) -> Result<(), Fault> {
+    let lengths = headers.get_all(CONTENT_LENGTH).iter().count();
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let coding = codings.next();
+    if lengths > 1 || lengths == 1 && coding.is_some() {
+        return Err(bad("more than one length"));
+    }
+    let known = coding.is_none_or(|value| value.as_bytes().eq_ignore_ascii_case(b"chunked"));
+    if !known || codings.next().is_some() {
+        return Err(bad("an unknown transfer coding"));
+    }
+    headers.remove(TRANSFER_ENCODING);
+    Ok(())
+}
+
+fn bad(why: &str) -> Fault {
+    Fault::BadAnswer(why.to_owned())
+}
+
+#[cfg(test)]
+mod tests;

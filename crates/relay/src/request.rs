@@ -1,0 +1,113 @@
+//! The head of a request: what the relay refuses, and what the server gets.
+
+use http::header::{HOST, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE};
+use http::request::Parts;
+use http::uri::{Authority, Uri};
+use http::{HeaderMap, Method, StatusCode, Version};
+
+use crate::fields;
+
+/// Why the relay answers a request itself: the status and the text.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Refusal(pub StatusCode, pub &'static str);
+
+/// Makes the client's head the server's. Returns whether the client asks for an upgrade.
+///
+/// The server gets what nginx would send to it. The statuses of refused requests are nginx's, too. Behind nginx
+/// (`direct` is false) a request without Host is in order: EB's nginx sends none if its client sent none.
+pub fn prepare(head: &mut Parts, direct: bool) -> Result<bool, Refusal> {
+    check_coding(&head.headers)?;
+    check_host(head, direct)?;
+    head.uri = target(head)?;
+    if head.method == Method::CONNECT {
+        const TEXT: &str = "CONNECT is not allowed\n";
+        return Err(Refusal(StatusCode::METHOD_NOT_ALLOWED, TEXT));
+    }
+    Ok(replace_of_connection(head))
+}
+
+/// hyper has removed a Content-Length beside a Transfer-Encoding (RFC 9112, 6.3).
+fn check_coding(headers: &HeaderMap) -> Result<(), Refusal> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let chunked = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"chunked");
+    if codings.next().is_none_or(chunked) && codings.next().is_none() {
+        return Ok(());
+    }
+    Err(Refusal(
+        StatusCode::NOT_IMPLEMENTED,
+        "the only known transfer coding is chunked\n",
+    ))
+}
+
+/// RFC 9112, 3.2: a request has one valid Host; one of HTTP/1.0 may have none.
+fn check_host(head: &Parts, direct: bool) -> Result<(), Refusal> {
+    let mut hosts = head.headers.get_all(HOST).iter();
+    let host = hosts.next();
+    if hosts.next().is_some() {
+        return bad("more than one Host\n");
+    }
+    match host {
+        // nginx has already checked it, by rules of its own.
+        _ if !direct => Ok(()),
+        Some(host) if is_host(host) => Ok(()),
+        Some(_) => bad("Host is not valid\n"),
+        None if head.version == Version::HTTP_10 => Ok(()),
+        None => bad("no Host\n"),
+    }
+}
+
+fn is_host(value: &HeaderValue) -> bool {
+    let authority = Authority::try_from(value.as_bytes());
+    authority.is_ok_and(|authority| is_of_origin(&authority))
+}
+
+/// Whether there is a host, and no user's name before it.
+fn is_of_origin(authority: &Authority) -> bool {
+    !authority.host().is_empty() && !authority.as_str().contains('@')
+}
+
+/// Returns the target in origin form, or `*`. A target in absolute form replaces the Host (RFC 9112, 3.2.2).
+fn target(head: &mut Parts) -> Result<Uri, Refusal> {
+    const INVALID: &str = "the target of the request is not valid\n";
+    let Some(path) = head.uri.path_and_query() else {
+        return bad(INVALID);
+    };
+    if let Some(authority) = head.uri.authority() {
+        match HeaderValue::from_str(authority.as_str()) {
+            Ok(host) if is_of_origin(authority) => head.headers.insert(HOST, host),
+            _ => return bad(INVALID),
+        };
+    }
+    if path == "*" && head.method != Method::OPTIONS {
+        return bad(INVALID);
+    }
+    // This text begins with a slash even if the target had none: `http://example.com?a=b`.
+    let target = path.to_string().parse();
+    target.or_else(|_| bad(INVALID))
+}
+
+/// Of these fields the server gets an upgrade, and whether the client reads trailers.
+fn replace_of_connection(head: &mut Parts) -> bool {
+    let headers = &mut head.headers;
+    // RFC 9110, 7.8: `Connection` has to name the field, and HTTP/1.0 knows no upgrade.
+    let asks = head.version == Version::HTTP_11
+        && fields::lists(headers, &http::header::CONNECTION, "upgrade");
+    let upgrade = headers.get(UPGRADE).cloned().filter(|_| asks);
+    let trailers = fields::lists(headers, &TE, "trailers");
+    fields::remove_of_connection(headers);
+    if trailers {
+        fields::add_of_connection(headers, TE, HeaderValue::from_static("trailers"));
+    }
+    let Some(protocol) = upgrade else {
+        return false;
+    };
+    fields::add_of_connection(headers, UPGRADE, protocol);
+    true
+}
+
+fn bad<T>(text: &'static str) -> Result<T, Refusal> {
+    Err(Refusal(StatusCode::BAD_REQUEST, text))
+}
+
+#[cfg(test)]
+mod tests;
