@@ -68,7 +68,7 @@ fn stop_units(system: &System, systemd: &Systemd) -> Result<()> {
         // For a unit that `end` has stopped this returns at once. A front's listener may be active alone.
         systemd.stop(unit)?;
     }
-    end_runs(&systemd, &runs)
+    end_runs(systemd, &runs)
 }
 
 fn is_of_run(unit: &&str) -> bool {

@@ -29,7 +29,8 @@ fn with_a_health_log() -> Instance {
 
 #[test]
 fn giving_the_instance_back_restores_the_folder_of_the_health_log() {
-    let ways: [(&str, fn(&Instance)); 3] = [
+    type Way = fn(&Instance);
+    let ways: [(&str, Way); 3] = [
         ("uninstall", |instance| {
             uninstall::uninstall(&instance.system).unwrap()
         }),
