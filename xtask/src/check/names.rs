@@ -1,6 +1,6 @@
 //! Checks the names of entries, so that `unzip` writes every file where EB expects it, and none elsewhere.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::outcome::Check;
 use crate::bundle::{Bundle, Content, Entry};
@@ -32,7 +32,7 @@ pub fn check(bundle: &Bundle) -> Vec<Check> {
             of_all(wrong_name),
             format!("{} entries, relative, UTF-8", entries.len()),
         ),
-        Check::of("clashes", clashes(bundle), "none, not even in case"),
+        Check::of("clashes", clashes(bundle), "no file is also a folder"),
         Check::of(
             "unzip",
             of_all(unusual),
@@ -108,23 +108,18 @@ fn wrong_kind(entry: &Entry) -> Option<&'static str> {
     }
 }
 
-/// Pairs of names that differ only in case, and files that have the name of a folder.
+/// Files that have the name of a folder. Names that differ only in case are two files on Linux.
 fn clashes(bundle: &Bundle) -> Vec<String> {
-    let mut findings = Vec::new();
-    let mut seen = BTreeMap::new();
     // Invalid names are the finding of another check. Here they would only cost time.
     let fine = || bundle.entries.iter().filter(|e| wrong_name(e).is_none());
-    for Entry { name, .. } in fine().filter(|entry| !entry.folder) {
-        if let Some(other) = seen.insert(name.to_lowercase(), name) {
-            findings.push(format!("{other:?} and {name:?}"));
-        }
-    }
+    let files = fine().filter(|entry| !entry.folder);
+    let files: BTreeSet<&str> = files.map(|entry| entry.name.as_str()).collect();
+    let mut findings = Vec::new();
     for Entry { name, .. } in fine() {
-        let lower = name.to_lowercase();
-        let parents = lower.match_indices('/').map(|(end, _)| &lower[..end]);
-        let files = parents.filter_map(|parent| seen.get(parent));
+        let parents = name.match_indices('/').map(|(end, _)| &name[..end]);
+        let clashing = parents.filter(|parent| files.contains(parent));
         findings.extend(
-            files.map(|file| format!("{file:?} is a file, and also the folder of {name:?}")),
+            clashing.map(|file| format!("{file:?} is a file, and also the folder of {name:?}")),
         );
     }
     findings

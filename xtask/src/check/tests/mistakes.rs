@@ -27,7 +27,6 @@ fn names() {
             "names",
             "deeper",
         ),
-        (good().with("PROCFILE", 0o644, b""), "clashes", "PROCFILE"),
         (
             good().with("Procfile/x", 0o644, b""),
             "clashes",

@@ -121,6 +121,15 @@ fn a_file_in_bin_that_no_unit_starts_is_not_checked() {
 }
 
 #[test]
+fn names_that_differ_only_in_case_are_two_files() {
+    let zip = with("public/Logo.png", "a")
+        .with("public/logo.png", 0o644, b"b")
+        .with("PROCFILE", 0o644, b"c")
+        .with("Public/logo.png", 0o644, b"d");
+    assert_eq!(warned(&zip), [""; 0]);
+}
+
+#[test]
 fn other_files_below_the_hooks_folders_are_ignored() {
     let zip = with(".platform/hooks/README.md", "# notes\n")
         .with(".platform/hooks/lib/common.sh", 0o644, b"say() { echo; }\n")
