@@ -14,6 +14,7 @@ mod directives;
 mod ebextensions;
 mod executables;
 mod hooks;
+mod libraries;
 mod links;
 mod manifest;
 mod names;
@@ -25,6 +26,7 @@ mod programs;
 mod proxy_ports;
 mod settings;
 mod size;
+mod started;
 mod units;
 
 pub use outcome::Check;

@@ -7,13 +7,16 @@ use flipless_settings::layout;
 use super::elf::Elf;
 use super::entry::{Content, Entry};
 use crate::files::Meter;
+use crate::ui;
 
 /// The most unpacked bytes of all entries together: eight times EB's limit of the zip.
 const MAX_TOTAL: u64 = 4 << 30;
 /// The most bytes of all texts together.
-const MAX_TEXTS: u64 = 16 << 20;
+const MAX_TEXTS: u64 = 48 << 20;
 /// The most bytes of one text file.
 const MAX_TEXT: u64 = 1 << 20;
+/// The most bytes of one file for nginx: a `map` or a `geo` block may list every network.
+const MAX_NGINX: u64 = 32 << 20;
 /// The most bytes of one executable, which is parsed in memory.
 const MAX_ELF: u64 = 256 << 20;
 /// The most bytes of a link's target (PATH_MAX).
@@ -72,10 +75,18 @@ fn interesting(
     if entry.folder || !is_read_by_the_platform(&entry.name) {
         return Ok(Content::Other);
     }
-    if declared > MAX_TEXT.min(budget.texts) {
-        return Ok(Content::Broken(
-            "too large for what the platform reads as text".into(),
-        ));
+    let most = most_of_a_text(&entry.name);
+    if declared > most {
+        let [size, most] = [declared, most].map(ui::size);
+        return Ok(Content::Unchecked(format!(
+            "it has {size}, and at most {most} are read"
+        )));
+    }
+    if declared > budget.texts {
+        let all = ui::size(MAX_TEXTS);
+        return Ok(Content::Unchecked(format!(
+            "the texts of a bundle are read up to {all}"
+        )));
     }
     budget.texts -= declared;
     reader.take(declared).read_to_end(&mut start)?;
@@ -95,8 +106,8 @@ fn link(reader: &mut impl Read, declared: u64) -> io::Result<Content> {
 fn elf(reader: &mut impl Read, declared: u64, start: Vec<u8>) -> io::Result<Content> {
     if declared > MAX_ELF {
         let most = MAX_ELF >> 20;
-        return Ok(Content::Broken(format!(
-            "an executable of more than {most} MiB: strip it"
+        return Ok(Content::Unchecked(format!(
+            "it is an executable of more than {most} MiB"
         )));
     }
     let mut bytes = start;
@@ -104,8 +115,15 @@ fn elf(reader: &mut impl Read, declared: u64, start: Vec<u8>) -> io::Result<Cont
     reader.take(declared).read_to_end(&mut bytes)?;
     Ok(match Elf::parse(&bytes) {
         Ok(elf) => Content::Elf(elf.into()),
-        Err(error) => Content::Broken(format!("a damaged ELF file: {error}")),
+        Err(error) => Content::Odd(format!("a damaged ELF file, or not 64-bit: {error}")),
     })
+}
+
+fn most_of_a_text(name: &str) -> u64 {
+    match name.starts_with(".platform/nginx/") {
+        true => MAX_NGINX,
+        false => MAX_TEXT,
+    }
 }
 
 fn is_read_by_the_platform(name: &str) -> bool {

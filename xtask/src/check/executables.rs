@@ -1,8 +1,11 @@
-//! Checks that every ELF file fits the platform's processor, dynamic linker and glibc.
+//! Checks that the ELF files fit the platform's processor, dynamic linker and glibc.
+
+use std::collections::BTreeSet;
 
 use flipless_settings::{Settings, layout};
 
 use super::outcome::Check;
+use super::{libraries, started};
 use crate::arch::Arch;
 use crate::bundle::elf::Elf;
 use crate::bundle::glibc::{FLOOR, GlibcVersion};
@@ -21,17 +24,53 @@ fn agent() -> String {
     layout::in_bin(layout::AGENT_BIN)
 }
 
+/// An ELF file of the bundle.
+pub struct Program<'a> {
+    pub entry: &'a Entry,
+    pub elf: &'a Elf,
+    /// Whether EB or flipless starts it.
+    pub started: bool,
+}
+
+/// All ELF files.
+pub fn programs<'a>(bundle: &'a Bundle, started: &BTreeSet<&str>) -> Vec<Program<'a>> {
+    let elfs = bundle.entries.iter().filter_map(elf_of);
+    let programs = elfs.map(|(entry, elf)| Program {
+        entry,
+        elf,
+        started: started.contains(entry.name.as_str()),
+    });
+    programs.collect()
+}
+
+/// A check whose findings are failures for a program that is started, and warnings for any other executable.
+pub fn judged<F: IntoIterator<Item = String>>(
+    name: &'static str,
+    programs: &[Program],
+    fine: impl Into<String>,
+    findings: impl Fn(&Program) -> F,
+) -> Check {
+    let found = |started: bool| -> Vec<String> {
+        let of = programs.iter().filter(|program| program.started == started);
+        of.flat_map(&findings).collect()
+    };
+    Check::of(name, found(true), fine).with_warnings(&found(false))
+}
+
 /// Checks all ELF files. Unreadable settings are the finding of another check.
 pub fn check(bundle: &Bundle, arch: Option<Arch>, settings: Option<&Settings>) -> Vec<Check> {
     let resolves_names = settings.is_none_or(|all| all.server.resolves_names);
-    let elfs: Vec<(&Entry, &Elf)> = bundle.entries.iter().filter_map(elf_of).collect();
-    vec![
-        present(bundle, settings),
-        machine(&elfs, arch),
-        interpreter(&elfs),
-        glibc(&elfs),
-        static_glibc(&elfs, resolves_names),
-    ]
+    let started = started::names(bundle, settings);
+    let programs = programs(bundle, &started);
+    let mut checks = vec![
+        present(bundle, settings, &started),
+        machine(&programs, arch),
+        interpreter(&programs),
+        glibc(&programs),
+        static_glibc(&programs, resolves_names),
+    ];
+    checks.extend(libraries::check(bundle, &programs));
+    checks
 }
 
 fn elf_of(entry: &Entry) -> Option<(&Entry, &Elf)> {
@@ -42,7 +81,7 @@ fn elf_of(entry: &Entry) -> Option<(&Entry, &Elf)> {
 }
 
 /// Checks that the agent, the server and the relay exist and are executable. Other files in `bin/` are the user's.
-fn present(bundle: &Bundle, settings: Option<&Settings>) -> Check {
+fn present(bundle: &Bundle, settings: Option<&Settings>, started: &BTreeSet<&str>) -> Check {
     let mut findings = Vec::new();
     let server = settings.map(|all| all.server.bin.as_str());
     let needed = [layout::AGENT_BIN].into_iter().chain(server);
@@ -51,9 +90,14 @@ fn present(bundle: &Bundle, settings: Option<&Settings>) -> Check {
             findings.push(format!("{name} is missing"));
         }
     }
-    let started = [Some(layout::AGENT_BIN), Some(layout::RELAY), server];
-    let started = started.into_iter().flatten().map(layout::in_bin);
-    for entry in started.filter_map(|name| bundle.get(&name)) {
+    for entry in started.iter().filter_map(|name| bundle.get(name)) {
+        if let Content::Odd(why) = &entry.content {
+            findings.push(format!("{} is {why}", entry.name));
+        }
+    }
+    let ours = [Some(layout::AGENT_BIN), Some(layout::RELAY), server];
+    let ours = ours.into_iter().flatten().map(layout::in_bin);
+    for entry in ours.filter_map(|name| bundle.get(&name)) {
         let Entry { name, mode, .. } = entry;
         if matches!(entry.content, Content::Other | Content::Text(_)) {
             findings.push(format!("{name} is not an ELF executable"));
@@ -73,76 +117,62 @@ fn present(bundle: &Bundle, settings: Option<&Settings>) -> Check {
     )
 }
 
-/// Checks that all files are for the processor of the instances.
-fn machine(elfs: &[(&Entry, &Elf)], wanted: Option<Arch>) -> Check {
+/// Checks that the programs are for the processor of the instances.
+fn machine(programs: &[Program], wanted: Option<Arch>) -> Check {
     let name = |arch: Option<Arch>| arch.map_or("another processor", Arch::name);
-    let wrong = elfs
-        .iter()
-        .filter(|(_, elf)| elf.arch.is_none() || elf.arch != wanted);
-    let findings = wrong
-        .map(|(entry, elf)| {
-            let is = name(elf.arch);
-            format!(
-                "{} is for {is}, but the bundle is for {}",
-                entry.name,
-                name(wanted)
-            )
-        })
-        .collect();
-    Check::of("machine", findings, name(wanted))
+    judged("machine", programs, name(wanted), |program| {
+        let (is, path) = (program.elf.arch, &program.entry.name);
+        let wrong = is.is_none() || is != wanted;
+        let (is, wanted) = (name(is), name(wanted));
+        wrong.then(|| format!("{path} is for {is}, but the bundle is for {wanted}"))
+    })
 }
 
-fn interpreter(elfs: &[(&Entry, &Elf)]) -> Check {
-    let findings = elfs
-        .iter()
-        .filter_map(|(entry, elf)| {
-            let (is, wanted) = (elf.interpreter.as_deref()?, elf.arch?.interpreter());
-            let name = &entry.name;
-            (is != wanted).then(|| format!("{name} needs {is}, but the platform has {wanted}"))
-        })
-        .collect();
-    Check::of("interpreter", findings, "the platform's, or none")
+fn interpreter(programs: &[Program]) -> Check {
+    let fine = "the platform's, or none";
+    judged("interpreter", programs, fine, |program| {
+        let elf = program.elf;
+        let (is, wanted) = (elf.interpreter.as_deref()?, elf.arch?.interpreter());
+        let name = &program.entry.name;
+        (is != wanted).then(|| format!("{name} needs {is}, but the platform has {wanted}"))
+    })
 }
 
-fn glibc(elfs: &[(&Entry, &Elf)]) -> Check {
-    let floor = GlibcVersion::parse(FLOOR);
-    let mut findings = Vec::new();
-    for (entry, elf) in elfs {
-        let newer = elf
-            .glibc
-            .iter()
-            .filter(|(version, _)| Some(version) > floor.as_ref());
-        for (version, symbols) in newer {
-            let symbols = if symbols.is_empty() {
-                "no symbol".into()
-            } else {
-                symbols.join(", ")
-            };
-            findings.push(format!(
-                "{} needs {} ({symbols}), but the platform has {FLOOR}",
-                entry.name,
-                version.name()
-            ));
-        }
-    }
-    let newest = elfs
+fn glibc(programs: &[Program]) -> Check {
+    let newest = programs
         .iter()
-        .filter_map(|(_, elf)| elf.glibc.last())
-        .map(|(version, _)| version);
-    let fine = newest.max().map_or("none needed".into(), |version| {
+        .filter_map(|program| program.elf.glibc.last());
+    let newest = newest.map(|(version, _)| version).max();
+    let fine = newest.map_or("none needed".into(), |version| {
         format!("at most {}; the platform has {FLOOR}", version.name())
     });
-    Check::of("glibc", findings, fine).with_hint(
+    judged("glibc", programs, fine, newer_glibc).with_hint(
         "build against an older glibc: install zig and cargo-zigbuild (`pip install ziglang \
          cargo-zigbuild`), and `cargo xtask dist` will use them; or build a static program: \
          `cargo xtask dist --target x86_64-unknown-linux-musl`",
     )
 }
 
+/// A finding for each version of glibc that the program needs and the platform lacks.
+fn newer_glibc(program: &Program) -> Vec<String> {
+    let floor = GlibcVersion::parse(FLOOR);
+    let needed = program.elf.glibc.iter();
+    let newer = needed.filter(|(version, _)| Some(version) > floor.as_ref());
+    let finding = |(version, symbols): &(GlibcVersion, Vec<String>)| {
+        let symbols = match symbols.is_empty() {
+            true => "no symbol".into(),
+            false => symbols.join(", "),
+        };
+        let (path, version) = (&program.entry.name, version.name());
+        format!("{path} needs {version} ({symbols}), but the platform has {FLOOR}")
+    };
+    newer.map(finding).collect()
+}
+
 /// Checks for programs with a static glibc. Such a program crashes when it resolves a name with an NSS module
 /// other than `files` and `dns`, because the module is loaded into a program that contains another glibc. This
 /// was seen with glibc 2.26, 2.31 and 2.34, as SIGABRT or SIGFPE.
-fn static_glibc(elfs: &[(&Entry, &Elf)], resolves_names: bool) -> Check {
+fn static_glibc(programs: &[Program], resolves_names: bool) -> Check {
     if !resolves_names {
         return Check::of(
             "static glibc",
@@ -152,23 +182,17 @@ fn static_glibc(elfs: &[(&Entry, &Elf)], resolves_names: bool) -> Check {
     }
     // The agent resolves no names.
     let agent = agent();
-    let others = elfs
-        .iter()
-        .filter(|(entry, elf)| entry.name != agent && elf.static_glibc());
-    let findings = others
-        .map(|(entry, _)| {
+    let fine = "none but the agent, which resolves no names";
+    judged("static glibc", programs, fine, |program| {
+        let name = &program.entry.name;
+        let crashes = *name != agent && program.elf.static_glibc();
+        crashes.then(|| {
             format!(
-                "{} is statically linked with glibc: it crashes when it resolves a name with an NSS \
-                 module of the instance",
-                entry.name
+                "{name} is statically linked with glibc: it crashes when it resolves a name with an NSS \
+                 module of the instance"
             )
         })
-        .collect();
-    Check::of(
-        "static glibc",
-        findings,
-        "none but the agent, which resolves no names",
-    )
+    })
     .with_hint(
         "link it dynamically (without `-C target-feature=+crt-static`), or statically with musl: \
          `cargo xtask dist --target x86_64-unknown-linux-musl`; if it never resolves a host name, \

@@ -44,8 +44,14 @@ fn place(entry: &Entry) -> Option<(&str, &str)> {
 }
 
 /// Whether EB runs the file. EB runs the files directly in a stage's folder, and no others.
-fn is_hook(entry: &Entry) -> bool {
+pub fn is_hook(entry: &Entry) -> bool {
     place(entry).is_some_and(|(stage, _)| STAGES.contains(&stage))
+}
+
+/// Whether `dist` adds this hook.
+pub fn is_ours(name: &str) -> bool {
+    let hook = FOLDERS.iter().find_map(|folder| name.strip_prefix(folder));
+    hook.is_some_and(|hook| OURS.contains(&hook))
 }
 
 /// A warning about an executable in a folder whose name may be a misspelt stage.

@@ -38,7 +38,8 @@ pub fn check(bundle: &Bundle) -> Vec<Check> {
             of_all(unusual),
             "stored or deflated, not encrypted",
         ),
-        Check::of("content", of_all(broken), "sizes and checksums are right"),
+        Check::of("content", of_all(broken), "sizes and checksums are right")
+            .with_warnings(&of_all(unchecked)),
     ]
 }
 
@@ -50,6 +51,13 @@ fn unusual(entry: &Entry) -> Option<String> {
 fn broken(entry: &Entry) -> Option<String> {
     match &entry.content {
         Content::Broken(why) => Some(format!("{} cannot be read: {why}", entry.name)),
+        _ => None,
+    }
+}
+
+fn unchecked(entry: &Entry) -> Option<String> {
+    match &entry.content {
+        Content::Unchecked(why) => Some(format!("{} is not checked: {why}", entry.name)),
         _ => None,
     }
 }

@@ -4,6 +4,7 @@ mod bombs;
 mod bundle;
 mod elf_files;
 mod hostile;
+mod libraries;
 mod mistakes;
 mod mutated;
 #[cfg(unix)]

@@ -1,18 +1,11 @@
 //! Bundles like those in public repositories and reports. The checks refuse a bundle only if EB or nginx
 //! refuses it. These checks run no other program, so the result is the same on every machine.
 
-use super::bundle::{EXPECTED, Zip, assert_fails, failed, open};
-use crate::check::{Check, without_programs};
+use super::bundle::{EXPECTED, Zip, assert_fails, failed, open, warned};
+use crate::check::without_programs;
 
 const PIECE: &str = ".platform/nginx/conf.d/a.conf";
 const LOCATION: &str = ".platform/nginx/conf.d/elasticbeanstalk/00_application.conf";
-
-/// The warnings about a bundle that passes.
-fn warned(zip: &Zip) -> Vec<String> {
-    assert_eq!(failed(&zip.bytes()), []);
-    let checks = without_programs(&open(&zip.bytes()), EXPECTED);
-    checks.iter().flat_map(Check::remarks).collect()
-}
 
 fn with(name: &str, text: &str) -> Zip {
     Zip::good().with(name, 0o644, text.as_bytes())
