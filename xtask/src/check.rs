@@ -19,6 +19,7 @@ mod links;
 mod manifest;
 mod names;
 mod nginx;
+mod nginx_drain;
 mod nginx_syntax;
 mod outcome;
 mod procfile;
@@ -29,6 +30,7 @@ mod size;
 mod started;
 mod units;
 
+use nginx_syntax::Configuration;
 pub use outcome::Check;
 use units::Unit;
 
@@ -74,10 +76,13 @@ fn by_ourselves(bundle: &Bundle, arch: Option<Arch>, units: &[Unit]) -> Vec<Chec
     checks.push(procfile::check(bundle));
     checks.push(hooks::check(bundle));
     checks.push(ebextensions::check(bundle));
-    checks.push(directives::check(bundle));
-    let port = settings.as_ref().ok().map(|all| all.server.port);
-    checks.push(proxy_ports::check(bundle, port));
-    checks.extend(executables::check(bundle, arch, settings.as_ref().ok()));
+    let (settings, configuration) = (settings.as_ref().ok(), Configuration::of(bundle));
+    checks.push(directives::check(bundle, &configuration));
+    checks.push(proxy_ports::check(&configuration, settings));
+    checks.push(proxy_ports::public(&configuration, settings));
+    checks.push(nginx_drain::timeouts(&configuration, units));
+    checks.push(nginx_drain::unread(bundle, settings));
+    checks.extend(executables::check(bundle, arch, settings));
     checks.extend(units::by_rules(bundle, units));
     checks
 }

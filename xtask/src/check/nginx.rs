@@ -12,7 +12,8 @@ use super::directives;
 use super::nginx_syntax::PIECES;
 use super::outcome::Check;
 use super::programs::Scratch;
-use crate::bundle::Bundle;
+use super::started::may_install;
+use crate::bundle::{Bundle, Content};
 use crate::tools;
 
 const NAME: &str = "nginx";
@@ -51,6 +52,25 @@ const ELSEWHERE: [&str; 9] = [
     "requires ngx_",
 ];
 
+/// Messages about the limits under which `check` runs nginx.
+const LIMITS: [&str; 3] = ["Cannot allocate memory", "mmap(", "malloc("];
+/// Beginnings of variables whose modules this machine's nginx may lack.
+const VARIABLES: [&str; 9] = [
+    "geoip",
+    "http2",
+    "http3",
+    "image",
+    "quic",
+    "realip",
+    "secure_link",
+    "slice_range",
+    "ssl_",
+];
+/// The most missing files that get an empty one in their place.
+const MOST_MISSING: usize = 20;
+const HINT: &str = "paths are relative to EB's /etc/nginx; `.platform/nginx/conf.d/*.conf` belongs to the `http` \
+                    block, and `.platform/nginx/conf.d/elasticbeanstalk/*.conf` to the `server` block";
+
 /// Tests EB's configuration with the bundle's files in it.
 pub fn check(bundle: &Bundle) -> Check {
     check_by(tools::installed("nginx").as_deref(), bundle)
@@ -69,43 +89,111 @@ pub fn check_by(program: Option<&Path>, bundle: &Bundle) -> Check {
         let hint = "install nginx; on Debian: apt-get install nginx-light";
         return Check::skipped(NAME, "nginx is not installed").with_hint(hint);
     };
-    match test(program, bundle) {
-        Ok((version, said)) => match judge(&said, version, pieces) {
-            check if keepalive && !knows_keepalive(version) && check.ok == Some(true) => {
-                let [since, here] = [KEEPALIVE_SINCE, version].map(dotted);
-                let why = format!("{OURS}{KEEPALIVE} needs nginx {since}, but this is {here}");
-                Check::skipped(NAME, format!("{why}; all other files are valid"))
-            }
-            check => check,
-        },
-        Err(error) => Check::skipped(NAME, format!("nginx: {error}")),
+    let mut tested = match Model::new(program, bundle).and_then(|model| model.test()) {
+        Ok(tested) => tested,
+        Err(error) => return Check::skipped(NAME, format!("nginx: {error}")),
+    };
+    tested.pieces = pieces;
+    let version = tested.version;
+    match tested.judge(may_install(bundle)) {
+        check if keepalive && !knows_keepalive(version) && check.ok == Some(true) => {
+            let [since, here] = [KEEPALIVE_SINCE, version].map(dotted);
+            let why = format!("{OURS}{KEEPALIVE} needs nginx {since}, but this is {here}");
+            Check::skipped(NAME, format!("{why}; all other files are valid"))
+                .with_warnings(&check.warnings)
+        }
+        check => check,
     }
 }
 
-fn test(program: &Path, bundle: &Bundle) -> io::Result<(Version, String)> {
-    let folder = Scratch::new()?;
-    let root = folder.path().display().to_string();
-    let said = folder.run(program, &["-v"])?.text;
-    let version = parse_version(&said).ok_or(io::Error::other(format!(
-        "cannot read the version from {said:?}"
-    )))?;
-    for (path, text) in NGINX_FILES.iter().chain(&DISTRIBUTION) {
-        folder.write(path, &moved(text.as_bytes(), &root))?;
+/// EB's configuration with the bundle's files, in a temporary folder.
+struct Model<'a> {
+    program: &'a Path,
+    version: Version,
+    folder: Scratch,
+    modules: bool,
+}
+
+impl<'a> Model<'a> {
+    fn new(program: &'a Path, bundle: &Bundle) -> io::Result<Self> {
+        let folder = Scratch::new()?;
+        let root = folder.path().display().to_string();
+        let said = folder.run(program, &["-v"])?.text;
+        let version = parse_version(&said).ok_or(io::Error::other(format!(
+            "cannot read the version from {said:?}"
+        )))?;
+        for (path, text) in NGINX_FILES.iter().chain(&DISTRIBUTION) {
+            folder.write(path, &moved(text.as_bytes(), &root))?;
+        }
+        for entry in &bundle.entries {
+            let piece = entry.name.strip_prefix(PIECES).filter(|_| !entry.folder);
+            let ours = entry.name.strip_prefix(OURS);
+            match (&entry.content, piece, ours) {
+                (Content::Text(text), Some(path), _) => folder.write(path, &moved(text, &root))?,
+                // A file that was not read still exists.
+                (_, Some(path), _) => folder.write(path, b"")?,
+                (Content::Text(text), _, Some(name))
+                    if name != KEEPALIVE || knows_keepalive(version) =>
+                {
+                    let text = upstream_for(&String::from_utf8_lossy(text), version);
+                    folder.write(&format!("conf.d/{name}"), text.as_bytes())?;
+                }
+                _ => {}
+            }
+        }
+        Ok(Self {
+            program,
+            version,
+            folder,
+            modules: directives::brings_modules(bundle),
+        })
     }
-    for entry in &bundle.entries {
-        let Some(text) = entry.text() else { continue };
-        if let Some(path) = entry.name.strip_prefix(PIECES) {
-            folder.write(path, &moved(text, &root))?;
-        } else if let Some(name) = entry.name.strip_prefix(OURS)
-            && (name != KEEPALIVE || knows_keepalive(version))
-        {
-            let text = upstream_for(&String::from_utf8_lossy(text), version);
-            folder.write(&format!("conf.d/{name}"), text.as_bytes())?;
+
+    /// Tests the configuration. If it includes a file that the bundle lacks, notes the file, and tests the rest with
+    /// an empty file in its place.
+    fn test(&self) -> io::Result<Tested> {
+        let root = self.folder.path().display().to_string();
+        let file = format!("{root}/nginx.conf");
+        let arguments = ["-t", "-p", &root, "-c", &file, "-e", "stderr"];
+        let mut missing = Vec::new();
+        loop {
+            let said = self.folder.run(self.program, &arguments)?;
+            let said = said.text.replace(&format!("{root}/"), "");
+            let absent = missing_file(&said).filter(|_| missing.len() < MOST_MISSING);
+            match absent.map(|path| self.folder.write(path, b"").map(|()| path.to_owned())) {
+                Some(Ok(path)) if !missing.contains(&path) => missing.push(path),
+                _ => {
+                    return Ok(Tested {
+                        said,
+                        version: self.version,
+                        pieces: 0,
+                        modules: self.modules,
+                        missing,
+                    });
+                }
+            }
         }
     }
-    let file = format!("{root}/nginx.conf");
-    let said = folder.run(program, &["-t", "-p", &root, "-c", &file, "-e", "stderr"])?;
-    Ok((version, said.text.replace(&format!("{root}/"), "")))
+}
+
+/// A file below `/etc/nginx` that nginx could not open.
+fn missing_file(said: &str) -> Option<&str> {
+    let (_, message) = said.split_once("[emerg] ")?;
+    let (_, rest) = message.split_once("open() \"")?;
+    let (path, rest) = rest.split_once('"')?;
+    let absent = rest.starts_with(" failed (2:") && !path.starts_with('/');
+    absent.then_some(path)
+}
+
+/// The output of nginx.
+struct Tested {
+    said: String,
+    version: Version,
+    pieces: usize,
+    /// Whether the bundle brings modules of nginx.
+    modules: bool,
+    /// The files below `/etc/nginx` that the bundle lacks.
+    missing: Vec<String>,
 }
 
 /// Changes absolute paths, so that they name the files in the temporary folder.
@@ -115,36 +203,51 @@ fn moved(text: &[u8], root: &str) -> Vec<u8> {
         .into_bytes()
 }
 
-/// Judges the output of nginx. nginx prints `syntax is ok` after it has parsed all files. A later failure is
-/// due to this machine: a port, a log or the pid file, which the user `nobody` can't open.
-fn judge(said: &str, version: Version, pieces: usize) -> Check {
-    let shown = shown(version);
-    if said.contains("syntax is ok") {
-        return Check::of(
-            NAME,
-            Vec::new(),
-            format!("{pieces} files in EB's configuration, {shown}"),
-        );
+impl Tested {
+    /// A missing file is a finding, unless the bundle may install it.
+    fn judge(&self, may_install: bool) -> Check {
+        let check = self.judge_message();
+        let missing = self.missing.iter();
+        let missing: Vec<String> = missing
+            .map(|path| format!("the configuration includes {path}, which is not in the bundle"))
+            .collect();
+        match check.ok {
+            Some(true) if !missing.is_empty() && !may_install => {
+                Check::of(NAME, missing, "").with_hint(HINT)
+            }
+            _ => check.with_warnings(&missing),
+        }
     }
-    let emergency = said.lines().find_map(|line| line.split_once("[emerg] "));
-    let Some((_, message)) = emergency else {
-        return Check::of(NAME, vec![format!("nginx failed: {}", said.trim())], "");
-    };
-    let message = without_numbers(message);
-    let absolute = message.contains("open() \"/") || message.contains("opendir() \"/");
-    if absolute || ELSEWHERE.iter().any(|text| message.contains(text)) {
-        return Check::skipped(NAME, format!("only the instance may have this: {message}"));
+
+    /// nginx prints `syntax is ok` after it has parsed all files. A later failure is due to this machine: a port, a
+    /// log or the pid file, which the user `nobody` can't open.
+    fn judge_message(&self) -> Check {
+        let shown = shown(self.version);
+        if self.said.contains("syntax is ok") {
+            let fine = format!("{} files in EB's configuration, {shown}", self.pieces);
+            return Check::of(NAME, Vec::new(), fine);
+        }
+        let emergency = self
+            .said
+            .lines()
+            .find_map(|line| line.split_once("[emerg] "));
+        let Some((_, message)) = emergency else {
+            return Check::skipped(NAME, format!("{shown} ended without a reason"));
+        };
+        let message = without_numbers(message);
+        let absolute = message.contains("open() \"/") || message.contains("opendir() \"/");
+        if absolute || ELSEWHERE.iter().any(|text| message.contains(text)) {
+            return Check::skipped(NAME, format!("only the instance may have this: {message}"));
+        }
+        if LIMITS.iter().any(|text| message.contains(text)) {
+            return Check::skipped(NAME, format!("this machine's limits: {message}"));
+        }
+        if known_to_eb(message, self.version, self.modules) {
+            let why = format!("{message} (this is {shown}, which may know it)");
+            return Check::skipped(NAME, why);
+        }
+        Check::of(NAME, vec![format!("{message} ({shown})")], "").with_hint(HINT)
     }
-    if known_to_eb(message, version) {
-        return Check::skipped(
-            NAME,
-            format!("{message} (this is {shown}, which may know it)"),
-        );
-    }
-    Check::of(NAME, vec![format!("{message} ({shown})")], "").with_hint(
-        "paths are relative to EB's /etc/nginx; `.platform/nginx/conf.d/*.conf` belongs to the `http` block, \
-         and `.platform/nginx/conf.d/elasticbeanstalk/*.conf` to the `server` block",
-    )
 }
 
 /// The message without a prefix of process and thread numbers, such as `7#7: `.
@@ -157,20 +260,20 @@ fn without_numbers(message: &str) -> &str {
     }
 }
 
-/// Whether EB's nginx may accept what this nginx refuses: EB's has every module, and may be newer.
-fn known_to_eb(message: &str, version: Version) -> bool {
-    let directive = message.strip_prefix("unknown directive \"");
-    let name = directive.and_then(|rest| rest.split('"').next());
-    let newer = [
-        "unknown directive",
-        "invalid parameter",
-        "invalid value",
-        "\" variable",
-    ];
+/// Whether EB's nginx may accept what this nginx refuses: EB's has every module, and may be newer. With modules of
+/// the bundle it may know any name.
+fn known_to_eb(message: &str, version: Version, modules: bool) -> bool {
+    let quoted = message.split('"').nth(1).unwrap_or_default();
+    let directive = message.starts_with("unknown directive");
+    let variable = message.contains("\" variable");
+    let of_a_module = (directive && directives::is_nginx_s(quoted))
+        || (variable && VARIABLES.iter().any(|start| quoted.starts_with(start)))
+        || (modules && (directive || variable));
+    let newer = ["invalid parameter", "invalid value"];
     // A flag accepts only `on` and `off` in every version.
-    let may_be_newer =
-        newer.iter().any(|text| message.contains(text)) && !message.contains("it must be");
-    name.is_some_and(directives::is_nginx_s) || (version < PLATFORM && may_be_newer)
+    let may_be_newer = (directive || variable || newer.iter().any(|text| message.contains(text)))
+        && !message.contains("it must be");
+    of_a_module || (version < PLATFORM && may_be_newer)
 }
 
 fn shown(version: Version) -> String {
@@ -188,6 +291,29 @@ fn dotted((major, minor, patch): Version) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn judged(said: &str, version: Version, modules: bool) -> Check {
+        let tested = Tested {
+            said: said.into(),
+            version,
+            pieces: 1,
+            modules,
+            missing: Vec::new(),
+        };
+        tested.judge(false)
+    }
+
+    #[test]
+    fn with_a_module_an_unknown_name_may_be_the_module_s() {
+        for message in [
+            "unknown directive \"more_set_headers\"",
+            "unknown \"brotli_ratio\" variable",
+        ] {
+            let said = format!("nginx: [emerg] {message} in conf.d/a.conf:1\n");
+            assert_eq!(judged(&said, PLATFORM, true).ok, None);
+            assert_eq!(judged(&said, PLATFORM, false).ok, Some(false));
+        }
+    }
 
     #[test]
     fn an_error_of_nginx_is_a_finding_or_skips_the_check() {
@@ -209,11 +335,14 @@ mod tests {
             (emerg("the \"quic\" parameter requires ngx_http_v3_module"), PLATFORM, None),
             (emerg("unexpected \"}\""), old, Some(false)),
             (emerg("open() \"/opt/x\" failed (2: No such file or directory)"), old, None),
-            (emerg("open() \"conf.d/y\" failed (2: No such file or directory)"), old, Some(false)),
             (emerg("cannot load certificate \"/etc/pki/x\": BIO_new_file() failed"), old, None),
-            ("".into(), old, Some(false)),
+            (emerg("unknown \"ssl_alpn_protocol\" variable"), PLATFORM, None),
+            (emerg("unknown \"requst\" variable"), PLATFORM, Some(false)),
+            (emerg("malloc(16777216) failed (12: Cannot allocate memory)"), PLATFORM, None),
+            ("the program did not end within 30s".into(), PLATFORM, None),
+            ("".into(), old, None),
         ] {
-            assert_eq!(judge(&said, version, 1).ok, ok, "{said}");
+            assert_eq!(judged(&said, version, false).ok, ok, "{said}");
         }
     }
 
@@ -232,7 +361,7 @@ mod tests {
             "opendir() \"/opt/x\" failed",
         ] {
             let said = format!("nginx: [emerg] {message} in conf.d/a.conf:1\n");
-            assert_eq!(judge(&said, PLATFORM, 1).ok, None, "{said}");
+            assert_eq!(judged(&said, PLATFORM, false).ok, None, "{said}");
         }
     }
 }

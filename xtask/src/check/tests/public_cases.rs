@@ -44,7 +44,6 @@ fn every_directive_of_eb_s_nginx_is_fine() {
         "types { text/html html; }\ngeo $c { default 0; 10.0.0.0/8 1; }\n",
         "location ~ \"^/[0-9]{3}$\" { add_header X \"a{b;\\\"c\" always; set $y \"${z}\"; }\n",
         "split_clients $remote_addr $v { 50% a; * b; }\n",
-        "more_set_headers 'Server: x'; # by a module that the bundle installs\nload_module x.so;\n",
         "nonsense here",
         "}",
         "\\",
@@ -52,6 +51,127 @@ fn every_directive_of_eb_s_nginx_is_fine() {
     ] {
         assert_eq!(failed(&with(PIECE, text).bytes()), [], "{text}");
     }
+}
+
+#[test]
+fn with_a_module_an_unknown_directive_is_a_warning() {
+    let zip = with(PIECE, "more_set_headers 'Server: x';\n");
+    assert_fails(&zip.bytes(), "nginx: directives", "more_set_headers");
+    for (name, text) in [
+        (
+            ".platform/nginx/nginx.conf",
+            "load_module modules/x.so;\nhttp { include conf.d/*.conf; server { } }\n",
+        ),
+        (
+            ".platform/hooks/prebuild/01.sh",
+            "#!/bin/sh\ndnf install -y nginx-mod-http-headers-more\n",
+        ),
+        (
+            ".ebextensions/nginx.config",
+            "packages:\n  yum:\n    nginx-all-modules: []\n",
+        ),
+    ] {
+        let found = warned(&zip.clone().with(name, 0o755, text.as_bytes())).join("; ");
+        assert!(
+            found.contains("a.conf:1: `more_set_headers`"),
+            "{name}: {found}"
+        );
+    }
+    let image = with(PIECE, "location /i { image_filter resize 10 10; }\n");
+    let found = warned(&image).join("; ");
+    assert!(
+        found.contains("`image_filter` needs nginx-mod-http-image-filter"),
+        "{found}"
+    );
+}
+
+#[test]
+fn a_file_that_nginx_does_not_read_is_not_checked() {
+    for name in [
+        "conf.d/a.conf.bak",
+        "conf.d/old/a.conf",
+        "notes/a.conf",
+        "conf.d/.a.conf",
+    ] {
+        let zip = with(
+            &format!(".platform/nginx/{name}"),
+            "client_max_body_sise 20m;\n",
+        );
+        assert_eq!(warned(&zip), [""; 0], "{name}");
+    }
+    let zip = with(".platform/nginx/notes/a.inc", "client_max_body_sise 20m;\n").with(
+        PIECE,
+        0o644,
+        b"include /etc/nginx/notes/*.inc;\n",
+    );
+    assert_fails(&zip.bytes(), "nginx: directives", "notes/a.inc:1");
+}
+
+#[test]
+fn a_byte_order_mark_is_named() {
+    let zip = with(PIECE, "\u{feff}gzip on;\n");
+    assert_fails(
+        &zip.bytes(),
+        "nginx: directives",
+        "a.conf:1: the file begins with a byte order mark",
+    );
+}
+
+#[test]
+fn the_public_port_needs_a_listener() {
+    let conf = ".platform/nginx/nginx.conf";
+    for (server, expected) in [
+        (
+            "listen 8080;",
+            "nginx listens on port 8080, but not on the public port 80",
+        ),
+        ("listen 127.0.0.1:80;", "not on the public port 80"),
+        ("listen 80;", ""),
+        ("listen [::]:80 ipv6only=off;", ""),
+        ("server_name x;", ""),
+        ("", ""),
+        ("listen 443 ssl; listen 80;", ""),
+    ] {
+        let text = format!("events {{ }}\nhttp {{ server {{ {server} }} }}\n");
+        let found = warned(&with(conf, &text)).join("; ");
+        assert!(found.contains(expected), "{server}: {found}");
+        assert_eq!(found.is_empty(), expected.is_empty(), "{server}: {found}");
+    }
+    let found = warned(&with(conf, "events { }\n")).join("; ");
+    assert!(found.contains("nginx listens on no port"), "{found}");
+    let elsewhere = Zip::good().edit("flipless.json", "\"port\": 80\n", "\"port\": 8080\n");
+    let found = warned(&elsewhere).join("; ");
+    assert!(found.contains("not on the public port 8080"), "{found}");
+}
+
+#[test]
+fn answers_that_outlast_a_drain_are_warned_about() {
+    for (value, expected) in [("24h", true), ("31s", true), ("30", false), ("$x", false)] {
+        let zip = with(
+            LOCATION,
+            &format!("location / {{ proxy_read_timeout {value}; }}"),
+        );
+        let found = warned(&zip).join("; ");
+        assert_eq!(
+            found.contains("00_application.conf:1: `proxy_read_timeout"),
+            expected,
+            "{found}"
+        );
+    }
+}
+
+#[test]
+fn direct_mode_reads_no_file_for_nginx() {
+    let zip = with(PIECE, "gzip on;\n").edit(
+        "flipless.json",
+        "\"mode\": \"nginx\"",
+        "\"mode\": \"direct\"",
+    );
+    let found = warned(&zip).join("; ");
+    assert!(
+        found.contains(".platform/nginx/conf.d/a.conf is not read"),
+        "{found}"
+    );
 }
 
 #[test]
@@ -177,7 +297,19 @@ fn yaml_that_eb_refuses_is_named_with_its_line() {
 #[test]
 fn hostile_texts_are_checked_quickly() {
     let most = 1 << 20;
-    for unit in ["a;", "a", "{", "a{", "\\", "'", "a b{c d;", "\n", "é"] {
+    for unit in [
+        "a;",
+        "server{}",
+        "include *;",
+        "a",
+        "{",
+        "a{",
+        "\\",
+        "'",
+        "a b{c d;",
+        "\n",
+        "é",
+    ] {
         let text = unit.repeat(most / unit.len());
         without_programs(&open(&with(PIECE, &text).bytes()), EXPECTED);
     }
