@@ -13,9 +13,11 @@ use crate::ui;
 mod directives;
 mod ebextensions;
 mod executables;
+mod hook_commands;
 mod hooks;
 mod libraries;
 mod links;
+mod mac_files;
 mod manifest;
 mod names;
 mod nginx;
@@ -72,11 +74,14 @@ fn by_ourselves(bundle: &Bundle, arch: Option<Arch>, units: &[Unit]) -> Vec<Chec
     }
     let settings = bundle.settings();
     checks.push(settings::check(&settings));
+    checks.push(mac_files::check(bundle));
     checks.push(links::check(bundle));
     checks.push(procfile::check(bundle));
     checks.push(hooks::check(bundle));
-    checks.push(ebextensions::check(bundle));
+    checks.push(hook_commands::twins(bundle));
+    checks.push(hook_commands::commands(bundle));
     let (settings, configuration) = (settings.as_ref().ok(), Configuration::of(bundle));
+    checks.push(ebextensions::check(bundle, settings));
     checks.push(directives::check(bundle, &configuration));
     checks.push(proxy_ports::check(&configuration, settings));
     checks.push(proxy_ports::public(&configuration, settings));

@@ -1,9 +1,12 @@
-//! Checks hooks. Older platforms repair neither a missing exec bit nor CR LF.
+//! Checks hooks. EB's platforms since 2022-04-29 make every hook executable and its line ends LF, so these two are
+//! only warnings:
+//! <https://docs.aws.amazon.com/elasticbeanstalk/latest/dg/platforms-linux-extend.hooks.html>
 
 use super::outcome::Check;
 use crate::bundle::{Bundle, Content, Entry};
 
-const FOLDERS: [&str; 2] = [".platform/hooks/", ".platform/confighooks/"];
+/// The folders of the hooks: for a deployment, and for a change of the configuration.
+pub const FOLDERS: [&str; 2] = [".platform/hooks/", ".platform/confighooks/"];
 const STAGES: [&str; 3] = ["prebuild", "predeploy", "postdeploy"];
 /// Our hooks, in both trees: a configuration deployment runs the hooks of the second tree, and flips too.
 const OURS: [&str; 2] = [
@@ -28,10 +31,11 @@ pub fn check(bundle: &Bundle) -> Check {
             .into_iter()
             .flatten()
     });
+    let repaired = hooks.iter().flat_map(|hook| repaired(hook));
     let ignored = bundle.entries.iter().filter_map(ignored);
-    let fine = format!("{} hooks, executable, LF, `#!`", hooks.len());
+    let fine = format!("{} hooks with `#!`", hooks.len());
     Check::of("hooks", missing.chain(wrong).collect(), fine)
-        .with_warnings(&ignored.collect::<Vec<_>>())
+        .with_warnings(&repaired.chain(ignored).collect::<Vec<_>>())
         .with_hint("run `chmod +x FILE`, and `sed -i 's/\\r$//' FILE` for LF; then pack again")
 }
 
@@ -61,21 +65,46 @@ fn ignored(entry: &Entry) -> Option<String> {
     stage.then(|| format!("EB ignores {}: there is no stage `{folder}`", entry.name))
 }
 
+/// Why the hook fails on the instance. flipless's own hooks are packed correctly: if they lack the exec bit, so do
+/// the programs, and then the zip was packed again without modes.
 fn wrong(hook: &Entry) -> Option<String> {
     let name = &hook.name;
-    if !hook.executable() {
+    let file = name.rsplit('/').next().unwrap_or_default();
+    if is_ours(name) && !hook.executable() {
         return Some(format!("{name} has no exec bit"));
     }
     let why = match &hook.content {
-        Content::Elf(_) => return None,
+        Content::Text(text) if is_ours(name) && text.contains(&b'\r') => {
+            "contains CR: lines must end in LF"
+        }
+        Content::Text(text) if text.starts_with(b"\xef\xbb\xbf") => {
+            "begins with a byte order mark, so Linux does not see its `#!`"
+        }
+        Content::Text(_) | Content::Other if file.starts_with("._") => {
+            "is a file that macOS adds, and EB runs it as a hook: leave it out"
+        }
         Content::Text(text) if !text.starts_with(b"#!") => "does not begin with `#!`",
-        Content::Text(text) if text.contains(&b'\r') => "contains CR: lines must end in LF",
         Content::Text(text) if !has_interpreter(text) => "has no path of a program after `#!`",
-        Content::Link(_) => return None,
-        Content::Text(_) => return None,
-        _ => "cannot be read",
+        Content::Text(_) | Content::Elf(_) | Content::Link(_) | Content::Unchecked(_) => {
+            return None;
+        }
+        // Other checks name the reason.
+        Content::Odd(_) | Content::Other | Content::Broken(_) => "cannot be read",
     };
     Some(format!("{name} {why}"))
+}
+
+/// Warnings about what EB repairs.
+fn repaired(hook: &Entry) -> Vec<String> {
+    let (name, text) = (&hook.name, hook.text().unwrap_or_default());
+    let no_bit = !hook.executable() && !hook.is_link();
+    let no_bit =
+        no_bit.then(|| format!("{name} has no exec bit: only EB's newer platforms add it"));
+    let crlf = text.windows(2).any(|two| two == b"\r\n");
+    let crlf =
+        crlf.then(|| format!("{name} has CRLF line ends: only EB's newer platforms repair them"));
+    let both = no_bit.into_iter().chain(crlf);
+    both.filter(|_| !is_ours(name)).collect()
 }
 
 /// Checks that our hooks run last before the flip and first after it. EB sorts hooks by the bytes of their names.
@@ -152,9 +181,15 @@ mod tests {
     fn the_finding_names_each_mistake() {
         let path = ".platform/hooks/predeploy/a.sh";
         for (entry, expected) in [
-            (hook(path, 0o100644, "#!/bin/sh\n"), "exec bit"),
             (hook(path, 0o100755, "echo\n"), "#!"),
-            (hook(path, 0o100755, "#!/bin/sh\r\n"), "LF"),
+            (
+                hook(path, 0o100755, "\u{feff}#!/bin/sh\n"),
+                "byte order mark",
+            ),
+            (
+                hook(".platform/hooks/predeploy/._a.sh", 0o100755, "\0\u{5}"),
+                "macOS",
+            ),
             (hook(path, 0o100755, "#!sh\n"), "path"),
             (hook(path, 0o100755, "#!"), "path"),
         ] {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::mac_files;
 use super::outcome::Check;
 use crate::bundle::{Bundle, Content, Entry};
 
@@ -71,13 +72,15 @@ fn layout(bundle: &Bundle) -> Vec<String> {
     folder.into_iter().collect()
 }
 
-/// The folder that contains all entries, if there is one.
+/// The folder that contains all entries, if there is one. The folder that macOS adds does not count.
 pub fn parent_folder(bundle: &Bundle) -> Option<&str> {
     let top = |entry: &Entry| entry.name.find('/');
-    let first = bundle.entries.first()?;
+    let of_mac = |entry: &&Entry| entry.name.split('/').next() == Some(mac_files::FOLDER);
+    let mut entries = bundle.entries.iter().filter(|entry| !of_mac(entry));
+    let first = entries.next()?;
     let folder = &first.name[..top(first)?];
     let inside = |entry: &Entry| top(entry).is_some_and(|end| &entry.name[..end] == folder);
-    bundle.entries.iter().all(inside).then_some(folder)
+    entries.all(inside).then_some(folder)
 }
 
 fn wrong_name(entry: &Entry) -> Option<String> {
@@ -85,12 +88,14 @@ fn wrong_name(entry: &Entry) -> Option<String> {
     let path = name.strip_suffix('/').unwrap_or(name);
     let parts = || path.split('/');
     let drive = path.as_bytes().get(1) == Some(&b':');
-    let why = if !entry.utf8 {
-        "not UTF-8, or not flagged as UTF-8"
+    let why = if name.contains(char::REPLACEMENT_CHARACTER) && !entry.utf8 {
+        "not UTF-8: rename the file"
+    } else if !entry.utf8 {
+        "not flagged as UTF-8, so tools read it as CP437: pack with another tool"
     } else if name.starts_with('/') || drive {
         "an absolute path"
     } else if name.contains('\\') {
-        "has a backslash"
+        "has a backslash, which `unzip` takes for a folder: pack on Linux, or rename the file"
     } else if parts().any(|part| part == "..") {
         "leads out of the bundle"
     } else if parts().any(|part| part.is_empty() || part == ".") {

@@ -3,6 +3,7 @@
 mod bombs;
 mod bundle;
 mod elf_files;
+mod hooks;
 mod hostile;
 mod libraries;
 mod mistakes;

@@ -233,6 +233,76 @@ fn a_file_in_bin_that_no_unit_starts_is_not_checked() {
     assert_fails(&zip.bytes(), "executables", "bin/server is missing");
 }
 
+/// The bundles that `rehearse` deploys on a booted instance.
+#[test]
+fn no_public_case_is_refused() {
+    let cases = crate::project::root().join("rehearse/tests/fixtures/cases");
+    let folders = std::fs::read_dir(cases).unwrap();
+    let folders: Vec<_> = folders.map(|entry| entry.unwrap().path()).collect();
+    let folders: Vec<_> = folders.iter().filter(|path| path.is_dir()).collect();
+    assert!(folders.len() > 10);
+    for folder in folders {
+        let mut zip = Zip::good();
+        for entry in walkdir::WalkDir::new(folder) {
+            let entry = entry.unwrap();
+            if entry.file_type().is_file() {
+                let name = entry.path().strip_prefix(folder).unwrap();
+                let content = std::fs::read(entry.path()).unwrap();
+                zip = zip.with(name.to_str().unwrap(), 0o755, &content);
+            }
+        }
+        let bundle = open(&zip.bytes());
+        let checks = crate::check::all(&bundle, EXPECTED);
+        let refused: Vec<_> = checks.iter().filter(|check| check.failed()).collect();
+        assert!(refused.is_empty(), "{}: {refused:#?}", folder.display());
+        assert_eq!(
+            crate::check::all(&bundle, EXPECTED),
+            checks,
+            "two runs differ"
+        );
+    }
+}
+
+/// Each fault in one bundle, whose messages are the same in two runs.
+#[test]
+fn the_messages_are_the_same_in_two_runs() {
+    let zip = with(
+        PIECE,
+        "include /etc/nginx/none.conf;\nclient_max_body_sise 1m;\nserver { listen x:y; }\n",
+    )
+    .with(".platform/hooks/predeploy/b.sh", 0o644, b"x\r\n")
+    .with(
+        ".platform/hooks/predeploy/a.sh",
+        0o755,
+        b"#!/bin/sh\ncertbot\n",
+    )
+    .with(".ebextensions/z.config", 0o644, b"a:\n\tb: c\n")
+    .with("public/tool", 0o755, &super::elf_files::program(8))
+    .with(
+        "bin/server",
+        0o755,
+        &super::elf_files::needing(&["libssl.so.1.1"], &["GLIBCXX_3.4.99", "CXXABI_1.9"]),
+    )
+    .edit(
+        "systemd/flipless-gate.service",
+        "NonBlocking=true",
+        "NonBlockin=true",
+    );
+    let bytes = zip.bytes();
+    let run = || {
+        let bundle = open(&bytes);
+        let checks = crate::check::all(&bundle, EXPECTED);
+        (
+            serde_json::to_string(&checks).unwrap(),
+            crate::check::outcome::table(&checks),
+        )
+    };
+    let first = run();
+    assert!(first.1.contains("FAIL"), "{}", first.1);
+    assert!(!first.1.contains("/tmp"), "{}", first.1);
+    assert_eq!(first, run());
+}
+
 #[test]
 fn names_that_differ_only_in_case_are_two_files() {
     let zip = with("public/Logo.png", "a")
@@ -255,6 +325,11 @@ fn other_files_below_the_hooks_folders_are_ignored() {
             ".platform/hooks/prebuild/01-a.sh",
             0o755,
             b"#!/bin/sh\n. .platform/hooks/lib/common.sh\n",
+        )
+        .with(
+            ".platform/confighooks/prebuild/01-a.sh",
+            0o755,
+            b"#!/bin/sh\n",
         );
     assert_eq!(warned(&zip), [""; 0]);
     let zip = Zip::good().with(".platform/hooks/pre-deploy/a.sh", 0o755, b"#!/bin/sh\n");
