@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anstream::{print, println};
 use anyhow::Result;
+use flipless_settings::checks::ALLOWABLE;
 
 use crate::arch::Arch;
 use crate::bundle::Bundle;
@@ -56,12 +57,44 @@ pub fn all(bundle: &Bundle, arch: Option<Arch>) -> Vec<Check> {
         checks.extend(units::by_systemd(bundle, &units));
         checks.push(nginx::check(bundle));
     }
-    checks
+    with_allowed(bundle, checks)
+}
+
+/// Makes warnings of the failures that the bundle's own settings allow.
+fn with_allowed(bundle: &Bundle, checks: Vec<Check>) -> Vec<Check> {
+    let named = bundle.settings().map(|all| all.check.allow);
+    let named = named.unwrap_or_default();
+    let allowed = |check: &Check| {
+        ALLOWABLE.contains(&check.name) && named.iter().any(|name| name == check.name)
+    };
+    let checks = checks.into_iter();
+    let judged = checks.map(|check| {
+        if allowed(&check) {
+            check.allow()
+        } else {
+            check
+        }
+    });
+    judged.collect()
+}
+
+/// The last way out of failed checks.
+pub fn way_out(checks: &[Check]) -> Option<String> {
+    let failed = checks.iter().filter(|check| check.failed());
+    let names = failed.map(|check| check.name);
+    let names = names.filter(|name| ALLOWABLE.contains(name));
+    let names: Vec<String> = names.map(|name| format!("\"{name}\"")).collect();
+    let names = names.join(", ");
+    (!names.is_empty()).then(|| {
+        format!(
+            "if the bundle works on an instance all the same, set `[check] allow = [{names}]` in flipless.toml"
+        )
+    })
 }
 
 /// The checks that run no other program, and so have the same result on every machine.
 pub fn without_programs(bundle: &Bundle, arch: Option<Arch>) -> Vec<Check> {
-    by_ourselves(bundle, arch, &units::read(bundle))
+    with_allowed(bundle, by_ourselves(bundle, arch, &units::read(bundle)))
 }
 
 fn by_ourselves(bundle: &Bundle, arch: Option<Arch>, units: &[Unit]) -> Vec<Check> {
@@ -114,6 +147,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         .collect();
     hints.dedup();
     hints.into_iter().for_each(ui::hint);
+    way_out(&checks).into_iter().for_each(ui::hint);
     let warnings = checks.iter().filter(|check| !check.warnings.is_empty());
     warnings.flat_map(Check::remarks).for_each(ui::warning);
     let skipped = checks.iter().filter(|check| check.ok.is_none()).count();

@@ -26,16 +26,13 @@ pub fn check(bundle: &Bundle) -> Check {
         .flat_map(|folder| OURS.map(|hook| format!("{folder}{hook}")));
     let missing = ours.filter(|name| bundle.get(name).is_none());
     let missing = missing.map(|name| format!("{name} is missing"));
-    let wrong = hooks.iter().flat_map(|hook| {
-        [wrong(hook), out_of_order(&hook.name)]
-            .into_iter()
-            .flatten()
-    });
+    let wrong = hooks.iter().filter_map(|hook| wrong(hook));
+    let late = hooks.iter().filter_map(|hook| out_of_order(&hook.name));
     let repaired = hooks.iter().flat_map(|hook| repaired(hook));
     let ignored = bundle.entries.iter().filter_map(ignored);
     let fine = format!("{} hooks with `#!`", hooks.len());
     Check::of("hooks", missing.chain(wrong).collect(), fine)
-        .with_warnings(&repaired.chain(ignored).collect::<Vec<_>>())
+        .with_warnings(&late.chain(repaired).chain(ignored).collect::<Vec<_>>())
         .with_hint("run `chmod +x FILE`, and `sed -i 's/\\r$//' FILE` for LF; then pack again")
 }
 
@@ -107,15 +104,18 @@ fn repaired(hook: &Entry) -> Vec<String> {
     both.filter(|_| !is_ours(name)).collect()
 }
 
-/// Checks that our hooks run last before the flip and first after it. EB sorts hooks by the bytes of their names.
+/// A warning if our hooks don't run last before the flip or first after it. EB sorts hooks by the bytes of their
+/// names. After `stage` a hook changes no file of the release any more.
 fn out_of_order(name: &str) -> Option<String> {
     let hook = FOLDERS
         .iter()
         .find_map(|folder| name.strip_prefix(folder))?;
     let [stage, commit] = OURS;
     let why = match hook.split('/').next()? {
-        "predeploy" if hook > stage => format!("sorts after {stage}, so it would run later"),
-        "postdeploy" if hook < commit => format!("sorts before {commit}, so it would run earlier"),
+        "predeploy" if hook > stage => {
+            format!("sorts after {stage}, so it runs later, and the release has none of its files")
+        }
+        "postdeploy" if hook < commit => format!("sorts before {commit}, so it runs earlier"),
         _ => return None,
     };
     Some(format!("{name} {why}: rename it"))

@@ -19,6 +19,9 @@ pub struct Check {
     /// Warnings: EB allows this, but it is rarely intended.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// Whether the check failed, and `[check] allow` names it.
+    #[serde(skip_serializing_if = "is_false")]
+    pub allowed: bool,
     /// The findings one by one.
     #[serde(skip)]
     findings: Vec<String>,
@@ -43,6 +46,7 @@ impl Check {
             ok: Some(findings.is_empty()),
             detail,
             warnings: Vec::new(),
+            allowed: false,
             findings,
             hint: None,
         }
@@ -72,6 +76,18 @@ impl Check {
         self
     }
 
+    /// Makes a warning of a failure.
+    pub fn allow(mut self) -> Self {
+        if self.failed() {
+            self.ok = Some(true);
+            self.allowed = true;
+            let findings = self.findings.drain(..);
+            let findings = findings.map(|finding| format!("{finding} (allowed)"));
+            self.warnings.splice(..0, findings);
+        }
+        self
+    }
+
     /// Remarks about a check that did not fail: its warnings, and the reason if it was skipped.
     pub fn remarks(&self) -> Vec<String> {
         let skipped = self.ok.is_none().then_some(&self.detail);
@@ -84,6 +100,10 @@ impl Check {
     pub fn failed(&self) -> bool {
         self.ok == Some(false)
     }
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// A table with one line per check, and one line below for each further finding.
@@ -124,6 +144,17 @@ mod tests {
         let expected = "ok    size   small\nFAIL  names  one\n             two\n\
                         skip  nginx  not checked: nginx is not installed\nwarn  hooks  one\n";
         assert_eq!(table(&checks), expected);
+    }
+
+    #[test]
+    fn an_allowed_failure_is_a_warning_that_json_records() {
+        let check = Check::of("names", vec!["one".into()], "fine").allow();
+        let json = serde_json::json!(check).to_string();
+        let expected = r#"{"allowed":true,"detail":"one","name":"names","ok":true,"warnings":["one (allowed)"]}"#;
+        assert_eq!(json, expected);
+        assert_eq!(table(&[check]), "warn  names  one (allowed)\n");
+        let fine = Check::of("names", vec![], "fine");
+        assert_eq!(fine.clone().allow(), fine);
     }
 
     #[test]

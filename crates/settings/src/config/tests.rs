@@ -205,6 +205,17 @@ fn serde_count(settings: &Config) -> usize {
 }
 
 #[test]
+fn only_a_check_can_be_allowed() {
+    let config = parse("[check]\nallow = [\"nginx: directives\", \"names\"]").unwrap();
+    assert_eq!(config.resolve().check.allow, ["nginx: directives", "names"]);
+    for name in ["nginx directives", "zip", ""] {
+        let error = parse(&format!("[check]\nallow = [\"{name}\"]")).unwrap_err();
+        assert!(error.starts_with("flipless.toml:2:9: "), "{error}");
+        assert!(error.contains("`nginx: directives`, "), "{error}");
+    }
+}
+
+#[test]
 fn an_argument_with_a_nul_is_refused() {
     let error = parse("[server]\nargs = [\"a\\u0000b\"]").unwrap_err();
     assert!(

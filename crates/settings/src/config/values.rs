@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
+use crate::checks::ALLOWABLE;
+
 /// A whole number from `MIN` to `MAX`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Number<const MIN: u32, const MAX: u32>(u32);
@@ -107,6 +109,29 @@ checked_string! {
 checked_string! {
     /// One word of a command line.
     Word, is_word, "a word of a command line has no NUL (execve(2))"
+}
+
+/// The name of a check of the bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CheckName(&'static str);
+
+impl CheckName {
+    /// The name.
+    pub fn as_str(&self) -> &'static str {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for CheckName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let mut names = ALLOWABLE.into_iter();
+        let name = names.find(|name| *name == text);
+        name.map(Self).ok_or_else(|| {
+            let known = ALLOWABLE.map(|name| format!("`{name}`")).join(", ");
+            D::Error::custom(format!("{text:?} is not the name of a check: {known}"))
+        })
+    }
 }
 
 fn is_build_path(text: &str) -> bool {

@@ -5,7 +5,7 @@ use flipless_settings::layout;
 use super::bundle::{COMMIT, EXPECTED, STAGE, Zip, assert_fails, failed, open};
 use super::elf_files::{AARCH64, X86_64, program, static_glibc, with_interpreter};
 use crate::bundle::elf::Elf;
-use crate::check::{Check, without_programs};
+use crate::check::{self, Check, without_programs};
 
 #[test]
 fn a_good_bundle_passes() {
@@ -264,4 +264,59 @@ fn a_zip_above_eb_s_limit() {
     let checks = without_programs(&bundle, EXPECTED);
     let failed: Vec<_> = checks.iter().filter(|check| check.failed()).collect();
     assert_eq!((failed.len(), failed[0].name), (1, "size"));
+}
+
+#[test]
+fn an_allowed_failure_is_a_warning() {
+    let zip = Zip::good().with("Procfile", 0o644, b"worker: x\n").with(
+        ".platform/nginx/conf.d/a.conf",
+        0o644,
+        b"gzpi on;\n",
+    );
+    let allow = |names: &str| {
+        let to = format!("\"allow\": [{names}]");
+        let bytes = zip
+            .clone()
+            .edit(layout::SETTINGS_FILE, "\"allow\": []", &to)
+            .bytes();
+        let checks = without_programs(&open(&bytes), EXPECTED);
+        let names = |test: fn(&Check) -> bool| {
+            let checks = checks.iter().filter(|check| test(check));
+            checks.map(|check| check.name).collect::<Vec<_>>()
+        };
+        (
+            names(Check::failed),
+            names(|check| check.allowed),
+            check::way_out(&checks),
+        )
+    };
+    let (failed, allowed, hint) = allow("");
+    assert_eq!(
+        (failed, allowed),
+        (vec!["Procfile", "nginx: directives"], vec![])
+    );
+    let hint = hint.unwrap();
+    assert!(
+        hint.contains("allow = [\"Procfile\", \"nginx: directives\"]"),
+        "{hint}"
+    );
+    let (failed, allowed, _) = allow("\"Procfile\"");
+    assert_eq!(
+        (failed, allowed),
+        (vec!["nginx: directives"], vec!["Procfile"])
+    );
+    let (failed, allowed, hint) =
+        allow("\"Procfile\", \"nginx: directives\", \"of another version\"");
+    assert_eq!((failed, allowed.len(), hint), (vec![], 2, None));
+}
+
+/// `[check] allow` refuses any other name.
+#[test]
+fn every_check_has_a_name_that_can_be_allowed() {
+    let checks = check::all(&open(&Zip::good().bytes()), EXPECTED);
+    let names = checks.iter().map(|check| check.name);
+    let names: Vec<_> = names
+        .filter(|name| !["zip", "settings"].contains(name))
+        .collect();
+    assert_eq!(names, flipless_settings::checks::ALLOWABLE);
 }
