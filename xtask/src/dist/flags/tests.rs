@@ -139,3 +139,19 @@ fn a_flag_with_the_separator_in_it_is_an_error() {
     let flags = ["a\u{1f}b".to_owned()];
     add(&mut tools::cargo(), &config, target(), &flags).unwrap_err();
 }
+
+#[test]
+fn a_processor_that_some_instances_lack_is_warned_about() {
+    for (flags, expected) in [
+        (vec!["-C", "target-cpu=native"], Some("native")),
+        (vec!["-Ctarget-cpu=x86-64-v4"], Some("x86-64-v4")),
+        (vec!["-Ctarget-cpu=native", "-Ctarget-cpu=x86-64-v2"], None),
+        (vec!["-C", "target-feature=+aes"], None),
+    ] {
+        let flags: Vec<String> = flags.into_iter().map(Into::into).collect();
+        let warning = processor(flags.iter());
+        assert_eq!(warning.is_some(), expected.is_some(), "{flags:?}");
+        let name = expected.unwrap_or_default();
+        assert!(warning.unwrap_or_default().contains(name), "{flags:?}");
+    }
+}
