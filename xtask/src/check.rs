@@ -13,6 +13,7 @@ use crate::ui;
 
 mod directives;
 mod ebextensions;
+mod elf_files;
 mod executables;
 mod hook_commands;
 mod hooks;
@@ -109,7 +110,7 @@ fn by_ourselves(bundle: &Bundle, arch: Option<Arch>, units: &[Unit]) -> Vec<Chec
     checks.push(settings::check(&settings));
     checks.push(mac_files::check(bundle));
     checks.push(links::check(bundle));
-    checks.push(procfile::check(bundle));
+    checks.push(procfile::check(bundle, started::may_install(bundle)));
     checks.push(hooks::check(bundle));
     checks.push(hook_commands::twins(bundle));
     checks.push(hook_commands::commands(bundle));

@@ -272,7 +272,10 @@ fn a_server_without_a_lock_file_gets_a_hint_and_no_file() {
     assert_eq!(output.status.code(), Some(1));
     let said = said(&output);
     assert!(said.contains("has no Cargo.lock"), "{said}");
-    assert!(said.contains("hint: run `cargo generate-lockfile`"), "{said}");
+    assert!(
+        said.contains("hint: run `cargo generate-lockfile`"),
+        "{said}"
+    );
     assert!(!elsewhere.path("Cargo.lock").exists());
 }
 

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use flipless_settings::{Settings, layout};
 
+use super::elf_files::{Program, elf_of, judged, programs};
 use super::outcome::Check;
 use super::{libraries, started};
 use crate::arch::Arch;
-use crate::bundle::elf::Elf;
 use crate::bundle::glibc::{FLOOR, GlibcVersion};
 use crate::bundle::{Bundle, Content, Entry};
 
@@ -24,39 +24,6 @@ fn agent() -> String {
     layout::in_bin(layout::AGENT_BIN)
 }
 
-/// An ELF file of the bundle.
-pub struct Program<'a> {
-    pub entry: &'a Entry,
-    pub elf: &'a Elf,
-    /// Whether EB or flipless starts it.
-    pub started: bool,
-}
-
-/// All ELF files.
-pub fn programs<'a>(bundle: &'a Bundle, started: &BTreeSet<&str>) -> Vec<Program<'a>> {
-    let elfs = bundle.entries.iter().filter_map(elf_of);
-    let programs = elfs.map(|(entry, elf)| Program {
-        entry,
-        elf,
-        started: started.contains(entry.name.as_str()),
-    });
-    programs.collect()
-}
-
-/// A check whose findings are failures for a program that is started, and warnings for any other executable.
-pub fn judged<F: IntoIterator<Item = String>>(
-    name: &'static str,
-    programs: &[Program],
-    fine: impl Into<String>,
-    findings: impl Fn(&Program) -> F,
-) -> Check {
-    let found = |started: bool| -> Vec<String> {
-        let of = programs.iter().filter(|program| program.started == started);
-        of.flat_map(&findings).collect()
-    };
-    Check::of(name, found(true), fine).with_warnings(&found(false))
-}
-
 /// Checks all ELF files. Unreadable settings are the finding of another check.
 pub fn check(bundle: &Bundle, arch: Option<Arch>, settings: Option<&Settings>) -> Vec<Check> {
     let resolves_names = settings.is_none_or(|all| all.server.resolves_names);
@@ -71,13 +38,6 @@ pub fn check(bundle: &Bundle, arch: Option<Arch>, settings: Option<&Settings>) -
     ];
     checks.extend(libraries::check(bundle, &programs));
     checks
-}
-
-fn elf_of(entry: &Entry) -> Option<(&Entry, &Elf)> {
-    match &entry.content {
-        Content::Elf(elf) => Some((entry, elf)),
-        _ => None,
-    }
 }
 
 /// Checks that the agent, the server and the relay exist and are executable. Other files in `bin/` are the user's.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::executables::{Program, judged};
+use super::elf_files::{Program, judged};
 use super::outcome::Check;
 use super::started::may_install;
 use crate::bundle::Bundle;

@@ -1,17 +1,34 @@
 //! Checks the Procfile in the way in which EB's engine reads it.
 
 use super::outcome::Check;
-use crate::bundle::Bundle;
+use crate::bundle::{Bundle, Entry};
 
 /// Checks the syntax, that `web` comes first, and that the programs are in the bundle.
-pub fn check(bundle: &Bundle) -> Check {
+pub fn check(bundle: &Bundle, may_install: bool) -> Check {
     let text = bundle.get("Procfile").and_then(|entry| entry.text());
-    let findings = match text.map(std::str::from_utf8) {
+    let mut findings = match text.map(std::str::from_utf8) {
         None => vec!["missing".into()],
         Some(Err(_)) => vec!["not UTF-8".into()],
-        Some(Ok(text)) => [findings(text), missing(bundle)].concat(),
+        Some(Ok(text)) => findings(text),
     };
-    Check::of("Procfile", findings, "`web` comes first").with_hint(
+    let (missing, unusable) =
+        programs(bundle).partition::<Vec<_>, _>(|name| bundle.get(name).is_none());
+    let missing = missing
+        .iter()
+        .map(|name| format!("{name} is not in the bundle"));
+    let mut warnings = Vec::new();
+    // A hook or a build command may make it.
+    match may_install {
+        true => warnings.extend(missing),
+        false => findings.extend(missing),
+    }
+    findings.extend(
+        unusable
+            .into_iter()
+            .filter_map(|name| no_exec_bit(bundle.get(name)?)),
+    );
+    let check = Check::of("Procfile", findings, "`web` comes first").with_warnings(&warnings);
+    check.with_hint(
         "write each line as `NAME: COMMAND`; paths are relative to the root of the bundle",
     )
 }
@@ -53,17 +70,9 @@ fn findings(text: &str) -> Vec<String> {
     findings
 }
 
-/// Programs that the bundle lacks, or that are not executable.
-fn missing(bundle: &Bundle) -> Vec<String> {
-    let mut findings = Vec::new();
-    for program in programs(bundle) {
-        match bundle.get(program) {
-            None => findings.push(format!("{program} is not in the bundle")),
-            Some(entry) if entry.is_link() || entry.executable() => {}
-            Some(_) => findings.push(format!("{program} has no exec bit")),
-        }
-    }
-    findings
+fn no_exec_bit(entry: &Entry) -> Option<String> {
+    let fine = entry.is_link() || entry.executable();
+    (!fine).then(|| format!("{} has no exec bit", entry.name))
 }
 
 /// The programs that the Procfile starts by a relative path. A shell interprets a line, so only a plain path can

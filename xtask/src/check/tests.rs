@@ -8,6 +8,7 @@ mod hostile;
 mod libraries;
 mod mistakes;
 mod mutated;
+mod nginx_files;
 #[cfg(unix)]
 mod programs;
 mod public_cases;

@@ -106,3 +106,14 @@ fn levels_that_some_instances_lack_are_warned_about() {
         assert_eq!(found.is_empty(), expected.is_empty(), "{bits}: {found}");
     }
 }
+
+#[test]
+fn a_program_of_the_procfile_that_a_hook_may_make_is_a_warning() {
+    let zip = Zip::good().edit("Procfile", "\n", "\nworker: bin/worker\n");
+    assert_fails(&zip.bytes(), "Procfile", "bin/worker is not in the bundle");
+    let made = zip.clone().with("Buildfile", 0o644, b"build: ./build.sh\n");
+    let found = warned(&made).join("; ");
+    assert!(found.contains("bin/worker is not in the bundle"), "{found}");
+    let plain = zip.with("bin/worker", 0o644, b"#!/bin/sh\n");
+    assert_fails(&plain.bytes(), "Procfile", "bin/worker has no exec bit");
+}
