@@ -22,6 +22,10 @@ const PACKAGES: [(&str, &str); 6] = [
 const TYPO: usize = 2;
 /// No name of nginx is longer. Longer names, as in a hostile file, get no suggestion.
 const LONGEST: usize = 64;
+/// A name of so many letters is not like another one by chance.
+const LONG: usize = 10;
+/// The byte order mark.
+const MARK: char = '\u{feff}';
 /// The most unknown names that get a suggestion. No more are shown.
 const COMPARED: usize = 20;
 
@@ -30,15 +34,25 @@ pub fn check(bundle: &Bundle, configuration: &Configuration) -> Check {
     let known: BTreeSet<&str> = KNOWN.lines().collect();
     let unknown = configuration.of_bundle();
     let unknown = unknown.filter(|one| !known.contains(one.name()));
-    let findings = unknown.enumerate().map(|(index, one)| {
-        let near = (index < COMPARED).then_some(&known);
-        finding(one, near)
-    });
-    let mut findings: Vec<String> = findings.collect();
-    let mut warnings = Vec::new();
-    if brings_modules(bundle) {
-        warnings.append(&mut findings);
-    } else {
+    let (mut findings, mut warnings) = (Vec::new(), Vec::new());
+    let modules = brings_modules(bundle);
+    for (index, directive) in unknown.enumerate() {
+        let near = (index < COMPARED)
+            .then(|| nearest(directive.name(), &known))
+            .flatten();
+        // A module names its directives after itself, so a long name that is almost nginx's own is misspelt.
+        let certain = !modules
+            || directive.name().starts_with(MARK)
+            || (near.is_some() && directive.name().len() >= LONG);
+        let finding = finding(directive, near);
+        if certain {
+            &mut findings
+        } else {
+            &mut warnings
+        }
+        .push(finding);
+    }
+    if !modules {
         warnings.extend(configuration.of_bundle().filter_map(of_a_package));
     }
     if configuration.is_cut() {
@@ -76,20 +90,23 @@ fn of_a_package(directive: &Directive) -> Option<String> {
     top.then(|| format!("{place}: `{name}` needs {package}, which nothing in the bundle installs"))
 }
 
-/// The text of a finding, with the nearest name in `near` as a suggestion.
-fn finding(directive: &Directive, near: Option<&BTreeSet<&str>>) -> String {
+/// The known name that differs least.
+fn nearest<'a>(name: &str, known: &BTreeSet<&'a str>) -> Option<&'a str> {
+    let known = known.iter().filter(|_| name.len() <= LONGEST);
+    let near = known.map(|other| (strsim::levenshtein(name, other), *other));
+    let (_, other) = near.min().filter(|(distance, _)| *distance <= TYPO)?;
+    Some(other)
+}
+
+fn finding(directive: &Directive, near: Option<&str>) -> String {
     let (name, place) = (directive.name(), directive.place());
-    if name.starts_with('\u{feff}') {
+    if name.starts_with(MARK) {
         return format!(
             "{place}: the file begins with a byte order mark, which nginx takes for a name"
         );
     }
-    let near = near.filter(|_| name.len() <= LONGEST).into_iter().flatten();
-    let near = near.map(|other| (strsim::levenshtein(name, other), other));
-    let meant = match near.min() {
-        Some((distance, other)) if distance <= TYPO => format!("; did you mean `{other}`?"),
-        _ => String::new(),
-    };
+    let meant = near.map(|other| format!("; did you mean `{other}`?"));
+    let meant = meant.unwrap_or_default();
     format!("{place}: `{name}` is not a directive of nginx{meant}")
 }
 

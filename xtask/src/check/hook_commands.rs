@@ -74,27 +74,47 @@ pub fn commands(bundle: &Bundle) -> Check {
     Check::of("hooks: commands", Vec::new(), "none that flipless changes").with_warnings(&warnings)
 }
 
-/// A remark about one line of a script.
+/// A remark about one line of a script, which may have several commands.
 fn remark(line: &str) -> Option<&'static str> {
-    let separators = |c: char| c.is_whitespace() || "\"'`;&|()$,[]{}".contains(c);
-    let words: Vec<&str> = line
+    line.split([';', '&', '|']).find_map(remark_on_command)
+}
+
+fn remark_on_command(command: &str) -> Option<&'static str> {
+    let separators = |c: char| c.is_whitespace() || "\"'`()$,[]{}".contains(c);
+    let words: Vec<&str> = command
         .split(separators)
         .filter(|word| !word.is_empty())
         .collect();
-    let base = |word: &str| word.rsplit('/').next().unwrap_or_default().to_owned();
-    let nginx = |word: &str| ["nginx", "nginx.service"].contains(&word);
-    let stops = words.windows(3).any(|three| match base(three[0]).as_str() {
-        "systemctl" => ["stop", "kill"].contains(&three[1]) && nginx(three[2]),
-        "service" => nginx(three[1]) && three[2] == "stop",
-        "nginx" => three[1] == "-s" && ["stop", "quit"].contains(&three[2]),
-        _ => false,
-    });
-    let kills = words
-        .windows(2)
-        .any(|two| ["killall", "pkill"].contains(&base(two[0]).as_str()) && nginx(two[1]));
-    let certbot = words
+    let bases: Vec<&str> = words
         .iter()
-        .any(|word| ["certbot", "certbot-auto"].contains(&base(word).as_str()));
+        .filter_map(|word| word.rsplit('/').next())
+        .collect();
+    let calls = |program: &str| {
+        bases
+            .iter()
+            .position(|base| *base == program)
+            .map(|at| &bases[at + 1..])
+    };
+    let of_nginx = |rest: &[&str]| {
+        rest.iter()
+            .any(|word| ["nginx", "nginx.service"].contains(word))
+    };
+    let has = |rest: &[&str], names: &[&str]| rest.iter().any(|word| names.contains(word));
+    let by_manager = ["systemctl", "service"].into_iter().filter_map(calls);
+    let stops = by_manager
+        .into_iter()
+        .any(|rest| of_nginx(rest) && has(rest, &["stop", "kill"]))
+        || calls("nginx")
+            .is_some_and(|rest| rest.first() == Some(&"-s") && has(rest, &["stop", "quit"]))
+        || command.contains("init.d/nginx stop");
+    let kills = ["killall", "pkill"]
+        .into_iter()
+        .filter_map(calls)
+        .any(of_nginx);
+    let certbot = ["certbot", "certbot-auto"]
+        .into_iter()
+        .find_map(calls)
+        .is_some();
     if certbot && words.contains(&"--standalone") {
         Some(
             "runs certbot with --standalone, which needs port 80: systemd keeps it open for nginx, so the \
@@ -166,6 +186,9 @@ mod tests {
                 Some("a stand-in"),
             ),
             ("nginx -s quit", Some("a stand-in")),
+            ("systemctl --now -q stop httpd nginx", Some("a stand-in")),
+            ("test -e x && /etc/init.d/nginx stop", Some("a stand-in")),
+            ("systemctl stop x; systemctl start nginx", None),
             ("killall nginx", Some("kills the real nginx")),
             ("certbot -n -d example.org --nginx", Some("a twin")),
             ("x=$(/usr/bin/certbot renew)", Some("a twin")),

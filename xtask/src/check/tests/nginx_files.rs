@@ -75,6 +75,16 @@ fn with_a_module_an_unknown_directive_is_a_warning() {
             "{name}: {found}"
         );
     }
+    let misspelt = with(PIECE, "client_max_body_sise 20m;\n").with(
+        ".ebextensions/nginx.config",
+        0o644,
+        b"packages:\n  yum:\n    nginx-mod-stream: []\n",
+    );
+    assert_fails(
+        &misspelt.bytes(),
+        "nginx: directives",
+        "did you mean `client_max_body_size`?",
+    );
     let image = with(PIECE, "location /i { image_filter resize 10 10; }\n");
     let found = warned(&image).join("; ");
     assert!(
