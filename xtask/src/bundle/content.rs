@@ -11,12 +11,27 @@ use crate::ui;
 
 /// The most unpacked bytes of all entries together: eight times EB's limit of the zip.
 const MAX_TOTAL: u64 = 4 << 30;
-/// The most bytes of all texts together.
-const MAX_TEXTS: u64 = 48 << 20;
-/// The most bytes of one text file.
-const MAX_TEXT: u64 = 1 << 20;
-/// The most bytes of one file for nginx: a `map` or a `geo` block may list every network.
-const MAX_NGINX: u64 = 32 << 20;
+/// A kind of texts: the most bytes of one, and of all of them together. Each kind has its own limit, so that many
+/// files of a user leave room for the files that flipless needs.
+struct Kind {
+    one: u64,
+    all: u64,
+}
+/// Files for nginx: a `map` or a `geo` block may list every network.
+const NGINX: Kind = Kind {
+    one: 32 << 20,
+    all: 48 << 20,
+};
+/// Hooks, what lies beside them, and EB's configuration files.
+const HOOKS: Kind = Kind {
+    one: 1 << 20,
+    all: 16 << 20,
+};
+/// The Procfile, the settings and the units.
+const OURS: Kind = Kind {
+    one: 1 << 20,
+    all: 16 << 20,
+};
 /// The most bytes of one executable, which is parsed in memory.
 const MAX_ELF: u64 = 256 << 20;
 /// The most bytes of a link's target (PATH_MAX).
@@ -24,7 +39,9 @@ const MAX_LINK: u64 = 4096;
 
 /// The number of bytes of one zip that may still be kept in memory.
 pub struct Budget {
-    texts: u64,
+    nginx: u64,
+    hooks: u64,
+    ours: u64,
 }
 
 impl Budget {
@@ -36,7 +53,22 @@ impl Budget {
                 "{declared} bytes unpacked, but at most {most} GiB are checked"
             ));
         }
-        Ok(Self { texts: MAX_TEXTS })
+        Ok(Self {
+            nginx: NGINX.all,
+            hooks: HOOKS.all,
+            ours: OURS.all,
+        })
+    }
+
+    /// The kind of a text, and the bytes that are left for it.
+    fn of(&mut self, name: &str) -> (Kind, &mut u64) {
+        if name.starts_with(".platform/nginx/") {
+            (NGINX, &mut self.nginx)
+        } else if name.starts_with('.') {
+            (HOOKS, &mut self.hooks)
+        } else {
+            (OURS, &mut self.ours)
+        }
     }
 }
 
@@ -75,20 +107,20 @@ fn interesting(
     if entry.folder || !is_read_by_the_platform(&entry.name) {
         return Ok(Content::Other);
     }
-    let most = most_of_a_text(&entry.name);
-    if declared > most {
-        let [size, most] = [declared, most].map(ui::size);
+    let (kind, left) = budget.of(&entry.name);
+    if declared > kind.one {
+        let [size, most] = [declared, kind.one].map(ui::size);
         return Ok(Content::Unchecked(format!(
             "it has {size}, and at most {most} are read"
         )));
     }
-    if declared > budget.texts {
-        let all = ui::size(MAX_TEXTS);
+    if declared > *left {
+        let all = ui::size(kind.all);
         return Ok(Content::Unchecked(format!(
-            "the texts of a bundle are read up to {all}"
+            "of all files of its kind, at most {all} are read"
         )));
     }
-    budget.texts -= declared;
+    *left -= declared;
     reader.take(declared).read_to_end(&mut start)?;
     Ok(Content::Text(start))
 }
@@ -117,13 +149,6 @@ fn elf(reader: &mut impl Read, declared: u64, start: Vec<u8>) -> io::Result<Cont
         Ok(elf) => Content::Elf(elf.into()),
         Err(error) => Content::Odd(format!("a damaged ELF file, or not 64-bit: {error}")),
     })
-}
-
-fn most_of_a_text(name: &str) -> u64 {
-    match name.starts_with(".platform/nginx/") {
-        true => MAX_NGINX,
-        false => MAX_TEXT,
-    }
 }
 
 fn is_read_by_the_platform(name: &str) -> bool {

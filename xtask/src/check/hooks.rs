@@ -1,4 +1,4 @@
-//! Checks hooks. EB's platforms since 2022-04-29 make every hook executable and its line ends LF, so these two are
+//! Checks hooks. EB makes every hook executable, on platforms since 2022-04-29, and turns CRLF into LF. So the two are
 //! only warnings:
 //! <https://docs.aws.amazon.com/elasticbeanstalk/latest/dg/platforms-linux-extend.hooks.html>
 

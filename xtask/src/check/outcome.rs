@@ -32,11 +32,8 @@ pub struct Check {
 
 impl Check {
     /// Passes if there are no `findings`, and `fine` is then the detail.
-    pub fn of(name: &'static str, mut findings: Vec<String>, fine: impl Into<String>) -> Self {
-        let more = findings.len().saturating_sub(MOST);
-        findings.truncate(MOST);
-        findings.extend((more > 0).then(|| format!("and {more} more")));
-        let findings: Vec<String> = findings.iter().map(|finding| printable(finding)).collect();
+    pub fn of(name: &'static str, findings: Vec<String>, fine: impl Into<String>) -> Self {
+        let findings = shown(&findings);
         let detail = match findings.is_empty() {
             true => fine.into(),
             false => findings.join("; "),
@@ -71,8 +68,7 @@ impl Check {
 
     /// Adds warnings: EB allows this, but it is rarely intended.
     pub fn with_warnings(mut self, warnings: &[String]) -> Self {
-        let shown = warnings.iter().take(MOST);
-        self.warnings = shown.map(|warning| printable(warning)).collect();
+        self.warnings = shown(warnings);
         self
     }
 
@@ -100,6 +96,17 @@ impl Check {
     pub fn failed(&self) -> bool {
         self.ok == Some(false)
     }
+}
+
+/// The first findings, and how many more there are.
+fn shown(findings: &[String]) -> Vec<String> {
+    let more = findings.len().saturating_sub(MOST);
+    let first = findings.iter().take(MOST);
+    let more = (more > 0).then(|| format!("and {more} more"));
+    first
+        .map(|finding| printable(finding))
+        .chain(more)
+        .collect()
 }
 
 fn is_false(value: &bool) -> bool {
