@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 
 use flipless_settings::layout;
+use flipless_settings::nginx::{KEEPALIVE, UPSTREAM};
 
 use super::elf::Elf;
 use super::entry::{Content, Entry};
@@ -159,7 +160,8 @@ fn is_read_by_the_platform(name: &str) -> bool {
         ".platform/nginx/",
         "systemd/",
     ];
-    let of_agent = name.starts_with("nginx/") && name.ends_with(".conf");
+    let file = name.strip_prefix("nginx/").unwrap_or_default();
+    let of_agent = [KEEPALIVE, UPSTREAM].contains(&file);
     let single = ["Procfile", layout::SETTINGS_FILE];
     single.contains(&name) || of_agent || folders.iter().any(|folder| name.starts_with(folder))
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use flipless_settings::nginx::{
-    KEEPALIVE, KEEPALIVE_SINCE, Version, knows_keepalive, parse_version, upstream_for,
+    KEEPALIVE, KEEPALIVE_SINCE, UPSTREAM, Version, knows_keepalive, parse_version, upstream_for,
 };
 use flipless_settings::stock::NGINX_FILES;
 
@@ -43,6 +43,12 @@ const DISTRIBUTION: [(&str, &str); 8] = [
 
 /// The most missing files that get an empty one in their place.
 const MOST_MISSING: usize = 20;
+/// The name of a file that the agent adds. Other files in that folder are the user's, and the agent reads none.
+fn ours(name: &str) -> Option<&str> {
+    let name = name.strip_prefix(OURS)?;
+    [KEEPALIVE, UPSTREAM].contains(&name).then_some(name)
+}
+
 /// Tests EB's configuration with the bundle's files in it.
 pub fn check(bundle: &Bundle) -> Check {
     check_by(tools::installed("nginx").as_deref(), bundle)
@@ -51,9 +57,9 @@ pub fn check(bundle: &Bundle) -> Check {
 /// The same, with this nginx.
 pub fn check_by(program: Option<&Path>, bundle: &Bundle) -> Check {
     let texts = || bundle.entries.iter().filter(|entry| entry.text().is_some());
-    let read = |name: &str| [PIECES, OURS].iter().any(|folder| name.starts_with(folder));
+    let read = |name: &str| name.starts_with(PIECES) || ours(name).is_some();
     let pieces = texts().filter(|entry| read(&entry.name)).count();
-    let keepalive = texts().any(|entry| entry.name.strip_prefix(OURS) == Some(KEEPALIVE));
+    let keepalive = texts().any(|entry| ours(&entry.name) == Some(KEEPALIVE));
     if pieces == 0 {
         return Check::of(NAME, Vec::new(), "no nginx files in the bundle");
     }
@@ -99,8 +105,7 @@ impl<'a> Model<'a> {
         }
         for entry in &bundle.entries {
             let piece = entry.name.strip_prefix(PIECES).filter(|_| !entry.folder);
-            let ours = entry.name.strip_prefix(OURS);
-            match (&entry.content, piece, ours) {
+            match (&entry.content, piece, ours(&entry.name)) {
                 (Content::Text(text), Some(path), _) => folder.write(path, &moved(text, &root))?,
                 // A file that was not read still exists.
                 (_, Some(path), _) => folder.write(path, b"")?,

@@ -125,7 +125,9 @@ pub fn table(checks: &[Check]) -> String {
             Some(false) => "FAIL",
             None => "skip",
         };
-        let lines = check.findings.iter().chain(&check.warnings);
+        let skipped = check.ok.is_none().then_some(&check.detail);
+        let lines = skipped.into_iter().chain(&check.findings);
+        let lines = lines.chain(&check.warnings);
         let mut lines = lines.map(String::as_str);
         let first = lines.next().unwrap_or(&check.detail);
         table += &format!("{mark:<4}  {:<width$}  {first}\n", check.name);
@@ -145,11 +147,11 @@ mod tests {
         let checks = [
             Check::of("size", vec![], "small"),
             Check::of("names", vec!["one".into(), "two".into()], ""),
-            Check::skipped("nginx", "nginx is not installed"),
+            Check::skipped("nginx", "nginx is not installed").with_warnings(&["one".into()]),
             Check::of("hooks", vec![], "5").with_warnings(&["one".into()]),
         ];
         let expected = "ok    size   small\nFAIL  names  one\n             two\n\
-                        skip  nginx  not checked: nginx is not installed\nwarn  hooks  one\n";
+                        skip  nginx  not checked: nginx is not installed\n             one\nwarn  hooks  one\n";
         assert_eq!(table(&checks), expected);
     }
 

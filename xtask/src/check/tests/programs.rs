@@ -211,6 +211,15 @@ fn a_file_that_a_hook_may_write_is_a_warning() {
     );
 }
 
+/// A folder of this name is common: it configures a container, for example.
+#[test]
+fn other_files_in_the_folder_of_the_agent_s_files_are_ignored() {
+    for name in ["nginx/default.conf", "nginx/conf.d/a.conf"] {
+        let check = by_nginx(name, "no configuration\n");
+        assert_eq!(check.ok, Some(true), "{name}: {check:?}");
+    }
+}
+
 #[test]
 fn large_lists_are_checked() {
     let mut list = String::from("geo $blocked { default 0;\n");
