@@ -83,6 +83,7 @@ const SETTINGS: &[Setting] = &[
     setting("deploy.lock-seconds", "7", Instance, &[RECOVER, WEB, FILE]),
     setting("deploy.rollback-seconds", "7", Instance, &[FILE]),
     setting("deploy.rollback-crashes", "7", Instance, &[FILE]),
+    setting("check.allow", "[\"names\"]", Build, &[FILE]),
 ];
 
 const fn setting(

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anstream::{print, println};
 use anyhow::Result;
+use flipless_settings::checks::ALLOWABLE;
 
 use crate::arch::Arch;
 use crate::bundle::Bundle;
@@ -12,12 +13,17 @@ use crate::ui;
 
 mod directives;
 mod ebextensions;
+mod elf_files;
 mod executables;
+mod hook_commands;
 mod hooks;
+mod libraries;
 mod links;
+mod mac_files;
 mod manifest;
 mod names;
 mod nginx;
+mod nginx_drain;
 mod nginx_syntax;
 mod outcome;
 mod procfile;
@@ -25,8 +31,10 @@ mod programs;
 mod proxy_ports;
 mod settings;
 mod size;
+mod started;
 mod units;
 
+use nginx_syntax::Configuration;
 pub use outcome::Check;
 use units::Unit;
 
@@ -50,12 +58,44 @@ pub fn all(bundle: &Bundle, arch: Option<Arch>) -> Vec<Check> {
         checks.extend(units::by_systemd(bundle, &units));
         checks.push(nginx::check(bundle));
     }
-    checks
+    with_allowed(bundle, checks)
+}
+
+/// Makes warnings of the failures that the bundle's own settings allow.
+fn with_allowed(bundle: &Bundle, checks: Vec<Check>) -> Vec<Check> {
+    let named = bundle.settings().map(|all| all.check.allow);
+    let named = named.unwrap_or_default();
+    let allowed = |check: &Check| {
+        ALLOWABLE.contains(&check.name) && named.iter().any(|name| name == check.name)
+    };
+    let checks = checks.into_iter();
+    let judged = checks.map(|check| {
+        if allowed(&check) {
+            check.allow()
+        } else {
+            check
+        }
+    });
+    judged.collect()
+}
+
+/// The last way out of failed checks.
+pub fn way_out(checks: &[Check]) -> Option<String> {
+    let failed = checks.iter().filter(|check| check.failed());
+    let names = failed.map(|check| check.name);
+    let names = names.filter(|name| ALLOWABLE.contains(name));
+    let names: Vec<String> = names.map(|name| format!("\"{name}\"")).collect();
+    let names = names.join(", ");
+    (!names.is_empty()).then(|| {
+        format!(
+            "if the bundle works on an instance all the same, set `[check] allow = [{names}]` in flipless.toml"
+        )
+    })
 }
 
 /// The checks that run no other program, and so have the same result on every machine.
 pub fn without_programs(bundle: &Bundle, arch: Option<Arch>) -> Vec<Check> {
-    by_ourselves(bundle, arch, &units::read(bundle))
+    with_allowed(bundle, by_ourselves(bundle, arch, &units::read(bundle)))
 }
 
 /// The checks of the zip itself: whether EB can unpack it.
@@ -74,14 +114,20 @@ fn by_ourselves(bundle: &Bundle, arch: Option<Arch>, units: &[Unit]) -> Vec<Chec
     }
     let settings = bundle.settings();
     checks.push(settings::check(&settings));
+    checks.push(mac_files::check(bundle));
     checks.push(links::check(bundle));
-    checks.push(procfile::check(bundle));
+    checks.push(procfile::check(bundle, started::may_install(bundle)));
     checks.push(hooks::check(bundle));
-    checks.push(ebextensions::check(bundle));
-    checks.push(directives::check(bundle));
-    let port = settings.as_ref().ok().map(|all| all.server.port);
-    checks.push(proxy_ports::check(bundle, port));
-    checks.extend(executables::check(bundle, arch, settings.as_ref().ok()));
+    checks.push(hook_commands::twins(bundle));
+    checks.push(hook_commands::commands(bundle));
+    let (settings, configuration) = (settings.as_ref().ok(), Configuration::of(bundle));
+    checks.push(ebextensions::check(bundle, settings));
+    checks.push(directives::check(bundle, &configuration));
+    checks.push(proxy_ports::check(&configuration, settings));
+    checks.push(proxy_ports::public(&configuration, settings));
+    checks.push(nginx_drain::timeouts(&configuration, units));
+    checks.push(nginx_drain::unread(bundle, settings));
+    checks.extend(executables::check(bundle, arch, settings));
     checks.extend(units::by_rules(bundle, units));
     checks
 }
@@ -108,6 +154,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         .collect();
     hints.dedup();
     hints.into_iter().for_each(ui::hint);
+    way_out(&checks).into_iter().for_each(ui::hint);
     let warnings = checks.iter().filter(|check| !check.warnings.is_empty());
     warnings.flat_map(Check::remarks).for_each(ui::warning);
     let skipped = checks.iter().filter(|check| check.ok.is_none()).count();

@@ -238,6 +238,7 @@ fn checked(project: &Project, draft: &Draft, target: Target, name: &str) -> Resu
             .map(|check| format!("{}: {}", check.name, check.detail));
         let message = lines.collect::<Vec<_>>().join("\n       ");
         let hints = failed.iter().filter_map(|check| check.hint.clone());
+        let hints = hints.chain(check::way_out(&checks));
         return Err(ui::advised(message, hints)).context("the bundle has failed its checks");
     }
     checks.iter().flat_map(Check::remarks).for_each(ui::warning);

@@ -17,7 +17,7 @@ mod readers;
 mod sbom;
 
 /// The files of the default configuration, with their permissions in the form of `unzip -Z`.
-const ENTRIES: [(&str, &str); 21] = [
+const ENTRIES: [(&str, &str); 22] = [
     (".ebextensions/flipless.config", "-rw-r--r--"),
     (
         ".platform/confighooks/postdeploy/!flipless-commit.sh",
@@ -440,18 +440,59 @@ fn a_server_that_is_not_an_executable_is_refused() {
     );
 }
 
-#[test]
-fn a_server_for_another_processor_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = folder.path().join("server");
+/// Writes the bundle's server, changed so that it claims to be for aarch64.
+fn for_another_processor(folder: &Path) -> PathBuf {
+    let server = folder.join("server");
     let mut content = fs::read(bundle().file("bin/server")).unwrap();
     content[18..20].copy_from_slice(&183u16.to_le_bytes()); // e_machine = EM_AARCH64 (elf(5))
     fs::write(&server, content).unwrap();
     fs::set_permissions(&server, fs::Permissions::from_mode(0o755)).unwrap();
+    server
+}
+
+#[test]
+fn a_server_for_another_processor_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = for_another_processor(folder.path());
     let said = refused(&["--server", server.to_str().unwrap()]);
     assert!(
         said.contains("aarch64") && said.contains("x86_64"),
         "{said}"
+    );
+    let way_out = "set `[check] allow = [\"machine\", \"interpreter\"]` in flipless.toml";
+    assert!(said.contains(way_out), "{said}");
+}
+
+#[test]
+fn a_failure_that_the_configuration_allows_is_in_the_manifest() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = for_another_processor(folder.path());
+    let config = folder.path().join("flipless.toml");
+    fs::write(&config, "[check]\nallow = [\"machine\", \"interpreter\"]\n").unwrap();
+    let [server, config] = [&server, &config].map(|path| path.to_str().unwrap());
+    let out = folder.path().join("out");
+    let output = dist(&["--server", server, "--config", config, "--json"], &out);
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(said(&output).contains("warning: machine: bin/server is for aarch64"));
+    let manifest: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let checks = manifest["checks"].as_array().unwrap().iter();
+    let allowed: Vec<_> = checks.filter(|check| check["allowed"] == true).collect();
+    let names: Vec<_> = allowed
+        .iter()
+        .map(|check| check["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["machine", "interpreter"]);
+    assert!(allowed.iter().all(|check| check["ok"] == true));
+    let zip = Path::new(manifest["zip"].as_str().unwrap());
+    let mut check = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    assert!(
+        check
+            .arg("check")
+            .arg(zip)
+            .output()
+            .unwrap()
+            .status
+            .success()
     );
 }
 

@@ -268,12 +268,17 @@ fn the_error_names_the_fault_of_a_server_in_another_project() {
 }
 
 #[test]
-fn a_lock_file_that_does_not_fit_is_not_changed() {
+fn a_server_without_a_lock_file_gets_a_hint_and_no_file() {
     let elsewhere = Elsewhere::new();
     fs::remove_file(elsewhere.path("Cargo.lock")).unwrap();
     let output = elsewhere.dist(&[]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(said(&output).contains("--locked"), "{}", said(&output));
+    let said = said(&output);
+    assert!(said.contains("has no Cargo.lock"), "{said}");
+    assert!(
+        said.contains("hint: run `cargo generate-lockfile`"),
+        "{said}"
+    );
     assert!(!elsewhere.path("Cargo.lock").exists());
 }
 

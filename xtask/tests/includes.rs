@@ -136,6 +136,32 @@ fn the_error_names_links_without_a_target() {
         project.link(target, "web/x");
         let said = project.refused(setting);
         assert!(said.contains(expected), "{target}: {said}");
+        let other = if setting == keep {
+            "symlinks = \"follow\""
+        } else {
+            "symlinks = \"keep\""
+        };
+        let hint = said.lines().find(|line| line.starts_with("hint: "));
+        assert!(
+            hint.is_some_and(|hint| hint.contains(other)),
+            "{target}: {said}"
+        );
+    }
+}
+
+#[test]
+fn a_name_that_no_zip_can_have_gets_its_own_message() {
+    use std::os::unix::ffi::OsStrExt;
+    for (name, expected) in [
+        (b"caf\xe9.txt".as_slice(), "a name that is not UTF-8"),
+        (b"a\\b.txt", "a `\\` in its name"),
+    ] {
+        let project = Project::new();
+        let name = std::ffi::OsStr::from_bytes(name);
+        fs::write(project.path().join("web").join(name), "").unwrap();
+        let said = project.refused(r#"include = ["web"]"#);
+        assert!(said.contains(expected), "{said}");
+        assert!(said.contains("hint: rename the file"), "{said}");
     }
 }
 

@@ -19,7 +19,7 @@ mod values;
 pub use error::ConfigError;
 pub use include::{Include, Mode, Symlinks};
 pub use values::{
-    AbsolutePath, BuildPath, CommandLine, Name, Number, Port, PortVariable, ProcessName,
+    AbsolutePath, BuildPath, CheckName, CommandLine, Name, Number, Port, PortVariable, ProcessName,
     RelativePath, Statuses, UrlPath, Word, WritablePath,
 };
 
@@ -39,6 +39,8 @@ pub struct Config {
     pub bundle: Bundle,
     /// Releases and handovers on the instance.
     pub deploy: Deploy,
+    /// The checks of the finished bundle.
+    pub check: Check,
 }
 
 /// The application.
@@ -216,6 +218,14 @@ impl Default for Deploy {
     }
 }
 
+/// The checks of the finished bundle.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all(deserialize = "kebab-case"))]
+pub struct Check {
+    /// Checks whose failure is only a warning.
+    pub allow: Vec<CheckName>,
+}
+
 impl Config {
     /// Reads `path`. A missing file means all defaults.
     ///
@@ -289,6 +299,14 @@ impl Config {
                 lock_seconds: self.deploy.lock_seconds.get().into(),
                 rollback_seconds: self.deploy.rollback_seconds.get().into(),
                 rollback_crashes: self.deploy.rollback_crashes.get() as usize,
+            },
+            check: settings::Check {
+                allow: self
+                    .check
+                    .allow
+                    .iter()
+                    .map(|name| name.as_str().into())
+                    .collect(),
             },
         }
     }

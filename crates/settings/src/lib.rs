@@ -4,6 +4,7 @@
 //! every value resolved; the bundle contains it as one file. [`render`] makes the platform tree from `Config` and
 //! `platform-templates/`. Only the root package's build script calls `render`, once per build.
 
+pub mod checks;
 #[cfg(feature = "generator")]
 pub mod config;
 #[cfg(feature = "ebextensions")]
@@ -22,4 +23,4 @@ pub mod writable;
 
 #[cfg(feature = "generator")]
 pub use config::{Config, ConfigError};
-pub use settings::{App, Deploy, Front, FrontMode, Handover, Server, Settings};
+pub use settings::{App, Check, Deploy, Front, FrontMode, Handover, Server, Settings};

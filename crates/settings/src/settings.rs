@@ -44,6 +44,7 @@
 //! | `deploy.lock-seconds` | instance | the two `TimeoutStartSec=` above; settings file | |
 //! | `deploy.rollback-seconds` | instance | settings file | |
 //! | `deploy.rollback-crashes` | instance | settings file | |
+//! | `check.allow` | build | settings file | only `check` reads it, in the bundle |
 //!
 //! `tests/templates/belongs.rs` in the root package changes each key, compares the rendered files, and compares
 //! this table.
@@ -73,6 +74,8 @@ pub struct Settings {
     pub front: Front,
     /// Releases and handovers on the instance.
     pub deploy: Deploy,
+    /// The checks of the bundle.
+    pub check: Check,
 }
 
 /// The application.
@@ -133,6 +136,14 @@ pub struct Deploy {
     pub rollback_seconds: u64,
     /// How many crashes during the trial cause an automatic rollback.
     pub rollback_crashes: usize,
+}
+
+/// The checks of the bundle.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Check {
+    /// The names of checks whose failure is only a warning.
+    pub allow: Vec<String>,
 }
 
 /// Which program holds the instance's public port.

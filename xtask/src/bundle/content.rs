@@ -3,17 +3,36 @@
 use std::io::{self, Read};
 
 use flipless_settings::layout;
+use flipless_settings::nginx::{KEEPALIVE, UPSTREAM};
 
 use super::elf::Elf;
 use super::entry::{Content, Entry};
 use crate::files::Meter;
+use crate::ui;
 
 /// The most unpacked bytes of all entries together: eight times EB's limit of the zip.
 const MAX_TOTAL: u64 = 4 << 30;
-/// The most bytes of all texts together.
-const MAX_TEXTS: u64 = 16 << 20;
-/// The most bytes of one text file.
-const MAX_TEXT: u64 = 1 << 20;
+/// A kind of texts: the most bytes of one, and of all of them together. Each kind has its own limit, so that many
+/// files of a user leave room for the files that flipless needs.
+struct Kind {
+    one: u64,
+    all: u64,
+}
+/// Files for nginx: a `map` or a `geo` block may list every network.
+const NGINX: Kind = Kind {
+    one: 32 << 20,
+    all: 48 << 20,
+};
+/// Hooks, what lies beside them, and EB's configuration files.
+const HOOKS: Kind = Kind {
+    one: 1 << 20,
+    all: 16 << 20,
+};
+/// The Procfile, the settings and the units.
+const OURS: Kind = Kind {
+    one: 1 << 20,
+    all: 16 << 20,
+};
 /// The most bytes of one executable, which is parsed in memory.
 const MAX_ELF: u64 = 256 << 20;
 /// The most bytes of a script's first line.
@@ -23,7 +42,9 @@ const MAX_LINK: u64 = 4096;
 
 /// The number of bytes of one zip that may still be kept in memory.
 pub struct Budget {
-    texts: u64,
+    nginx: u64,
+    hooks: u64,
+    ours: u64,
 }
 
 impl Budget {
@@ -35,7 +56,22 @@ impl Budget {
                 "{declared} bytes unpacked, but at most {most} GiB are checked"
             ));
         }
-        Ok(Self { texts: MAX_TEXTS })
+        Ok(Self {
+            nginx: NGINX.all,
+            hooks: HOOKS.all,
+            ours: OURS.all,
+        })
+    }
+
+    /// The kind of a text, and the bytes that are left for it.
+    fn of(&mut self, name: &str) -> (Kind, &mut u64) {
+        if name.starts_with(".platform/nginx/") {
+            (NGINX, &mut self.nginx)
+        } else if name.starts_with('.') {
+            (HOOKS, &mut self.hooks)
+        } else {
+            (OURS, &mut self.ours)
+        }
     }
 }
 
@@ -74,12 +110,20 @@ fn interesting(
     if entry.folder || !is_read_by_the_platform(&entry.name) {
         return script(reader, start);
     }
-    if declared > MAX_TEXT.min(budget.texts) {
-        return Ok(Content::Broken(
-            "too large for what the platform reads as text".into(),
-        ));
+    let (kind, left) = budget.of(&entry.name);
+    if declared > kind.one {
+        let [size, most] = [declared, kind.one].map(ui::size);
+        return Ok(Content::Unchecked(format!(
+            "it has {size}, and at most {most} are read"
+        )));
     }
-    budget.texts -= declared;
+    if declared > *left {
+        let all = ui::size(kind.all);
+        return Ok(Content::Unchecked(format!(
+            "of all files of its kind, at most {all} are read"
+        )));
+    }
+    *left -= declared;
     reader.take(declared).read_to_end(&mut start)?;
     Ok(Content::Text(start))
 }
@@ -110,8 +154,8 @@ fn link(reader: &mut impl Read, declared: u64) -> io::Result<Content> {
 fn elf(reader: &mut impl Read, declared: u64, start: Vec<u8>) -> io::Result<Content> {
     if declared > MAX_ELF {
         let most = MAX_ELF >> 20;
-        return Ok(Content::Broken(format!(
-            "an executable of more than {most} MiB: strip it"
+        return Ok(Content::Unchecked(format!(
+            "it is an executable of more than {most} MiB"
         )));
     }
     let mut bytes = start;
@@ -119,7 +163,7 @@ fn elf(reader: &mut impl Read, declared: u64, start: Vec<u8>) -> io::Result<Cont
     reader.take(declared).read_to_end(&mut bytes)?;
     Ok(match Elf::parse(&bytes) {
         Ok(elf) => Content::Elf(elf.into()),
-        Err(error) => Content::Broken(format!("a damaged ELF file: {error}")),
+        Err(error) => Content::Odd(format!("a damaged ELF file, or not 64-bit: {error}")),
     })
 }
 
@@ -131,7 +175,8 @@ fn is_read_by_the_platform(name: &str) -> bool {
         ".platform/nginx/",
         "systemd/",
     ];
-    let of_agent = name.starts_with("nginx/") && name.ends_with(".conf");
+    let file = name.strip_prefix("nginx/").unwrap_or_default();
+    let of_agent = [KEEPALIVE, UPSTREAM].contains(&file);
     let single = ["Procfile", layout::SETTINGS_FILE];
     single.contains(&name) || of_agent || folders.iter().any(|folder| name.starts_with(folder))
 }

@@ -21,6 +21,12 @@ pub struct Elf {
     dynamic: bool,
     /// Whether it has a dynamic section that needs libraries.
     pub needs_libraries: bool,
+    /// The libraries that it needs (DT_NEEDED).
+    pub libraries: Vec<String>,
+    /// The symbol versions of other libraries than glibc that it needs, such as `GLIBCXX_3.4.30`.
+    pub versions: Vec<String>,
+    /// The levels of x86-64 that it needs: bits of `GNU_PROPERTY_X86_ISA_1_NEEDED`.
+    pub levels: u32,
     /// The symbol versions of glibc that it needs, oldest first. Versions newer than [`FLOOR`] come with their
     /// first few symbols.
     pub glibc: Vec<(GlibcVersion, Vec<String>)>,
@@ -49,6 +55,8 @@ const MAX_SEGMENTS: usize = 1170;
 const MAX_NOTES: u64 = 64 << 10;
 /// The most versions that a file may need. In a hostile file, overlapping versions would take forever.
 const MAX_VERSIONS: usize = 4096;
+/// The most libraries that are checked.
+const MAX_LIBRARIES: usize = 256;
 /// The most symbols that are named for each version, and the longest such name.
 const MAX_SYMBOLS: usize = 8;
 const MAX_NAME: usize = 256;
@@ -96,32 +104,42 @@ fn read_segments(header: &Header, endian: Endianness, data: &[u8], found: &mut E
         let size = segment.p_filesz(endian);
         if segment.p_type(endian) == elf::PT_NOTE && size <= notes_left {
             notes_left -= size;
-            found.glibc_start |= has_glibc_note(segment, endian, data)?;
+            read_notes(segment, endian, data, found)?;
         }
     }
     Ok(())
 }
 
-/// Whether the file has the note of glibc's crt1.o. `strip` keeps the note. musl's crt1.o has none.
-fn has_glibc_note(
+/// Reads the note of glibc's crt1.o, which `strip` keeps and musl's crt1.o lacks, and the note with the levels of
+/// x86-64 (System V ABI of x86-64, section 5.2, "Program property").
+fn read_notes(
     segment: &elf::ProgramHeader64<Endianness>,
     endian: Endianness,
     data: &[u8],
-) -> Result<bool> {
+    found: &mut Elf,
+) -> Result<()> {
     let Some(mut notes) = segment.notes(endian, data)? else {
-        return Ok(false);
+        return Ok(());
     };
     while let Some(note) = notes.next()? {
-        if note.name() == elf::ELF_NOTE_GNU && note.n_type(endian) == elf::NT_GNU_ABI_TAG {
-            return Ok(true);
+        let of_gnu = note.name() == elf::ELF_NOTE_GNU;
+        found.glibc_start |= of_gnu && note.n_type(endian) == elf::NT_GNU_ABI_TAG;
+        let Some(mut properties) = note.gnu_properties(endian) else {
+            continue;
+        };
+        while let Some(property) = properties.next()? {
+            if property.pr_type() == elf::GNU_PROPERTY_X86_ISA_1_NEEDED {
+                found.levels |= property.data_u32(endian)?;
+            }
         }
     }
-    Ok(false)
+    Ok(())
 }
 
 fn read_sections(header: &Header, endian: Endianness, data: &[u8], found: &mut Elf) -> Result<()> {
     let sections = header.sections(endian, data)?;
     found.glibc_start |= has_glibc_stdio(header, &sections, endian, data)?;
+    found.libraries = libraries(&sections, endian, data)?;
     let mut indexes = read_versions(&sections, endian, data, found)?;
     let floor = GlibcVersion::parse(FLOOR);
     indexes.retain(|_, version| Some(&*version) > floor.as_ref());
@@ -163,7 +181,26 @@ fn has_glibc_stdio(
     Ok(sections.iter().any(named))
 }
 
-/// Adds the needed versions of glibc to `found`. Returns the index by which symbols refer to each version.
+/// The names of the needed libraries.
+fn libraries(
+    sections: &SectionTable<'_, Header>,
+    endian: Endianness,
+    data: &[u8],
+) -> Result<Vec<String>> {
+    use object::read::elf::Dyn;
+    let Some((dynamic, link)) = sections.dynamic(endian, data)? else {
+        return Ok(Vec::new());
+    };
+    let strings = content(sections, link, endian, data)?;
+    let needed = dynamic
+        .iter()
+        .filter(|entry| entry.tag(endian) == elf::DT_NEEDED);
+    let names = needed.map(|entry| name_at(strings, entry.val32(endian).unwrap_or_default()));
+    Ok(names.take(MAX_LIBRARIES).collect())
+}
+
+/// Adds the needed versions of libraries to `found`. Returns the index by which symbols refer to each version of
+/// glibc.
 fn read_versions(
     sections: &SectionTable<'_, Header>,
     endian: Endianness,
@@ -185,9 +222,12 @@ fn read_versions(
             }
             let name = name_at(strings, version.vna_name.get(endian));
             let index = version.vna_other.get(endian).0 & VERSION;
-            if let Some(version) = GlibcVersion::parse(&name) {
-                found.glibc.push((version.clone(), Vec::new()));
-                indexes.insert(index, version);
+            match GlibcVersion::parse(&name) {
+                Some(version) => {
+                    found.glibc.push((version.clone(), Vec::new()));
+                    indexes.insert(index, version);
+                }
+                None => found.versions.push(name),
             }
         }
     }

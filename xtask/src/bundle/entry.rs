@@ -93,6 +93,10 @@ pub enum Content {
     Elf(Box<Elf>),
     /// A symbolic link's target.
     Link(String),
+    /// An ELF file that no instance can execute; the text is the reason.
+    Odd(String),
+    /// The platform may read it, but it is too large for the checks; the text is the reason.
+    Unchecked(String),
     /// It could not be read; the text is the reason.
     Broken(String),
 }

@@ -2,38 +2,68 @@
 
 use std::collections::BTreeSet;
 
-use super::nginx_syntax::{self, Directive};
+use super::nginx_syntax::{Configuration, Directive};
 use super::outcome::Check;
 use crate::bundle::Bundle;
 
 /// Every directive in the sources of nginx 1.28.0 (EB's version), with all modules.
 const KNOWN: &str = include_str!("directives.txt");
-/// Blocks that contain values instead of directives.
-const VALUES: [&str; 5] = ["charset_map", "geo", "map", "split_clients", "types"];
+/// Directives of modules that are packages of their own on Amazon Linux 2023: the beginning of their names, and the
+/// package.
+const PACKAGES: [(&str, &str); 6] = [
+    ("geoip_", "a module for GeoIP"),
+    ("image_filter", "nginx-mod-http-image-filter"),
+    ("mail", "nginx-mod-mail"),
+    ("perl", "nginx-mod-http-perl"),
+    ("stream", "nginx-mod-stream"),
+    ("xslt_", "nginx-mod-http-xslt-filter"),
+];
 /// The most letters by which a name may differ from a suggestion.
 const TYPO: usize = 2;
 /// No name of nginx is longer. Longer names, as in a hostile file, get no suggestion.
 const LONGEST: usize = 64;
+/// A name of so many letters is not like another one by chance.
+const LONG: usize = 10;
+/// The byte order mark.
+const MARK: char = '\u{feff}';
 /// The most unknown names that get a suggestion. No more are shown.
 const COMPARED: usize = 20;
 
-/// Checks that every directive is known.
-pub fn check(bundle: &Bundle) -> Check {
+/// Checks that every directive is known. If the bundle brings modules, an unknown one may be a module's.
+pub fn check(bundle: &Bundle, configuration: &Configuration) -> Check {
     let known: BTreeSet<&str> = KNOWN.lines().collect();
-    let files: Vec<_> = nginx_syntax::files(bundle).collect();
-    let mut findings = Vec::new();
-    if !brings_modules(bundle) {
-        for (path, directives) in &files {
-            let unknown = directives.iter().filter(|one| !is_known(one, &known));
-            for one in unknown {
-                let near = (findings.len() < COMPARED).then_some(&known);
-                findings.push(finding(path, one, near));
-            }
+    let unknown = configuration.of_bundle();
+    let unknown = unknown.filter(|one| !known.contains(one.name()));
+    let (mut findings, mut warnings) = (Vec::new(), Vec::new());
+    let modules = brings_modules(bundle);
+    for (index, directive) in unknown.enumerate() {
+        let near = (index < COMPARED)
+            .then(|| nearest(directive.name(), &known))
+            .flatten();
+        // A module names its directives after itself, so a long name that is almost nginx's own is misspelt.
+        let certain = !modules
+            || directive.name().starts_with(MARK)
+            || (near.is_some() && directive.name().len() >= LONG);
+        let finding = finding(directive, near);
+        if certain {
+            &mut findings
+        } else {
+            &mut warnings
         }
+        .push(finding);
     }
-    Check::of("nginx: directives", findings, "nginx knows all of them").with_hint(
-        "nginx does not start with an unknown directive: correct the name, or remove the line",
-    )
+    if !modules {
+        warnings.extend(configuration.of_bundle().filter_map(of_a_package));
+    }
+    if configuration.is_cut() {
+        warnings.push("there are too many directives: the last ones are not checked".into());
+    }
+    Check::of("nginx: directives", findings, "nginx knows all of them")
+        .with_warnings(&warnings)
+        .with_hint(
+            "nginx does not start with an unknown directive: correct the name, remove the line, or install \
+             the module in a prebuild hook",
+        )
 }
 
 /// Whether this is a directive of EB's nginx, or of one of its modules.
@@ -41,55 +71,56 @@ pub fn is_nginx_s(name: &str) -> bool {
     KNOWN.lines().any(|known| known == name)
 }
 
-fn is_known(directive: &Directive, known: &BTreeSet<&str>) -> bool {
-    let name = directive.words[0].as_str();
-    let block = directive.inside.last().map_or("", String::as_str);
-    VALUES.contains(&block) || known.contains(name)
-}
-
-/// Whether the bundle installs a module of nginx (package `nginx-mod-…`) or loads one. Such a module may have
-/// its own directives.
-fn brings_modules(bundle: &Bundle) -> bool {
+/// Whether the bundle installs modules of nginx (packages `nginx-mod-…`) or loads one. A module may have its own
+/// directives and variables.
+pub fn brings_modules(bundle: &Bundle) -> bool {
+    let signs = ["load_module", "nginx-mod", "nginx-all-modules"];
     let brings = |text: &[u8]| {
         let text = String::from_utf8_lossy(text);
-        ["load_module", "nginx-mod"]
-            .iter()
-            .any(|sign| text.contains(sign))
+        signs.iter().any(|sign| text.contains(sign))
     };
-    bundle
-        .entries
-        .iter()
-        .filter_map(|entry| entry.text())
-        .any(brings)
+    let mut texts = bundle.entries.iter().filter_map(|entry| entry.text());
+    texts.any(brings)
 }
 
-/// The text of a finding, with the nearest name in `near` as a suggestion.
-fn finding(path: &str, directive: &Directive, near: Option<&BTreeSet<&str>>) -> String {
-    let (name, line) = (&directive.words[0], directive.line);
-    let near = near.filter(|_| name.len() <= LONGEST).into_iter().flatten();
-    let near = near.map(|other| (strsim::levenshtein(name, other), other));
-    let meant = match near.min() {
-        Some((distance, other)) if distance <= TYPO => format!("; did you mean `{other}`?"),
-        _ => String::new(),
-    };
-    format!("{path}:{line}: `{name}` is not a directive of nginx{meant}")
+fn of_a_package(directive: &Directive) -> Option<String> {
+    let (name, place) = (directive.name(), directive.place());
+    let (_, package) = PACKAGES.iter().find(|(start, _)| name.starts_with(start))?;
+    let top = directive.inside.is_empty() || !["mail", "stream"].contains(&name);
+    top.then(|| format!("{place}: `{name}` needs {package}, which nothing in the bundle installs"))
+}
+
+/// The known name that differs least.
+fn nearest<'a>(name: &str, known: &BTreeSet<&'a str>) -> Option<&'a str> {
+    let known = known.iter().filter(|_| name.len() <= LONGEST);
+    let near = known.map(|other| (strsim::levenshtein(name, other), *other));
+    let (_, other) = near.min().filter(|(distance, _)| *distance <= TYPO)?;
+    Some(other)
+}
+
+fn finding(directive: &Directive, near: Option<&str>) -> String {
+    let (name, place) = (directive.name(), directive.place());
+    if name.starts_with(MARK) {
+        return format!(
+            "{place}: the file begins with a byte order mark, which nginx takes for a name"
+        );
+    }
+    let meant = near.map(|other| format!("; did you mean `{other}`?"));
+    let meant = meant.unwrap_or_default();
+    format!("{place}: `{name}` is not a directive of nginx{meant}")
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
-    use flipless_settings::stock::NGINX_FILES;
-
     use super::*;
 
     #[test]
     fn eb_s_own_files_have_known_directives_only() {
         let known: BTreeSet<&str> = KNOWN.lines().collect();
-        for (path, text) in NGINX_FILES {
-            let directives = nginx_syntax::parse(text);
-            assert!(!directives.is_empty());
-            let unknown = directives.iter().find(|one| !is_known(one, &known));
-            assert_eq!(unknown, None, "{path}");
+        let configuration = Configuration::of(&Bundle::default());
+        assert!(configuration.directives.len() > 20);
+        for directive in &configuration.directives {
+            assert!(known.contains(directive.name()), "{directive:?}");
         }
     }
 }

@@ -1,20 +1,50 @@
 //! `.ebextensions/*.config`. EB reads these files as YAML or JSON when it deploys a version.
 
 use flipless_settings::ebextensions;
+use flipless_settings::{FrontMode, Settings};
 
 use super::outcome::Check;
+use super::started::OUR_CONFIGURATION;
 use crate::bundle::Bundle;
 
-/// Checks that every file is valid and contains a mapping.
-pub fn check(bundle: &Bundle) -> Check {
+/// The namespace of the proxy's options.
+const PROXY: &str = "aws:elasticbeanstalk:environment:proxy";
+
+/// Checks that every file is valid and contains a mapping, and that none chooses another proxy.
+pub fn check(bundle: &Bundle, settings: Option<&Settings>) -> Check {
     let files = bundle.entries.iter().filter_map(|entry| {
         let read = ebextensions::is_config_file(&entry.name);
-        Some((&entry.name, entry.text().filter(|_| read)?))
+        Some((entry.name.as_str(), entry.text().filter(|_| read)?))
     });
-    let findings = files.clone().filter_map(|(name, text)| fault(name, text));
-    let findings = findings.collect();
-    let fine = format!("{} files that EB can read", files.count());
-    Check::of("ebextensions", findings, fine).with_hint("indent YAML with spaces, not with tabs")
+    let fine = format!("{} files that EB can read", files.clone().count());
+    let (mut findings, mut warnings) = (Vec::new(), Vec::new());
+    for (name, text) in files {
+        let (mark, text) = match text.strip_prefix(b"\xef\xbb\xbf") {
+            Some(rest) => (true, rest),
+            None => (false, text),
+        };
+        let mark = mark.then(|| format!("{name} begins with a byte order mark"));
+        warnings.extend(mark);
+        findings.extend(fault(name, text));
+        let stock = settings.is_some_and(|all| all.front.mode == FrontMode::Stock);
+        if let Some(proxy) = other_proxy(text).filter(|_| !stock) {
+            // If two files set an option, EB takes the value of the file whose name sorts last.
+            match name > OUR_CONFIGURATION {
+                true => findings.push(format!(
+                    "{name} sets ProxyServer to `{proxy}`, but flipless needs EB's nginx"
+                )),
+                false => warnings.push(format!(
+                    "{name} sets ProxyServer to `{proxy}`, which has no effect: {OUR_CONFIGURATION} sets it to nginx"
+                )),
+            }
+        }
+    }
+    Check::of("ebextensions", findings, fine)
+        .with_warnings(&warnings)
+        .with_hint(
+            "indent YAML with spaces, not with tabs; without a proxy of EB, use `[front] mode = \"direct\"`, and \
+             remove the option ProxyServer",
+        )
 }
 
 fn fault(name: &str, text: &[u8]) -> Option<String> {
@@ -27,4 +57,14 @@ fn fault(name: &str, text: &[u8]) -> Option<String> {
     }
     let error = ebextensions::sections(text).err()?;
     Some(format!("{name}:{}: {}", error.line, error.reason))
+}
+
+/// The value of `ProxyServer`, if it is not nginx.
+fn other_proxy(text: &[u8]) -> Option<String> {
+    let file = ebextensions::parse(std::str::from_utf8(text).ok()?).ok()?;
+    let options = file.option_settings.into_iter();
+    let mut proxies =
+        options.filter(|option| option.namespace == PROXY && option.option_name == "ProxyServer");
+    let proxy = proxies.next_back()?.value;
+    (proxy != "nginx").then_some(proxy)
 }

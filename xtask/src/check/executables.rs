@@ -1,10 +1,13 @@
-//! Checks that every ELF file fits the platform's processor, dynamic linker and glibc.
+//! Checks that the ELF files fit the platform's processor, dynamic linker and glibc.
+
+use std::collections::BTreeSet;
 
 use flipless_settings::{Settings, layout};
 
+use super::elf_files::{Program, elf_of, judged, programs};
 use super::outcome::Check;
+use super::{libraries, started};
 use crate::arch::Arch;
-use crate::bundle::elf::Elf;
 use crate::bundle::glibc::{FLOOR, GlibcVersion};
 use crate::bundle::{Bundle, Content, Entry};
 
@@ -24,25 +27,21 @@ fn agent() -> String {
 /// Checks all ELF files. Unreadable settings are the finding of another check.
 pub fn check(bundle: &Bundle, arch: Option<Arch>, settings: Option<&Settings>) -> Vec<Check> {
     let resolves_names = settings.is_none_or(|all| all.server.resolves_names);
-    let elfs: Vec<(&Entry, &Elf)> = bundle.entries.iter().filter_map(elf_of).collect();
-    vec![
-        present(bundle, settings),
-        machine(&elfs, arch),
-        interpreter(&elfs),
-        glibc(&elfs),
-        static_glibc(&elfs, resolves_names),
-    ]
-}
-
-fn elf_of(entry: &Entry) -> Option<(&Entry, &Elf)> {
-    match &entry.content {
-        Content::Elf(elf) => Some((entry, elf)),
-        _ => None,
-    }
+    let started = started::names(bundle, settings);
+    let programs = programs(bundle, &started);
+    let mut checks = vec![
+        present(bundle, settings, &started),
+        machine(&programs, arch),
+        interpreter(&programs),
+        glibc(&programs),
+        static_glibc(&programs, resolves_names),
+    ];
+    checks.extend(libraries::check(bundle, &programs));
+    checks
 }
 
 /// Checks that the agent, the server and the relay exist and are executable. Other files in `bin/` are the user's.
-fn present(bundle: &Bundle, settings: Option<&Settings>) -> Check {
+fn present(bundle: &Bundle, settings: Option<&Settings>, started: &BTreeSet<&str>) -> Check {
     let mut findings = Vec::new();
     let server = settings.map(|all| all.server.program());
     let needed = [layout::AGENT_BIN].into_iter().chain(server);
@@ -51,9 +50,14 @@ fn present(bundle: &Bundle, settings: Option<&Settings>) -> Check {
             findings.push(format!("{name} is missing"));
         }
     }
-    let started = [Some(layout::AGENT_BIN), Some(layout::RELAY), server];
-    let started = started.into_iter().flatten().map(layout::in_bin);
-    for entry in started.filter_map(|name| bundle.get(&name)) {
+    for entry in started.iter().filter_map(|name| bundle.get(name)) {
+        if let Content::Odd(why) = &entry.content {
+            findings.push(format!("{} is {why}", entry.name));
+        }
+    }
+    let ours = [Some(layout::AGENT_BIN), Some(layout::RELAY), server];
+    let ours = ours.into_iter().flatten().map(layout::in_bin);
+    for entry in ours.filter_map(|name| bundle.get(&name)) {
         let Entry { name, mode, .. } = entry;
         if matches!(
             entry.content,
@@ -76,76 +80,62 @@ fn present(bundle: &Bundle, settings: Option<&Settings>) -> Check {
     )
 }
 
-/// Checks that all files are for the processor of the instances.
-fn machine(elfs: &[(&Entry, &Elf)], wanted: Option<Arch>) -> Check {
+/// Checks that the programs are for the processor of the instances.
+fn machine(programs: &[Program], wanted: Option<Arch>) -> Check {
     let name = |arch: Option<Arch>| arch.map_or("another processor", Arch::name);
-    let wrong = elfs
-        .iter()
-        .filter(|(_, elf)| elf.arch.is_none() || elf.arch != wanted);
-    let findings = wrong
-        .map(|(entry, elf)| {
-            let is = name(elf.arch);
-            format!(
-                "{} is for {is}, but the bundle is for {}",
-                entry.name,
-                name(wanted)
-            )
-        })
-        .collect();
-    Check::of("machine", findings, name(wanted))
+    judged("machine", programs, name(wanted), |program| {
+        let (is, path) = (program.elf.arch, &program.entry.name);
+        let wrong = is.is_none() || is != wanted;
+        let (is, wanted) = (name(is), name(wanted));
+        wrong.then(|| format!("{path} is for {is}, but the bundle is for {wanted}"))
+    })
 }
 
-fn interpreter(elfs: &[(&Entry, &Elf)]) -> Check {
-    let findings = elfs
-        .iter()
-        .filter_map(|(entry, elf)| {
-            let (is, wanted) = (elf.interpreter.as_deref()?, elf.arch?.interpreter());
-            let name = &entry.name;
-            (is != wanted).then(|| format!("{name} needs {is}, but the platform has {wanted}"))
-        })
-        .collect();
-    Check::of("interpreter", findings, "the platform's, or none")
+fn interpreter(programs: &[Program]) -> Check {
+    let fine = "the platform's, or none";
+    judged("interpreter", programs, fine, |program| {
+        let elf = program.elf;
+        let (is, wanted) = (elf.interpreter.as_deref()?, elf.arch?.interpreter());
+        let name = &program.entry.name;
+        (is != wanted).then(|| format!("{name} needs {is}, but the platform has {wanted}"))
+    })
 }
 
-fn glibc(elfs: &[(&Entry, &Elf)]) -> Check {
-    let floor = GlibcVersion::parse(FLOOR);
-    let mut findings = Vec::new();
-    for (entry, elf) in elfs {
-        let newer = elf
-            .glibc
-            .iter()
-            .filter(|(version, _)| Some(version) > floor.as_ref());
-        for (version, symbols) in newer {
-            let symbols = if symbols.is_empty() {
-                "no symbol".into()
-            } else {
-                symbols.join(", ")
-            };
-            findings.push(format!(
-                "{} needs {} ({symbols}), but the platform has {FLOOR}",
-                entry.name,
-                version.name()
-            ));
-        }
-    }
-    let newest = elfs
+fn glibc(programs: &[Program]) -> Check {
+    let newest = programs
         .iter()
-        .filter_map(|(_, elf)| elf.glibc.last())
-        .map(|(version, _)| version);
-    let fine = newest.max().map_or("none needed".into(), |version| {
+        .filter_map(|program| program.elf.glibc.last());
+    let newest = newest.map(|(version, _)| version).max();
+    let fine = newest.map_or("none needed".into(), |version| {
         format!("at most {}; the platform has {FLOOR}", version.name())
     });
-    Check::of("glibc", findings, fine).with_hint(
+    judged("glibc", programs, fine, newer_glibc).with_hint(
         "build against an older glibc: install zig and cargo-zigbuild (`pip install ziglang \
          cargo-zigbuild`), and `cargo xtask dist` will use them; or build a static program: \
          `cargo xtask dist --target x86_64-unknown-linux-musl`",
     )
 }
 
+/// A finding for each version of glibc that the program needs and the platform lacks.
+fn newer_glibc(program: &Program) -> Vec<String> {
+    let floor = GlibcVersion::parse(FLOOR);
+    let needed = program.elf.glibc.iter();
+    let newer = needed.filter(|(version, _)| Some(version) > floor.as_ref());
+    let finding = |(version, symbols): &(GlibcVersion, Vec<String>)| {
+        let symbols = match symbols.is_empty() {
+            true => "no symbol".into(),
+            false => symbols.join(", "),
+        };
+        let (path, version) = (&program.entry.name, version.name());
+        format!("{path} needs {version} ({symbols}), but the platform has {FLOOR}")
+    };
+    newer.map(finding).collect()
+}
+
 /// Checks for programs with a static glibc. Such a program crashes when it resolves a name with an NSS module
 /// other than `files` and `dns`, because the module is loaded into a program that contains another glibc. This
 /// was seen with glibc 2.26, 2.31 and 2.34, as SIGABRT or SIGFPE.
-fn static_glibc(elfs: &[(&Entry, &Elf)], resolves_names: bool) -> Check {
+fn static_glibc(programs: &[Program], resolves_names: bool) -> Check {
     if !resolves_names {
         return Check::of(
             "static glibc",
@@ -155,23 +145,17 @@ fn static_glibc(elfs: &[(&Entry, &Elf)], resolves_names: bool) -> Check {
     }
     // The agent resolves no names.
     let agent = agent();
-    let others = elfs
-        .iter()
-        .filter(|(entry, elf)| entry.name != agent && elf.static_glibc());
-    let findings = others
-        .map(|(entry, _)| {
+    let fine = "none but the agent, which resolves no names";
+    judged("static glibc", programs, fine, |program| {
+        let name = &program.entry.name;
+        let crashes = *name != agent && program.elf.static_glibc();
+        crashes.then(|| {
             format!(
-                "{} is statically linked with glibc: it crashes when it resolves a name with an NSS \
-                 module of the instance",
-                entry.name
+                "{name} is statically linked with glibc: it crashes when it resolves a name with an NSS \
+                 module of the instance"
             )
         })
-        .collect();
-    Check::of(
-        "static glibc",
-        findings,
-        "none but the agent, which resolves no names",
-    )
+    })
     .with_hint(
         "link it dynamically (without `-C target-feature=+crt-static`), or statically with musl: \
          `cargo xtask dist --target x86_64-unknown-linux-musl`; if it never resolves a host name, \

@@ -1,9 +1,12 @@
-//! Checks hooks. Older platforms repair neither a missing exec bit nor CR LF.
+//! Checks hooks. EB makes every hook executable, on platforms since 2022-04-29, and turns CRLF into LF. So the two are
+//! only warnings:
+//! <https://docs.aws.amazon.com/elasticbeanstalk/latest/dg/platforms-linux-extend.hooks.html>
 
 use super::outcome::Check;
 use crate::bundle::{Bundle, Content, Entry};
 
-const FOLDERS: [&str; 2] = [".platform/hooks/", ".platform/confighooks/"];
+/// The folders of the hooks: for a deployment, and for a change of the configuration.
+pub const FOLDERS: [&str; 2] = [".platform/hooks/", ".platform/confighooks/"];
 const STAGES: [&str; 3] = ["prebuild", "predeploy", "postdeploy"];
 /// Our hooks, in both trees: a configuration deployment runs the hooks of the second tree, and flips too.
 const OURS: [&str; 2] = [
@@ -23,15 +26,13 @@ pub fn check(bundle: &Bundle) -> Check {
         .flat_map(|folder| OURS.map(|hook| format!("{folder}{hook}")));
     let missing = ours.filter(|name| bundle.get(name).is_none());
     let missing = missing.map(|name| format!("{name} is missing"));
-    let wrong = hooks.iter().flat_map(|hook| {
-        [wrong(hook), out_of_order(&hook.name)]
-            .into_iter()
-            .flatten()
-    });
+    let wrong = hooks.iter().filter_map(|hook| wrong(hook));
+    let late = hooks.iter().filter_map(|hook| out_of_order(&hook.name));
+    let repaired = hooks.iter().flat_map(|hook| repaired(hook));
     let ignored = bundle.entries.iter().filter_map(ignored);
-    let fine = format!("{} hooks, executable, LF, `#!`", hooks.len());
+    let fine = format!("{} hooks with `#!`", hooks.len());
     Check::of("hooks", missing.chain(wrong).collect(), fine)
-        .with_warnings(&ignored.collect::<Vec<_>>())
+        .with_warnings(&late.chain(repaired).chain(ignored).collect::<Vec<_>>())
         .with_hint("run `chmod +x FILE`, and `sed -i 's/\\r$//' FILE` for LF; then pack again")
 }
 
@@ -44,8 +45,14 @@ fn place(entry: &Entry) -> Option<(&str, &str)> {
 }
 
 /// Whether EB runs the file. EB runs the files directly in a stage's folder, and no others.
-fn is_hook(entry: &Entry) -> bool {
+pub fn is_hook(entry: &Entry) -> bool {
     place(entry).is_some_and(|(stage, _)| STAGES.contains(&stage))
+}
+
+/// Whether `dist` adds this hook.
+pub fn is_ours(name: &str) -> bool {
+    let hook = FOLDERS.iter().find_map(|folder| name.strip_prefix(folder));
+    hook.is_some_and(|hook| OURS.contains(&hook))
 }
 
 /// A warning about an executable in a folder whose name may be a misspelt stage.
@@ -55,32 +62,62 @@ fn ignored(entry: &Entry) -> Option<String> {
     stage.then(|| format!("EB ignores {}: there is no stage `{folder}`", entry.name))
 }
 
+/// Why the hook fails on the instance. flipless's own hooks are packed correctly: if they lack the exec bit, so do
+/// the programs, and then the zip was packed again without modes.
 fn wrong(hook: &Entry) -> Option<String> {
     let name = &hook.name;
-    if !hook.executable() {
+    let file = name.rsplit('/').next().unwrap_or_default();
+    if is_ours(name) && !hook.executable() {
         return Some(format!("{name} has no exec bit"));
     }
     let why = match &hook.content {
-        Content::Elf(_) => return None,
+        Content::Text(text) if is_ours(name) && text.contains(&b'\r') => {
+            "contains CR: lines must end in LF"
+        }
+        Content::Text(text) if text.starts_with(b"\xef\xbb\xbf") => {
+            "begins with a byte order mark, so Linux does not see its `#!`"
+        }
+        Content::Text(_) | Content::Other if file.starts_with("._") => {
+            "is a file that macOS adds, and EB runs it as a hook: leave it out"
+        }
         Content::Text(text) if !text.starts_with(b"#!") => "does not begin with `#!`",
-        Content::Text(text) if text.contains(&b'\r') => "contains CR: lines must end in LF",
         Content::Text(text) if !has_interpreter(text) => "has no path of a program after `#!`",
-        Content::Link(_) => return None,
-        Content::Text(_) => return None,
-        _ => "cannot be read",
+        Content::Text(_) | Content::Elf(_) | Content::Link(_) | Content::Unchecked(_) => {
+            return None;
+        }
+        // Other checks name the reason.
+        Content::Odd(_) | Content::Other | Content::Script(_) | Content::Broken(_) => {
+            "cannot be read"
+        }
     };
     Some(format!("{name} {why}"))
 }
 
-/// Checks that our hooks run last before the flip and first after it. EB sorts hooks by the bytes of their names.
+/// Warnings about what EB repairs.
+fn repaired(hook: &Entry) -> Vec<String> {
+    let (name, text) = (&hook.name, hook.text().unwrap_or_default());
+    let no_bit = !hook.executable() && !hook.is_link();
+    let no_bit =
+        no_bit.then(|| format!("{name} has no exec bit: only EB's newer platforms add it"));
+    let crlf = text.windows(2).any(|two| two == b"\r\n");
+    let crlf =
+        crlf.then(|| format!("{name} has CRLF line ends: only EB's newer platforms repair them"));
+    let both = no_bit.into_iter().chain(crlf);
+    both.filter(|_| !is_ours(name)).collect()
+}
+
+/// A warning if our hooks don't run last before the flip or first after it. EB sorts hooks by the bytes of their
+/// names. After `stage` a hook changes no file of the release any more.
 fn out_of_order(name: &str) -> Option<String> {
     let hook = FOLDERS
         .iter()
         .find_map(|folder| name.strip_prefix(folder))?;
     let [stage, commit] = OURS;
     let why = match hook.split('/').next()? {
-        "predeploy" if hook > stage => format!("sorts after {stage}, so it would run later"),
-        "postdeploy" if hook < commit => format!("sorts before {commit}, so it would run earlier"),
+        "predeploy" if hook > stage => {
+            format!("sorts after {stage}, so it runs later, and the release has none of its files")
+        }
+        "postdeploy" if hook < commit => format!("sorts before {commit}, so it runs earlier"),
         _ => return None,
     };
     Some(format!("{name} {why}: rename it"))
@@ -146,9 +183,15 @@ mod tests {
     fn the_finding_names_each_mistake() {
         let path = ".platform/hooks/predeploy/a.sh";
         for (entry, expected) in [
-            (hook(path, 0o100644, "#!/bin/sh\n"), "exec bit"),
             (hook(path, 0o100755, "echo\n"), "#!"),
-            (hook(path, 0o100755, "#!/bin/sh\r\n"), "LF"),
+            (
+                hook(path, 0o100755, "\u{feff}#!/bin/sh\n"),
+                "byte order mark",
+            ),
+            (
+                hook(".platform/hooks/predeploy/._a.sh", 0o100755, "\0\u{5}"),
+                "macOS",
+            ),
             (hook(path, 0o100755, "#!sh\n"), "path"),
             (hook(path, 0o100755, "#!"), "path"),
         ] {

@@ -1,7 +1,8 @@
 //! Checks the names of entries, so that `unzip` writes every file where EB expects it, and none elsewhere.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
+use super::mac_files;
 use super::outcome::Check;
 use crate::bundle::{Bundle, Content, Entry};
 
@@ -32,13 +33,14 @@ pub fn check(bundle: &Bundle) -> Vec<Check> {
             of_all(wrong_name),
             format!("{} entries, relative, UTF-8", entries.len()),
         ),
-        Check::of("clashes", clashes(bundle), "none, not even in case"),
+        Check::of("clashes", clashes(bundle), "no file is also a folder"),
         Check::of(
             "unzip",
             of_all(unusual),
             "stored or deflated, not encrypted",
         ),
-        Check::of("content", of_all(broken), "sizes and checksums are right"),
+        Check::of("content", of_all(broken), "sizes and checksums are right")
+            .with_warnings(&of_all(unchecked)),
     ]
 }
 
@@ -54,6 +56,13 @@ fn broken(entry: &Entry) -> Option<String> {
     }
 }
 
+fn unchecked(entry: &Entry) -> Option<String> {
+    match &entry.content {
+        Content::Unchecked(why) => Some(format!("{} is not checked: {why}", entry.name)),
+        _ => None,
+    }
+}
+
 fn layout(bundle: &Bundle) -> Vec<String> {
     let folder = parent_folder(bundle).map(|folder| {
         format!(
@@ -63,13 +72,15 @@ fn layout(bundle: &Bundle) -> Vec<String> {
     folder.into_iter().collect()
 }
 
-/// The folder that contains all entries, if there is one.
+/// The folder that contains all entries, if there is one. The folder that macOS adds does not count.
 pub fn parent_folder(bundle: &Bundle) -> Option<&str> {
     let top = |entry: &Entry| entry.name.find('/');
-    let first = bundle.entries.first()?;
+    let of_mac = |entry: &&Entry| entry.name.split('/').next() == Some(mac_files::FOLDER);
+    let mut entries = bundle.entries.iter().filter(|entry| !of_mac(entry));
+    let first = entries.next()?;
     let folder = &first.name[..top(first)?];
     let inside = |entry: &Entry| top(entry).is_some_and(|end| &entry.name[..end] == folder);
-    bundle.entries.iter().all(inside).then_some(folder)
+    entries.all(inside).then_some(folder)
 }
 
 fn wrong_name(entry: &Entry) -> Option<String> {
@@ -77,12 +88,14 @@ fn wrong_name(entry: &Entry) -> Option<String> {
     let path = name.strip_suffix('/').unwrap_or(name);
     let parts = || path.split('/');
     let drive = path.as_bytes().get(1) == Some(&b':');
-    let why = if !entry.utf8 {
-        "not UTF-8, or not flagged as UTF-8"
+    let why = if name.contains(char::REPLACEMENT_CHARACTER) && !entry.utf8 {
+        "not UTF-8: rename the file"
+    } else if !entry.utf8 {
+        "not flagged as UTF-8, so tools read it as CP437: pack with another tool"
     } else if name.starts_with('/') || drive {
         "an absolute path"
     } else if name.contains('\\') {
-        "has a backslash"
+        "has a backslash, which `unzip` takes for a folder: pack on Linux, or rename the file"
     } else if parts().any(|part| part == "..") {
         "leads out of the bundle"
     } else if parts().any(|part| part.is_empty() || part == ".") {
@@ -108,23 +121,18 @@ fn wrong_kind(entry: &Entry) -> Option<&'static str> {
     }
 }
 
-/// Pairs of names that differ only in case, and files that have the name of a folder.
+/// Files that have the name of a folder. Names that differ only in case are two files on Linux.
 fn clashes(bundle: &Bundle) -> Vec<String> {
-    let mut findings = Vec::new();
-    let mut seen = BTreeMap::new();
     // Invalid names are the finding of another check. Here they would only cost time.
     let fine = || bundle.entries.iter().filter(|e| wrong_name(e).is_none());
-    for Entry { name, .. } in fine().filter(|entry| !entry.folder) {
-        if let Some(other) = seen.insert(name.to_lowercase(), name) {
-            findings.push(format!("{other:?} and {name:?}"));
-        }
-    }
+    let files = fine().filter(|entry| !entry.folder);
+    let files: BTreeSet<&str> = files.map(|entry| entry.name.as_str()).collect();
+    let mut findings = Vec::new();
     for Entry { name, .. } in fine() {
-        let lower = name.to_lowercase();
-        let parents = lower.match_indices('/').map(|(end, _)| &lower[..end]);
-        let files = parents.filter_map(|parent| seen.get(parent));
+        let parents = name.match_indices('/').map(|(end, _)| &name[..end]);
+        let clashing = parents.filter(|parent| files.contains(parent));
         findings.extend(
-            files.map(|file| format!("{file:?} is a file, and also the folder of {name:?}")),
+            clashing.map(|file| format!("{file:?} is a file, and also the folder of {name:?}")),
         );
     }
     findings

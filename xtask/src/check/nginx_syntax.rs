@@ -1,98 +1,204 @@
-//! The directives of the bundle's nginx configuration, each with its line.
+//! The nginx configuration of an instance: EB's files, with the bundle's files over them.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use flipless_settings::nginx::tokens::{Token, Tokens};
+use flipless_settings::stock::NGINX_FILES;
+use globset::{GlobBuilder, GlobMatcher};
 
 use crate::bundle::Bundle;
 
 /// The folder whose files EB copies over its own configuration.
 pub const PIECES: &str = ".platform/nginx/";
+/// Blocks that contain values instead of directives. They may have any number of lines.
+const VALUES: [&str; 5] = ["charset_map", "geo", "map", "split_clients", "types"];
+/// The most directives that are read. No configuration of a person has so many.
+const MAX_DIRECTIVES: usize = 100_000;
+/// The most `include` directives.
+const MAX_INCLUDES: usize = 1000;
+/// The most nested blocks, and the most nested includes. A hostile file may have any number.
+const MAX_DEPTH: usize = 32;
 
 /// A directive with its arguments.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Directive {
+    /// The file's path below `/etc/nginx`.
+    pub file: String,
     /// The name and the arguments, without quotes.
     pub words: Vec<String>,
     /// The line in which it begins.
     pub line: usize,
-    /// The blocks around it in this file, outermost first.
-    pub inside: Vec<String>,
+    /// The number of the block that it opens; 0 if it opens none.
+    pub opens: usize,
+    /// The blocks around it with their numbers, outermost first.
+    pub inside: Vec<(String, usize)>,
 }
 
-/// The bundle's files that nginx includes, by their path below `/etc/nginx`.
-pub fn files(bundle: &Bundle) -> impl Iterator<Item = (&str, Vec<Directive>)> {
+impl Directive {
+    /// The name.
+    pub fn name(&self) -> &str {
+        &self.words[0]
+    }
+
+    /// The innermost block around it.
+    pub fn block(&self) -> &str {
+        self.inside.last().map_or("", |(name, _)| name)
+    }
+
+    /// The file and the line, for messages.
+    pub fn place(&self) -> String {
+        format!("{}:{}", self.file, self.line)
+    }
+}
+
+/// The directives that nginx reads, in its order.
+#[derive(Debug, Default)]
+pub struct Configuration {
+    /// All directives, also those of EB's own files.
+    pub directives: Vec<Directive>,
+    /// The files of the bundle that nginx reads.
+    files: BTreeSet<String>,
+    blocks: usize,
+    includes: usize,
+    depth: usize,
+}
+
+type Files<'a> = BTreeMap<&'a str, Cow<'a, str>>;
+
+impl Configuration {
+    /// Reads nginx.conf and every file that it includes. If nginx would refuse a file, the directives before the
+    /// fault are read.
+    pub fn of(bundle: &Bundle) -> Self {
+        let mut files: Files = NGINX_FILES
+            .iter()
+            .map(|(path, text)| (*path, Cow::Borrowed(*text)))
+            .collect();
+        files.extend(pieces(bundle));
+        let mut found = Self::default();
+        found.read("nginx.conf", &files, &mut Vec::new());
+        let ours: BTreeSet<&str> = pieces(bundle).map(|(path, _)| path).collect();
+        found.files.retain(|path| ours.contains(path.as_str()));
+        found
+    }
+
+    /// The directives of the bundle's own files.
+    pub fn of_bundle(&self) -> impl Iterator<Item = &Directive> {
+        let directives = self.directives.iter();
+        directives.filter(|directive| self.files.contains(&directive.file))
+    }
+
+    /// Whether there are more directives than were read.
+    pub fn is_cut(&self) -> bool {
+        self.directives.len() > MAX_DIRECTIVES
+    }
+
+    fn read(&mut self, path: &str, files: &Files, inside: &mut Vec<(String, usize)>) {
+        // nginx reads a file as often as it is included. Once is enough here, and ends a circle.
+        let Some(text) = files.get(path).filter(|_| self.files.insert(path.into())) else {
+            return;
+        };
+        let depth = inside.len();
+        let (mut words, mut line) = (Vec::new(), 1);
+        for (token, at) in Tokens::of(text) {
+            match token {
+                // The lines of such a block are no directives, and open no block (ngx_conf_parse).
+                Token::Word(_) | Token::End | Token::Open if in_values(inside) => {}
+                Token::Word(word) => {
+                    line = if words.is_empty() { at } else { line };
+                    words.push(word.to_owned());
+                }
+                Token::Close => drop((inside.len() > depth).then(|| inside.pop())),
+                Token::End | Token::Open => {
+                    let words = std::mem::take(&mut words);
+                    let opens = matches!(token, Token::Open);
+                    self.add((path, line), words, opens, files, inside);
+                }
+            }
+            if inside.len() > MAX_DEPTH || self.is_cut() {
+                break;
+            }
+        }
+        inside.truncate(depth);
+    }
+
+    /// Adds a directive. If it opens a block, the directives after it are inside; if it is an `include`, reads the
+    /// files.
+    fn add(
+        &mut self,
+        (path, line): (&str, usize),
+        words: Vec<String>,
+        opens: bool,
+        files: &Files,
+        inside: &mut Vec<(String, usize)>,
+    ) {
+        let name = words.first().cloned().unwrap_or_default();
+        let argument = words.get(1).cloned();
+        self.blocks += usize::from(opens);
+        if !name.is_empty() {
+            self.directives.push(Directive {
+                file: path.into(),
+                words,
+                line,
+                opens: if opens { self.blocks } else { 0 },
+                inside: inside.clone(),
+            });
+        }
+        if opens {
+            inside.push((name, self.blocks));
+        } else if name == "include"
+            && let Some(included) = argument.as_deref().and_then(included)
+            && self.includes < MAX_INCLUDES
+            && self.depth < MAX_DEPTH
+        {
+            self.includes += 1;
+            self.depth += 1;
+            for path in files.keys().filter(|path| included.is_match(path)) {
+                self.read(path, files, inside);
+            }
+            self.depth -= 1;
+        }
+    }
+}
+
+fn in_values(inside: &[(String, usize)]) -> bool {
+    let block = inside.last().map(|(name, _)| name.as_str());
+    block.is_some_and(|block| VALUES.contains(&block))
+}
+
+/// The bundle's files, by their path below `/etc/nginx`.
+fn pieces(bundle: &Bundle) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
     bundle.entries.iter().filter_map(|entry| {
         let path = entry.name.strip_prefix(PIECES)?;
-        let text = String::from_utf8_lossy(entry.text()?);
-        path.ends_with(".conf").then(|| (path, parse(&text)))
+        Some((path, String::from_utf8_lossy(entry.text()?)))
     })
 }
 
-/// The directives of a file. If nginx would refuse the file, these are the directives before the fault.
-pub fn parse(text: &str) -> Vec<Directive> {
-    let (mut directives, mut inside) = (Vec::new(), Vec::new());
-    let (mut words, mut line) = (Vec::new(), 1);
-    for (token, at) in Tokens::of(text) {
-        match token {
-            Token::Word(word) => {
-                if words.is_empty() {
-                    line = at;
-                }
-                words.push(word.to_owned());
-            }
-            Token::Close => drop(inside.pop()),
-            Token::End | Token::Open => {
-                let name = words.first().cloned().unwrap_or_default();
-                if !name.is_empty() {
-                    directives.push(Directive {
-                        words: std::mem::take(&mut words),
-                        line,
-                        inside: inside.clone(),
-                    });
-                }
-                if matches!(token, Token::Open) {
-                    inside.push(name);
-                }
-            }
-        }
-        if inside.len() > MAX_DEPTH {
-            break;
-        }
-    }
-    directives
+/// What an `include` matches, by paths below `/etc/nginx`. As in glob(3), `*` matches neither a `/` nor a dot at the
+/// beginning of a name.
+fn included(path: &str) -> Option<Included> {
+    let path = path.strip_prefix("/etc/nginx/").unwrap_or(path);
+    let glob = GlobBuilder::new(path)
+        .literal_separator(true)
+        .build()
+        .ok()?;
+    Some(Included {
+        glob: glob.compile_matcher(),
+        hidden: path.rsplit('/').next()?.starts_with('.'),
+    })
 }
 
-/// The most nested blocks. A hostile file may have any number.
-const MAX_DEPTH: usize = 32;
+struct Included {
+    glob: GlobMatcher,
+    hidden: bool,
+}
+
+impl Included {
+    fn is_match(&self, path: &str) -> bool {
+        let hidden = path.rsplit('/').next().unwrap_or_default().starts_with('.');
+        self.glob.is_match(path) && (self.hidden || !hidden)
+    }
+}
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_blocks_and_lines_are_parsed_as_nginx_does() {
-        let text = "# x;\nserver { listen 80; # }\n location ~ \"a{2};\" {\n set $a '${b}\\'c'; }\n}\nlog_format x a\n b${c}d;\n";
-        let found = parse(text);
-        let shown: Vec<_> = found
-            .iter()
-            .map(|one| (one.words.join("|"), one.line, one.inside.join("/")))
-            .collect();
-        let expected = [
-            ("server", 2, ""),
-            ("listen|80", 2, "server"),
-            ("location|~|a{2};", 3, "server"),
-            ("set|$a|${b}\\'c", 4, "server/location"),
-            ("log_format|x|a|b${c}d", 6, ""),
-        ];
-        let expected = expected.map(|(words, line, inside)| (words.into(), line, inside.into()));
-        assert_eq!(shown, expected);
-    }
-
-    #[test]
-    fn a_fault_ends_the_parsing_of_the_file() {
-        for text in ["", "}", "a", "a \"b", "\\", "{", "}}};", "a{b{", "é${"] {
-            parse(text);
-        }
-        assert_eq!(parse("gzip on; a \"b").len(), 1);
-        assert_eq!(parse(&"a{".repeat(100_000)).len(), MAX_DEPTH + 1);
-    }
-}
+mod tests;

@@ -19,6 +19,9 @@ pub struct Check {
     /// Warnings: EB allows this, but it is rarely intended.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// Whether the check failed, and `[check] allow` names it.
+    #[serde(skip_serializing_if = "is_false")]
+    pub allowed: bool,
     /// The findings one by one.
     #[serde(skip)]
     findings: Vec<String>,
@@ -29,11 +32,8 @@ pub struct Check {
 
 impl Check {
     /// Passes if there are no `findings`, and `fine` is then the detail.
-    pub fn of(name: &'static str, mut findings: Vec<String>, fine: impl Into<String>) -> Self {
-        let more = findings.len().saturating_sub(MOST);
-        findings.truncate(MOST);
-        findings.extend((more > 0).then(|| format!("and {more} more")));
-        let findings: Vec<String> = findings.iter().map(|finding| printable(finding)).collect();
+    pub fn of(name: &'static str, findings: Vec<String>, fine: impl Into<String>) -> Self {
+        let findings = shown(&findings);
         let detail = match findings.is_empty() {
             true => fine.into(),
             false => findings.join("; "),
@@ -43,6 +43,7 @@ impl Check {
             ok: Some(findings.is_empty()),
             detail,
             warnings: Vec::new(),
+            allowed: false,
             findings,
             hint: None,
         }
@@ -67,8 +68,19 @@ impl Check {
 
     /// Adds warnings: EB allows this, but it is rarely intended.
     pub fn with_warnings(mut self, warnings: &[String]) -> Self {
-        let shown = warnings.iter().take(MOST);
-        self.warnings = shown.map(|warning| printable(warning)).collect();
+        self.warnings = shown(warnings);
+        self
+    }
+
+    /// Makes a warning of a failure.
+    pub fn allow(mut self) -> Self {
+        if self.failed() {
+            self.ok = Some(true);
+            self.allowed = true;
+            let findings = self.findings.drain(..);
+            let findings = findings.map(|finding| format!("{finding} (allowed)"));
+            self.warnings.splice(..0, findings);
+        }
         self
     }
 
@@ -86,6 +98,21 @@ impl Check {
     }
 }
 
+/// The first findings, and how many more there are.
+fn shown(findings: &[String]) -> Vec<String> {
+    let more = findings.len().saturating_sub(MOST);
+    let first = findings.iter().take(MOST);
+    let more = (more > 0).then(|| format!("and {more} more"));
+    first
+        .map(|finding| printable(finding))
+        .chain(more)
+        .collect()
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
 /// A table with one line per check, and one line below for each further finding.
 pub fn table(checks: &[Check]) -> String {
     let width = checks.iter().map(|check| check.name.len()).max();
@@ -98,7 +125,9 @@ pub fn table(checks: &[Check]) -> String {
             Some(false) => "FAIL",
             None => "skip",
         };
-        let lines = check.findings.iter().chain(&check.warnings);
+        let skipped = check.ok.is_none().then_some(&check.detail);
+        let lines = skipped.into_iter().chain(&check.findings);
+        let lines = lines.chain(&check.warnings);
         let mut lines = lines.map(String::as_str);
         let first = lines.next().unwrap_or(&check.detail);
         table += &format!("{mark:<4}  {:<width$}  {first}\n", check.name);
@@ -118,12 +147,23 @@ mod tests {
         let checks = [
             Check::of("size", vec![], "small"),
             Check::of("names", vec!["one".into(), "two".into()], ""),
-            Check::skipped("nginx", "nginx is not installed"),
+            Check::skipped("nginx", "nginx is not installed").with_warnings(&["one".into()]),
             Check::of("hooks", vec![], "5").with_warnings(&["one".into()]),
         ];
         let expected = "ok    size   small\nFAIL  names  one\n             two\n\
-                        skip  nginx  not checked: nginx is not installed\nwarn  hooks  one\n";
+                        skip  nginx  not checked: nginx is not installed\n             one\nwarn  hooks  one\n";
         assert_eq!(table(&checks), expected);
+    }
+
+    #[test]
+    fn an_allowed_failure_is_a_warning_that_json_records() {
+        let check = Check::of("names", vec!["one".into()], "fine").allow();
+        let json = serde_json::json!(check).to_string();
+        let expected = r#"{"allowed":true,"detail":"one","name":"names","ok":true,"warnings":["one (allowed)"]}"#;
+        assert_eq!(json, expected);
+        assert_eq!(table(&[check]), "warn  names  one (allowed)\n");
+        let fine = Check::of("names", vec![], "fine");
+        assert_eq!(fine.clone().allow(), fine);
     }
 
     #[test]

@@ -1,17 +1,34 @@
 //! Checks the Procfile in the way in which EB's engine reads it.
 
 use super::outcome::Check;
-use crate::bundle::Bundle;
+use crate::bundle::{Bundle, Entry};
 
 /// Checks the syntax, that `web` comes first, and that the programs are in the bundle.
-pub fn check(bundle: &Bundle) -> Check {
+pub fn check(bundle: &Bundle, may_install: bool) -> Check {
     let text = bundle.get("Procfile").and_then(|entry| entry.text());
-    let findings = match text.map(std::str::from_utf8) {
+    let mut findings = match text.map(std::str::from_utf8) {
         None => vec!["missing".into()],
         Some(Err(_)) => vec!["not UTF-8".into()],
-        Some(Ok(text)) => [findings(text), missing(text, bundle)].concat(),
+        Some(Ok(text)) => findings(text),
     };
-    Check::of("Procfile", findings, "`web` comes first").with_hint(
+    let (missing, unusable) =
+        programs(bundle).partition::<Vec<_>, _>(|name| bundle.get(name).is_none());
+    let missing = missing
+        .iter()
+        .map(|name| format!("{name} is not in the bundle"));
+    let mut warnings = Vec::new();
+    // A hook or a build command may make it.
+    match may_install {
+        true => warnings.extend(missing),
+        false => findings.extend(missing),
+    }
+    findings.extend(
+        unusable
+            .into_iter()
+            .filter_map(|name| no_exec_bit(bundle.get(name)?)),
+    );
+    let check = Check::of("Procfile", findings, "`web` comes first").with_warnings(&warnings);
+    check.with_hint(
         "write each line as `NAME: COMMAND`; paths are relative to the root of the bundle",
     )
 }
@@ -53,25 +70,25 @@ fn findings(text: &str) -> Vec<String> {
     findings
 }
 
-/// Programs with a relative path that the bundle lacks, or that are not executable.
-fn missing(text: &str, bundle: &Bundle) -> Vec<String> {
-    let mut findings = Vec::new();
-    for line in text.lines().filter(|line| process(line).is_some()) {
-        let command = line.split_once(':').map_or("", |(_, command)| command);
+fn no_exec_bit(entry: &Entry) -> Option<String> {
+    let fine = entry.is_link() || entry.executable();
+    (!fine).then(|| format!("{} has no exec bit", entry.name))
+}
+
+/// The programs that the Procfile starts by a relative path. A shell interprets a line, so only a plain path can
+/// be known.
+pub fn programs(bundle: &Bundle) -> impl Iterator<Item = &str> {
+    let text = bundle.get("Procfile").and_then(|entry| entry.text());
+    let text = text.and_then(|text| std::str::from_utf8(text).ok());
+    let lines = text.unwrap_or_default().lines();
+    let commands = lines.filter_map(|line| process(line).and(line.split_once(':')));
+    commands.filter_map(|(_, command)| {
         let program = command.split_whitespace().next().unwrap_or_default();
         let program = program.strip_prefix("./").unwrap_or(program);
-        // A shell interprets the line, so only a plain path in the bundle can be checked.
         let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
-        if program.starts_with('/') || !program.contains('/') || !program.chars().all(plain) {
-            continue;
-        }
-        match bundle.get(program) {
-            None => findings.push(format!("{program} is not in the bundle")),
-            Some(entry) if entry.is_link() || entry.executable() => {}
-            Some(_) => findings.push(format!("{program} has no exec bit")),
-        }
-    }
-    findings
+        let relative = !program.starts_with('/') && program.contains('/');
+        (relative && program.chars().all(plain)).then_some(program)
+    })
 }
 
 fn process(line: &str) -> Option<&str> {

@@ -3,9 +3,12 @@
 mod bombs;
 mod bundle;
 mod elf_files;
+mod hooks;
 mod hostile;
+mod libraries;
 mod mistakes;
 mod mutated;
+mod nginx_files;
 #[cfg(unix)]
 mod programs;
 mod public_cases;

@@ -1,5 +1,7 @@
 //! Builds the programs of the bundle with cargo.
 
+use std::path::Path;
+
 use anyhow::Result;
 use cargo_metadata::Package;
 use flipless_settings::layout;
@@ -26,7 +28,13 @@ pub fn server(project: &Project, target: Target) -> Result<Program> {
         true => &["--release", "--locked"],
         false => &["--release"],
     };
+    if project.server_is_elsewhere() {
+        require_lock_file(project.server().root())?;
+    }
     let config = CargoConfig::load(&project.server().config_folder()?)?;
+    if let Some(warning) = flags::processor(config.rustflags(target)?.flags.iter()) {
+        ui::warning(warning);
+    }
     let job = Job {
         workspace: project.server(),
         package: project.server_package()?,
@@ -39,6 +47,20 @@ pub fn server(project: &Project, target: Target) -> Result<Program> {
         flags: flags::of_server(project)?,
     };
     job::run(&job)
+}
+
+/// cargo's own error for `--locked` does not say why `dist` needs the file.
+fn require_lock_file(root: &Path) -> Result<()> {
+    if root.join("Cargo.lock").exists() {
+        return Ok(());
+    }
+    Err(ui::advised(
+        format!("{} has no Cargo.lock", root.display()),
+        [
+            "run `cargo generate-lockfile` there and commit Cargo.lock: `dist` builds the versions in it, and so the \
+             same bundle on every machine",
+        ],
+    ))
 }
 
 /// Builds the relay, for a server that listens on a port of its own.

@@ -64,5 +64,18 @@ pub fn add(
     Ok(())
 }
 
+/// A warning if the flags choose a processor: then the server may not run on every instance type. `check` can't see
+/// this, because rustc does not mark its programs.
+pub fn processor<'a>(flags: impl Iterator<Item = &'a String>) -> Option<String> {
+    let chosen = flags.filter_map(|flag| flag.split_once("target-cpu=").map(|(_, name)| name));
+    let name = chosen.last()?;
+    let baseline = ["generic", "x86-64", "x86-64-v2", "neoverse-n1"];
+    (!baseline.contains(&name)).then(|| {
+        format!(
+            "`target-cpu={name}` in the rustc flags: the server may crash on instance types with another processor"
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use walkdir::{DirEntry, WalkDir};
 
 use super::exclude::Exclude;
@@ -60,7 +60,7 @@ fn collect(include: &Include, folder: &Path, found: &mut Vec<Found>) -> Result<(
         .follow_root_links(follow)
         .sort_by_file_name();
     for entry in walk.into_iter().filter_entry(stays) {
-        let entry = entry.with_context(|| format!("cannot read the include `{}`", include.from))?;
+        let entry = entry.map_err(|error| unreadable(include, &error))?;
         if !entry.file_type().is_dir() {
             found.push(file(include, &root, &entry)?);
         }
@@ -70,18 +70,15 @@ fn collect(include: &Include, folder: &Path, found: &mut Vec<Found>) -> Result<(
 
 fn file(include: &Include, root: &Path, entry: &DirEntry) -> Result<Found> {
     let path = entry.path();
-    let no_name = || {
-        format!(
-            "{}: the name is not UTF-8, or contains a `\\`",
-            path.display()
-        )
-    };
-    let name = name_in_zip(include.to.as_str(), path.strip_prefix(root)?).with_context(no_name)?;
+    let name = name_in_zip(include.to.as_str(), path.strip_prefix(root)?);
+    let name = name.map_err(|why| unfit(path, why))?;
     let link = match entry.file_type() {
         kind if kind.is_file() => None,
         kind if kind.is_symlink() && include.symlinks == Symlinks::Keep => {
             let target = path.read_link()?;
-            Some(target.to_str().with_context(no_name)?.to_owned())
+            let target = target.to_str();
+            let why = "is a link whose target is not UTF-8";
+            Some(target.ok_or_else(|| unfit(path, why))?.to_owned())
         }
         kind if kind.is_symlink() => {
             return Err(ui::advised(
@@ -93,7 +90,7 @@ fn file(include: &Include, root: &Path, entry: &DirEntry) -> Result<Found> {
                 )],
             ));
         }
-        _ => return Err(anyhow!("{} is neither a file nor a folder", path.display())),
+        _ => return Err(unfit(path, "is neither a file nor a folder")),
     };
     Ok(Found {
         name,
@@ -108,14 +105,42 @@ fn file(include: &Include, root: &Path, entry: &DirEntry) -> Result<Found> {
     })
 }
 
-/// Joins `to` and the path below it with `/`.
-fn name_in_zip(to: &str, relative: &Path) -> Option<String> {
+/// Joins `to` and the path below it with `/`. The error is the reason why a name can't be in a zip.
+fn name_in_zip(to: &str, relative: &Path) -> Result<String, &'static str> {
     let mut parts: Vec<&str> = to.split('/').filter(|part| *part != ".").collect();
     for part in relative.components() {
-        let part = part.as_os_str().to_str()?;
-        parts.push((!part.contains('\\')).then_some(part)?);
+        let part = part.as_os_str().to_str();
+        let part = part
+            .ok_or("has a name that is not UTF-8, so tools would unpack it under another name")?;
+        if part.contains('\\') {
+            return Err(
+                "has a `\\` in its name, which tools take for a folder when they unpack the zip",
+            );
+        }
+        parts.push(part);
     }
-    Some(parts.join("/"))
+    Ok(parts.join("/"))
+}
+
+fn unfit(path: &Path, why: &str) -> anyhow::Error {
+    let message = format!("{} {why}", path.display());
+    ui::advised(
+        message,
+        ["rename the file, or leave it out with the include's `exclude`"],
+    )
+}
+
+/// The error of a folder that can't be read. A link that leads nowhere or into a circle can be shipped as a link.
+fn unreadable(include: &Include, error: &walkdir::Error) -> anyhow::Error {
+    let message = format!("cannot read the include `{}`: {error}", include.from);
+    let is_link = error.path().is_some_and(Path::is_symlink);
+    match include.symlinks == Symlinks::Follow && is_link {
+        true => ui::advised(
+            message,
+            ["`symlinks = \"keep\"` ships the link itself; `exclude` leaves it out"],
+        ),
+        false => anyhow!(message),
+    }
 }
 
 #[cfg(unix)]

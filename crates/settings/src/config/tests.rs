@@ -265,6 +265,17 @@ fn each_run_has_a_user_of_its_own_unless_it_writes_files() {
 }
 
 #[test]
+fn only_a_check_can_be_allowed() {
+    let config = parse("[check]\nallow = [\"nginx: directives\", \"names\"]").unwrap();
+    assert_eq!(config.resolve().check.allow, ["nginx: directives", "names"]);
+    for name in ["nginx directives", "zip", ""] {
+        let error = parse(&format!("[check]\nallow = [\"{name}\"]")).unwrap_err();
+        assert!(error.starts_with("flipless.toml:2:9: "), "{error}");
+        assert!(error.contains("`nginx: directives`, "), "{error}");
+    }
+}
+
+#[test]
 fn an_argument_with_a_nul_is_refused() {
     let error = parse("[server]\nargs = [\"a\\u0000b\"]").unwrap_err();
     assert!(

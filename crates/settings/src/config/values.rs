@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
+use crate::checks::ALLOWABLE;
 use crate::{layout, placeholder};
 
 /// A whole number from `MIN` to `MAX`.
@@ -211,6 +212,29 @@ fn is_variable(name: &str) -> bool {
 
 fn is_reserved(name: &str) -> bool {
     name == "PORT" || name.starts_with("FLIPLESS_") || layout::OF_SYSTEMD.contains(&name)
+}
+
+/// The name of a check of the bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CheckName(&'static str);
+
+impl CheckName {
+    /// The name.
+    pub fn as_str(&self) -> &'static str {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for CheckName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let mut names = ALLOWABLE.into_iter();
+        let name = names.find(|name| *name == text);
+        name.map(Self).ok_or_else(|| {
+            let known = ALLOWABLE.map(|name| format!("`{name}`")).join(", ");
+            D::Error::custom(format!("{text:?} is not the name of a check: {known}"))
+        })
+    }
 }
 
 fn is_build_path(text: &str) -> bool {

@@ -107,3 +107,11 @@ pub fn assert_fails(bytes: &[u8], name: &str, detail: &str) {
     assert_eq!(names, [name], "{failed:#?}");
     assert!(failed[0].detail.contains(detail), "{failed:#?}");
 }
+
+/// The warnings about a bundle that passes.
+#[track_caller]
+pub fn warned(zip: &Zip) -> Vec<String> {
+    assert_eq!(failed(&zip.bytes()), []);
+    let checks = without_programs(&open(&zip.bytes()), EXPECTED);
+    checks.iter().flat_map(Check::remarks).collect()
+}

@@ -56,38 +56,79 @@ fn with_segments(machine: u16, segments: &[(u32, Vec<u8>)]) -> Vec<u8> {
     elf
 }
 
-/// A program that needs `count` versions of glibc (elf(5): Elf64_Verneed, Elf64_Vernaux).
-fn with_versions(count: u16) -> Vec<u8> {
-    let strings = b"\0GLIBC_2.34\0";
-    let mut needs = [1, 0, count.to_le_bytes()[0], count.to_le_bytes()[1]].to_vec();
-    needs.extend([0_u32, 16, 0].map(u32::to_le_bytes).concat());
-    for index in 0..count {
-        needs.extend([0; 6]);
-        needs.extend(index.to_le_bytes());
-        needs.extend([1_u32, 16].map(u32::to_le_bytes).concat());
+/// A program that needs `count` versions of glibc.
+fn with_versions(count: usize) -> Vec<u8> {
+    needing(&[], &vec!["GLIBC_2.34"; count])
+}
+
+/// A program that needs these libraries (elf(5): Elf64_Dyn) and symbol versions (Elf64_Verneed, Elf64_Vernaux).
+pub fn needing(libraries: &[&str], versions: &[&str]) -> Vec<u8> {
+    let mut strings = vec![0];
+    let mut string = |text: &str| {
+        let at = strings.len();
+        strings.extend([text.as_bytes(), b"\0"].concat());
+        at
+    };
+    let mut dynamic = Vec::new();
+    for library in libraries {
+        dynamic.extend([1, string(library) as u64].map(u64::to_le_bytes).concat());
     }
+    let count = (versions.len() as u16).to_le_bytes();
+    let mut needs = [1, 0, count[0], count[1]].to_vec();
+    needs.extend([0_u32, 16, 0].map(u32::to_le_bytes).concat());
+    for (index, version) in versions.iter().enumerate() {
+        needs.extend([0; 6]);
+        needs.extend((index as u16).to_le_bytes());
+        needs.extend([string(version) as u32, 16].map(u32::to_le_bytes).concat());
+    }
+    // SHT_STRTAB, SHT_GNU_verneed with the number of its records, and SHT_DYNAMIC.
+    let parts = [
+        (3_u32, strings, 0_u32),
+        (0x6fff_fffe, needs, 1),
+        (6, dynamic, 0),
+    ];
+    let parts = parts.into_iter().filter(|(_, data, _)| !data.is_empty());
+    with_sections(&parts.collect::<Vec<_>>())
+}
+
+/// A program with these sections: the kind, the content and `sh_info`. The first one has the strings of the others.
+fn with_sections(parts: &[(u32, Vec<u8>, u32)]) -> Vec<u8> {
     let mut elf = program(X86_64);
-    let (strings_at, needs_at) = (HEADER, HEADER + strings.len());
-    let table = needs_at + needs.len();
-    put(&mut elf, 40, &table.to_le_bytes());
-    put(&mut elf, 58, &[SECTION as u8, 0, 3, 0, 1, 0]);
-    elf.extend(strings);
-    elf.extend(&needs);
-    // The sections: an empty one, the strings (SHT_STRTAB), and the versions (SHT_GNU_verneed).
-    for (kind, offset, size, count) in [
-        (0_u32, 0, 0, 0_u32),
-        (3, strings_at, strings.len(), 0),
-        (0x6fff_fffe, needs_at, needs.len(), 1),
-    ] {
+    let mut headers = vec![0; SECTION];
+    for (kind, data, info) in parts {
         let mut section = [0; SECTION];
         put(&mut section, 4, &kind.to_le_bytes());
-        put(&mut section, 24, &offset.to_le_bytes());
-        put(&mut section, 32, &size.to_le_bytes());
+        put(&mut section, 24, &elf.len().to_le_bytes());
+        put(&mut section, 32, &data.len().to_le_bytes());
         put(&mut section, 40, &1_u32.to_le_bytes());
-        put(&mut section, 44, &count.to_le_bytes());
-        elf.extend(section);
+        put(&mut section, 44, &info.to_le_bytes());
+        headers.extend(section);
+        elf.extend(data);
     }
+    let table = elf.len();
+    put(&mut elf, 40, &table.to_le_bytes());
+    put(
+        &mut elf,
+        58,
+        &[SECTION as u8, 0, parts.len() as u8 + 1, 0, 1, 0],
+    );
+    elf.extend(headers);
     elf
+}
+
+/// A program that needs these levels of x86-64: GNU_PROPERTY_X86_ISA_1_NEEDED in a note for 8-byte alignment.
+pub fn with_levels(bits: u32) -> Vec<u8> {
+    let words = [
+        4_u32,
+        16,
+        5,
+        u32::from_le_bytes(*b"GNU\0"),
+        0xc000_8002,
+        4,
+        bits,
+        0,
+    ];
+    with_segments(X86_64, &[(PT_NOTE, words.map(u32::to_le_bytes).concat())])
 }
 
 fn put(bytes: &mut [u8], at: usize, what: &[u8]) {

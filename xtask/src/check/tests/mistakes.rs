@@ -5,7 +5,7 @@ use flipless_settings::layout;
 use super::bundle::{COMMIT, EXPECTED, STAGE, Zip, assert_fails, failed, open};
 use super::elf_files::{AARCH64, X86_64, program, static_glibc, with_interpreter};
 use crate::bundle::elf::Elf;
-use crate::check::{Check, without_programs};
+use crate::check::{self, Check, without_programs};
 
 #[test]
 fn a_good_bundle_passes() {
@@ -27,7 +27,6 @@ fn names() {
             "names",
             "deeper",
         ),
-        (good().with("PROCFILE", 0o644, b""), "clashes", "PROCFILE"),
         (
             good().with("Procfile/x", 0o644, b""),
             "clashes",
@@ -95,7 +94,6 @@ fn hooks() {
 #[test]
 fn executables() {
     let server = |mode, content: &[u8]| Zip::good().with("bin/server", mode, content);
-    let other = |content: &[u8]| Zip::good().with("public/tool", 0o755, content);
     for (zip, check, detail) in [
         (
             server(0o644, &program(X86_64)),
@@ -103,14 +101,13 @@ fn executables() {
             "no exec bit",
         ),
         (server(0o755, b"#!/bin/sh\n"), "executables", "not an ELF"),
-        (server(0o755, b"\x7fELF"), "content", "damaged ELF"),
+        (server(0o755, b"\x7fELF"), "executables", "damaged ELF"),
         (
             server(0o755, &program(AARCH64)),
             "machine",
             "bin/server is for aarch64",
         ),
-        (other(&program(AARCH64)), "machine", "public/tool"),
-        (other(&program(8)), "machine", "another processor"),
+        (server(0o755, &program(8)), "machine", "another processor"),
         (
             server(0o755, &with_interpreter("/lib/ld-musl-x86_64.so.1")),
             "interpreter",
@@ -123,7 +120,6 @@ fn executables() {
             "executables",
             "bin/flipless is missing",
         ),
-        (other(&static_glibc()), "static glibc", "public/tool"),
         (server(0o755, &static_glibc()), "static glibc", "bin/server"),
     ] {
         assert_fails(&zip.bytes(), check, detail);
@@ -170,8 +166,8 @@ fn a_newer_glibc_is_named_with_its_symbols() {
         .position(|bytes| bytes == from.as_bytes());
     let place = place.unwrap();
     shell[place..place + to.len()].copy_from_slice(to.as_bytes());
-    let zip = Zip::good().with("public/sh", 0o755, &shell);
-    assert_fails(&zip.bytes(), "glibc", "public/sh needs GLIBC_2.9");
+    let zip = Zip::good().with("bin/server", 0o755, &shell);
+    assert_fails(&zip.bytes(), "glibc", "bin/server needs GLIBC_2.9");
     assert_fails(&zip.bytes(), "glibc", " (__libc_start_main");
 }
 
@@ -268,4 +264,59 @@ fn a_zip_above_eb_s_limit() {
     let checks = without_programs(&bundle, EXPECTED);
     let failed: Vec<_> = checks.iter().filter(|check| check.failed()).collect();
     assert_eq!((failed.len(), failed[0].name), (1, "size"));
+}
+
+#[test]
+fn an_allowed_failure_is_a_warning() {
+    let zip = Zip::good().with("Procfile", 0o644, b"worker: x\n").with(
+        ".platform/nginx/conf.d/a.conf",
+        0o644,
+        b"gzpi on;\n",
+    );
+    let allow = |names: &str| {
+        let to = format!("\"allow\": [{names}]");
+        let bytes = zip
+            .clone()
+            .edit(layout::SETTINGS_FILE, "\"allow\": []", &to)
+            .bytes();
+        let checks = without_programs(&open(&bytes), EXPECTED);
+        let names = |test: fn(&Check) -> bool| {
+            let checks = checks.iter().filter(|check| test(check));
+            checks.map(|check| check.name).collect::<Vec<_>>()
+        };
+        (
+            names(Check::failed),
+            names(|check| check.allowed),
+            check::way_out(&checks),
+        )
+    };
+    let (failed, allowed, hint) = allow("");
+    assert_eq!(
+        (failed, allowed),
+        (vec!["Procfile", "nginx: directives"], vec![])
+    );
+    let hint = hint.unwrap();
+    assert!(
+        hint.contains("allow = [\"Procfile\", \"nginx: directives\"]"),
+        "{hint}"
+    );
+    let (failed, allowed, _) = allow("\"Procfile\"");
+    assert_eq!(
+        (failed, allowed),
+        (vec!["nginx: directives"], vec!["Procfile"])
+    );
+    let (failed, allowed, hint) =
+        allow("\"Procfile\", \"nginx: directives\", \"of another version\"");
+    assert_eq!((failed, allowed.len(), hint), (vec![], 2, None));
+}
+
+/// `[check] allow` refuses any other name.
+#[test]
+fn every_check_has_a_name_that_can_be_allowed() {
+    let checks = check::all(&open(&Zip::good().bytes()), EXPECTED);
+    let names = checks.iter().map(|check| check.name);
+    let names: Vec<_> = names
+        .filter(|name| !["zip", "settings"].contains(name))
+        .collect();
+    assert_eq!(names, flipless_settings::checks::ALLOWABLE);
 }

@@ -155,12 +155,12 @@ fn nginx_names_the_file_and_the_line() {
         (
             ".platform/nginx/conf.d/a.conf",
             "include conf.d/not-there.x;\n",
-            "not-there.x",
+            "includes conf.d/not-there.x",
         ),
         (
             ".platform/nginx/conf.d/a.conf",
             "include /etc/nginx/conf.d/not-there.conf;\n",
-            "open() \"conf.d/not-there.conf\"",
+            "includes conf.d/not-there.conf, which is not in the bundle",
         ),
         (
             ".platform/nginx/nginx.conf",
@@ -183,6 +183,58 @@ fn a_file_that_needs_the_instance_is_not_checked_here() {
     let check = by_nginx(".platform/nginx/conf.d/https.conf", certificate);
     assert_eq!(check.ok, None, "{check:?}");
     assert!(check.detail.starts_with("not checked: "), "{check:?}");
+}
+
+/// A hook or a configuration file of EB may write it; the rest is checked all the same.
+#[test]
+fn a_file_that_a_hook_may_write_is_a_warning() {
+    let piece = ".platform/nginx/conf.d/a.conf";
+    let with = |text: &str| {
+        let zip = Zip::good().without("nginx/zz-flipless-keepalive.conf");
+        let zip = zip.with(".platform/hooks/prebuild/01.sh", 0o755, b"#!/bin/sh\n");
+        nginx::check(&open(&zip.with(piece, 0o644, text.as_bytes()).bytes()))
+    };
+    let check = with("include /etc/nginx/blocked/all.conf; include conf.d/b.x;\n");
+    assert_eq!(
+        (check.ok, check.warnings.len()),
+        (Some(true), 2),
+        "{check:?}"
+    );
+    assert!(
+        check.warnings[0].contains("includes blocked/all.conf"),
+        "{check:?}"
+    );
+    let check = with("include conf.d/b.x;\ngzip maybe;\n");
+    assert!(
+        check.failed() && check.detail.contains("a.conf:2"),
+        "{check:?}"
+    );
+}
+
+/// A folder of this name is common: it configures a container, for example.
+#[test]
+fn other_files_in_the_folder_of_the_agent_s_files_are_ignored() {
+    for name in ["nginx/default.conf", "nginx/conf.d/a.conf"] {
+        let check = by_nginx(name, "no configuration\n");
+        assert_eq!(check.ok, Some(true), "{name}: {check:?}");
+    }
+}
+
+#[test]
+fn large_lists_are_checked() {
+    let mut list = String::from("geo $blocked { default 0;\n");
+    for index in 0..300_000 {
+        let [_, b, c, d] = u32::to_be_bytes(index);
+        list += &format!("10.{b}.{c}.{d}/32 1;\n");
+    }
+    let name = ".platform/nginx/conf.d/blocked.conf";
+    let check = by_nginx(name, &format!("{list}}}\n"));
+    assert_eq!(check.ok, Some(true), "{check:?}");
+    let check = by_nginx(name, &format!("{list}}}\nserver {{ listen x:y; }}\n"));
+    assert!(
+        check.failed() && check.detail.contains("blocked.conf:300003"),
+        "{check:?}"
+    );
 }
 
 /// Debian's nginx is older than EB's, or lacks some of its modules.

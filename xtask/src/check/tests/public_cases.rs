@@ -1,109 +1,13 @@
 //! Bundles like those in public repositories and reports. The checks refuse a bundle only if EB or nginx
 //! refuses it. These checks run no other program, so the result is the same on every machine.
 
-use super::bundle::{EXPECTED, Zip, assert_fails, failed, open};
-use crate::check::{Check, without_programs};
+use super::bundle::{EXPECTED, Zip, assert_fails, failed, open, warned};
+use crate::check::without_programs;
 
 const PIECE: &str = ".platform/nginx/conf.d/a.conf";
-const LOCATION: &str = ".platform/nginx/conf.d/elasticbeanstalk/00_application.conf";
-
-/// The warnings about a bundle that passes.
-fn warned(zip: &Zip) -> Vec<String> {
-    assert_eq!(failed(&zip.bytes()), []);
-    let checks = without_programs(&open(&zip.bytes()), EXPECTED);
-    checks.iter().flat_map(Check::remarks).collect()
-}
 
 fn with(name: &str, text: &str) -> Zip {
     Zip::good().with(name, 0o644, text.as_bytes())
-}
-
-#[test]
-fn a_misspelt_directive_is_named_with_its_line() {
-    for (text, detail) in [
-        (
-            "client_max_body_sise 20m;\n",
-            "conf.d/a.conf:1: `client_max_body_sise`",
-        ),
-        (
-            "client_max_body_sise 20m;\n",
-            "did you mean `client_max_body_size`?",
-        ),
-        (
-            "gzip on; # a comment;\nserver {\n  location / { retrun 204; }\n}\n",
-            "a.conf:3: `retrun`",
-        ),
-        (
-            "map $a $b { default x; }\nlog_fromat x '{ $b; }';\n",
-            "a.conf:2: `log_fromat`",
-        ),
-    ] {
-        assert_fails(&with(PIECE, text).bytes(), "nginx: directives", detail);
-    }
-}
-
-#[test]
-fn every_directive_of_eb_s_nginx_is_fine() {
-    for text in [
-        "server { listen 443 quic reuseport; http2 on; http3 on; quic_retry on; }\n",
-        "keepalive_min_timeout 10s;\n",
-        "map $http_upgrade $x { default upgrade; '' ''; hostnames; ~^a{2}; y \"a;b\"; }\n",
-        "types { text/html html; }\ngeo $c { default 0; 10.0.0.0/8 1; }\n",
-        "location ~ \"^/[0-9]{3}$\" { add_header X \"a{b;\\\"c\" always; set $y \"${z}\"; }\n",
-        "split_clients $remote_addr $v { 50% a; * b; }\n",
-        "more_set_headers 'Server: x'; # by a module that the bundle installs\nload_module x.so;\n",
-        "nonsense here",
-        "}",
-        "\\",
-        "\"",
-    ] {
-        assert_eq!(failed(&with(PIECE, text).bytes()), [], "{text}");
-    }
-}
-
-#[test]
-fn requests_to_another_port_than_the_server_s_are_warned_of() {
-    for (text, expected) in [
-        (
-            "location / { proxy_pass http://127.0.0.1:8080; }",
-            Some("port 8080"),
-        ),
-        (
-            "location / { proxy_pass http://localhost:8080/a; }",
-            Some("port 8080"),
-        ),
-        (
-            "location / { proxy_pass http://localhost; }",
-            Some("port 80,"),
-        ),
-        (
-            "location / {\n proxy_pass http://[::1]:3000;\n}",
-            Some("00_application.conf:2"),
-        ),
-        (
-            "upstream a { server 127.0.0.1:8080 max_fails=0; }",
-            Some("port 8080"),
-        ),
-        ("upstream a { server 127.0.0.1:5000; keepalive 8; }", None),
-        ("location / { proxy_pass http://127.0.0.1:5000; }", None),
-        ("location / { proxy_pass http://127.0.0.1:$port; }", None),
-        ("location / { proxy_pass http://backend; }", None),
-        ("location / { proxy_pass http://10.0.0.1:8080; }", None),
-        ("location / { proxy_pass http://unix:/run/x; }", None),
-        (
-            "server { listen 127.0.0.1:8081; } server { location / { proxy_pass http://127.0.0.1:8081; } }",
-            None,
-        ),
-    ] {
-        let found = warned(&with(LOCATION, text)).join("; ");
-        match expected {
-            Some(part) => assert!(
-                found.contains(part) && found.contains("5000"),
-                "{text}: {found}"
-            ),
-            None => assert_eq!(found, "", "{text}"),
-        }
-    }
 }
 
 #[test]
@@ -120,6 +24,85 @@ fn a_file_in_bin_that_no_unit_starts_is_not_checked() {
     assert_fails(&zip.bytes(), "executables", "bin/server is missing");
 }
 
+/// The bundles that `rehearse` deploys on a booted instance.
+#[test]
+fn no_public_case_is_refused() {
+    let cases = crate::project::root().join("rehearse/tests/fixtures/cases");
+    let folders = std::fs::read_dir(cases).unwrap();
+    let folders: Vec<_> = folders.map(|entry| entry.unwrap().path()).collect();
+    let folders: Vec<_> = folders.iter().filter(|path| path.is_dir()).collect();
+    assert!(folders.len() > 10);
+    for folder in folders {
+        let mut zip = Zip::good();
+        for entry in walkdir::WalkDir::new(folder) {
+            let entry = entry.unwrap();
+            if entry.file_type().is_file() {
+                let name = entry.path().strip_prefix(folder).unwrap();
+                let content = std::fs::read(entry.path()).unwrap();
+                zip = zip.with(name.to_str().unwrap(), 0o755, &content);
+            }
+        }
+        let bundle = open(&zip.bytes());
+        let checks = crate::check::all(&bundle, EXPECTED);
+        let refused: Vec<_> = checks.iter().filter(|check| check.failed()).collect();
+        assert!(refused.is_empty(), "{}: {refused:#?}", folder.display());
+        assert_eq!(
+            crate::check::all(&bundle, EXPECTED),
+            checks,
+            "two runs differ"
+        );
+    }
+}
+
+/// Each fault in one bundle, whose messages are the same in two runs.
+#[test]
+fn the_messages_are_the_same_in_two_runs() {
+    let zip = with(
+        PIECE,
+        "include /etc/nginx/none.conf;\nclient_max_body_sise 1m;\nserver { listen x:y; }\n",
+    )
+    .with(".platform/hooks/predeploy/b.sh", 0o644, b"x\r\n")
+    .with(
+        ".platform/hooks/predeploy/a.sh",
+        0o755,
+        b"#!/bin/sh\ncertbot\n",
+    )
+    .with(".ebextensions/z.config", 0o644, b"a:\n\tb: c\n")
+    .with("public/tool", 0o755, &super::elf_files::program(8))
+    .with(
+        "bin/server",
+        0o755,
+        &super::elf_files::needing(&["libssl.so.1.1"], &["GLIBCXX_3.4.99", "CXXABI_1.9"]),
+    )
+    .edit(
+        "systemd/flipless-gate.service",
+        "NonBlocking=true",
+        "NonBlockin=true",
+    );
+    let bytes = zip.bytes();
+    let run = || {
+        let bundle = open(&bytes);
+        let checks = crate::check::all(&bundle, EXPECTED);
+        (
+            serde_json::to_string(&checks).unwrap(),
+            crate::check::outcome::table(&checks),
+        )
+    };
+    let first = run();
+    assert!(first.1.contains("FAIL"), "{}", first.1);
+    assert!(!first.1.contains("/tmp"), "{}", first.1);
+    assert_eq!(first, run());
+}
+
+#[test]
+fn names_that_differ_only_in_case_are_two_files() {
+    let zip = with("public/Logo.png", "a")
+        .with("public/logo.png", 0o644, b"b")
+        .with("PROCFILE", 0o644, b"c")
+        .with("Public/logo.png", 0o644, b"d");
+    assert_eq!(warned(&zip), [""; 0]);
+}
+
 #[test]
 fn other_files_below_the_hooks_folders_are_ignored() {
     let zip = with(".platform/hooks/README.md", "# notes\n")
@@ -133,6 +116,11 @@ fn other_files_below_the_hooks_folders_are_ignored() {
             ".platform/hooks/prebuild/01-a.sh",
             0o755,
             b"#!/bin/sh\n. .platform/hooks/lib/common.sh\n",
+        )
+        .with(
+            ".platform/confighooks/prebuild/01-a.sh",
+            0o755,
+            b"#!/bin/sh\n",
         );
     assert_eq!(warned(&zip), [""; 0]);
     let zip = Zip::good().with(".platform/hooks/pre-deploy/a.sh", 0o755, b"#!/bin/sh\n");
@@ -175,7 +163,19 @@ fn yaml_that_eb_refuses_is_named_with_its_line() {
 #[test]
 fn hostile_texts_are_checked_quickly() {
     let most = 1 << 20;
-    for unit in ["a;", "a", "{", "a{", "\\", "'", "a b{c d;", "\n", "é"] {
+    for unit in [
+        "a;",
+        "server{}",
+        "include *;",
+        "a",
+        "{",
+        "a{",
+        "\\",
+        "'",
+        "a b{c d;",
+        "\n",
+        "é",
+    ] {
         let text = unit.repeat(most / unit.len());
         without_programs(&open(&with(PIECE, &text).bytes()), EXPECTED);
     }

@@ -151,3 +151,19 @@ fn our_own_programs_have_the_same_flags_for_a_server_in_any_project() {
     let replaced = format!("--remap-path-prefix={}=/server", example.display());
     assert!(server.contains(&replaced), "{server:?}");
 }
+
+#[test]
+fn a_processor_that_some_instances_lack_is_warned_about() {
+    for (flags, expected) in [
+        (vec!["-C", "target-cpu=native"], Some("native")),
+        (vec!["-Ctarget-cpu=x86-64-v4"], Some("x86-64-v4")),
+        (vec!["-Ctarget-cpu=native", "-Ctarget-cpu=x86-64-v2"], None),
+        (vec!["-C", "target-feature=+aes"], None),
+    ] {
+        let flags: Vec<String> = flags.into_iter().map(Into::into).collect();
+        let warning = processor(flags.iter());
+        assert_eq!(warning.is_some(), expected.is_some(), "{flags:?}");
+        let name = expected.unwrap_or_default();
+        assert!(warning.unwrap_or_default().contains(name), "{flags:?}");
+    }
+}
