@@ -61,7 +61,7 @@ fn a_missing_line_of_the_sandbox_is_found() {
     for (file, line, detail) in [
         (
             app,
-            "ProtectSystem=strict",
+            "RestrictNamespaces=true",
             "flipless-app@check.service has exposure",
         ),
         (
