@@ -55,7 +55,11 @@ pub fn keeps_idle_connections(rig: &Rig) -> bool {
 
 fn nginx(rig: &Rig) -> Nginx {
     let master = rig.say(MASTER);
-    let workers = rig.say(&format!("cat /proc/{master}/task/{master}/children"));
+    // Not those that a reload has replaced: they still finish requests, and end at any time.
+    let workers = rig.say(&format!(
+        "for pid in $(cat /proc/{master}/task/{master}/children); do \
+         grep -q 'shutting down' /proc/$pid/cmdline 2>/dev/null || echo $pid; done"
+    ));
     Nginx { master, workers }
 }
 
