@@ -66,9 +66,12 @@ impl Check {
         self
     }
 
-    /// Adds warnings: EB allows this, but it is rarely intended.
+    /// Adds warnings: EB allows this, but it is rarely intended. They are then the detail of a check that passed.
     pub fn with_warnings(mut self, warnings: &[String]) -> Self {
         self.warnings = shown(warnings);
+        if self.ok == Some(true) && !self.warnings.is_empty() {
+            self.detail = self.warnings.join("; ");
+        }
         self
     }
 
@@ -153,6 +156,24 @@ mod tests {
         let expected = "ok    size   small\nFAIL  names  one\n             two\n\
                         skip  nginx  not checked: nginx is not installed\n             one\nwarn  hooks  one\n";
         assert_eq!(table(&checks), expected);
+    }
+
+    #[test]
+    fn the_warnings_of_a_check_that_passed_are_its_detail() {
+        let warned = |check: Check| check.with_warnings(&["one".into(), "two".into()]).detail;
+        assert_eq!(warned(Check::of("names", vec![], "fine")), "one; two");
+        assert_eq!(
+            warned(Check::of("names", vec!["wrong".into()], "")),
+            "wrong"
+        );
+        assert_eq!(
+            warned(Check::skipped("names", "absent")),
+            "not checked: absent"
+        );
+        assert_eq!(
+            Check::of("names", vec![], "fine").with_warnings(&[]).detail,
+            "fine"
+        );
     }
 
     #[test]
