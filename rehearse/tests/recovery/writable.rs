@@ -5,7 +5,7 @@ use rehearse::bundle;
 use crate::rig::Rig;
 
 /// Below /var/app a run has a file system of its own.
-const FOLDERS: [&str; 2] = ["/srv/shop", "/var/app/shop"];
+const FOLDERS: [&str; 3] = ["/srv/shop", "/var/app/shop", "/home/webapp/shop"];
 
 /// Deploys a server whose runs have users of their own, without its folders and with them.
 pub fn runs_share_their_files(rig: &mut Rig) {

@@ -37,14 +37,25 @@ pub fn hint(system: &System, unit: &str) -> Option<String> {
     if lines.contains(NO_NAMESPACE) {
         return Some(ALLOW_NAMESPACES.into());
     }
-    let forbids = || systemd.property(unit, "MemoryDenyWriteExecute");
-    let fits = needs_code(&lines) && forbids().is_ok_and(|answer| answer == "yes");
-    fits.then(|| {
-        "if the server, or a program that it starts, compiles code at run time, set `jit = true` in `[server]` of \
-         flipless.toml and build the bundle again: without it the sandbox forbids memory that becomes executable"
-            .into()
-    })
+    let is_set = |property| {
+        let answer = systemd.property(unit, property);
+        answer.is_ok_and(|answer| answer == "yes")
+    };
+    if needs_code(&lines) && is_set("MemoryDenyWriteExecute") {
+        return Some(COMPILE.into());
+    }
+    (lines.contains("permission denied") && is_set("DynamicUser")).then(|| OWN_USER.into())
 }
+
+/// What to do for a server that compiles code at run time.
+const COMPILE: &str = "if the server, or a program that it starts, compiles code at run time, set `jit = true` in \
+     `[server]` of flipless.toml and build the bundle again: without it the sandbox forbids memory that becomes \
+     executable";
+
+/// What to do for a server that needs the files of EB's user.
+const OWN_USER: &str = "the server has a user of its own, in the group `webapp`: if it needs files of which only the \
+     user `webapp` has the rights, set `own-user = false` in `[server]` of flipless.toml and build the bundle again; if \
+     it needs to write to a folder, add the folder to `writable-paths`";
 
 /// What to do on an instance that forbids user namespaces.
 pub const ALLOW_NAMESPACES: &str = "allow them: put `user.max_user_namespaces = 10000` into a file in /etc/sysctl.d and \

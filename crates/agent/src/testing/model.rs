@@ -37,6 +37,8 @@ pub struct Model {
     pub journal: Option<String>,
     /// The sandbox of a run forbids memory that becomes executable.
     pub forbids_code: bool,
+    /// Each run has a user of its own.
+    pub own_user: bool,
     /// The `StatusText` of a run.
     pub says: String,
     /// The `Result` of a unit whose start fails. If it is empty, the unit's port is taken.
@@ -385,6 +387,7 @@ impl Model {
                 }
             }
             (_, "MemoryDenyWriteExecute") if self.forbids_code => "yes".into(),
+            (_, "DynamicUser") if self.own_user => "yes".into(),
             (unit, "Job") if self.stopping.contains(unit) => "4711".into(),
             (unit, "StatusText") if unit.starts_with("flipless-app@") => self.says.clone(),
             ("nginx.service", "ExecStart") => format!("{{ path={} ; argv[]=x }}", layout::AGENT),

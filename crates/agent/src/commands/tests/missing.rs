@@ -79,12 +79,12 @@ fn an_instance_without_user_namespaces_is_named_before_anything_starts() {
 }
 
 /// Returns the hint of a failed start whose journal has this line.
-fn hint_after(line: &str, forbids_code: bool) -> String {
+fn hint_after(line: &str, restricted: bool) -> String {
     let instance = deployed("v1");
     let mut model = instance.model.borrow_mut();
     model.failing = vec!["flipless-app@".into()];
     model.journal = Some(line.into());
-    model.forbids_code = forbids_code;
+    (model.forbids_code, model.own_user) = (restricted, restricted);
     drop(model);
     let error = stage_version(&instance, "v2").unwrap_err();
     let report = crate::report::describe(&error);
@@ -101,6 +101,12 @@ fn a_start_that_its_sandbox_prevents_names_the_setting() {
         "it has the setting"
     );
     assert!(hint_after("panicked at line 1", true).contains("journalctl"));
+    let failed = "open /srv/key.pem: Permission denied";
+    assert!(hint_after(failed, true).contains("own-user = false"));
+    assert!(
+        hint_after(failed, false).contains("journalctl"),
+        "as on stock"
+    );
     let failed = "Failed to set up user namespacing: No space left on device";
     assert!(hint_after(failed, true).contains("user.max_user_namespaces"));
 }
