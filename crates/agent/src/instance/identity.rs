@@ -11,6 +11,11 @@ const ASSET_TAG: &str = "/sys/devices/virtual/dmi/id/board_asset_tag";
 /// The UUID of the virtual machine, on Xen. It begins with `ec2`.
 const HYPERVISOR: &str = "/sys/hypervisor/uuid";
 
+/// The instance id that cloud-init has read from the instance's metadata. It names the instance of the last boot until
+/// cloud-init has run, so the kernel's own sources come first.
+/// <https://docs.cloud-init.io/en/latest/reference/faq.html>
+const CLOUD_INIT: &str = "/var/lib/cloud/data/instance-id";
+
 /// Returns the identity; `None` outside EC2, for example in a container.
 pub fn of(system: &System) -> Option<String> {
     let read = |path: &str, prefix: &str| {
@@ -19,7 +24,9 @@ pub fn of(system: &System) -> Option<String> {
         let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
         (text.starts_with(prefix) && text.len() > prefix.len() && plain).then_some(text)
     };
-    read(ASSET_TAG, "i-").or_else(|| read(HYPERVISOR, "ec2"))
+    read(ASSET_TAG, "i-")
+        .or_else(|| read(HYPERVISOR, "ec2"))
+        .or_else(|| read(CLOUD_INIT, "i-"))
 }
 
 /// Returns whether two identities belong to different instances. An id and a UUID can't be compared: a changed
@@ -35,7 +42,7 @@ mod tests {
     use crate::testing::Instance;
 
     #[test]
-    fn an_identity_is_read_from_nitro_or_xen_and_nowhere_else() {
+    fn an_identity_is_read_from_nitro_or_xen_or_cloud_init_and_nowhere_else() {
         let instance = Instance::new();
         let system = &instance.system;
         assert_eq!(of(system), None, "a container");
@@ -45,7 +52,10 @@ mod tests {
             assert_eq!(of(system), None, "{text:?}");
         }
         put(HYPERVISOR, "12345678-1234-1234-1234-123456789012\n");
+        put(CLOUD_INIT, "iid-datasource-none\n");
         assert_eq!(of(system), None, "another cloud");
+        put(CLOUD_INIT, "i-0af01c01234567890\n");
+        assert_eq!(of(system).as_deref(), Some("i-0af01c01234567890"));
         put(HYPERVISOR, "EC2E1916-9099-7CAF-FD21-012345ABCDEF\n");
         let xen = of(system).unwrap();
         assert_eq!(xen, "ec2e1916-9099-7caf-fd21-012345abcdef");
