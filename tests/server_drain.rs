@@ -44,7 +44,7 @@ fn a_request_in_flight_is_finished() {
     let (mut server, notifications, _listener) = start(60);
     let mut client = server.connect();
     client
-        .send("GET /slow?ms=500 HTTP/1.1\r\nhost: test\r\n\r\n")
+        .send("GET /slow?ms=3000 HTTP/1.1\r\nhost: test\r\n\r\n")
         .unwrap();
     let mut other = server.connect();
     wait_for("the request's arrival", || {
@@ -56,7 +56,7 @@ fn a_request_in_flight_is_finished() {
     });
     begin_drain(&server, &notifications);
     let answer = client.answer().unwrap();
-    assert_eq!(answer.body, "answered after 500 ms\n");
+    assert_eq!(answer.body, "answered after 3000 ms\n");
     assert!(answer.closes());
     drop(other);
     assert_eq!(server.exit().0.code(), Some(0));

@@ -1,5 +1,6 @@
 //! The bundles of a rehearsal: `cargo xtask dist` builds them, or the rehearsal writes them.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -32,6 +33,23 @@ pub fn build(
     config: Option<&Path>,
     folder: &Path,
 ) -> Result<PathBuf, BundleError> {
+    let mut options: Vec<&OsStr> = Vec::new();
+    if let Some(config) = config {
+        options.extend([OsStr::new("--config"), config.as_os_str()]);
+    }
+    dist(&options, front, folder)
+}
+
+/// Makes a bundle into `folder` from a bundle without flipless, with `cargo xtask dist --wrap`.
+pub fn wrap(source: &Path, folder: &Path) -> Result<PathBuf, BundleError> {
+    dist(&["--wrap".as_ref(), source.as_os_str()], None, folder)
+}
+
+fn dist(
+    options: &[&OsStr],
+    front: Option<FrontMode>,
+    folder: &Path,
+) -> Result<PathBuf, BundleError> {
     let cargo = std::env::var_os("CARGO").unwrap_or("cargo".into());
     let mut command = Command::new(cargo);
     // The alias `cargo xtask` works only inside the workspace.
@@ -39,12 +57,10 @@ pub fn build(
         .args(["run", "--quiet", "--package", "xtask", "--manifest-path"])
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("Cargo.toml"))
         .args(["--", "dist", "--json", "--out"])
-        .arg(folder);
+        .arg(folder)
+        .args(options);
     // cargo's own lines would hide those of the rehearsal (https://doc.rust-lang.org/cargo/reference/config.html).
     command.env("CARGO_TERM_QUIET", "true");
-    if let Some(config) = config {
-        command.arg("--config").arg(config);
-    }
     if let Some(front) = front {
         command.env("FLIPLESS_FRONT", front.name());
     }

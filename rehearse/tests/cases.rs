@@ -19,6 +19,8 @@ mod rig;
 mod update;
 #[path = "cases/upgrade.rs"]
 mod upgrade;
+#[path = "cases/wrapped.rs"]
+mod wrapped;
 
 use std::thread;
 
@@ -126,6 +128,14 @@ fn play_in_a_row(suite: Suite, cases: &[Case]) {
         play::from_stock_to_stock(&mut rig, case);
         println!("{suite:?}: {} went well", case.name);
     }
+}
+
+#[test]
+fn a_bundle_that_exists_is_wrapped_and_deployed_without_a_failed_request() {
+    if booted::unavailable() {
+        return;
+    }
+    wrapped::is_deployed_without_a_failed_request();
 }
 
 #[test]

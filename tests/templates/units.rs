@@ -196,7 +196,7 @@ fn a_run_sees_its_own_release_at_eb_s_path() {
     let mounts = ["TemporaryFileSystem", "BindReadOnlyPaths", "BindPaths"];
     let mounts = mounts.map(|key| values(&unit, key));
     let [own, release, writable] = &mounts;
-    assert_eq!(own, &["/var/app:ro"]);
+    assert_eq!(own, &["/var/app:ro", "/home/webapp:mode=1777"]);
     assert_eq!(release, &["/opt/flipless/runs/%i/app:/var/app/current"]);
     assert_eq!(writable, &["-/var/app/data", "-/srv"]);
     assert_eq!(values(&unit, "WorkingDirectory"), ["/var/app/current"]);

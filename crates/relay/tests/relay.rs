@@ -149,7 +149,7 @@ fn a_request_in_flight_is_finished_before_the_server_is_stopped() {
     let server = child(&relay);
     let mut client = relay.connect();
     client
-        .send("GET /slow?ms=500 HTTP/1.1\r\nhost: test\r\n\r\n")
+        .send("GET /slow?ms=3000 HTTP/1.1\r\nhost: test\r\n\r\n")
         .unwrap();
     // The server counts its own connections: the slow one and this one.
     let mut other = relay.connect();
@@ -161,7 +161,7 @@ fn a_request_in_flight_is_finished_before_the_server_is_stopped() {
     relay.signal("TERM");
     notifications.wait_for("STOPPING=1");
     let answer = client.answer().unwrap();
-    assert_eq!(answer.body, "answered after 500 ms\n");
+    assert_eq!(answer.body, "answered after 3000 ms\n");
     assert!(answer.closes());
     let (status, stderr) = relay.exit();
     assert_eq!(status.code(), Some(0), "{stderr}");

@@ -15,6 +15,17 @@ use crate::tools;
 const BUNDLE: [&str; 2] = ["bundle", "stand_in"];
 /// Tests that call programs which a machine may lack.
 const BY_PROGRAMS: &str = "check::tests::programs";
+/// Tests of the server and the relay as processes. Their requests take a set time, so these tests run before the
+/// machine is busy.
+const PROCESSES: [&str; 7] = [
+    "server",
+    "server_drain",
+    "serve",
+    "relay",
+    "death",
+    "messages",
+    "nginx",
+];
 /// Tests that build a bundle for aarch64 and run its programs.
 const ARM: &str = "arm";
 /// Tests that boot instances, and judge latencies.
@@ -56,6 +67,10 @@ pub fn all(project: &Project, missing: &[&str]) -> Vec<Step> {
     steps.push(workflows(project, missing));
     steps.extend(lints(project));
     steps.push(unit_tests("unit tests", &["--skip", BY_PROGRAMS]));
+    steps.push(Step {
+        skip: reasons.programs.clone(),
+        ..step_of("process tests", &PROCESSES)
+    });
     // Everything that the next steps need is compiled by now.
     steps.extend(beside(&reasons));
     steps.push(Step::cargo("doc tests", &["test", "--workspace", "--doc"]));
@@ -192,7 +207,7 @@ fn workflows(project: &Project, missing: &[&str]) -> Step {
 
 /// A step with all integration tests that have no step of their own.
 fn integration_tests(project: &Project) -> Step {
-    let own: BTreeSet<&str> = [&RECOVERY[..], &BUNDLE, &[ARM, CASES, SYSTEM]]
+    let own: BTreeSet<&str> = [&RECOVERY[..], &BUNDLE, &PROCESSES, &[ARM, CASES, SYSTEM]]
         .concat()
         .into_iter()
         .collect();
