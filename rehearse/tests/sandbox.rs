@@ -87,7 +87,7 @@ fn try_on(suite: Suite) {
     let all = [&SAME[..], &CODE].concat();
     assert_eq!(differences(&probe, &all), [""; 0], "{suite:?}");
 
-    // Only a file in front of the limit: the real one is the whole machine's.
+    // Covers the limit with a file. A change of the real limit would affect the whole machine.
     probe
         .rig
         .must("echo 0 > /run/zero; mount --bind /run/zero /proc/sys/user/max_user_namespaces");

@@ -62,7 +62,7 @@ fn plays_well(play: impl Fn() -> ScenarioResult) -> ScenarioResult {
     run
 }
 
-/// The same, with the usual behaviour of EB's engine.
+/// Plays a scenario as [`plays_well`] does, with the usual behaviour of EB's engine.
 fn standard(name: &str, suite: Suite, bundle: &std::path::Path) -> ScenarioResult {
     plays_well(|| play(name, suite, bundle, variants::STANDARD))
 }
@@ -101,8 +101,8 @@ fn a_new_version_is_deployed_without_a_failed_request_in_direct_mode() {
     assert_eq!(run.summary.failed, 0);
 }
 
-/// It dies of SIGTERM in the middle of an answer, and can't take a listener over: the relay does it all.
-/// In direct mode, where no nginx sends again what was lost.
+/// The server dies of SIGTERM in the middle of an answer, and can't take over a listener. The relay does both for it.
+/// The test uses direct mode, in which no nginx repeats a lost request.
 #[test]
 fn a_server_that_only_knows_its_port_is_deployed_without_a_failed_request() {
     if unavailable() {
@@ -126,8 +126,8 @@ fn scenarios_on_systemd_252() {
     }
 }
 
-/// Before the flip the old version alone answers, after it the new one, whatever a hook does; and a bundle
-/// without flipless is a version as any other.
+/// Before the flip only the old version answers, and after it only the new version, whatever a hook does. The same is
+/// true of a bundle without flipless.
 #[test]
 fn the_flip_alone_changes_the_version() {
     if unavailable() {
@@ -161,7 +161,7 @@ fn a_bundle_passes_whatever_is_unknown_of_the_engine() {
     let play = |variants| excess_ms(&play("new-version", Suite::Bookworm, &bundle, variants));
     let excess = variants::ALL.iter().copied().map(play).collect();
     assert_no_stall("new-version", excess);
-    // A bundle's other ways through the engine, where a variant touches them.
+    // Other scenarios, each with a variant that affects it.
     for (name, variant) in [
         ("reboot", "deploys-at-boot"),
         ("environment", "secrets-in-hooks-only"),

@@ -1,4 +1,4 @@
-//! Hints for errors that do not say by themselves what to do.
+//! Hints for errors whose own message does not say what to do.
 
 use std::io;
 
@@ -9,7 +9,8 @@ use crate::proxy::advice::Advice;
 
 /// Returns a hint for the first cause that has one.
 pub fn of(error: &Error) -> Option<String> {
-    // `Error::downcast_ref` finds a context too. A cause in `Error::chain` is only the wrapper of its context.
+    // `Error::downcast_ref` also finds a value that was added as context. `Error::chain` yields anyhow's wrapper
+    // instead of such a value.
     if let Some(unfit) = error.downcast_ref::<Unfit>() {
         return Some(unfit.hint.clone().unwrap_or_else(|| {
             let unit = &unfit.unit;

@@ -1,4 +1,4 @@
-//! The head of an answer: what the client gets of it.
+//! The head of an answer: the parts that the relay passes on to the client.
 
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
 use http::response::Parts;
@@ -20,7 +20,8 @@ pub fn prepare(head: &mut Parts, upgrade: bool) -> Result<bool, Fault> {
     }
     remove_framing(&mut head.headers)?;
     if head.status == StatusCode::NOT_MODIFIED {
-        // It may have the length that a 200 would have (RFC 9110, 8.6). hyper takes it for the body's.
+        // A 304 may carry the length that the body of a 200 would have (RFC 9110, 8.6). hyper would take this length
+        // for that of the 304's body.
         head.headers.remove(CONTENT_LENGTH);
     }
     // The server may speak HTTP/1.0. hyper knows the version of the client.

@@ -43,13 +43,13 @@ impl CommandLine {
     }
 }
 
-/// `None` for a path: the unit names the server by an absolute one.
+/// Splits `NAME=VALUE`. Returns `None` for the path of the server, which is always absolute in the unit.
 fn variable(word: &OsString) -> Option<(&str, &str)> {
     let (name, value) = word.to_str()?.split_once('=')?;
     (!name.contains('/')).then_some((name, value))
 }
 
-/// The placeholder stands in text. A word that is none comes from a person, and stays as it is.
+/// Fills in the port. A word that is not UTF-8 can't contain the placeholder, and stays as it is.
 fn fill(word: &OsString, port: &str) -> OsString {
     let filled = word
         .to_str()

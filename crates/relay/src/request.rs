@@ -47,7 +47,7 @@ fn check_host(head: &Parts, direct: bool) -> Result<(), Refusal> {
         return bad("more than one Host\n");
     }
     match host {
-        // nginx has already checked it, by rules of its own.
+        // nginx has already checked the Host, by rules of its own.
         _ if !direct => Ok(()),
         Some(host) if is_host(host) => Ok(()),
         Some(_) => bad("Host is not valid\n"),

@@ -30,7 +30,8 @@ layout! {
     RUNTIME "runtime" = "/run/flipless";
     /// One empty file for each held run.
     HELD "held" = "/run/flipless/held";
-    /// While this file exists, no unit starts: they belong to the instance of which this one is an image.
+    /// While this file exists, no unit of flipless starts: the units belong to another instance, from whose image
+    /// this instance was started.
     FROM_IMAGE "from_image" = "/run/flipless/from-image";
 
     /// The listener that the server's runs share.

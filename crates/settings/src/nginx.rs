@@ -58,8 +58,8 @@ pub fn keepalive_for(file: &str, timeout: Option<Duration>) -> String {
 pub const UPSTREAM: &str = "zz-flipless-upstream.conf";
 /// The line in it that only newer versions accept.
 const NO_KEEPALIVE: &str = "keepalive 0;";
-/// The first version that keeps connections to an upstream by default. It is also the first that accepts 0
-/// here (nginx's CHANGES, 1.29.7).
+/// The first version that keeps connections to an upstream by default. It is also the first version that accepts
+/// `keepalive 0` (nginx's CHANGES, 1.29.7).
 const NO_KEEPALIVE_SINCE: Version = (1, 29, 7);
 
 /// Returns the upstream's file without the line that `version` does not accept.

@@ -139,7 +139,7 @@ fn instructions(deployments: &[Deployment]) -> Vec<Instruction> {
     all.cloned().collect()
 }
 
-/// The front mode of the bundle with flipless: an adoption begins without flipless, an uninstallation ends
+/// The front mode of the bundle with flipless. An adoption begins without flipless. An uninstallation ends
 /// without flipless.
 fn front(before: &Status, after: &Status) -> String {
     if before.is_there() { before } else { after }.front()

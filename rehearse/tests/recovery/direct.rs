@@ -42,7 +42,7 @@ fn direct_mode_goes_through_everything_that_nginx_mode_does() {
     assert_eq!(rig.active_runs(), [rig.current()]);
     reboot_as_another_instance(&mut rig);
     uninstall(&mut rig, &stock);
-    // A plain bundle, which nobody announces to the agent.
+    // A plain bundle. No command tells the agent about it.
     rig.deploy_stock();
     assert!(rig.body("/").contains("release stock"));
     assert_eq!(rig.say(HEALTH_LOG), stock);
@@ -115,7 +115,7 @@ fn crash(rig: &Rig) {
     assert!(!lost.is_empty(), "nothing repeats a request in direct mode");
     let in_flight = |record: &Record| {
         let is_over = record.at + record.latency >= start;
-        // The listener stays open, so nobody is refused. A kept connection may be used after its end.
+        // The listener stays open, so no connection is refused. A kept connection may be used after its end.
         let latest = if record.kind == Kind::New {
             end
         } else {

@@ -1,5 +1,5 @@
-//! What hooks and EB's configuration files do that has another effect with flipless: all of them are warnings, because
-//! the deployment works.
+//! Finds commands in hooks and in EB's configuration files that have another effect with flipless. Each finding is
+//! only a warning, because the deployment works.
 
 use std::collections::BTreeSet;
 

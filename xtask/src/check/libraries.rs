@@ -123,14 +123,14 @@ fn versions(programs: &[Program], shipped: &BTreeSet<&str>) -> Check {
     )
 }
 
-/// The numbers of a version; `None` if it is none, as in `CXXABI_FLOAT128`.
+/// The numbers of a version; `None` if a part is no number, as in `CXXABI_FLOAT128`.
 fn numbers(version: &str) -> Option<Vec<u32>> {
     let parts = version.split(['.', '_']);
     parts.map(|part| part.parse().ok()).collect()
 }
 
-/// Warns about levels that some instance types lack. There the dynamic linker refuses to start the program
-/// (glibc's NEWS, 2.33).
+/// Warns about levels that some instance types lack. On such an instance the dynamic linker refuses to start the
+/// program (glibc's NEWS, 2.33).
 fn processor(programs: &[Program]) -> Check {
     let mut warnings = Vec::new();
     for program in programs {

@@ -8,9 +8,9 @@ use crate::bundle::Bundle;
 /// The folder that Finder's own zips have for resource forks.
 pub const FOLDER: &str = "__MACOSX";
 
-/// Warns about them. EB reads a configuration file among them, and refuses the version
-/// (<https://github.com/parse-community/parse-server-example/issues/112>). A hook among them is the finding of another
-/// check.
+/// Warns about files that macOS adds to a zip. EB reads such a file as a configuration file if its name fits, and
+/// refuses the version (<https://github.com/parse-community/parse-server-example/issues/112>). Another check reports
+/// such a file among the hooks.
 pub fn check(bundle: &Bundle) -> Check {
     let names = bundle.entries.iter().map(|entry| entry.name.as_str());
     let (read, others): (Vec<_>, Vec<_>) = names.filter(|name| is_of_mac(name)).partition(|name| {

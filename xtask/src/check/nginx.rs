@@ -42,9 +42,9 @@ const DISTRIBUTION: [(&str, &str); 8] = [
     ("win-utf", "charset_map windows-1251 utf-8 { C0 D090; }\n"),
 ];
 
-/// The most missing files that get an empty one in their place.
+/// At most this many missing files are replaced by an empty file.
 const MOST_MISSING: usize = 20;
-/// The name of a file that the agent adds. Other files in that folder are the user's, and the agent reads none.
+/// The name of a file that the agent adds. The agent reads no other file in that folder: the others are the user's.
 fn ours(name: &str) -> Option<&str> {
     let name = name.strip_prefix(OURS)?;
     [KEEPALIVE, UPSTREAM].contains(&name).then_some(name)

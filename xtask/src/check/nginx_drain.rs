@@ -1,4 +1,5 @@
-//! What nginx configures and flipless does not do: longer requests than a drain, and files that direct mode ignores.
+//! Finds nginx settings that have no effect with flipless: requests longer than the drain, and files that direct mode
+//! ignores.
 
 use flipless_settings::{FrontMode, Settings, layout};
 

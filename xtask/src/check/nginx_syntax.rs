@@ -174,8 +174,8 @@ fn pieces(bundle: &Bundle) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
     })
 }
 
-/// What an `include` matches, by paths below `/etc/nginx`. As in glob(3), `*` matches neither a `/` nor a dot at the
-/// beginning of a name.
+/// The files that an `include` matches; their paths are relative to `/etc/nginx`. As in glob(3), `*` matches neither
+/// a `/` nor a dot at the beginning of a name.
 fn included(path: &str) -> Option<Included> {
     let path = path.strip_prefix("/etc/nginx/").unwrap_or(path);
     let glob = GlobBuilder::new(path)

@@ -132,8 +132,8 @@ fn command(job: &Job) -> Result<Command> {
     Ok(cargo)
 }
 
-/// Adds the arguments that determine the dependencies. The flags belong to them, because `cfg` may depend on
-/// flags.
+/// Adds the arguments that determine the dependencies. The compiler flags are among them, because a dependency may
+/// depend on a `cfg` that a flag sets.
 fn choose(cargo: &mut Command, job: &Job) -> Result<()> {
     cargo
         .args(["--package", job.package.name.as_str()])

@@ -29,7 +29,7 @@ pub fn stage(system: &System, bundle: &Path) -> Result<()> {
     change(system, "stage", |state| stage_locked(system, state, bundle))
 }
 
-/// The same as [`stage`], for a command that holds the lock.
+/// Does the work of [`stage`] for a command that already holds the lock.
 pub fn stage_locked(system: &System, state: &mut State, bundle: &Path) -> Result<()> {
     let (settings, content) = read_settings(system, bundle)?;
     check_mode(state, settings.front.mode)?;
@@ -138,7 +138,7 @@ fn undo(
     replaced: &Replaced,
     error: anyhow::Error,
 ) -> anyhow::Error {
-    // If no run is current, `withdraw` then removes all units.
+    // Restores the units before `withdraw`, which removes all units if no run is current.
     let restored = replaced.restore(system);
     match restored.and(withdrawal::withdraw(system, state)) {
         Ok(()) => error,
@@ -230,7 +230,7 @@ fn start(
     });
     state.front = settings.front.mode;
     state.instance = identity::of(system).or(state.instance.take());
-    // The timer first: a staged run without a timer would stay staged after an interruption.
+    // Starts the timer first. After an interruption, a staged run without a timer would stay staged.
     systemd.restart(layout::DEADMAN_TIMER)?;
     state.save(system)?;
     let begun = flipped::mark(system, bundle, &run).and_then(|()| match listener {

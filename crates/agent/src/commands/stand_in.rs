@@ -17,11 +17,11 @@ use crate::deployment::flipped::OF_ANOTHER_INSTANCE;
 use crate::instance::memory;
 use crate::instance::paths::FLIPPED;
 
-/// Another one in every boot (random(4)).
+/// The identity of the boot: each boot has another one (random(4)).
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
-/// The signals of nginx that do not stop it (nginx's control.html), such as the one of `systemctl kill -s USR1 nginx`
-/// after a rotation of logs. They ask nothing of a stand-in. Without a handler, most of them would end it.
+/// The signals of nginx that do not stop it (nginx's control.html), such as the SIGUSR1 that logrotate's `systemctl
+/// kill -s USR1 nginx` sends. A stand-in ignores these signals. Without a handler, most of them would end it.
 const OF_NO_USE: [i32; 4] = [SIGHUP, SIGUSR1, SIGUSR2, SIGWINCH];
 
 /// What a stand-in stands in for.
@@ -34,7 +34,7 @@ pub enum StandIn {
 /// Waits for a stop signal and returns. `KillSignal=` of nginx.service sends SIGQUIT. Without a handler, SIGQUIT
 /// would cause a core dump, and systemd would record a failure.
 pub fn wait(service: StandIn) -> Result<()> {
-    // First of all, because systemd may send a signal as soon as the process exists. A program that this process
+    // This comes first, because systemd may send a signal as soon as the process exists. A program that this process
     // executes has no handlers (execve(2)).
     for signal in OF_NO_USE {
         flag::register(signal, Arc::default()).context("cannot handle signals")?;
@@ -53,9 +53,10 @@ pub fn wait(service: StandIn) -> Result<()> {
     Ok(())
 }
 
-/// Whether EB's own unit has started this program, and not our drop-in, which runs the installed agent:
-/// `flipless uninstall` was called. A bundle that was marked in this boot is on its way to be installed; a reboot has
-/// ended its deployment. A bundle of another instance, in an image of that instance, does not serve either.
+/// Whether this program has to serve, because `flipless uninstall` was called. Then EB's own unit has started the
+/// program from the bundle. Our drop-in would run the installed agent. Returns false for a bundle that was marked in
+/// this boot, because its deployment is still in progress: a reboot ends a deployment. Also returns false for a
+/// bundle of another instance, in an image of that instance.
 fn is_alone(root: &Path, program: &Path) -> bool {
     let place = |path: &str| root.join(path.trim_start_matches('/'));
     let read = |path: &str| fs::read_to_string(place(path)).unwrap_or_default();
@@ -76,8 +77,8 @@ fn become_server(bundle: &Path) -> Result<()> {
     Err(error).with_context(|| format!("cannot run {}", command.get_program().display()))
 }
 
-/// The server by itself: its executable, or a shell with its command line. If a relay usually precedes it, it gets its
-/// port in the same places as from the relay.
+/// The command of the server without a relay: its executable, or a shell with its command line. A server that usually
+/// runs behind the relay gets its port in the same places as from the relay.
 fn command(bundle: &Path, server: &Server, port: &str) -> Command {
     let mut command = match &server.command {
         None => Command::new(bundle.join("bin").join(&server.bin)),

@@ -55,7 +55,7 @@ struct RunStatus {
     state: String,
     /// Seconds since the first start.
     age_seconds: u64,
-    /// How often the run has crashed since the boot, counted in its recorded ends.
+    /// How often the run has crashed since the boot. The agent records each end of a run.
     crashes: usize,
 }
 

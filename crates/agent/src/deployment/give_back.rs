@@ -65,7 +65,8 @@ fn stop_units(system: &System, systemd: &Systemd) -> Result<()> {
     living.retain(|unit| unit != layout::DEADMAN && unit != layout::IDENTITY);
     let (runs, others): (Vec<_>, Vec<_>) = living.iter().map(String::as_str).partition(is_of_run);
     for unit in others {
-        // For a unit that `end` has stopped this returns at once. A front's listener may be active alone.
+        // Returns at once for a unit that `end` has already stopped. The front's listener may be active without the
+        // front.
         systemd.stop(unit)?;
     }
     end_runs(systemd, &runs)

@@ -73,9 +73,10 @@ impl fmt::Display for Unfit {
 
 impl std::error::Error for Unfit {}
 
-/// Creates a run's unit file and its link to the release. The unit file is a copy of the release's own, so that
-/// an old release keeps the unit that it was built with, and has a few lines of the instance. systemd finds a new file without a daemon-reload,
-/// because it compares the folders' times when it loads a unit (unit_file_build_name_map in its unit-file.c).
+/// Creates a run's unit file and its link to the release. The unit file is a copy of the release's own, so that an
+/// old release keeps the unit that it was built with. A few lines of the instance follow the copy. systemd finds a
+/// new file without a daemon-reload, because it compares the folders' times when it loads a unit
+/// (unit_file_build_name_map in its unit-file.c).
 pub fn give_unit(system: &System, run: &Run) -> Result<()> {
     let release = format!("{}/{}", layout::RELEASES, run.release);
     let app = format!("{release}/app");

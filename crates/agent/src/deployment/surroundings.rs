@@ -1,5 +1,5 @@
-//! The lines that the unit of a run gets on this instance, besides the lines of its release. Stock EB's server has
-//! what they give, and a bundle can't know them.
+//! The lines that the unit of a run gets on this instance, besides the lines of its release. On stock EB a server has
+//! these folders and groups. A bundle can't contain the lines, because they depend on the instance.
 
 use anyhow::Result;
 use flipless_settings::unit_file::{self, Directive};
@@ -36,8 +36,8 @@ fn all<'a>(directives: &'a [Directive], key: &'a str) -> impl DoubleEndedIterato
     unit_file::values(directives, "Service", key)
 }
 
-/// The folders and files beside the application, if they are hidden in the run by a file system of its own. The
-/// run's release and its writable folders are mounted there already.
+/// The folders and files beside the application, if a file system of the run's own hides them. The run's release and
+/// its writable folders are mounted there already.
 fn folders(system: &System, directives: &[Directive]) -> Result<Vec<String>> {
     let path = |mount: &str| {
         mount

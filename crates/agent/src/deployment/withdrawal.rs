@@ -17,9 +17,9 @@ use crate::proxy::front;
 /// This file exists while the agent gives the public port back to EB's nginx.
 pub const GIVES_PORT_BACK: &str = "/run/flipless/gives-port-back";
 
-/// Gives the instance back, because EB starts an application without flipless: the one of another bundle, or the
-/// one before the first version. Resets the state first, so that the next command continues an interrupted
-/// call. If EB has stopped the stand-in of nginx, EB's flip starts nginx itself.
+/// Gives the instance back, because EB starts an application without flipless: that of another bundle, or the
+/// application before the first version. Resets the state first, so that the next command continues an
+/// interrupted call. If EB has stopped the stand-in of nginx, EB's flip starts nginx itself.
 pub fn leave(system: &System, state: &mut State) -> Result<()> {
     *state = State::new(state.front);
     state.save(system)?;
@@ -53,7 +53,8 @@ pub fn give(system: &System, nginx: Nginx) -> Result<()> {
     // With this lock, no stand-in can start the front meanwhile.
     let _lock = front::lock(system, "withdraw")?;
     if nginx == Nginx::Restarts {
-        // After an interruption neither nginx has the port. This file tells the next command to start EB's nginx.
+        // After an interruption, neither the front nor EB's nginx may have the port. This file tells the next command
+        // to start EB's nginx.
         system.write(GIVES_PORT_BACK, b"", 0o644)?;
     }
     give_back(system, nginx)?;

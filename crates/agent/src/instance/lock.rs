@@ -27,10 +27,11 @@ pub fn take(system: &System, name: &str, purpose: &str, limit: Duration) -> Resu
     loop {
         let mut file = open(system, &path)?;
         match file.try_lock() {
-            // Who had it may have removed it with all that is ours, and others would lock another file.
+            // The previous holder may have removed the file, together with everything of flipless. Then other
+            // processes would lock another file.
             Ok(()) if !is_at(&file, &system.locate(&path)) => {}
             Ok(()) => {
-                // For people, and for a while only: that /run is full is no reason to fail.
+                // The text in the lock file is only for people who look at it. So a full /run is no reason to fail.
                 let _ = introduce(&mut file, purpose);
                 return Ok(Lock(file));
             }

@@ -78,7 +78,8 @@ pub fn sync(system: &System) -> Result<Synced> {
     sync_with(system, is_stale)
 }
 
-/// The same as [`sync`] at the end of a deployment, which has already renewed addresses and logs.
+/// Does the same as [`sync`], but does not renew addresses and logs: an earlier step of the deployment has already
+/// renewed them.
 pub fn settle(system: &System) -> Result<Synced> {
     sync_with(system, |_| false)
 }

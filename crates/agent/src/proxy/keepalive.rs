@@ -95,7 +95,7 @@ fn longest(directives: &[Directive]) -> Duration {
             .first()
             .and_then(|text| time(text))
             .unwrap_or_default(),
-        // There it is the limit for connections to the servers.
+        // In an `upstream`, the directive limits connections to the servers.
         "upstream" => Duration::ZERO,
         _ => longest(&directive.block),
     });

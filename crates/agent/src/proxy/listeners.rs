@@ -26,7 +26,7 @@ pub fn pass_on(system: &System, listeners: &[Held]) -> Result<()> {
     if listeners.is_empty() {
         return Ok(());
     }
-    // Names them first, so that `take_back` finds them after an interruption.
+    // Writes the names first, so that `take_back` finds the listeners after an interruption.
     name(system, listeners.len())?;
     for listener in listeners {
         system.keep_descriptor(listener.pid, listener.descriptor)?;

@@ -53,15 +53,15 @@ pub fn note(system: &System, digest: &str) -> Result<()> {
     system.write(LOADED, digest.as_bytes(), 0o644)
 }
 
-/// Returns the included files, and every other file that a directive names. Whatever the directive is: modules of
-/// nginx have many that name a file, and a file too many can at worst cause an unnecessary reload. Relative paths
-/// begin at /etc/nginx (`ngx_conf_full_name`).
+/// Returns the included files, and every other file that a directive names. Does not look at the name of the
+/// directive, because modules of nginx have many directives that name a file. A file too many can only cause an
+/// unnecessary reload. Relative paths begin at /etc/nginx (`ngx_conf_full_name`).
 fn named(system: &System) -> BTreeSet<PathBuf> {
     let configuration = Configuration::in_force(system);
     let arguments = configuration.directives().flat_map(loaded_arguments);
     let paths = arguments.map(|argument| Path::new(NGINX).join(argument));
     let mut files: BTreeSet<_> = paths
-        // Not a folder, and not a pipe or a device, whose content would not end.
+        // Leaves out folders, and also pipes and devices, whose content would not end.
         .filter(|path| system.locate(path).is_file())
         .collect();
     files.extend(configuration.paths().map(Path::to_owned));

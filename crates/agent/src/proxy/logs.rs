@@ -1,5 +1,5 @@
-//! Finds out whether nginx writes into logs that have another name or none by now. nginx opens its logs again only at
-//! a reload, or after SIGUSR1. On stock EB each deployment restarts nginx, so a log that was moved or removed comes
+//! Finds out whether nginx still writes into logs that were renamed or deleted. nginx opens its logs again only at a
+//! reload, or after SIGUSR1. On stock EB each deployment restarts nginx, so a log that was moved or removed comes
 //! back.
 
 use std::collections::BTreeSet;
@@ -13,7 +13,7 @@ pub fn were_moved(system: &System, tree: &[Directive], master: u32) -> bool {
     let open = open(system, master);
     let all = syntax::all(tree).into_iter();
     let mut paths = all.filter_map(path);
-    // Without a look at the master's files nothing can be told.
+    // If the master's files can't be read, the logs count as not moved.
     !open.is_empty()
         && paths.any(|path| match system.locate(path).metadata() {
             Ok(file) => file.is_file() && !open.contains(&(file.dev(), file.ino())),
@@ -21,8 +21,8 @@ pub fn were_moved(system: &System, tree: &[Directive], master: u32) -> bool {
         })
 }
 
-/// Returns the path of a log; `None` if it is no file, or another one for each request. A path in /dev such as
-/// /dev/stdout is a device, or another file for each process.
+/// Returns the path of a log; `None` if the log is no file, or if each request may have another file. A path in /dev
+/// is `None`, too: it is a device, or, as /dev/stdout, another file for each process.
 fn path(directive: &Directive) -> Option<&str> {
     let is_log = ["access_log", "error_log"].contains(&directive.name());
     let path = directive.arguments().first().filter(|_| is_log)?;

@@ -10,10 +10,10 @@ use crate::instance::system::System;
 
 /// The file with the files that nginx has loaded, and how each was then.
 const LOADED: &str = "/run/flipless/front-program";
-/// What the kernel appends to the path of a file that has no name any more (proc_pid_maps(5)).
+/// The kernel appends this text to the path of a deleted file (proc_pid_maps(5)).
 const DELETED: &str = " (deleted)";
-/// Where a program keeps code that it has written itself, and removes the file's name. For example, a library may
-/// compile regular expressions there.
+/// The places in which a program keeps code that it has written itself, in files that it has already deleted. For
+/// example, a library may compile regular expressions.
 const OWN_CODE: [&str; 4] = ["/memfd:", "/dev/", "/tmp/", "/var/tmp/"];
 
 /// Records the files that this master has loaded. Forgets the files of the master before it.
@@ -21,7 +21,7 @@ pub fn note(system: &System, master: u32) -> Result<()> {
     write(system, &BTreeMap::new(), master)
 }
 
-/// Records the files that the master has loaded since then: a reload loads further modules.
+/// Records the files that the master has loaded since [`note`]. A reload may load further modules.
 pub fn note_further(system: &System, master: u32) -> Result<()> {
     write(system, &noted(system)?, master)
 }

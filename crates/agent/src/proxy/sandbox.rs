@@ -80,7 +80,7 @@ pub fn installed(system: &System) -> Result<Vec<String>> {
 /// Appends the user's drop-ins for the front to the unit, in the order of their names.
 fn with_drop_ins(system: &System, unit: Vec<u8>) -> Result<Vec<String>> {
     let mut drop_ins = std::collections::BTreeMap::new();
-    // A file hides a file of the same name in a place that comes earlier here.
+    // A file replaces a file of the same name from an earlier place in this list.
     for place in [DROP_INS, RUNTIME_UNITS, UNITS] {
         let folder = format!("{place}/{}.d", layout::FRONT);
         for name in system.names(&folder)? {

@@ -8,7 +8,7 @@ use crate::instance::system::System;
 
 /// TCP_LISTEN in the kernel's net/tcp_states.h.
 const LISTENING: &str = "0A";
-/// TCP_CLOSE there. A UDP socket in this state accepts datagrams from any peer.
+/// TCP_CLOSE in the same file. A UDP socket in this state accepts datagrams from any peer.
 const UNCONNECTED: &str = "07";
 /// __SO_ACCEPTCON, the flag of a listening socket in /proc/net/unix.
 const ACCEPTS: u32 = 0x1_0000;

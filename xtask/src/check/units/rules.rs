@@ -84,7 +84,8 @@ fn has_own_mounts(unit: &Unit) -> bool {
     mounts.any(|mount| mount.split(':').next() == Some("/var/app"))
 }
 
-/// Whether the directive names a place in the unit's own file systems. The source of a mount is in the real one.
+/// Whether the directive names a place in the unit's own file systems. The source of a mount is in the real file
+/// system.
 fn names_a_mount(directive: &Directive) -> bool {
     match directive.key.as_str() {
         "WorkingDirectory" => true,

@@ -17,7 +17,7 @@ const SANDBOX: &str = "units: sandbox";
 const OLDEST: u32 = 250;
 /// The platform's version.
 const PLATFORM: u32 = 252;
-/// The most programs that are put into the tree, because units name them.
+/// At most this many programs that units name are put into the tree.
 const MAX_PROGRAMS: usize = 256;
 /// The folder of the units in the tree.
 const UNITS: &str = "etc/systemd/system/";

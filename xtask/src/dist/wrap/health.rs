@@ -29,8 +29,8 @@ impl Health {
     }
 }
 
-/// The health check that the options in `.ebextensions` name. Without one, EB itself judges no answer either, and
-/// any answer of the server counts that is no failure of the server.
+/// The health check that the options in `.ebextensions` name. If they name none, EB itself does not judge the
+/// answers. Then every status below 500 means healthy, because such an answer is no failure of the server.
 /// <https://docs.aws.amazon.com/elasticbeanstalk/latest/dg/command-options-general.html>
 pub fn of(bundle: &Bundle) -> Health {
     let options = options(bundle);

@@ -20,7 +20,7 @@ fn get_config_prints(instance: &Instance, json: &str) {
     instance.model.borrow_mut().properties = answer;
 }
 
-/// What every environment has in EB's file, and no release.
+/// The variables that every environment has in EB's file, and that no release has.
 const EB_S_OWN: &str = "GOPATH=/var/app/current\nPATH=/usr/bin\nPORT=5000\n";
 
 /// An instance with the property TOKEN, on which v1 is current.

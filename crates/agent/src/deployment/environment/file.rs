@@ -104,7 +104,7 @@ pub(super) fn is_noncharacter(character: char) -> bool {
     (0xfdd0..=0xfdef).contains(&code) || code & 0xfffe == 0xfffe
 }
 
-/// Refuses a PORT other than the one in `flipless.toml`. nginx passes requests only to the latter.
+/// Refuses a PORT other than the one in `flipless.toml`. nginx passes requests only to the port in `flipless.toml`.
 fn check_port(value: &str, port: u16) -> Result<()> {
     if value == port.to_string() {
         return Ok(());

@@ -108,7 +108,7 @@ fn variables() -> impl Iterator<Item = (OsString, OsString)> {
     std::env::vars_os().filter(|_| !cfg!(test))
 }
 
-/// Parses one JSON object. Messages may stand before it, each on lines of its own.
+/// Parses one JSON object. Messages may precede the object, on lines of their own.
 pub(super) fn parse_properties(output: &[u8]) -> Result<Environment> {
     let whole = parse_object(output);
     let brace =
@@ -116,7 +116,8 @@ pub(super) fn parse_properties(output: &[u8]) -> Result<Environment> {
     let starts = (1..output.len()).filter(brace);
     match whole {
         Ok(properties) => Ok(properties),
-        // The object begins a line. A message may do so too, so the first line that parses counts.
+        // The object begins at the start of a line. A message may begin with the same character, so the first line
+        // that parses counts.
         Err(error) => starts
             .map(|start| parse_object(&output[start..]))
             .find_map(Result::ok)

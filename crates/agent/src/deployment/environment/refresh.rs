@@ -42,15 +42,16 @@ pub fn refreshed(system: &System, release: &str) -> Result<Option<Environment>> 
     Ok(Some(refreshed))
 }
 
-/// EB's file at the last flip, if there is no copy of it: as the release, with EB's own variables.
+/// Returns the assumed content of EB's file at the last flip, for a release without a copy of that file: the
+/// release's own environment, and EB's variables from today's file.
 fn assumed(now: &Environment, own: &Environment) -> Environment {
     let mut last = now.clone();
     last.extend(own.clone());
     last
 }
 
-/// Makes the changes from `last` to `now` in the environment `own`. Leaves out what EB itself adds, and PORT, which
-/// the release's unit sets.
+/// Makes the changes from `last` to `now` in the environment `own`. Leaves out the variables that EB itself adds, and
+/// PORT, which the release's unit sets.
 pub(super) fn apply(last: &Environment, now: &Environment, mut own: Environment) -> Environment {
     for name in changes(last, now) {
         match now.get(&name) {
