@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+mod time;
 pub mod tokens;
+
+pub use time::parse_time;
 
 /// The major, minor and patch number.
 pub type Version = (u32, u32, u32);

@@ -1,6 +1,7 @@
 //! Finds nginx settings that have no effect with flipless: requests longer than the drain, and files that direct mode
 //! ignores.
 
+use flipless_settings::nginx::parse_time;
 use flipless_settings::{FrontMode, Settings, layout};
 
 use super::nginx_syntax::{Configuration, PIECES};
@@ -47,35 +48,8 @@ fn drain_seconds(units: &[Unit]) -> Option<u64> {
     value?.parse().ok()
 }
 
-/// A time in seconds, as nginx reads it (ngx_parse_time): `90`, `1m30s`, `500ms`.
 fn seconds(text: &str) -> Option<u64> {
-    let mut milliseconds: u64 = 0;
-    let mut rest = text;
-    while !rest.is_empty() {
-        let digits = rest
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(rest.len());
-        let (number, after) = rest.split_at(digits);
-        let end = after
-            .find(|c: char| c.is_ascii_digit())
-            .unwrap_or(after.len());
-        let (unit, after) = after.split_at(end);
-        let unit = match unit.trim() {
-            "ms" => 1,
-            "" | "s" => 1000,
-            "m" => 60_000,
-            "h" => 3_600_000,
-            "d" => 86_400_000,
-            "w" => 604_800_000,
-            "M" => 2_592_000_000,
-            "y" => 31_536_000_000,
-            _ => return None,
-        };
-        let part = number.parse::<u64>().ok()?.checked_mul(unit)?;
-        milliseconds = milliseconds.checked_add(part)?;
-        rest = after;
-    }
-    Some(milliseconds / 1000)
+    parse_time(text).map(|time| time.as_secs())
 }
 
 /// In direct mode, warns about files for nginx: no request passes through it.

@@ -4,7 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
-use flipless_settings::nginx::{KEEPALIVE, MIN_TIMEOUT, keepalive_for, knows_keepalive};
+use flipless_settings::nginx::{
+    KEEPALIVE, MIN_TIMEOUT, keepalive_for, knows_keepalive, parse_time,
+};
 
 use super::configuration::{Configuration, MAIN};
 use super::nginx;
@@ -93,7 +95,7 @@ fn longest(directives: &[Directive]) -> Duration {
         TIMEOUT => directive
             .arguments()
             .first()
-            .and_then(|text| time(text))
+            .and_then(|text| parse_time(text))
             .unwrap_or_default(),
         // In an `upstream`, the directive limits connections to the servers.
         "upstream" => Duration::ZERO,
@@ -101,34 +103,6 @@ fn longest(directives: &[Directive]) -> Duration {
     });
     times.max().unwrap_or_default()
 }
-
-/// Parses a time such as `75`, `1m30s`, `1h 30m` or `500ms` (ngx_parse_time); `None` if nginx would refuse it.
-fn time(text: &str) -> Option<Duration> {
-    let mut rest = text;
-    let mut total: u64 = 0;
-    while !rest.is_empty() {
-        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        let number: u64 = rest[..digits].parse().ok()?;
-        let behind = &rest[digits..];
-        let units = UNITS.iter().find(|(unit, _)| behind.starts_with(unit));
-        let (unit, milliseconds) = units?;
-        total = total.checked_add(number.checked_mul(*milliseconds)?)?;
-        rest = behind[unit.len()..].trim_start_matches(' ');
-    }
-    Some(Duration::from_millis(total))
-}
-
-/// The units in milliseconds. `ms` comes before `m`. A number without a unit is in seconds.
-const UNITS: [(&str, u64); 8] = [
-    ("ms", 1),
-    ("M", 30 * 24 * 3_600_000),
-    ("w", 7 * 24 * 3_600_000),
-    ("d", 24 * 3_600_000),
-    ("h", 3_600_000),
-    ("m", 60_000),
-    ("s", 1_000),
-    ("", 1_000),
-];
 
 #[cfg(test)]
 mod tests;

@@ -64,7 +64,11 @@ fn times_are_read_as_nginx_reads_them() {
         ("5x", None),
         ("99999999999999999999", None),
     ] {
-        assert_eq!(time(text).map(|time| time.as_millis()), expected, "{text}");
+        assert_eq!(
+            parse_time(text).map(|time| time.as_millis()),
+            expected,
+            "{text}"
+        );
     }
 }
 
