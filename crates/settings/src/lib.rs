@@ -12,6 +12,7 @@ pub mod ebextensions;
 pub mod layout;
 pub mod nginx;
 pub mod placeholder;
+pub mod procfile;
 #[cfg(feature = "generator")]
 pub mod render;
 mod settings;

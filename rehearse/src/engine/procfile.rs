@@ -1,5 +1,7 @@
 //! The Procfile, and the units that EB makes from it.
 
+use flipless_settings::procfile;
+
 use super::error::EngineError;
 
 /// One line of a Procfile.
@@ -11,7 +13,7 @@ pub struct Process {
     pub command: String,
 }
 
-/// Reads a Procfile: lines `^[A-Za-z0-9_-]+:\s*[^\s].*$`, `web` first.
+/// Reads a Procfile, whose first process is `web`.
 ///
 /// # Errors
 /// If a line doesn't match, or the first process isn't `web`.
@@ -27,21 +29,12 @@ pub fn parse(text: &str) -> Result<Vec<Process>, EngineError> {
 }
 
 fn parse_line(line: &str) -> Result<Process, EngineError> {
-    let is_name = |name: &str| {
-        !name.is_empty()
-            && name
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
-    };
-    match line.split_once(':') {
-        Some((name, command)) if is_name(name) && !command.trim().is_empty() => Ok(Process {
-            name: name.to_owned(),
-            command: command.trim().to_owned(),
-        }),
-        _ => Err(EngineError::Procfile(format!(
-            "`{line}` is not `NAME: COMMAND`"
-        ))),
-    }
+    let refused = || EngineError::Procfile(format!("`{line}` is not `NAME: COMMAND`"));
+    let (name, command) = procfile::process(line).ok_or_else(refused)?;
+    Ok(Process {
+        name: name.to_owned(),
+        command: command.to_owned(),
+    })
 }
 
 impl Process {

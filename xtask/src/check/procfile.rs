@@ -1,5 +1,7 @@
 //! Checks the Procfile in the way in which EB's engine reads it.
 
+use flipless_settings::procfile::process;
+
 use super::outcome::Check;
 use crate::bundle::{Bundle, Entry};
 
@@ -33,7 +35,6 @@ pub fn check(bundle: &Bundle, may_install: bool) -> Check {
     )
 }
 
-/// EB's pattern for a line is `^[A-Za-z0-9_-]+:\s*[^\s].*$`.
 fn findings(text: &str) -> Vec<String> {
     let mut findings = Vec::new();
     let mut names = Vec::new();
@@ -54,10 +55,10 @@ fn findings(text: &str) -> Vec<String> {
         .filter(|(_, line)| !line.is_empty())
     {
         match process(line) {
-            Some(name) if names.contains(&name) => {
+            Some((name, _)) if names.contains(&name) => {
                 findings.push(format!("line {} defines `{name}` again", index + 1));
             }
-            Some(name) => names.push(name),
+            Some((name, _)) => names.push(name),
             None => findings.push(format!(
                 "line {} is not `NAME: COMMAND`: {line:?}",
                 index + 1
@@ -81,21 +82,13 @@ pub fn programs(bundle: &Bundle) -> impl Iterator<Item = &str> {
     let text = bundle.get("Procfile").and_then(|entry| entry.text());
     let text = text.and_then(|text| std::str::from_utf8(text).ok());
     let lines = text.unwrap_or_default().lines();
-    let commands = lines.filter_map(|line| process(line).and(line.split_once(':')));
-    commands.filter_map(|(_, command)| {
+    lines.filter_map(process).filter_map(|(_, command)| {
         let program = command.split_whitespace().next().unwrap_or_default();
         let program = program.strip_prefix("./").unwrap_or(program);
         let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
         let relative = !program.starts_with('/') && program.contains('/');
         (relative && program.chars().all(plain)).then_some(program)
     })
-}
-
-fn process(line: &str) -> Option<&str> {
-    let (name, command) = line.split_once(':')?;
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    let fine = !name.is_empty() && name.chars().all(plain) && !command.trim().is_empty();
-    fine.then_some(name)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The bundle's Procfile: the rendered one, joined with the user's own.
 
 use anyhow::{Result, ensure};
+use flipless_settings::procfile;
 
 use crate::ui;
 
@@ -16,8 +17,7 @@ pub struct Process {
     pub command: String,
 }
 
-/// Parses a Procfile as EB does: the pattern of a line is `^[A-Za-z0-9_-]+:\s*[^\s].*$`.
-/// <https://docs.aws.amazon.com/elasticbeanstalk/latest/dg/platforms-linux-extend.build-proc.html>
+/// Parses a Procfile as EB does.
 ///
 /// # Errors
 /// If a line has another form, or if a name occurs twice. `origin` names the file.
@@ -29,7 +29,7 @@ pub fn parse(text: &str, origin: &str) -> Result<Vec<Process>> {
     let mut processes: Vec<Process> = Vec::new();
     let lines = text.lines().enumerate();
     for (index, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
-        let Some(process) = process(line) else {
+        let Some((name, command)) = procfile::process(line) else {
             return Err(ui::advised(
                 format!(
                     "{origin}, line {}, is not `NAME: COMMAND`: {line:?}",
@@ -39,24 +39,16 @@ pub fn parse(text: &str, origin: &str) -> Result<Vec<Process>> {
             ));
         };
         ensure!(
-            processes.iter().all(|other| other.name != process.name),
-            "{origin}, line {}, defines `{}` again",
-            index + 1,
-            process.name
+            processes.iter().all(|other| other.name != name),
+            "{origin}, line {}, defines `{name}` again",
+            index + 1
         );
-        processes.push(process);
+        processes.push(Process {
+            name: name.to_owned(),
+            command: command.to_owned(),
+        });
     }
     Ok(processes)
-}
-
-fn process(line: &str) -> Option<Process> {
-    let (name, command) = line.split_once(':')?;
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    let command = command.trim();
-    (!name.is_empty() && name.chars().all(plain) && !command.is_empty()).then(|| Process {
-        name: name.to_owned(),
-        command: command.to_owned(),
-    })
 }
 
 /// Adds the processes of the user's `own` Procfile to the rendered one. The rendered `web` takes the place of theirs.
@@ -71,7 +63,7 @@ pub fn joined(rendered: &str, own: &str, origin: &str) -> Result<String> {
             continue;
         }
         ensure!(
-            name != "nginx" && !name.starts_with("flipless"),
+            !procfile::is_taken(&name),
             "{origin} has a process `{name}`, and EB would overwrite the unit of this name; rename it"
         );
         ensure!(

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
 use crate::checks::ALLOWABLE;
-use crate::{layout, placeholder};
+use crate::{layout, placeholder, procfile};
 
 /// A whole number from `MIN` to `MAX`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -132,9 +132,7 @@ fn is_command_line(text: &str) -> bool {
 }
 
 fn is_process_name(text: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    let taken = ["web", "nginx"].contains(&text) || text.starts_with("flipless");
-    !text.is_empty() && text.len() <= 64 && text.chars().all(plain) && !taken
+    procfile::is_name(text) && text.len() <= 64 && text != "web" && !procfile::is_taken(text)
 }
 
 /// `flipless::Statuses` reads the same form on the instance.
