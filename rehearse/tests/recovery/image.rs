@@ -1,8 +1,6 @@
 //! An instance that is started from an image of another one.
 
-use std::time::Duration;
-
-use rehearse::load::{self, Manner, Namespace};
+use rehearse::load::LoadError;
 use rehearse::machine::{Instance, Machine};
 
 use crate::booted;
@@ -54,17 +52,10 @@ pub fn reboot_as_another_instance(rig: &mut Rig) {
 
 fn assert_stock(rig: &Rig) {
     let journal = rig.say("journalctl -b --no-pager -n 60");
-    let namespace = Namespace::of(rig.leader()).unwrap();
     for port in [80, 5000] {
-        let address = ([127, 0, 0, 1], port).into();
-        let answer = load::get(
-            &namespace,
-            address,
-            "/health",
-            &Manner::default(),
-            Duration::from_secs(2),
-        );
-        assert!(answer.is_err(), "{port}: {answer:?}: {journal}");
+        let answer = rig.get(port, "/health");
+        let silent = matches!(answer, Err(LoadError::NoAnswer { .. }));
+        assert!(silent, "{port}: {answer:?}: {journal}");
     }
     let left = rig.say(
         "systemctl list-units --plain --no-legend 'flipless-*'; \

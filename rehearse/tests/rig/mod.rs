@@ -10,7 +10,7 @@ use rehearse::bundle::{self, Changes};
 use rehearse::clock::Clock;
 use rehearse::engine::{Engine, Properties, variants};
 use rehearse::image::Suite;
-use rehearse::load::{self, Load, Manner, Namespace, Plan};
+use rehearse::load::{self, Answer, Load, LoadError, Manner, Namespace, Plan};
 use rehearse::machine::{Command, Instance, Machine, wait_for};
 use rehearse::record::Record;
 use serde_json::Value;
@@ -185,36 +185,26 @@ impl Rig {
             .collect()
     }
 
-    /// Returns the answer of the public port; empty if there is none.
+    /// Sends one request to a port of the instance.
+    pub fn get(&self, port: u16, path: &str) -> Result<Answer, LoadError> {
+        let namespace = Namespace::of(self.leader())?;
+        let address = ([127, 0, 0, 1], port).into();
+        let limit = Duration::from_secs(5);
+        load::get(&namespace, address, path, &Manner::default(), limit)
+    }
+
+    /// Returns the body of the public port's answer; empty if there is none.
     pub fn body(&self, path: &str) -> String {
-        let address = ([127, 0, 0, 1], 80).into();
-        let answer = Namespace::of(self.leader()).ok().and_then(|namespace| {
-            load::get(
-                &namespace,
-                address,
-                path,
-                &Manner::default(),
-                Duration::from_secs(5),
-            )
-            .ok()
-        });
-        answer.map_or_else(String::new, |answer| {
-            String::from_utf8_lossy(&answer.body).into_owned()
-        })
+        let answer = self.get(80, path);
+        answer.map_or_else(
+            |_| String::new(),
+            |answer| String::from_utf8_lossy(&answer.body).into_owned(),
+        )
     }
 
     pub fn wait_until_serving(&self) {
-        let address = ([127, 0, 0, 1], 80).into();
         let answered = wait_for(PATIENCE, || {
-            let namespace = Namespace::of(self.leader()).ok()?;
-            let answer = load::get(
-                &namespace,
-                address,
-                "/health",
-                &Manner::default(),
-                Duration::from_secs(5),
-            )
-            .ok()?;
+            let answer = self.get(80, "/health").ok()?;
             (answer.status == 200).then_some(())
         });
         assert!(
