@@ -36,8 +36,8 @@ mod platform {
         write(&out.join("platform"), &tree)
     }
 
-    /// Returns the path of the configuration file. `FLIPLESS_CONFIG` names another file, relative to this folder.
-    /// That file has to exist.
+    /// Returns the path of the configuration file. `FLIPLESS_CONFIG` can name another file than flipless.toml,
+    /// relative to `root`. That file must exist.
     fn config_path(root: &Path) -> BuildResult<PathBuf> {
         println!("cargo::rerun-if-env-changed=FLIPLESS_CONFIG");
         let named = env::var_os("FLIPLESS_CONFIG").filter(|name| !name.is_empty());
@@ -51,7 +51,7 @@ mod platform {
         Ok(path)
     }
 
-    /// Returns the front mode in `FLIPLESS_FRONT`. `rehearse --front` sets it to compare the modes.
+    /// Returns the front mode in `FLIPLESS_FRONT`. `rehearse --front` sets this variable to compare the modes.
     fn front_mode() -> Option<String> {
         println!("cargo::rerun-if-env-changed=FLIPLESS_FRONT");
         env::var("FLIPLESS_FRONT").ok()

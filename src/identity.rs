@@ -2,7 +2,7 @@
 
 use std::time::{Instant, SystemTime};
 
-/// The facts that stay the same while the process lives.
+/// The facts that do not change while the process lives.
 #[derive(Debug, Clone)]
 pub struct Identity {
     /// The run of the release, or `none` outside an instance.

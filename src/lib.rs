@@ -1,2 +1,2 @@
-//! An empty library: cargo runs the build script for it, with the feature `platform`, and compiles no server.
-//! The demonstration server is the program beside it (`main.rs`).
+//! An empty library. If cargo builds it with the feature `platform`, the build script runs, and no server is
+//! compiled. The demonstration server is the program in `main.rs`.

@@ -1,4 +1,4 @@
-//! The demonstration server: a server to deploy, with a page to watch during the deployment.
+//! The demonstration server, for trying out deployments. Its page shows the version during a deployment.
 
 mod identity;
 mod routes;
@@ -9,9 +9,11 @@ mod trouble;
 async fn main() -> anyhow::Result<()> {
     let trouble = trouble::Trouble::from_env()?;
     trouble.before_start().await?;
+    let server = flipless::Server::new();
     let app = routes::app(
+        &server,
         identity::Identity::of_this_process(),
         trouble.is_unhealthy(),
     );
-    Ok(flipless::serve(app).await?)
+    Ok(server.serve(app).await?)
 }

@@ -10,7 +10,7 @@ use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{Extension, Json, Router, middleware};
-use flipless::{Activity, Draining};
+use flipless::{Activity, Draining, Server};
 use http_body_util::BodyExt;
 use serde::Deserialize;
 use tokio::sync::mpsc;
@@ -24,7 +24,7 @@ use crate::status::Status;
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 
 /// All endpoints. Every response has a header with the name of the run.
-pub fn app(identity: Identity, unhealthy: bool) -> Router {
+pub fn app(server: &Server, identity: Identity, unhealthy: bool) -> Router {
     let run = HeaderValue::from_str(&identity.run).unwrap_or(HeaderValue::from_static("none"));
     let health = move || async move {
         if unhealthy {
@@ -43,6 +43,8 @@ pub fn app(identity: Identity, unhealthy: bool) -> Router {
         .route("/upload", post(upload))
         .route("/env", get(env))
         .with_state(identity)
+        .layer(Extension(server.activity()))
+        .layer(Extension(server.draining()))
         .layer(middleware::map_response(move |response| {
             named(run.clone(), response)
         }))

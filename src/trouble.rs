@@ -27,7 +27,9 @@ impl Trouble {
         let set = |name| env::var(name).ok().filter(|value| !value.is_empty());
         let delay = match set("FLIPLESS_TEST_START_DELAY_MS") {
             Some(text) => text.parse().with_context(|| {
-                format!("FLIPLESS_TEST_START_DELAY_MS={text:?} is not allowed: a whole number of milliseconds")
+                format!(
+                    "FLIPLESS_TEST_START_DELAY_MS={text:?} is not a whole number of milliseconds"
+                )
             })?,
             None => 0,
         };
@@ -37,7 +39,7 @@ impl Trouble {
             Some("hang") => Start::Hang,
             Some("unhealthy") => Start::Unhealthy,
             Some(other) => {
-                bail!("FLIPLESS_TEST_START={other:?} is not allowed: crash, hang or unhealthy")
+                bail!("FLIPLESS_TEST_START={other:?} is not one of crash, hang and unhealthy")
             }
         };
         Ok(Self {
@@ -50,7 +52,7 @@ impl Trouble {
     pub async fn before_start(&self) -> anyhow::Result<()> {
         tokio::time::sleep(self.delay).await;
         match self.start {
-            Start::Crash => bail!("crashed, as FLIPLESS_TEST_START asks for"),
+            Start::Crash => bail!("crashed, because FLIPLESS_TEST_START is `crash`"),
             Start::Hang => std::future::pending().await,
             Start::Good | Start::Unhealthy => Ok(()),
         }

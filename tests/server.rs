@@ -149,7 +149,7 @@ fn a_blocking_inherited_socket_becomes_non_blocking() {
     assert_eq!(flags & CLOEXEC, CLOEXEC, "{flags:o}");
 }
 
-/// Sends a request, and gives the client once the request waits in the listener's backlog.
+/// Sends a request. Returns the client as soon as the request waits in the listener's backlog.
 fn waiting_request(listener: &TcpListener) -> std::net::TcpStream {
     let mut client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     std::io::Write::write_all(&mut client, b"GET /health HTTP/1.0\r\n\r\n").unwrap();
@@ -195,7 +195,7 @@ fn a_held_server_stops_at_once() {
         .set("FLIPLESS_HOLD", hold.path().to_str().unwrap())
         .spawn();
     notifications.wait_for("READY=1");
-    // It was never accepted: the next run answers it.
+    // The held run never accepts this connection, so the next run answers it.
     let _client = waiting_request(&listener);
     server.signal("TERM");
     let (status, stderr) = server.exit();

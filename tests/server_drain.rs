@@ -13,7 +13,8 @@ use flipless_testing::{LIMIT, wait_for};
 
 const SERVER: &str = env!("CARGO_BIN_EXE_server");
 
-/// A server with its messages to systemd, and its listening socket, which outlives it as under systemd.
+/// Starts a server. Returns the server, its messages to systemd, and its listening socket, which outlives the
+/// server as under systemd.
 fn start(drain_seconds: u32) -> (Server, Notifications, TcpListener) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let notifications = Notifications::new();
@@ -187,7 +188,8 @@ fn the_status_has_the_number_of_open_connections() {
     clients
         .iter_mut()
         .for_each(|client| assert_eq!(client.get("/health").status, 200));
-    // The server may see the end of the connection that waited for its start a moment later.
+    // The test has made and closed a connection to wait for the server's start. The server may notice the close
+    // late.
     wait_for("two connections", || {
         clients[0]
             .get("/status.json")
@@ -200,7 +202,7 @@ fn the_status_has_the_number_of_open_connections() {
     assert_eq!(message, "STOPPING=1\nSTATUS=draining, 2 connections left\n");
 }
 
-/// A load of new and of kept connections, which never retry.
+/// A load on new and on kept connections. It never retries a request.
 struct Load {
     stop: AtomicBool,
     answered: AtomicUsize,

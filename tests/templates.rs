@@ -1,4 +1,4 @@
-//! The templates render, and an error in one names the file and the line.
+//! The templates render. An error in a template names the file and the line.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
@@ -12,6 +12,8 @@ use flipless_settings::{Config, layout, templates};
 mod any_settings;
 #[path = "templates/belongs.rs"]
 mod belongs;
+#[path = "templates/https.rs"]
+mod https;
 #[path = "templates/units.rs"]
 mod units;
 
@@ -47,7 +49,7 @@ fn settings_and_layout_are_there() {
     );
 }
 
-/// The library reads no settings: on the instance the unit hands them over.
+/// The library reads no settings. On the instance the unit passes them to the library as variables.
 #[test]
 #[cfg(feature = "server")]
 fn the_library_has_the_listeners_name_and_the_defaults_of_the_settings() {
@@ -267,8 +269,8 @@ fn any_word_reaches_the_server_as_it_was_written() {
     }
 }
 
-/// A copy of the project that a test may break. It builds into the project's own target directory, whose
-/// dependencies are compiled.
+/// A copy of the project that a test may break. It builds into the project's own target directory, where the
+/// dependencies are already compiled.
 struct Copy(tempfile::TempDir);
 
 impl Copy {

@@ -1,4 +1,4 @@
-//! What the fuzz targets share.
+//! The code that the fuzz targets share.
 
 pub use xtask::bundle;
 
@@ -6,7 +6,7 @@ use xtask::arch::Arch;
 use xtask::bundle::Bundle;
 use xtask::check::{Check, without_programs};
 
-/// All checks that run no other program; each must say what it found.
+/// Runs all checks that need no other program. Each check must describe its result.
 pub fn judge(bundle: &Bundle) -> Vec<Check> {
     let checks = without_programs(bundle, Some(Arch::X86_64));
     assert!(checks.iter().all(|check| !check.detail.is_empty()));

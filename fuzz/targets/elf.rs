@@ -1,4 +1,4 @@
-//! Any bytes as an executable.
+//! Reads any bytes as an executable.
 #![no_main]
 
 use flipless_fuzz::bundle::elf::Elf;

@@ -1,4 +1,4 @@
-//! Any bytes as the texts of a bundle: the first lines are the Procfile, then a hook, then units.
+//! Reads any bytes as the texts of a bundle. Zero bytes separate the Procfile, a hook and three files of systemd.
 #![no_main]
 
 use flipless_fuzz::bundle::{Bundle, Content, Entry};

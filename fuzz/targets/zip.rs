@@ -1,4 +1,4 @@
-//! Any bytes as a zip. What is taken for sound, the zip library reads in the same way.
+//! Reads any bytes as a zip. If the checks find no fault in the zip, the zip library must read the same entries.
 #![no_main]
 
 use std::io::Cursor;

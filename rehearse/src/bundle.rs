@@ -1,5 +1,8 @@
 //! The bundles of a rehearsal: `cargo xtask dist` builds them, or the rehearsal writes them.
 
+pub mod https;
+
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Write};
@@ -40,7 +43,7 @@ pub fn build(
     dist(&options, front, folder)
 }
 
-/// Makes a bundle into `folder` from a bundle without flipless, with `cargo xtask dist --wrap`.
+/// Makes a bundle in `folder` from a bundle without flipless, with `cargo xtask dist --wrap`.
 pub fn wrap(source: &Path, folder: &Path) -> Result<PathBuf, BundleError> {
     dist(&["--wrap".as_ref(), source.as_os_str()], None, folder)
 }
@@ -54,12 +57,13 @@ fn dist(
     let mut command = Command::new(cargo);
     // The alias `cargo xtask` works only inside the workspace.
     command
-        .args(["run", "--quiet", "--package", "xtask", "--manifest-path"])
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("Cargo.toml"))
+        .args(["run", "--quiet", "--manifest-path"])
+        .arg(xtask())
         .args(["--", "dist", "--json", "--out"])
         .arg(folder)
         .args(options);
-    // cargo's own lines would hide those of the rehearsal (https://doc.rust-lang.org/cargo/reference/config.html).
+    // Keeps cargo quiet, because its lines hide those of the rehearsal
+    // (https://doc.rust-lang.org/cargo/reference/config.html).
     command.env("CARGO_TERM_QUIET", "true");
     if let Some(front) = front {
         command.env("FLIPLESS_FRONT", front.name());
@@ -75,6 +79,14 @@ fn dist(
     parse_dist(&output.stdout).ok_or_else(|| BundleError::Dist("printed no path of a zip".into()))
 }
 
+/// Returns the `Cargo.toml` of the `xtask` that builds the bundle. It belongs to the project that started the
+/// rehearsal, or else to flipless.
+fn xtask() -> PathBuf {
+    let named = std::env::var_os("FLIPLESS_XTASK").map(PathBuf::from);
+    named
+        .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("xtask/Cargo.toml"))
+}
+
 fn parse_dist(json: &[u8]) -> Option<PathBuf> {
     let answer: serde_json::Value = serde_json::from_slice(json).ok()?;
     Some(answer.get("zip")?.as_str()?.into())
@@ -86,12 +98,16 @@ fn options(mode: u32) -> SimpleFileOptions {
         .unix_permissions(mode)
 }
 
+/// The mode of a symbolic link (inode(7)).
+pub const LINK: u32 = 0o120_777;
+
 /// The differences between a copy of a bundle and its original.
 #[derive(Debug, Default)]
 pub struct Changes<'a> {
     /// An entry to rename: old and new name.
     pub rename: Option<(&'a str, &'a str)>,
-    /// Entries to add or replace: name, text and mode.
+    /// Entries to add or replace: name, text and mode. The mode [`LINK`] makes a symbolic link, and the text is its
+    /// target.
     pub files: &'a [(&'a str, &'a str, u32)],
 }
 
@@ -131,13 +147,26 @@ pub fn has_front(bundle: &Path) -> Result<bool, BundleError> {
         .is_some())
 }
 
+/// Returns the paths of a bundle's hooks.
+pub fn hooks_of(bundle: &Path) -> Result<Vec<String>, BundleError> {
+    let archive = open(bundle)?;
+    let names = archive.file_names().filter_map(Result::ok);
+    let hooks = names.filter(|name| {
+        let parts: Vec<_> = name.split('/').collect();
+        let stages = ["prebuild", "predeploy", "postdeploy"];
+        matches!(parts[..], [".platform", "hooks" | "confighooks", stage, file]
+            if stages.contains(&stage) && !file.is_empty())
+    });
+    Ok(hooks.map(Cow::into_owned).collect())
+}
+
 fn open(path: &Path) -> Result<ZipArchive<File>, BundleError> {
     let name = || path.display().to_string();
     let file = File::open(path).map_err(|error| BundleError::File(name(), error))?;
     ZipArchive::new(file).map_err(|error| BundleError::Zip(name(), error))
 }
 
-/// The path, in the bundle, of the program that its unit starts: the server or the relay.
+/// Returns the path, in the bundle, of the program that the server's unit starts: the server or the relay.
 pub fn server_of(bundle: &Path) -> Result<String, BundleError> {
     let unit = unit_file::parse(&app_unit(bundle)?);
     let mut commands = unit_file::values(&unit, "Service", "ExecStart");
@@ -157,8 +186,8 @@ pub fn health_path_of(bundle: &Path) -> Result<String, BundleError> {
     Ok(path.unwrap_or("/health").to_owned())
 }
 
-/// Whether the server may answer its health check with a status that is no success: an application without flipless,
-/// or one whose settings say so.
+/// Whether an answer with a status other than 200 to 299 is healthy, too. This is so for an application without
+/// flipless, and if the settings allow another status.
 pub fn accepts_any_status(bundle: &Path) -> Result<bool, BundleError> {
     let unit = unit_file::parse(&app_unit(bundle)?);
     let mut variables = unit_file::values(&unit, "Service", "Environment");
@@ -208,6 +237,9 @@ fn write(
 }
 
 fn add(writer: &mut ZipWriter<File>, name: &str, text: &str, mode: u32) -> ZipResult {
+    if mode == LINK {
+        return writer.add_symlink(name, text, options(mode));
+    }
     writer.start_file(name, options(mode))?;
     Ok(writer.write_all(text.as_bytes())?)
 }

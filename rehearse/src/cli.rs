@@ -2,20 +2,24 @@
 
 mod arguments;
 mod bundles;
+mod hint;
 mod soak;
 
 use std::fs;
 
 use anyhow::{Context, bail};
 pub use arguments::Arguments;
-use bundles::{first_bundle, folder, pair, store};
+use bundles::{first_bundle, folder, pair, store, warn_of_skipped_hooks};
 use flipless_settings::FrontMode;
+use hint::hinted;
+use rehearse::authority;
+use rehearse::bundle;
 use rehearse::clock::Clock;
 use rehearse::engine::{Engine, Properties, variants};
 use rehearse::image::{Image, Source};
 use rehearse::machine::{self, Machine};
 use rehearse::report::{self, Rehearsal};
-use rehearse::scenario::{self, Parameters, Played, Scenario};
+use rehearse::scenario::{self, Parameters, Played, Scenario, ScenarioError};
 use rehearse::{progress, requirements};
 
 /// Runs the rehearsal that the command line describes. Returns whether every scenario passed.
@@ -52,6 +56,7 @@ fn rehearse(arguments: &Arguments) -> anyhow::Result<Rehearsal> {
     let mut played = Vec::new();
     for front in fronts {
         let (from, to) = pair(arguments, front, bundles.path())?;
+        warn_of_skipped_hooks(&arguments.skipped_hooks, &[&from, &to])?;
         for variants in arguments.variants() {
             let parameters = Parameters {
                 image: image.clone(),
@@ -62,6 +67,7 @@ fn rehearse(arguments: &Arguments) -> anyhow::Result<Rehearsal> {
                 rate: arguments.rate,
                 manner: arguments.manner(),
                 variants: *variants,
+                skipped_hooks: arguments.skipped_hooks.clone(),
             };
             for scenario in &arguments.scenario.0 {
                 played.extend(play(scenario, &parameters, arguments.instances)?);
@@ -102,25 +108,35 @@ fn play(
         let threads: Vec<_> = (0..instances).map(|_| player()).collect();
         threads.into_iter().map(|thread| thread.join()).collect()
     });
-    let flatten = |result: std::thread::Result<Result<Played, scenario::ScenarioError>>| {
+    let flatten = |result: std::thread::Result<Result<Played, ScenarioError>>| {
         let played =
             result.map_err(|_| anyhow::anyhow!("the scenario {} panicked", scenario.name))?;
-        played.with_context(|| format!("the scenario {} could not be played", scenario.name))
+        let what = || format!("the scenario {} could not be played", scenario.name);
+        played.map_err(hinted).with_context(what)
     };
     results.into_iter().map(flatten).collect()
 }
 
-/// For a developer: an instance with the bundle deployed, until Ctrl-C.
+/// Deploys the bundle to an instance, and keeps the instance for a developer until Ctrl-C.
 fn keep(arguments: &Arguments) -> anyhow::Result<bool> {
     let image = Image::obtain(&arguments.image, &store().join("images"))?;
     let folder = tempfile::tempdir()?;
     let front = arguments.front.first().copied();
     let bundle = first_bundle(arguments, front, folder.path())?;
+    warn_of_skipped_hooks(&arguments.skipped_hooks, &[&bundle])?;
     progress::status("Booting", &image.name);
     let machine = Machine::boot(&image, &store().join("machines"))?;
     let variants = arguments.variants().first();
     let variants = variants.copied().unwrap_or(variants::STANDARD);
     let mut engine = Engine::new(machine, variants, Clock::start());
+    engine.skip_hooks(&arguments.skipped_hooks);
+    let https = bundle::https::settings(&bundle)?;
+    if !https.domains.is_empty() && !authority::start(engine.instance(), &https)? {
+        progress::failure(
+            "Missing",
+            "pebble or openssl: no authority issues a certificate",
+        );
+    }
     progress::status("Deploying", bundle.display());
     let deployment = engine.create_environment(&bundle, Properties::new());
     let seconds = deployment.window.length().as_secs_f32();

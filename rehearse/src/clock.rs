@@ -26,14 +26,14 @@ impl Clock {
 /// A period on a [`Clock`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Window {
-    /// Its first moment.
+    /// The first moment of the period.
     pub start: Duration,
-    /// The moment after its last.
+    /// The end. It is not part of the period.
     pub end: Duration,
 }
 
 impl Window {
-    /// Whether `at` lies inside.
+    /// Whether `at` is inside the period.
     pub fn contains(&self, at: Duration) -> bool {
         (self.start..self.end).contains(&at)
     }

@@ -11,14 +11,17 @@ mod environment;
 mod error;
 mod extensions;
 mod flip;
+mod get_config;
 mod hooks;
 mod lifecycle;
 mod log;
+mod not_run;
 mod paths;
 mod prebuild;
 mod process;
 mod procfile;
 mod proxy;
+mod skipped;
 mod staging;
 mod steps;
 mod track;
@@ -32,6 +35,7 @@ pub use environment::Properties;
 pub use error::EngineError;
 pub use log::History;
 pub use procfile::Process;
+pub use skipped::is_skipped;
 pub use variants::Variants;
 
 use crate::clock::Clock;
@@ -53,9 +57,11 @@ pub struct Engine<I> {
     withheld: Properties,
     /// `.ebextensions` of the last deployed version.
     extensions: Arc<Extensions>,
+    /// Patterns of hooks that are left out.
+    skipped_hooks: Vec<String>,
     /// The instruction before which the next deployment is aborted.
     abort: Option<String>,
-    /// The pause between two attempts, where EB repeats something.
+    /// The pause before EB repeats a failed attempt.
     pause: Duration,
 }
 
@@ -72,6 +78,7 @@ impl<I: Instance> Engine<I> {
             secrets: Properties::new(),
             withheld: Properties::new(),
             extensions: Arc::default(),
+            skipped_hooks: Vec::new(),
             abort: None,
             pause: Duration::from_secs(1),
         }
@@ -82,17 +89,17 @@ impl<I: Instance> Engine<I> {
         &self.instance
     }
 
-    /// How it behaves.
+    /// The engine's behaviour.
     pub fn variants(&self) -> Variants {
         self.variants
     }
 
-    /// All that was run so far.
+    /// Everything that has run so far.
     pub fn history(&self) -> &History {
         &self.log.history
     }
 
-    /// The log of the last command, which EB's console shows.
+    /// Returns the path of the last command's log. EB's console shows this log.
     pub fn deployment_log(&self) -> String {
         self.log.of_deployment()
     }
@@ -113,12 +120,12 @@ impl<I: Instance> Engine<I> {
         self.secrets.get(name).map(String::as_str)
     }
 
-    /// Makes the next command abort before this instruction. A timeout or a person can cause this.
+    /// Makes the next command abort before this instruction. In EB, a timeout or a person can cause an abort.
     pub fn abort_before(&mut self, instruction: &str) {
         self.abort = Some(instruction.to_owned());
     }
 
-    /// Forgets an abort that a command has not come to.
+    /// Removes an abort that [`Self::abort_before`] has set and no command has reached.
     pub fn abort_no_more(&mut self) {
         self.abort = None;
     }

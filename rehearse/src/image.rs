@@ -29,13 +29,26 @@ impl Image {
     /// If the directory lacks systemd, nginx or unzip, or if the build fails.
     pub fn obtain(source: &Source, store: &Path) -> Result<Self, ImageError> {
         match source {
-            Source::Suite(suite) => Ok(Self {
-                name: suite.name().to_owned(),
-                root: build::obtain(*suite, store)?,
-                bare: false,
-            }),
+            Source::Suite(suite) => Self::with_packages(*suite, &[], store),
             Source::Directory(path) => from_directory(path),
         }
+    }
+
+    /// Returns the image of a suite that also has these Debian packages. No placeholder takes the place of their
+    /// programs.
+    ///
+    /// # Errors
+    /// If the build fails.
+    pub fn with_packages(
+        suite: Suite,
+        packages: &[&str],
+        store: &Path,
+    ) -> Result<Self, ImageError> {
+        Ok(Self {
+            name: suite.name().to_owned(),
+            root: build::obtain(suite, packages, store)?,
+            bare: false,
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 /// One of the engine's instructions. Times are on the rehearsal's clock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Instruction {
-    /// As in the engine's log, `Executing instruction: NAME`.
+    /// The name in the engine's log: `Executing instruction: NAME`.
     pub name: String,
     /// Its start.
     pub start: Duration,

@@ -4,7 +4,9 @@
 mod client;
 mod error;
 mod events;
+mod http2;
 mod keep_alive;
+mod lookout;
 mod manner;
 mod network;
 mod open_loop;
@@ -13,6 +15,7 @@ mod request;
 mod slow;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod upload;
 mod web_socket;
 
@@ -28,14 +31,15 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
-use crate::record::{Outcome, Record};
+use crate::record::{Kind, Outcome, Record};
 use client::{Client, Records};
 pub use error::LoadError;
 pub use manner::{Manner, parse_header};
 pub use network::Namespace;
-pub use plan::Plan;
-pub use request::Answer;
+pub use plan::{Plan, Tls};
 use request::Fault;
+pub use request::{Answer, Handshake};
+use tls::{Dialer, Wish};
 
 /// Additional time after the timeout, for requests that take seconds by design and for closing handshakes.
 const LEEWAY: Duration = Duration::from_secs(5);
@@ -81,7 +85,7 @@ impl Load {
                     Ok(runtime) => runtime,
                     Err(error) => return Err(LoadError::Start(error)),
                 };
-                // The receiver waits for this message, so sending can't fail.
+                // Sending can't fail, because the receiver waits for this message.
                 let _ = ready.send(());
                 runtime.block_on(run(plan, kept, zero, asked))
             })
@@ -94,6 +98,12 @@ impl Load {
             }),
             Err(_) => Err(result_of(thread).err().unwrap_or(LoadError::Stuck)),
         }
+    }
+
+    /// Calls `witness` in a separate thread when a request has waited for 2 s, at most three times. The argument of
+    /// `witness` is the number of the call.
+    pub fn when_late(&self, witness: impl Fn(usize) + Send + Sync + 'static) {
+        self.records.lookout.set(Arc::new(witness));
     }
 
     /// The number of requests that have ended, with or without success.
@@ -116,20 +126,22 @@ impl Load {
         }
     }
 
-    /// Takes the records of what has ended so far, so that a long load needs little memory. They count in
-    /// [`Load::records_so_far`] no more, and [`Load::stop`] returns the rest.
+    /// Takes the records of the requests that have ended, so that a long load needs little memory.
+    /// [`Load::records_so_far`] no longer counts them, and [`Load::stop`] returns only the rest.
     pub fn take(&self) -> Vec<Record> {
         self.records.take()
     }
 
-    /// Sends nothing more, lets what is in flight end, and returns all records, sorted by `at`.
+    /// Sends no further request, waits for the requests in flight, and returns all records, sorted by `at`.
     ///
     /// # Errors
-    /// If the load itself failed or ended early, so that the records would be incomplete.
+    /// If the load itself failed or ended early, because the records are then incomplete.
     pub fn stop(self) -> Result<Vec<Record>, LoadError> {
         // If the load has already ended, its result says so.
         let _ = self.stop.send(());
-        result_of(self.thread)?;
+        let ended = result_of(self.thread);
+        self.records.lookout.end();
+        ended?;
         match self.records.take_own_failure() {
             Some(error) => Err(LoadError::Own(error)),
             None => Ok(self.records.take()),
@@ -148,17 +160,49 @@ pub fn get(
     manner: &Manner,
     timeout: Duration,
 ) -> Result<Answer, LoadError> {
+    ask(namespace, path, timeout, async || {
+        let mut request = request::get(path)?;
+        request.headers_mut().extend(manner.headers.clone());
+        let mut answer = request::once(request::plain(address).await?, request).await?;
+        answer.outcome = manner.judge(&answer);
+        Ok(answer)
+    })
+}
+
+/// As [`get`], with TLS and HTTP/1.1. Uses only the address and the name of `tls`.
+///
+/// # Errors
+/// As [`get`].
+pub fn get_with_tls(
+    namespace: &Namespace,
+    tls: &Tls,
+    path: &str,
+    manner: &Manner,
+    timeout: Duration,
+) -> Result<Answer, LoadError> {
+    let dialer = dialer(tls)?;
+    ask(namespace, path, timeout, async || {
+        let mut request = request::get(path)?;
+        if let Ok(host) = tls.name.parse() {
+            request.headers_mut().insert(hyper::header::HOST, host);
+        }
+        request.headers_mut().extend(manner.headers.clone());
+        let mut answer = request::once(dialer.dial(Wish::Full).await?, request).await?;
+        answer.outcome = manner.judge(&answer);
+        Ok(answer)
+    })
+}
+
+fn ask(
+    namespace: &Namespace,
+    path: &str,
+    timeout: Duration,
+    exchange: impl AsyncFnOnce() -> Result<Answer, Fault> + Send,
+) -> Result<Answer, LoadError> {
     let ask = || {
         let runtime = runtime_in(namespace).map_err(LoadError::Start)?;
-        let exchange = async {
-            let mut request = request::get(path)?;
-            request.headers_mut().extend(manner.headers.clone());
-            let mut answer = request::once(address, request).await?;
-            answer.outcome = manner.judge(&answer);
-            Ok(answer)
-        };
         let result = runtime
-            .block_on(async { tokio::time::timeout(timeout, exchange).await })
+            .block_on(async { tokio::time::timeout(timeout, exchange()).await })
             .unwrap_or(Err(Fault::Server(Outcome::Timeout)));
         let no_answer = |outcome| LoadError::NoAnswer {
             path: path.into(),
@@ -204,7 +248,9 @@ async fn run(
     asked: oneshot::Receiver<()>,
 ) -> Result<(), LoadError> {
     let (stop, stopping) = watch::channel(false);
+    let dialer = plan.tls.as_ref().map(dialer).transpose()?;
     let client = Client {
+        dialer: dialer.map(Arc::new),
         plan: Arc::new(plan),
         records,
         zero,
@@ -214,7 +260,7 @@ async fn run(
     let ended = tokio::select! {
         // An error means that the handle was dropped. The load then stops too.
         _ = asked => Ok(()),
-        () = client.records.full.notified() => Err(LoadError::Limit("the maximum of records")),
+        () = client.records.full.notified() => Err(LoadError::Limit("the maximum number of records")),
         () = tokio::time::sleep(client.plan.longest) => Err(LoadError::Limit("the maximum time")),
     };
     stop.send_replace(true);
@@ -228,14 +274,18 @@ async fn run(
     ended.and(joined.unwrap_or(Err(LoadError::Stuck)))
 }
 
+fn dialer(tls: &Tls) -> Result<Dialer, LoadError> {
+    Dialer::new(tls.address, &tls.name).map_err(|error| LoadError::Start(io::Error::other(error)))
+}
+
 fn spawn_all(client: &Client) -> JoinSet<()> {
     let mut clients = JoinSet::new();
     let plan = &client.plan;
     if plan.rate > 0 {
-        clients.spawn(open_loop::run(client.clone()));
+        clients.spawn(open_loop::run(client.clone(), Kind::New, plan.rate));
     }
     for index in 0..plan.keep_alive {
-        clients.spawn(keep_alive::run(client.clone(), index));
+        clients.spawn(keep_alive::run(client.clone(), Kind::KeepAlive, index));
     }
     for index in 0..plan.slow {
         clients.spawn(slow::run(client.clone(), index));
@@ -249,5 +299,22 @@ fn spawn_all(client: &Client) -> JoinSet<()> {
     for _ in 0..plan.web_sockets {
         clients.spawn(web_socket::run(client.clone()));
     }
+    if let Some(tls) = &plan.tls {
+        spawn_with_tls(client, tls, &mut clients);
+    }
     clients
+}
+
+fn spawn_with_tls(client: &Client, tls: &Tls, clients: &mut JoinSet<()>) {
+    for (kind, rate) in [(Kind::Tls, tls.rate), (Kind::TlsResumed, tls.resumed)] {
+        if rate > 0 {
+            clients.spawn(open_loop::run(client.clone(), kind, rate));
+        }
+    }
+    for index in 0..tls.keep_alive {
+        clients.spawn(keep_alive::run(client.clone(), Kind::TlsKeepAlive, index));
+    }
+    for index in 0..tls.http2 {
+        clients.spawn(http2::run(client.clone(), index));
+    }
 }

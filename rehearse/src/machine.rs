@@ -43,8 +43,8 @@ pub struct Machine {
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
 impl Machine {
-    /// Boots a machine from `image`. Makes its folder below `store` (normally `target/rehearse/machines`), and
-    /// first removes the folders there whose owners were killed.
+    /// Boots a machine from `image`, in a new folder below `store` (normally `target/rehearse/machines`). First removes
+    /// the folders there whose owners were killed.
     ///
     /// The container dies with the calling thread.
     ///
@@ -73,7 +73,7 @@ impl Machine {
     /// # Errors
     /// If the machine does not shut down within 120 s, or does not boot again.
     pub fn reboot(&self) -> Result<(), MachineError> {
-        // The answer may be lost because systemd ends meanwhile.
+        // The command may fail, because systemd may end before it answers.
         let _ = self.run(&Command::new(["systemctl", "reboot", "--no-wall"]));
         let mut running = self.running.borrow_mut();
         let ended = wait_for(SHUTDOWN_DEADLINE, || {
@@ -90,6 +90,18 @@ impl Machine {
     /// The pid of the container's init on this host.
     pub fn leader(&self) -> Pid {
         self.running.borrow().leader
+    }
+
+    /// Returns a handle for commands from another thread. The handle is valid until the machine reboots.
+    pub fn handle(&self) -> Handle {
+        Handle(self.leader())
+    }
+
+    /// The folder in which a rehearsal saves the state of this machine. It remains when the machine is dropped.
+    pub fn evidence(&self) -> PathBuf {
+        let place = &self.live.place;
+        let machines = place.folder.parent().unwrap_or(&place.folder);
+        machines.with_file_name("evidence").join(&place.name)
     }
 
     /// The machine's network namespace, for clients.
@@ -130,11 +142,25 @@ impl Machine {
 
 impl Instance for Machine {
     fn run(&self, command: &Command) -> io::Result<Output> {
-        exec::run(self.leader(), command)
+        self.handle().run(command)
     }
 
     fn root(&self) -> PathBuf {
-        format!("/proc/{}/root", self.leader().as_raw_pid()).into()
+        self.handle().root()
+    }
+}
+
+/// Runs commands on a booted machine, also from another thread.
+#[derive(Debug, Clone, Copy)]
+pub struct Handle(Pid);
+
+impl Instance for Handle {
+    fn run(&self, command: &Command) -> io::Result<Output> {
+        exec::run(self.0, command)
+    }
+
+    fn root(&self) -> PathBuf {
+        format!("/proc/{}/root", self.0.as_raw_pid()).into()
     }
 }
 

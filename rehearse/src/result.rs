@@ -38,6 +38,8 @@ pub struct SoakResult {
     pub aborted: u32,
     /// The number of killed processes.
     pub kills: u32,
+    /// The number of renewals of the certificate, with or without success.
+    pub renewals: u32,
     /// The seed of the faults; `None` for a soak without faults.
     pub seed: Option<u64>,
     /// How long the soak took.

@@ -1,4 +1,4 @@
-//! Scenarios: acts on an instance under load, and verdicts.
+//! Scenarios. A scenario plays acts on an instance under load, and gives a verdict.
 
 mod acts;
 mod check;

@@ -1,15 +1,16 @@
 //! Finds stalls: times in which no request is answered. A deployment must not have one.
 //!
-//! The judgement is a difference of two times of the same run, so a busy machine affects both.
+//! Tests compare the waits in the deployment with the waits in steady state of the same run, so a busy machine affects
+//! both.
 
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::record::{Kind, Record};
+use crate::record::Record;
 
-/// The effects of a deployment may show this much later.
+/// The effects of a deployment may show up to this long after its end.
 pub const SETTLE: Duration = Duration::from_secs(1);
-/// Requests that may wait longer than the others. A stall makes every client wait, but a busy machine may delay one.
+/// How many of the longest waits do not count. A stall makes every client wait, but a busy machine may delay only one.
 const FEW: usize = 2;
 
 /// How long requests waited in steady state and in a deployment, except the [`FEW`] longest.
@@ -22,13 +23,12 @@ pub struct Waits {
 }
 
 impl Waits {
-    /// `None` if there were not enough requests in steady state or in the deployment.
+    /// Returns the waits, or `None` if there were not enough requests in steady state or in the deployment.
     pub fn of(records: &[Record], deploy: &Range<Duration>) -> Option<Self> {
         let window = deploy.start..deploy.end + SETTLE;
         let (deploy, steady): (Vec<&Record>, Vec<&Record>) = records
             .iter()
-            .filter(|record| matches!(record.kind, Kind::New | Kind::KeepAlive))
-            .filter(|record| !record.outcome.failed())
+            .filter(|record| record.kind.is_quick() && record.outcome.answered())
             .partition(|record| record.is_in_flight(&window));
         Some(Self {
             steady_ms: wait(&steady)?,
@@ -36,7 +36,7 @@ impl Waits {
         })
     }
 
-    /// By how much longer requests waited in the deployment.
+    /// Returns how much longer requests waited in the deployment.
     pub fn excess_ms(&self) -> f64 {
         self.deploy_ms - self.steady_ms
     }
@@ -52,7 +52,7 @@ fn wait(records: &[&Record]) -> Option<f64> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::record::Outcome;
+    use crate::record::{Kind, Outcome};
 
     const DEPLOY: Range<Duration> = Duration::from_secs(5)..Duration::from_secs(8);
 
@@ -63,11 +63,12 @@ mod tests {
             latency: Duration::from_millis(latency),
             outcome: Outcome::Ok,
             run: None,
+            certificate: None,
         }
     }
 
-    /// The load of a rehearsal for 10 s: 200 new connections a second, and 8 kept ones. A request takes 3 ms, and
-    /// `noise` more. Requests that arrive in a stall wait until its end.
+    /// The load of a rehearsal for 10 s: 200 new connections a second, and 8 kept connections. A request takes 3 ms,
+    /// and `noise` more. Requests that arrive in a stall wait until its end.
     fn records(stall: Range<u64>, only: Option<Kind>, noise: impl Fn(u64) -> u64) -> Vec<Record> {
         let clients = (0..8).map(|client| (Kind::KeepAlive, 50, client * 6));
         let clients = std::iter::once((Kind::New, 5, 0)).chain(clients);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::record::{Kind, Outcome, Record};
+use crate::record::{Outcome, Record};
 
 /// The summary of a scenario's requests; `rehearse --json` prints it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -14,6 +14,9 @@ pub struct Summary {
     pub requests: usize,
     /// The number of failed requests.
     pub failed: usize,
+    /// The number of requests that the server left unprocessed ([`Outcome::Unprocessed`]): neither answered nor
+    /// failed.
+    pub unprocessed: usize,
     /// The failures by outcome.
     pub kinds: Failures,
     /// Latency outside the deployment. `None` if no request was answered in this time.
@@ -37,6 +40,8 @@ pub struct Failures {
     pub status: usize,
     /// An incomplete answer.
     pub truncated: usize,
+    /// A failed TLS handshake.
+    pub handshake: usize,
 }
 
 /// Percentiles, in milliseconds.
@@ -53,8 +58,8 @@ pub struct Latency {
 }
 
 impl Summary {
-    /// Latency covers only answered short requests (new and kept connections). The client determines how long the
-    /// other requests take.
+    /// Summarises `records`. Latency covers only answered short requests (new and kept connections), because the client
+    /// determines how long the other requests take.
     ///
     /// ```
     /// use std::time::Duration;
@@ -67,12 +72,12 @@ impl Summary {
         let kinds = Failures::of(records);
         let (deploy, steady): (Vec<_>, Vec<_>) = records
             .iter()
-            .filter(|record| matches!(record.kind, Kind::New | Kind::KeepAlive))
-            .filter(|record| !record.outcome.failed())
+            .filter(|record| record.kind.is_quick() && record.outcome.answered())
             .partition(|record| record.is_in_flight(&deploy_window));
         Self {
             requests: records.len(),
             failed: kinds.total(),
+            unprocessed: unprocessed(records),
             kinds,
             steady: Latency::of(steady.iter().map(|record| record.latency).collect()),
             deploy: Latency::of(deploy.iter().map(|record| record.latency).collect()),
@@ -80,24 +85,31 @@ impl Summary {
     }
 }
 
+/// The number of requests that the server left unprocessed.
+pub(crate) fn unprocessed(records: &[Record]) -> usize {
+    let left = |record: &&Record| record.outcome == Outcome::Unprocessed;
+    records.iter().filter(left).count()
+}
+
 impl Failures {
     pub(crate) fn of(records: &[Record]) -> Self {
         let mut kinds = Self::default();
         for record in records {
             match record.outcome {
-                Outcome::Ok => {}
+                Outcome::Ok | Outcome::Unprocessed => {}
                 Outcome::Refused => kinds.refused += 1,
                 Outcome::Reset => kinds.reset += 1,
                 Outcome::Closed => kinds.closed += 1,
                 Outcome::Timeout => kinds.timeout += 1,
                 Outcome::Status(_) => kinds.status += 1,
                 Outcome::Truncated => kinds.truncated += 1,
+                Outcome::Handshake => kinds.handshake += 1,
             }
         }
         kinds
     }
 
-    /// Adds those of other requests.
+    /// Adds the failures of other requests.
     pub(crate) fn add(&mut self, more: &Self) {
         self.refused += more.refused;
         self.reset += more.reset;
@@ -105,11 +117,21 @@ impl Failures {
         self.timeout += more.timeout;
         self.status += more.status;
         self.truncated += more.truncated;
+        self.handshake += more.handshake;
     }
 
-    /// All of them.
+    /// The number of all failures.
     pub fn total(&self) -> usize {
-        self.refused + self.reset + self.closed + self.timeout + self.status + self.truncated
+        let Self {
+            refused,
+            reset,
+            closed,
+            timeout,
+            status,
+            truncated,
+            handshake,
+        } = self;
+        refused + reset + closed + timeout + status + truncated + handshake
     }
 }
 
@@ -128,12 +150,12 @@ impl Latency {
     }
 }
 
-/// The index of the smallest value for which at least `thousandths` of all `count` values are not larger.
+/// Returns the index of a percentile in `count` sorted values, by nearest rank.
 fn rank(count: usize, thousandths: usize) -> usize {
     (count * thousandths).div_ceil(1000).saturating_sub(1)
 }
 
-/// Rounds to microseconds.
+/// Converts to milliseconds. Drops the nanoseconds, and keeps the microseconds.
 fn milliseconds(latency: Duration) -> f64 {
     latency.as_micros() as f64 / 1000.0
 }

@@ -10,6 +10,8 @@ mod case;
 mod certbot;
 #[path = "cases/files.rs"]
 mod files;
+#[path = "cases/https.rs"]
+mod https;
 #[path = "cases/idle.rs"]
 mod idle;
 #[path = "cases/play.rs"]
@@ -30,15 +32,15 @@ use rehearse::image::Suite;
 use rig::Rig;
 
 /// The cases of each machine. The machines run in parallel. The first case of each machine also begins on a new
-/// instance. Every case leaves a stock instance to the next one. Its files in /etc/nginx stay, because EB does
-/// not delete them.
+/// instance. Every case leaves a stock instance to the next one. The files of earlier cases in /etc/nginx stay, because
+/// EB does not delete them.
 const MACHINES: [&[Case]; 3] = [
     &[
         Case {
             ports: &[8008],
             ..Case::serving("whole-http")
         },
-        // This case can't be the first: EB itself refuses it on a new instance, where /etc/nginx/conf.d is
+        // This case can't be the first one, because EB itself refuses it on a new instance, where /etc/nginx/conf.d is
         // empty.
         Case::serving("absolute-include"),
         Case {
@@ -60,7 +62,7 @@ const MACHINES: [&[Case]; 3] = [
     ],
     &[
         Case {
-            check: case::nginx_has_logged_and_cached,
+            check: case::every_place_is_reached,
             ..Case::serving("places")
         },
         Case {
@@ -84,8 +86,12 @@ const MACHINES: [&[Case]; 3] = [
     &[
         Case {
             reloads: true,
-            check: certbot::the_listener_outlives_what_changes_nothing,
+            check: certbot::the_listener_outlives_a_deployment,
             ..Case::serving("certbot")
+        },
+        Case {
+            check: https::an_own_certificate_is_served_and_a_changed_one_is_loaded,
+            ..Case::serving("https")
         },
         Case {
             check: idle::connections_outlive_an_update,
@@ -95,7 +101,7 @@ const MACHINES: [&[Case]; 3] = [
 ];
 
 #[test]
-fn bundles_as_people_write_them_come_to_what_they_come_to_without_flipless() {
+fn typical_bundles_have_the_same_result_as_without_flipless() {
     if booted::unavailable() {
         return;
     }

@@ -13,11 +13,14 @@ use booted::{boot, image, say, store, unavailable};
 use rehearse::bundle;
 use rehearse::clock::Clock;
 use rehearse::engine::{Engine, Properties, variants};
+use rehearse::evidence;
 use rehearse::image::{Image, Source, Suite};
+use rehearse::load::{Load, Namespace, Plan};
 use rehearse::machine::{Instance, Machine, wait_for};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// A root that is no image of ours: a link for each file of one, without EB's parts.
+/// Makes a root directory that is not an image of a rehearsal. It has a hard link to each file of an image, except EB's
+/// parts.
 fn foreign_root(folder: &Path) -> PathBuf {
     let root = folder.join("root");
     let copied = std::process::Command::new("cp")
@@ -34,7 +37,7 @@ fn a_root_directory_serves_as_an_image_and_is_not_written_to() {
     if unavailable() {
         return;
     }
-    // Links need the image's own file system.
+    // Hard links work only within the image's file system.
     std::fs::create_dir_all(store("images")).unwrap();
     let folder = tempfile::tempdir_in(store("images").parent().unwrap()).unwrap();
     let root = foreign_root(folder.path());
@@ -97,12 +100,41 @@ fn eb_deploys_a_stock_application_and_reboots() {
     );
 }
 
+/// A hook as people write it, with the line ends of Windows.
+const HOOK: &str = r#"#!/bin/bash
+set -e -o pipefail
+sudo yum install -y epel-release augeas-libs
+sudo dnf -y install cronie redis6
+echo '* * * * * true' | sudo -u webapp crontab -
+systemctl enable --now redis6 crond && systemctl restart amazon-ssm-agent rsyslog
+[ "$(python3 -c 'import json, ssl, http.server; print(6 * 7)')" = 42 ]
+sudo python3 -m venv /opt/certbot/
+sudo /opt/certbot/bin/pip install --upgrade pip
+sudo /opt/certbot/bin/pip install certbot 'certbot-nginx>=2'
+sudo ln -sf /opt/certbot/bin/certbot /usr/bin/certbot
+sudo -n -E certbot -n -d example.org --nginx --agree-tos -m a@example.org
+/opt/aws/bin/cfn-signal -e 0 --stack x
+KEY=$(aws secretsmanager get-secret-value --secret-id x | jq -r .SecretString)
+TOKEN=$(curl -sfX PUT http://169.254.169.254/latest/api/token)
+ID=$(curl -sf -H "X-aws-ec2-metadata-token: $TOKEN" http://169.254.169.254/latest/meta-data/instance-id)
+ZONE=$(ec2-metadata -z | cut -d' ' -f2)
+USER=$(/opt/elasticbeanstalk/bin/get-config platformconfig -k AppUser)
+NAME=$(/opt/elasticbeanstalk/bin/get-config optionsettings | jq -r '."aws:elasticbeanstalk:application:environment".FROM_FILE')
+sudo -u "$USER" A="$NAME" -- sh -c 'echo "$(id -un) $A $0 $1"' "$ID" "$ZONE" >/tmp/seen
+printf '#!/bin/sh\necho own\n' | sudo tee /usr/bin/rpm >/dev/null
+[ "$(rpm -q x)" = own ] && yum-config-manager --enable x
+[ "$(curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1/)" = 200 ]
+"#;
+
 const EXTENSIONS: &str = r#"
 option_settings:
   aws:elasticbeanstalk:application:environment:
     FROM_FILE: "1"
   aws:elasticbeanstalk:environment:proxy:staticfiles:
     /static: static
+packages:
+  yum:
+    git: []
 files:
   "/etc/rehearsal/a.conf":
     mode: "000640"
@@ -113,6 +145,7 @@ files:
 commands:
   01_before:
     command: "[ ! -e /var/app/staging/static ] && cat /etc/rehearsal/a.conf > /tmp/before"
+  03_with_a_package: {command: git clone https://example.org/x /tmp/x}
   02_untested: {command: exit 1, test: "false"}
 container_commands:
   01_in_staging:
@@ -120,15 +153,21 @@ container_commands:
 "#;
 
 #[test]
-fn eb_carries_out_configuration_files() {
+fn eb_carries_out_configuration_files_and_hooks() {
     if unavailable() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
     let (stock, zip) = (folder.path().join("1.zip"), folder.path().join("2.zip"));
     bundle::stock_app(&stock, "one").unwrap();
+    let hook = HOOK.replace('\n', "\r\n");
     let files = [
         (".ebextensions/10-a.config", EXTENSIONS, 0o644),
+        (
+            ".platform/hooks/postdeploy/00_get_certificate.sh",
+            &hook,
+            0o644,
+        ),
         ("static/page", "", 0o644),
     ];
     let changes = bundle::Changes {
@@ -137,12 +176,33 @@ fn eb_carries_out_configuration_files() {
     };
     bundle::changed(&stock, &zip, &changes).unwrap();
     let mut engine = Engine::new(boot(Suite::Bookworm), variants::STANDARD, Clock::start());
-    // The second time EB keeps the file that is there.
+    // The second time EB keeps the existing file as `.bak`.
     for _ in 0..2 {
         let deployment = engine.create_environment(&zip, Properties::new());
         deployment.outcome.unwrap();
     }
     let said = |line: &str| say(engine.instance(), line);
+    assert_eq!(
+        said("cat /tmp/seen"),
+        "webapp 1 i-0123456789abcdef0 us-east-1a"
+    );
+    let not_run = engine.history().left_out.join("\n");
+    assert!(
+        not_run.contains("03_with_a_package: `git clone https://example.org/x /tmp/x` was not run")
+    );
+    for program in [
+        "`yum install -y epel-release augeas-libs` was not run: a rehearsal installs no packages",
+        "`crontab -` was not run",
+        "`redis6.service` was not started",
+        "`amazon-ssm-agent.service` was not started",
+        "`certbot -n -d example.org --nginx --agree-tos -m a@example.org` was not run",
+        "`cfn-signal -e 0 --stack x` was not run",
+        "`aws secretsmanager get-secret-value --secret-id x` was not run",
+        "`yum-config-manager --enable x` was not run",
+    ] {
+        let line = format!(".platform/hooks/postdeploy/00_get_certificate.sh: {program}");
+        assert!(not_run.contains(&line), "{program}: {not_run}");
+    }
     assert_eq!(
         said("stat -c '%a %U:%G' /etc/rehearsal/a.conf"),
         "640 root:webapp"
@@ -152,11 +212,16 @@ fn eb_carries_out_configuration_files() {
         "placed\nplaced"
     );
     assert_eq!(said("cat /var/app/current/static/page"), "1 true");
+    // A server has the real Python, too, until a hook installs Python packages.
+    let server = "systemd-run -qP --wait -p DynamicUser=yes python3 -c 'import http.server; print(6 * 7)' 2>&1";
+    assert_eq!(said(server), "42");
+    let packages = format!("pip3 install boto3 2>/dev/null; {server}");
+    assert!(said(&packages).contains("has not installed the packages for it"));
     let page = "exec 3<>/dev/tcp/127.0.0.1/80; printf 'GET /static/page HTTP/1.0\\r\\n\\r\\n' >&3; tail -n 1 <&3";
     assert_eq!(said(&format!("bash -c \"{page}\"")), "1 true");
 }
 
-/// A run that keeps an instance, and the instance's init.
+/// Starts a rehearsal with `--keep`. Returns its process, and the init of its instance.
 fn kept_instance() -> (Child, PathBuf) {
     image(Suite::Bookworm);
     let mut run = std::process::Command::new(env!("CARGO_BIN_EXE_rehearse"))
@@ -181,7 +246,7 @@ fn kept_instance() -> (Child, PathBuf) {
     (run, process)
 }
 
-/// The folder and control groups of a run's machine.
+/// The folder and control groups of the rehearsal's machine.
 fn traces(run: &Child) -> Vec<PathBuf> {
     let name = format!("flipless-{}-0", run.id());
     let folder = store("machines").join(&name);
@@ -224,4 +289,50 @@ fn a_killed_run_leaves_no_container_and_the_next_boot_removes_its_folder() {
     }
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
     assert!(!mounts.contains("rehearse/machines"), "{mounts}");
+}
+
+#[test]
+fn what_the_instance_does_while_requests_wait_is_saved() {
+    if unavailable() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let zip = folder.path().join("1.zip");
+    bundle::stock_app(&zip, "one").unwrap();
+    let clock = Clock::start();
+    let mut engine = Engine::new(boot(Suite::Bookworm), variants::STANDARD, clock);
+    engine
+        .create_environment(&zip, Properties::new())
+        .outcome
+        .unwrap();
+    let machine = engine.instance();
+    let leader = machine.leader().as_raw_nonzero().get().unsigned_abs();
+    let plan = Plan {
+        rate: 20,
+        ..Plan::none()
+    };
+    let load = Load::start(plan, Namespace::of(leader).unwrap(), clock.zero()).unwrap();
+    load.when_late(evidence::witness(machine));
+    say(machine, "pkill -STOP -f 'nginx: [w]orker'");
+    let saved = machine.evidence().join("1");
+    let found = wait_for(Duration::from_secs(60), || {
+        saved.join("nginx/nginx.conf").exists().then_some(())
+    });
+    say(machine, "pkill -CONT -f 'nginx: [w]orker'");
+    load.stop().unwrap();
+    assert!(found.is_some(), "{}", saved.display());
+    let text = |name: &str| std::fs::read_to_string(saved.join(name)).unwrap();
+    for (name, expected) in [
+        ("listeners.txt", "((\"nginx\","),
+        ("connections.txt", "127.0.0.1:80"),
+        ("counters.txt", "TcpExtListenOverflows"),
+        ("processes.txt", "tfd:"),
+        ("processes.txt", "socket:["),
+        ("systemd.txt", "0050 00000000:0000 0A"),
+        ("journal.txt", "systemd"),
+        ("etc-nginx.txt", "nginx.conf"),
+    ] {
+        assert!(text(name).contains(expected), "{name}: {}", text(name));
+    }
+    std::fs::remove_dir_all(machine.evidence()).unwrap();
 }

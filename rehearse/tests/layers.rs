@@ -1,4 +1,4 @@
-//! No file uses what uses it.
+//! No two source files use each other, directly or through other files.
 #![allow(missing_docs)]
 
 use std::path::Path;

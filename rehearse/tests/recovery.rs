@@ -35,7 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(40);
 
 /// The engine dies after the staging, because a hook that runs after flipless's own hook fails.
 #[test]
-fn a_deployment_that_dies_after_the_staging_is_given_up_by_the_dead_man() {
+fn a_deployment_that_dies_after_the_staging_is_discarded_by_the_dead_mans_switch() {
     if booted::unavailable() {
         return;
     }
@@ -58,8 +58,8 @@ fn a_deployment_that_dies_after_the_staging_is_given_up_by_the_dead_man() {
         rig.is_active(&staged),
         "a daemon-reload makes the timer late, never early"
     );
-    // A premature start of the dead man's switch discards nothing either. Even in its sandbox it finds the same
-    // boot.
+    // A premature start of the dead man's switch also discards nothing. Even in the sandbox of its unit, the agent
+    // reads the same boot identity.
     rig.must("systemctl start flipless-deadman.service");
     assert_eq!(rig.status()["staged"]["run"].as_str(), Some(&*staged));
     assert!(rig.is_active(&staged));
@@ -76,7 +76,7 @@ fn a_deployment_that_dies_after_the_staging_is_given_up_by_the_dead_man() {
     };
     assert!(
         served(&current) && !served(&staged),
-        "a held run serves nobody"
+        "a held run answers no request"
     );
 
     // The same deployment, followed by a reboot.
@@ -92,7 +92,7 @@ fn a_deployment_that_dies_after_the_staging_is_given_up_by_the_dead_man() {
 }
 
 #[test]
-fn a_new_release_that_crashes_again_and_again_gives_way_to_the_one_before() {
+fn a_new_release_that_crashes_repeatedly_is_rolled_back() {
     if booted::unavailable() {
         return;
     }
@@ -103,9 +103,9 @@ fn a_new_release_that_crashes_again_and_again_gives_way_to_the_one_before() {
     assert_ne!(bad, good);
     let load = rig.load();
     let unit = format!("flipless-app@{bad_run}.service");
-    // The test kills the real server each time after systemd has restarted it, and only as often as a rollback
-    // needs. The first end has exit status 0. SEGV would not do, because Rust's own handler of SIGSEGV expects
-    // the fault to occur again.
+    // The test kills the real server each time after systemd has restarted it, and only as often as a rollback needs.
+    // The first end has exit status 0. SEGV does not work here, because Rust's own handler of SIGSEGV expects the fault
+    // to occur again.
     let mut signals = ["TERM", "ABRT", "ABRT"].into_iter();
     let pid = || rig.say(&format!("systemctl show --value -p MainPID {unit}"));
     let mut last = String::new();

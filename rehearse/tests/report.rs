@@ -31,6 +31,7 @@ fn run(scenario: &str, front: &str, failed: usize) -> ScenarioResult {
         summary: Summary {
             requests: 20_000,
             failed,
+            unprocessed: 0,
             kinds: Failures {
                 refused: failed,
                 ..Default::default()
@@ -105,14 +106,34 @@ fn json_is_the_contract_and_nothing_else() {
     let expected = json!({
         "image": "bookworm", "systemd": "252", "nginx": "1.22.1", "front": "nginx",
         "runs": [{
-            "scenario": "new-version", "front": "nginx", "requests": 20_000, "failed": 3,
-            "kinds": {"refused": 3, "reset": 0, "closed": 0, "timeout": 0, "status": 0, "truncated": 0},
+            "scenario": "new-version", "front": "nginx", "requests": 20_000, "failed": 3, "unprocessed": 0,
+            "kinds": {"refused": 3, "reset": 0, "closed": 0, "timeout": 0, "status": 0, "truncated": 0, "handshake": 0},
             "steady": {"p50_ms": 1.0, "p99_ms": 2.0, "p999_ms": 3.0, "max_ms": 8.0},
             "deploy": {"p50_ms": 1.5, "p99_ms": 3.0, "p999_ms": 4.5, "max_ms": 1312.4},
             "deploy_seconds": 8.25, "ok": false,
         }],
     });
     assert_eq!(value, expected);
+}
+
+/// Requests that the server left unprocessed have neither failed nor been answered.
+#[test]
+fn every_report_counts_unprocessed_requests_apart() {
+    let mut left = run("new-version", "nginx", 0);
+    left.summary.unprocessed = 1_204;
+    let rehearsal = rehearsal(vec![left]);
+    let text = terminal(&rehearsal);
+    assert!(
+        text.contains("0 of 20,000 requests failed, 1,204 of HTTP/2 left unprocessed\n"),
+        "{text}"
+    );
+    let value: serde_json::Value = serde_json::from_str(&report::json(&rehearsal)).unwrap();
+    assert_eq!(value["runs"][0]["unprocessed"], 1204);
+    assert_eq!(value["runs"][0]["failed"], 0);
+    let page = report::html(&rehearsal);
+    let sentence =
+        "None of 20,000 requests failed. 1,204 requests of HTTP&#x2f;2 were left unprocessed";
+    assert!(page.contains(sentence), "{page}");
 }
 
 fn soak() -> Rehearsal {
@@ -127,6 +148,7 @@ fn soak() -> Rehearsal {
             deployments: 200,
             aborted: 61,
             kills: 87,
+            renewals: 9,
             seed: Some(7),
             seconds: 1234.5,
             rows: vec![row("version", 150, 20), row("with a killed agent", 50, 41)],
@@ -138,8 +160,7 @@ fn soak() -> Rehearsal {
 #[test]
 fn a_soak_adds_its_figures_to_the_json() {
     let value: serde_json::Value = serde_json::from_str(&report::json(&soak())).unwrap();
-    let expected =
-        json!({"deployments": 200, "aborted": 61, "kills": 87, "seed": 7, "seconds": 1234.5});
+    let expected = json!({"deployments": 200, "aborted": 61, "kills": 87, "renewals": 9, "seed": 7, "seconds": 1234.5});
     assert_eq!(value["soak"], expected);
     assert_eq!(value["runs"][0]["scenario"], "soak (standard)");
 }
@@ -151,7 +172,7 @@ fn a_soak_adds_a_table_of_what_was_deployed_and_what_went_wrong() {
 deployment           times  aborted    mean
 version                150       20   2.0 s
 with a killed agent     50       41   2.0 s
-200 deployments, 61 aborted, 87 kills in 1234 s, seed 7
+200 deployments, 61 aborted, 87 kills, 9 renewals in 1234 s, seed 7
 
 flipless, nginx front: 1 of 1 passed";
     assert!(text.contains(expected), "{text}");
@@ -166,7 +187,7 @@ fn json_names_no_front_for_all_if_they_differ() {
     }
 }
 
-/// Parses the page as XML: what is well-formed so is well-formed HTML, as no tag is left to be guessed.
+/// Parses the page as XML. A page of well-formed XML is also well-formed HTML, because a browser has to guess no tag.
 fn parsed(page: &str) -> roxmltree::Document<'_> {
     let body = page
         .strip_prefix("<!doctype html>")
@@ -241,7 +262,8 @@ fn page_escapes_all_text() {
         .filter_map(|node| node.text())
         .collect();
     let whole = text.iter().filter(|text| text.trim() == HOSTILE).count();
-    // Image, systemd, nginx; overview's scenario and front; heading, reason, table of instructions; total's front.
+    // The nine places: image, systemd, nginx, the overview's scenario and front, heading, reason, table of
+    // instructions, and the total's front.
     assert!(whole >= 9, "only {whole} texts came through whole");
     assert!(
         text.iter()

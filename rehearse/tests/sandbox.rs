@@ -1,5 +1,5 @@
-//! What servers do, in the real sandbox: the unit of a bundle that `dist` has built, deployed to a booted instance.
-//! As on stock EB, the same programs then run as `webapp` without a sandbox, and have to come to the same result.
+//! Does what servers do, in the real sandbox: in the unit of a bundle that `dist` has built, on a booted instance.
+//! Then the same programs run as `webapp` without a sandbox, as on stock EB, and must have the same result.
 //! Needs root on Linux, and `cc`.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, missing_docs)]
@@ -17,7 +17,7 @@ use flipless_settings::FrontMode;
 use probe::Probe;
 use rehearse::image::Suite;
 
-/// Lines that need nothing but a common server's rights. Each has the same output as without a sandbox.
+/// Lines of shell that a common server might run. Each must have the same output as without a sandbox.
 const SAME: [&str; 14] = [
     "./probe/calls $(mktemp -d)",
     "sh -c 'echo a child' | sh -c 'cat; exit 0'",
@@ -36,9 +36,9 @@ const SAME: [&str; 14] = [
      sslrootcert=/etc/pki/tls/certs/ca-bundle.crt'",
 ];
 
-/// Lines that compile at run time.
+/// Lines of shell that compile at run time.
 const CODE: [&str; 2] = ["./probe/calls - code", HOT];
-/// A real compiler at run time.
+/// A line that runs a real just-in-time compiler.
 const HOT: &str = "luajit -e 'local s = 0; for i = 1, 1e6 do s = s + i % 7 end; print(s)'";
 
 #[test]
@@ -96,7 +96,7 @@ fn try_on(suite: Suite) {
         refused.contains("user.max_user_namespaces is 0"),
         "{refused}"
     );
-    assert!(refused.contains("hint: allow them"), "{refused}");
+    assert!(refused.contains("hint: allow user namespaces"), "{refused}");
     assert_eq!(probe.inside("echo serves"), "serves");
 }
 

@@ -1,5 +1,5 @@
-//! Scenarios with the project's bundle, on real instances under load, two at a time: they judge latencies.
-//! Those that judge none are in `recovery/scenarios.rs`. Needs root on Linux.
+//! Scenarios with the project's bundle, on real instances under load. Only two run at a time, because they judge
+//! latencies. The scenarios that judge no latency are in `recovery/scenarios.rs`. Needs root on Linux.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -26,7 +26,7 @@ const ON_SYSTEMD_252: [&str; 6] = [
 ];
 /// The scenarios that are played on a current nginx.
 const ON_CURRENT_NGINX: [&str; 2] = ["new-version", "changed-proxy"];
-/// The scenarios that hold the agent to EB's meaning of a flip.
+/// The scenarios that test that only the flip changes the version.
 const FLIP: [&str; 4] = ["held", "late-failure", "aborted", "failed-postdeploy"];
 
 #[test]
@@ -46,12 +46,12 @@ fn every_scenario_is_played_by_a_test() {
     assert_eq!(unplayed, [""; 0], "no test plays these");
 }
 
-/// The most that requests may wait longer in a deployment than in steady state. A deployment adds about 20 ms on a quiet
+/// How much longer requests may wait in a deployment than in steady state. A deployment adds about 20 ms on a quiet
 /// machine, and a stall of 150 ms adds more than 100.
 const LONGER_MS: f64 = 75.0;
 
-/// Plays a scenario, and asserts that requests did not wait longer. One deployment may meet a busy moment, so it is
-/// played twice more if they did: a stall in every deployment shows in the median.
+/// Plays a scenario, and asserts that requests did not wait longer. If requests waited longer, the machine may have
+/// been busy for a moment. So the scenario is then played twice more: a stall in every deployment shows in the median.
 fn plays_well(play: impl Fn() -> ScenarioResult) -> ScenarioResult {
     let run = play();
     let mut excess = vec![excess_ms(&run)];
@@ -101,8 +101,8 @@ fn a_new_version_is_deployed_without_a_failed_request_in_direct_mode() {
     assert_eq!(run.summary.failed, 0);
 }
 
-/// The server dies of SIGTERM in the middle of an answer, and can't take over a listener. The relay does both for it.
-/// The test uses direct mode, in which no nginx repeats a lost request.
+/// The server ends on SIGTERM in the middle of an answer, and can't take over a listener. The relay drains and takes
+/// over the listener in its place. The test uses direct mode, in which no nginx repeats a lost request.
 #[test]
 fn a_server_that_only_knows_its_port_is_deployed_without_a_failed_request() {
     if unavailable() {
@@ -139,7 +139,7 @@ fn the_flip_alone_changes_the_version() {
     }
 }
 
-/// nginx from 1.27.4 on loses nothing in a reload either.
+/// nginx 1.27.4 and newer loses no request in a reload, either.
 #[test]
 fn scenarios_on_a_current_nginx() {
     if unavailable() {
@@ -153,7 +153,7 @@ fn scenarios_on_a_current_nginx() {
 }
 
 #[test]
-fn a_bundle_passes_whatever_is_unknown_of_the_engine() {
+fn a_bundle_passes_with_every_variant_of_the_engine() {
     if unavailable() {
         return;
     }

@@ -1,6 +1,6 @@
 //! Each setting belongs to the release, to the instance, to both, or only to the build.
 //!
-//! `crates/settings/src/settings.rs` explains the four.
+//! `crates/settings/src/settings.rs` explains these four cases.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -21,10 +21,10 @@ use Owner::{Both, Build, Instance, Release};
 /// One key of `flipless.toml`.
 struct Setting {
     key: &'static str,
-    /// Another value than the default.
+    /// A value other than the default.
     value: &'static str,
     owner: Owner,
-    /// The files that change with it in nginx mode, besides the unit of the run.
+    /// The files that change with the key in nginx mode, besides the unit of the run.
     files: &'static [&'static str],
 }
 
@@ -33,6 +33,8 @@ const RUN: &str = "systemd/flipless-app@.service";
 const LISTENER: &str = "systemd/flipless-app.socket";
 const PUBLIC_PORT: &str = "systemd/flipless-front.socket";
 const FRONT: &str = "systemd/flipless-front.service";
+const LISTENERS: &str = "systemd/flipless-listeners.service";
+const LOOK: &str = "systemd/flipless-listeners.timer";
 const GATE: &str = "systemd/flipless-gate.service";
 const TIMER: &str = "systemd/flipless-deadman.timer";
 const DEADMAN: &str = "systemd/flipless-deadman.service";
@@ -45,17 +47,23 @@ const KEEPALIVE: &str = "nginx/zz-flipless-keepalive.conf";
 const DECOY: &str = ".platform/nginx/nginx.conf";
 const PROCFILE: &str = "Procfile";
 const FILE: &str = layout::SETTINGS_FILE;
+const OPEN_PORT: &str = ".ebextensions/flipless-https.config";
+const RENEWAL: &str = "systemd/flipless-certificates.service";
+const RENEWAL_TIMER: &str = "systemd/flipless-certificates.timer";
+const OWN: &str = "systemd/flipless-own-certificate.service";
+const OWN_PATH: &str = "systemd/flipless-own-certificate.path";
+const OWN_TIMER: &str = "systemd/flipless-own-certificate.timer";
 
 #[rustfmt::skip]
 const SETTINGS: &[Setting] = &[
-    setting("app.name", "\"shop\"", Both, &[LISTENER, PUBLIC_PORT, FRONT, GATE, TIMER, DEADMAN, IDENTITY, RECOVER, FILE]),
+    setting("app.name", "\"shop\"", Both, &[LISTENER, PUBLIC_PORT, FRONT, LISTENERS, LOOK, GATE, TIMER, DEADMAN, IDENTITY, RECOVER, FILE]),
     setting("server.manifest", "\"../shop/Cargo.toml\"", Build, &[]),
     setting("server.package", "\"shop\"", Build, &[]),
     setting("server.bin", "\"shop\"", Release, &[FILE]),
     setting("server.command", "\"./shop\"", Release, &[FILE]),
     setting("server.handover", "\"port\"", Release, &[FILE]),
     setting("server.args", "[\"-v\"]", Release, &[FILE]),
-    // Without the other key, this key is an error.
+    // Without `handover = "port"` this key is an error.
     setting("server.port-variables", "[\"HTTP_PORT\"]\nhandover = \"port\"", Release, &[FILE]),
     setting("server.port", "5001", Both, &[LISTENER, UPSTREAM, FILE]),
     setting("server.health-path", "\"/up\"", Release, &[FILE]),
@@ -70,12 +78,36 @@ const SETTINGS: &[Setting] = &[
     setting("server.own-user", "false", Release, &[FILE]),
     setting("server.jit", "true", Release, &[]),
     setting("front.mode", "\"direct\"", Both, &[
-        LISTENER, PUBLIC_PORT, FRONT, NGINX, RECOVER, WEB, UPSTREAM, KEEPALIVE, DECOY, FILE,
+        LISTENER, PUBLIC_PORT, FRONT, LISTENERS, LOOK, NGINX, RECOVER, WEB, UPSTREAM, KEEPALIVE, DECOY, FILE,
     ]),
     setting("front.port", "8080", Instance, &[PUBLIC_PORT, FILE]),
     setting("front.backlog", "7", Instance, &[LISTENER, PUBLIC_PORT]),
     setting("front.open-files", "1000", Instance, &[FRONT]),
     setting("front.retry", "false", Instance, &[UPSTREAM]),
+    setting("https.domains", "[\"shop.example.com\"]", Instance, &[OPEN_PORT, RENEWAL, RENEWAL_TIMER, FILE]),
+    // Without `domains`, some of these keys are errors, and others have no effect. Two pairs of keys must be set together.
+    setting("https.email", "\"you@example.com\"\ndomains = [\"shop.example.com\"]", Instance, &[OPEN_PORT, RENEWAL, RENEWAL_TIMER, FILE]),
+    setting("https.port", "8443\ndomains = [\"shop.example.com\"]", Instance, &[OPEN_PORT, RENEWAL, RENEWAL_TIMER, FILE]),
+    setting("https.redirect", "false", Instance, &[FILE]),
+    setting("https.strict-transport-security-seconds", "7", Instance, &[FILE]),
+    setting("https.security-group", "false\ndomains = [\"shop.example.com\"]", Instance, &[RENEWAL, RENEWAL_TIMER, FILE]),
+    setting("https.directory", "\"https://ca.example/\"", Instance, &[FILE]),
+    setting("https.profile", "\"shortlived\"", Instance, &[FILE]),
+    setting("https.account-key-id", "\"k\"\naccount-hmac-property = \"H\"\ndomains = [\"shop.example.com\"]", Instance, &[OPEN_PORT, RENEWAL, RENEWAL_TIMER, FILE]),
+    setting("https.account-hmac-property", "\"H\"\naccount-key-id = \"k\"\ndomains = [\"shop.example.com\"]", Instance, &[OPEN_PORT, RENEWAL, RENEWAL_TIMER, FILE]),
+    setting("https.trusted-root", "\"/etc/root.pem\"", Instance, &[FILE]),
+    setting(
+        "https.certificate",
+        "\"/a.pem\"\nkey = \"/b.pem\"\ndomains = [\"shop.example.com\"]",
+        Instance,
+        &[OPEN_PORT, OWN, OWN_PATH, OWN_TIMER, FILE],
+    ),
+    setting(
+        "https.key",
+        "\"/b.pem\"\ncertificate = \"/a.pem\"\ndomains = [\"shop.example.com\"]",
+        Instance,
+        &[OPEN_PORT, OWN, OWN_PATH, OWN_TIMER, FILE],
+    ),
     setting("processes.mailer", "\"bin/mailer\"", Instance, &[PROCFILE]),
     setting("bundle.include", "[\"public\"]", Build, &[]),
     setting("deploy.keep-releases", "7", Instance, &[FILE]),
@@ -100,8 +132,8 @@ const fn setting(
     }
 }
 
-/// The keys that the project's `flipless.toml` names, commented out or not. A test of the settings package
-/// makes sure that it names all.
+/// The keys that the project's `flipless.toml` names, commented out or not. A test of the settings package makes
+/// sure that the file names all keys.
 fn keys_of_the_file() -> Vec<String> {
     let file = std::fs::read_to_string(Path::new(ROOT).join("flipless.toml")).unwrap();
     let mut section = "";
@@ -129,7 +161,11 @@ fn changed_files(setting: &Setting, mode: &str) -> BTreeSet<String> {
     let before = Config::default().with_front_mode(Some(mode)).unwrap();
     let mut after = Config::parse(&text, Path::new("flipless.toml")).unwrap();
     if setting.key != "front.mode" {
-        after = after.with_front_mode(Some(mode)).unwrap();
+        after = match after.with_front_mode(Some(mode)) {
+            Ok(after) => after,
+            // There is no HTTPS in this mode.
+            Err(_) => return BTreeSet::new(),
+        };
     }
     let (before, after) = (real_with(&before), real_with(&after));
     let names = before.keys().chain(after.keys());

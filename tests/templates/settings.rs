@@ -12,7 +12,7 @@ fn parse(text: &str) -> Result<Config, String> {
     Config::parse(text, Path::new("flipless.toml")).map_err(|error| error.to_string())
 }
 
-/// An error is one line and begins with a place that exists in the text.
+/// Asserts that an error is one line, and begins with a place that exists in the text.
 fn assert_placed(text: &str, error: &str) -> Result<(), TestCaseError> {
     let mut parts = error.splitn(4, ':');
     prop_assert_eq!(parts.next(), Some("flipless.toml"));

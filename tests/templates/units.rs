@@ -10,16 +10,16 @@ use super::{MODES, real};
 
 /// The highest allowed exposure by `systemd-analyze security`, in tenths. Lower is safer.
 const LIMITS: [(&str, u32); 8] = [
-    // It takes away only what servers do not need.
+    // The server's sandbox takes away only what servers do not need.
     ("flipless-app@.service", 20),
-    // It allows what stock nginx can do, so that what stock EB serves is served.
+    // The front's sandbox allows everything that nginx can do on stock EB.
     ("flipless-front.service", 29),
     ("flipless-gate.service", 20),
     ("flipless-deadman.service", 27),
     ("flipless-identity.service", 27),
     ("flipless-recover.service", 25),
     ("nginx.service.d/zz-flipless.conf", 5),
-    // It has no IPAddressDeny=, which would also apply to EB's own process before the first flip.
+    // This drop-in has no IPAddressDeny=, which would also apply to EB's own process before the first flip.
     ("web.service.d/zz-flipless.conf", 7),
 ];
 
@@ -28,8 +28,8 @@ fn units(mode: &str) -> Vec<(String, String)> {
     real(mode).into_iter().filter_map(unit).collect()
 }
 
-/// Writes the units into a folder. A drop-in becomes a unit of its own, together with the lines of EB's unit.
-/// Programs and users that exist only on an instance are replaced, so that systemd finds only our own faults.
+/// Writes the units into a folder. A drop-in becomes a separate unit. Programs and users that exist only on an
+/// instance are replaced, so that systemd finds only our own faults.
 fn install(mode: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in units(mode) {
@@ -60,7 +60,7 @@ fn file_name(name: &str) -> String {
     }
 }
 
-fn systemd_analyze(arguments: &[&str]) -> (bool, String) {
+pub fn systemd_analyze(arguments: &[&str]) -> (bool, String) {
     let output = Command::new("systemd-analyze")
         .args(arguments)
         .env("LC_ALL", "C")
@@ -188,8 +188,8 @@ fn no_unit_is_eb_s_own_or_runs_from_its_directory() {
     }
 }
 
-/// EB's flip removes the folder /var/app/current, and with it every mount on it. So the run's mount is in a file
-/// system of the run's own.
+/// EB's flip removes the folder /var/app/current, and with it every mount on it. So the run has its own file system
+/// at /var/app, and its mount is in this file system.
 #[test]
 fn a_run_sees_its_own_release_at_eb_s_path() {
     let unit = app_unit("writable-paths = [\"/var/app/data\", \"/srv\"]");
@@ -203,8 +203,8 @@ fn a_run_sees_its_own_release_at_eb_s_path() {
     assert_eq!(values(&unit, "ReadWritePaths"), [""; 0]);
 }
 
-/// Runs with a user of their own can't send signals to each other. Runs that write files keep EB's user, so that
-/// the files keep their owner.
+/// Runs with separate users can't send signals to each other. Runs that write files keep EB's user, so that the
+/// files keep their owner.
 #[test]
 fn a_run_has_its_own_user_or_the_one_of_stock_eb() {
     let paths = "writable-paths = [\"/srv\"]";
@@ -263,7 +263,7 @@ fn app_unit(server: &str) -> String {
         .unwrap()
 }
 
-/// Every value of a key in the unit's section of services.
+/// Every value of a key in the section [Service] of a unit.
 fn values(unit: &str, key: &str) -> Vec<String> {
     let directives = flipless_settings::unit_file::parse(unit);
     let values = flipless_settings::unit_file::values(&directives, "Service", key);
@@ -346,8 +346,8 @@ fn only_a_server_that_compiles_code_may_write_and_execute_memory() {
     }
 }
 
-/// The kinds of things that nginx configurations of real applications name, each refused by the first version's
-/// sandbox: logs and caches in folders of their own, keys in a home, limits and priorities of the workers.
+/// Real nginx configurations need logs and caches in other folders, keys in a home folder, and limits and
+/// priorities of the workers. An earlier version of the sandbox refused all of them.
 #[test]
 fn the_front_allows_what_stock_nginx_can_do() {
     let units = units("nginx");
@@ -372,7 +372,8 @@ fn the_front_allows_what_stock_nginx_can_do() {
     }
 }
 
-/// A first version that never starts: its marker is in EB's folder, which may belong to the application's user.
+/// The dead man's switch removes the marker of a first version that never starts. The marker is in EB's folder,
+/// which may belong to the application's user.
 #[test]
 fn the_dead_man_may_remove_a_marker() {
     for mode in MODES {
@@ -388,7 +389,7 @@ fn the_dead_man_may_remove_a_marker() {
         };
         assert!(has("ReadWritePaths", "/var"));
         assert!(has("CapabilityBoundingSet", "CAP_DAC_OVERRIDE"));
-        // EB's health log had another owner before the first version.
+        // The agent changes the owner of EB's health log, and restores the owner if the first version never starts.
         assert!(has("CapabilityBoundingSet", "CAP_CHOWN"));
     }
 }

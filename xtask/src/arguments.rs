@@ -1,4 +1,5 @@
-//! Arguments that name files. A path without a file is a usage error: exit status 2.
+//! Arguments that name files and folders. A path that does not exist, or that leads to something else, is a usage
+//! error: exit status 2.
 
 use std::path::{Path, PathBuf};
 
@@ -12,6 +13,19 @@ pub fn existing_file(text: &str) -> Result<PathBuf, String> {
         Ok(data) if data.is_file() => Ok(path.to_owned()),
         Ok(data) if data.is_dir() => Err("this is a folder, not a file".into()),
         Ok(_) => Err("not a file".into()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// An argument that must name a folder.
+///
+/// # Errors
+/// If it names no folder.
+pub fn existing_folder(text: &str) -> Result<PathBuf, String> {
+    let path = Path::new(text);
+    match path.metadata() {
+        Ok(data) if data.is_dir() => Ok(path.to_owned()),
+        Ok(_) => Err("this is a file, not a folder".into()),
         Err(error) => Err(error.to_string()),
     }
 }

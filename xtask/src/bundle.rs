@@ -33,7 +33,7 @@ pub struct Bundle {
 }
 
 impl Bundle {
-    /// Reads a zip with limited memory and time. Keeps faults inside of the zip for the checks.
+    /// Reads a zip with limited memory and time. A fault inside the zip is no error: it is kept for the checks.
     ///
     /// # Errors
     /// If the file can't be read.
@@ -79,7 +79,7 @@ fn read_entries(zip: impl Read + Seek, headers: &[ZipHeader]) -> Result<Vec<Entr
     let mut budget = Budget::for_content(headers.iter().map(|header| header.bytes).sum())?;
     let mut zip = ZipArchive::new(zip).map_err(|error| error.to_string())?;
     if zip.len() != headers.len() {
-        return Err("the zip library finds different entries".into());
+        return Err("the zip library finds other entries than flipless".into());
     }
     let read = |(index, header): (usize, &ZipHeader)| {
         let mut entry = Entry::new(header);

@@ -1,4 +1,4 @@
-//! Checks a finished zip. Each file examines one aspect of the parsed entries, and returns checks.
+//! Checks a finished zip. Each module examines one aspect of the parsed entries, and returns checks.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -49,8 +49,8 @@ pub struct Args {
     json: bool,
 }
 
-/// All checks, in the order of the table. `arch` is the processor of the instances. Without it, every
-/// executable is a finding.
+/// Returns all checks, in the order in which they are printed. `arch` is the processor of the instances. Without
+/// `arch`, every executable is a finding.
 pub fn all(bundle: &Bundle, arch: Option<Arch>) -> Vec<Check> {
     let units = units::read(bundle);
     let mut checks = by_ourselves(bundle, arch, &units);
@@ -61,7 +61,7 @@ pub fn all(bundle: &Bundle, arch: Option<Arch>) -> Vec<Check> {
     with_allowed(bundle, checks)
 }
 
-/// Makes warnings of the failures that the bundle's own settings allow.
+/// Turns the failures that the bundle's own settings allow into warnings.
 fn with_allowed(bundle: &Bundle, checks: Vec<Check>) -> Vec<Check> {
     let named = bundle.settings().map(|all| all.check.allow);
     let named = named.unwrap_or_default();
@@ -79,7 +79,7 @@ fn with_allowed(bundle: &Bundle, checks: Vec<Check>) -> Vec<Check> {
     judged.collect()
 }
 
-/// The last way out of failed checks.
+/// Returns the hint that names the last resort: allowing the failed checks.
 pub fn way_out(checks: &[Check]) -> Option<String> {
     let failed = checks.iter().filter(|check| check.failed());
     let names = failed.map(|check| check.name);

@@ -32,9 +32,9 @@ pub struct Args {
 }
 
 const AFTER_HELP: &str = "\
-If both zips have a manifest beside them (A.json, B.json), this also compares the manifests: commit,
-compiler, target and every other field, except for the fields that follow from the content (sizes,
-digests, label) and the checks, which depend on the machine.
+If both zips have a manifest beside them (A.json, B.json), `diff` also compares the manifests: commit,
+compiler, target and every other field. It leaves out the fields that follow from the content (sizes,
+digests, label), and the checks, which depend on the machine.
 
 Exit status: 0 if the bundles were compared; 2 if they could not be compared. With --exit-code, 1 if
 anything differs.";

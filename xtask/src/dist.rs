@@ -1,4 +1,4 @@
-//! `cargo xtask dist`: build → stage → archive → check → manifest.
+//! `cargo xtask dist`: render → plan → build → archive → check → manifest and SBOM.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,6 +13,7 @@ use crate::arch::Arch;
 use crate::bundle::Bundle;
 use crate::check::{self, Check};
 use crate::project::Project;
+use crate::roots::Roots;
 use crate::ui;
 
 mod archive;
@@ -94,11 +95,11 @@ enum Source {
 }
 
 impl Source {
-    fn load(args: &Args) -> Result<Self> {
+    fn load(roots: &Roots, args: &Args) -> Result<Self> {
         let config = args.config.as_deref();
         Ok(match &args.wrap {
-            Some(zip) => Self::Wrapped(wrap::open(zip, config)?.into()),
-            None => Self::Project(Project::load(config)?.into()),
+            Some(zip) => Self::Wrapped(wrap::open(roots, zip, config)?.into()),
+            None => Self::Project(Project::load(roots, config)?.into()),
         })
     }
 
@@ -118,9 +119,9 @@ impl Source {
 }
 
 /// Builds the bundle, or lists its files.
-pub fn run(args: &Args) -> Result<ExitCode> {
+pub fn run(roots: &Roots, args: &Args) -> Result<ExitCode> {
     let started = Instant::now();
-    let source = Source::load(args)?;
+    let source = Source::load(roots, args)?;
     let project = source.project();
     let _lock = lock::take(project.target_folder())?;
     let platform = platform::render(project)?;
@@ -146,7 +147,8 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 fn build_bundle(source: &Source, args: &Args, planned: FileList) -> Result<(PathBuf, Manifest)> {
     let project = source.project();
     let folder = args.out.clone().unwrap_or_else(|| project.dist_folder());
-    // An error about the folder must come before the long build. An interrupted build leaves nothing there.
+    // Reports an unwritable folder before the long build. Dropping the draft removes its file, so an interrupted
+    // build leaves no file there.
     drop(Draft::create(&folder)?);
     let name = bundle_name(project, args)?;
     let (files, mut executables) = build_programs(project, args, planned)?;
@@ -192,10 +194,15 @@ fn build_programs(
         Handover::Socket => None,
         Handover::Port => Some(build::relay(project, target)?),
     };
+    let certificates = match project.config.https.needs_authority() {
+        false => None,
+        true => Some(build::certificates(project, target)?),
+    };
     let agent = build::agent(project, target)?;
     let files = planned.with(&Programs {
         server: server.as_ref().map(|server| server.path.clone()),
         relay: relay.as_ref().map(|relay| relay.path.clone()),
+        certificates: certificates.as_ref().map(|built| built.path.clone()),
         agent: agent.path,
     });
     let executables = [
@@ -204,6 +211,10 @@ fn build_programs(
             server.map(|server| server.tree),
         ),
         (layout::RELAY, relay.map(|relay| relay.tree)),
+        (
+            layout::CERTIFICATES_BIN,
+            certificates.map(|built| built.tree),
+        ),
         (layout::AGENT_BIN, Some(agent.tree)),
     ];
     let executables = executables.into_iter().filter_map(|(name, tree)| {

@@ -1,6 +1,6 @@
 //! Reads files. Every error contains the path.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -13,6 +13,20 @@ use sha2::{Digest, Sha256};
 /// If the file can't be opened.
 pub fn open(path: &Path) -> Result<File> {
     File::open(path).with_context(|| format!("cannot open {}", path.display()))
+}
+
+/// The text of a file; `None` if it does not exist.
+///
+/// # Errors
+/// If the file can't be read, or is not valid UTF-8.
+pub fn text(path: &Path) -> Result<Option<String>> {
+    match fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        text => {
+            let text = text.with_context(|| format!("cannot read {}", path.display()))?;
+            Ok(Some(text))
+        }
+    }
 }
 
 /// SHA-256 of a file's content, in hex.

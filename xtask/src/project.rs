@@ -1,17 +1,20 @@
-//! The workspace of this task, its settings, and the workspace of the server.
+//! A project: its settings, the workspace of flipless, and the workspace of the server.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
-use cargo_metadata::{Metadata, MetadataCommand, Package, Target};
+use anyhow::{Result, ensure};
+use cargo_metadata::Package;
 use flipless_settings::Config;
+use flipless_settings::config::BuildPath;
 
+use crate::roots::Roots;
+use crate::workspace::Workspace;
 use crate::{tools, ui};
 
-/// The workspace and its settings.
+/// A project and its settings.
 pub struct Project {
-    /// The workspace's folder.
+    /// The folder of flipless's workspace.
     pub root: PathBuf,
     /// The configuration file, absolute.
     pub config_file: PathBuf,
@@ -24,48 +27,37 @@ pub struct Project {
     elsewhere: Option<Workspace>,
 }
 
-/// A workspace: packages that cargo builds together.
-pub struct Workspace {
-    /// The `Cargo.toml` that is passed to cargo.
-    pub cargo_toml: PathBuf,
-    /// The folder in which cargo runs, so that cargo finds this folder's `.cargo/config.toml` (registries,
-    /// vendored sources). `None` means the current directory.
-    pub folder: Option<PathBuf>,
-    metadata: Metadata,
-}
-
 impl Project {
     /// Reads the settings in the same way as `build.rs`, and asks cargo for the packages. `config` is relative
     /// to the current directory, and takes precedence over `FLIPLESS_CONFIG`.
     ///
     /// # Errors
-    /// If the settings are invalid, or cargo can't read a workspace.
-    pub fn load(config: Option<&Path>) -> Result<Self> {
-        let root = root();
-        let (file, config) = read_config(config, &root)?;
-        let folder = file.parent().unwrap_or(&root).to_owned();
-        let elsewhere = match &config.server.manifest {
-            Some(manifest) => Some(Workspace::elsewhere(&folder.join(manifest.as_str()))?),
+    /// If the settings are missing or invalid, or cargo can't read a workspace.
+    pub fn load(roots: &Roots, config: Option<&Path>) -> Result<Self> {
+        let (file, config) = read_config(config, roots)?;
+        let folder = file.parent().unwrap_or(&roots.project).to_owned();
+        let elsewhere = match manifest(&config, roots) {
+            Some(manifest) => Some(Workspace::elsewhere(&folder.join(manifest))?),
             None => None,
         };
         Ok(Self {
-            own: Workspace::load(root.join("Cargo.toml"), None)?,
+            own: Workspace::of_flipless(roots)?,
             config_folder: folder,
-            root,
+            root: roots.flipless.clone(),
             config_file: file,
             config,
             elsewhere,
         })
     }
 
-    /// The same project, whose paths are relative to the folder of the file at `config`.
+    /// Makes the paths in the settings relative to the folder of the file at `config`.
     pub fn relative_to(mut self, config: &Path) -> Self {
         self.config_folder = config.parent().unwrap_or(&self.root).to_owned();
         self
     }
 
-    /// The folder whose commit the manifest names: that of the server's source, or of the files of a server that
-    /// `dist` does not build.
+    /// Returns the folder whose commit the manifest names: the server's workspace, or the configuration file's
+    /// folder if `dist` does not build the server.
     pub fn source_folder(&self) -> &Path {
         match self.config.server.command {
             Some(_) => &self.config_folder,
@@ -117,114 +109,26 @@ impl Project {
     pub fn generator(&self) -> Result<&Package> {
         self.own.package("flipless-demo")
     }
-
-    /// The integration tests of all packages.
-    pub fn test_targets(&self) -> impl Iterator<Item = &Target> {
-        let packages = self.own.metadata.packages.iter();
-        let targets = packages.flat_map(|package| &package.targets);
-        targets.filter(|target| target.is_test())
-    }
 }
 
-impl Workspace {
-    fn load(cargo_toml: PathBuf, folder: Option<PathBuf>) -> Result<Self> {
-        let mut command = MetadataCommand::new();
-        command.manifest_path(&cargo_toml).no_deps();
-        if let Some(folder) = &folder {
-            command.current_dir(folder);
-        }
-        let metadata = command
-            .exec()
-            .with_context(|| format!("cargo cannot read {}", cargo_toml.display()))?;
-        Ok(Self {
-            cargo_toml,
-            folder,
-            metadata,
-        })
-    }
-
-    /// The workspace that `[server] manifest` names.
-    fn elsewhere(cargo_toml: &Path) -> Result<Self> {
-        let found = cargo_toml.canonicalize().map_err(|error| {
-            ui::advised(
-                format!("cannot find {}: {error}", cargo_toml.display()),
-                ["set `[server] manifest` to the path of a Cargo.toml, relative to flipless.toml"],
-            )
-        })?;
-        ensure!(
-            found.is_file(),
-            "`[server] manifest` names a folder, {}; name the Cargo.toml in this folder",
-            found.display()
-        );
-        let folder = found.parent().map(Path::to_owned);
-        Self::load(found, folder)
-    }
-
-    /// The workspace's folder, which contains the lock file.
-    pub fn root(&self) -> &Path {
-        self.metadata.workspace_root.as_std_path()
-    }
-
-    /// The folder in which cargo starts to look for its configuration; cargo also looks in the folders above.
-    ///
-    /// # Errors
-    /// If the current directory no longer exists.
-    pub fn config_folder(&self) -> Result<PathBuf> {
-        match &self.folder {
-            Some(folder) => Ok(folder.clone()),
-            None => env::current_dir().context("the current directory no longer exists"),
-        }
-    }
-
-    /// Cargo's target directory for this workspace.
-    pub fn target_folder(&self) -> &Path {
-        self.metadata.target_directory.as_std_path()
-    }
-
-    /// A package of the workspace.
-    ///
-    /// # Errors
-    /// If there is no package with this name. The hint lists the existing packages.
-    pub fn package(&self, name: &str) -> Result<&Package> {
-        let mut packages = self.metadata.packages.iter();
-        packages
-            .find(|package| package.name.as_str() == name)
-            .ok_or_else(|| self.choose(format!("the workspace has no package `{name}`")))
-    }
-
-    /// The package of the `Cargo.toml`, or else the only package of the workspace.
-    fn only_package(&self) -> Result<&Package> {
-        if let Some(package) = self.metadata.root_package() {
-            return Ok(package);
-        }
-        match self.metadata.packages.as_slice() {
-            [package] => Ok(package),
-            _ => {
-                let path = self.cargo_toml.display();
-                Err(self.choose(format!("which package of {path} contains the server?")))
-            }
-        }
-    }
-
-    fn choose(&self, message: String) -> anyhow::Error {
-        let packages = self.metadata.packages.iter();
-        let names: Vec<_> = packages.map(|package| package.name.as_str()).collect();
-        let names = names.join(", ");
-        let hint = format!("set `[server] package` in flipless.toml to one of: {names}");
-        ui::advised(message, [hint])
-    }
+/// Returns the `Cargo.toml` of a server outside of flipless's workspace. In another project the default is that
+/// project's own `Cargo.toml`.
+fn manifest<'a>(config: &'a Config, roots: &Roots) -> Option<&'a str> {
+    let own = !roots.is_flipless() && config.server.command.is_none();
+    let named = config.server.manifest.as_ref().map(BuildPath::as_str);
+    named.or(own.then_some("Cargo.toml"))
 }
 
-/// The configuration file: that of `--config`, or else that of `FLIPLESS_CONFIG`, or else the project's own, which
-/// may not exist.
-fn config_path(config: Option<&Path>, root: &Path) -> Result<PathBuf> {
+/// Returns the configuration file: the file of `--config`, or else of `FLIPLESS_CONFIG`, or else the project's own
+/// file. flipless's own file may not exist.
+fn config_path(config: Option<&Path>, roots: &Roots) -> Result<PathBuf> {
     if let Some(path) = config {
         return Ok(std::path::absolute(path)?);
     }
     let Some(name) = tools::variable("FLIPLESS_CONFIG") else {
-        return Ok(root.join("flipless.toml"));
+        return own_config_path(roots);
     };
-    let path = root.join(&name);
+    let path = roots.project.join(&name);
     ensure!(
         path.exists(),
         "FLIPLESS_CONFIG={}: {} does not exist",
@@ -234,23 +138,28 @@ fn config_path(config: Option<&Path>, root: &Path) -> Result<PathBuf> {
     Ok(path)
 }
 
+fn own_config_path(roots: &Roots) -> Result<PathBuf> {
+    let path = roots.project.join("flipless.toml");
+    match roots.is_flipless() || path.exists() {
+        true => Ok(path),
+        false => Err(ui::advised(
+            format!("{} does not exist", path.display()),
+            [
+                "`cargo xtask init DIR` in a checkout of flipless writes it; `--config FILE` names another file",
+            ],
+        )),
+    }
+}
+
 /// The path and the content of `flipless.toml`, with overrides from environment variables.
 ///
 /// # Errors
-/// If the file is named and does not exist, or if it is invalid.
-fn read_config(config: Option<&Path>, root: &Path) -> Result<(PathBuf, Config)> {
-    let path = config_path(config, root)?;
+/// If a file that must exist is missing, or if the file is invalid.
+fn read_config(config: Option<&Path>, roots: &Roots) -> Result<(PathBuf, Config)> {
+    let path = config_path(config, roots)?;
     let front = env::var("FLIPLESS_FRONT").ok();
     let config = Config::load(&path)?
         .with_front_mode(front.as_deref())
         .map_err(anyhow::Error::msg)?;
     Ok((path, config))
-}
-
-/// The workspace's folder, from the variable that `cargo run` sets, or else from the time of compilation.
-pub fn root() -> PathBuf {
-    let package = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
-    let xtask = package.filter(|folder| folder.ends_with("xtask"));
-    let xtask = xtask.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
-    xtask.parent().unwrap_or(&xtask).to_owned()
 }

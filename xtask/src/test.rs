@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use crate::project::{self, Project};
+use crate::project::Project;
+use crate::roots::Roots;
 use crate::ui;
 
 mod dependencies;
@@ -21,12 +22,12 @@ use runner::{Outcome, report};
 pub struct Args {}
 
 /// Runs all steps, and prints a line for each.
-pub fn run(_: &Args) -> Result<ExitCode> {
+pub fn run(roots: &Roots, _: &Args) -> Result<ExitCode> {
     let started = Instant::now();
     let missing = machine::prepare()?;
-    let mut steps = steps::all(&Project::load(None)?, &missing);
+    let mut steps = steps::all(&Project::load(roots, None)?, &missing);
     for step in &mut steps {
-        step.command.current_dir(project::root());
+        step.command.current_dir(&roots.flipless);
     }
     let outcomes = runner::run(steps);
     anstream::eprintln!();

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 /// Debian's folders with programs for root.
 const SYSTEM_FOLDERS: [&str; 3] = ["/usr/sbin", "/sbin", "/usr/local/sbin"];
 
-/// The cargo that runs this task, so that both belong to the same toolchain.
+/// Returns the cargo that runs this task, so that every call uses the same toolchain.
 pub fn cargo() -> Command {
     Command::new(env::var_os("CARGO").unwrap_or("cargo".into()))
 }
@@ -25,9 +25,9 @@ pub fn command(program: &str) -> Command {
     Command::new(program)
 }
 
-/// git, for questions about a folder. In a git hook, environment variables name the hook's repository
-/// (githooks(5)), and they take precedence over a folder; so this removes them. Other configuration in variables
-/// stays, as it does when git enters a submodule: `safe.directory` may be set there.
+/// Returns git, for questions about a folder. In a git hook, environment variables name the hook's repository
+/// (githooks(5)) and take precedence over a folder, so this function removes them. It keeps variables with other
+/// configuration, such as `safe.directory`, as git does for a submodule.
 pub fn git() -> Command {
     let mut git = command("git");
     let names = output(command("git").args(["rev-parse", "--local-env-vars"]));
@@ -44,7 +44,7 @@ pub fn on_path(program: &str) -> Option<PathBuf> {
     which::which(program).ok()
 }
 
-/// The same, but also searches folders that a user's PATH may lack. Call such a program by this path.
+/// The same as [`on_path`], but also searches folders that a user's PATH may lack. Call such a program by this path.
 pub fn installed(program: &str) -> Option<PathBuf> {
     let system = || env::join_paths(SYSTEM_FOLDERS).ok();
     on_path(program).or_else(|| which::which_in_global(program, system()).ok()?.next())

@@ -38,12 +38,12 @@ pub fn status(verb: &str, message: impl Display) {
     eprintln!("{VERB}{verb:>12}{VERB:#} {message}");
 }
 
-/// The same in red: a step that failed while other steps continue.
+/// A status line in red: a step that failed while other steps continue.
 pub fn failed(verb: &str, message: impl Display) {
     eprintln!("{ERROR}{verb:>12}{ERROR:#} {message}");
 }
 
-/// The same in yellow: a step that was skipped.
+/// A status line in yellow: a step that was skipped.
 pub fn skipped(verb: &str, message: impl Display) {
     eprintln!("{WARNING}{verb:>12}{WARNING:#} {message}");
 }
@@ -80,7 +80,7 @@ pub fn bytes_bar(verb: &'static str, bytes: u64) -> ProgressBar {
     bar
 }
 
-/// `1.4 s`, `2 min 5 s`.
+/// Formats a time: `1.4 s`, `2 min 5 s`.
 pub fn duration(time: Duration) -> String {
     match time.as_secs() {
         seconds @ 60.. => format!("{} min {} s", seconds / 60, seconds % 60),
@@ -88,7 +88,7 @@ pub fn duration(time: Duration) -> String {
     }
 }
 
-/// `812 B`, `1.3 MiB`.
+/// Formats a size: `812 B`, `1.3 MiB`.
 pub fn size(bytes: u64) -> String {
     match bytes {
         0..1024 => format!("{bytes} B"),

@@ -18,8 +18,8 @@ use serde_json::Value;
 
 /// The emulator, with Debian's C library for aarch64 (libc6-arm64-cross).
 const QEMU: [&str; 3] = ["qemu-aarch64-static", "-L", "/usr/aarch64-linux-gnu"];
-/// Settings for a quicker build. The tests ask for which machine the programs are built, and whether they run. No
-/// answer depends on the optimisation. In everything else it is the build that is shipped.
+/// Settings for a faster build. The tests check for which machine the programs are built, and whether they run. Neither
+/// depends on the optimisation. In all other respects this is the build of a shipped bundle.
 const QUICK: [(&str, &str); 4] = [
     ("CARGO_PROFILE_RELEASE_LTO", "off"),
     ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
@@ -59,13 +59,15 @@ fn bundle() -> &'static Bundle {
     })
 }
 
-/// Runs `dist --arch aarch64`, with another compiler than the one that has built xtask.
+/// Runs `dist --arch aarch64`, with a compiler other than that of xtask.
 fn dist(rustc: &Path, target: &Path, out: &Path) -> Value {
     let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
         .env("RUSTC", rustc)
         .env("CARGO_TARGET_DIR", target)
         .args(["dist", "--arch", "aarch64", "--json", "--out"])
         .arg(out)
+        // The settings with every program of a bundle but the relay.
+        .args(["--config", "rehearse/tests/fixtures/https.toml"])
         .envs(QUICK)
         .current_dir(workspace())
         .output()
@@ -78,7 +80,7 @@ fn dist(rustc: &Path, target: &Path, out: &Path) -> Value {
 #[test]
 fn the_executables_are_for_aarch64_and_the_platform_s_glibc() {
     assert_eq!(bundle().manifest["target"], "aarch64-unknown-linux-gnu");
-    for name in ["bin/server", "bin/flipless"] {
+    for name in ["bin/server", "bin/flipless", "bin/flipless-certificates"] {
         let content = fs::read(bundle().file(name)).unwrap();
         assert_eq!(content[18..20], 183u16.to_le_bytes(), "{name}"); // EM_AARCH64 (elf(5))
     }
@@ -88,12 +90,17 @@ fn the_executables_are_for_aarch64_and_the_platform_s_glibc() {
     assert_eq!(bundle().check("machine")["detail"], "aarch64");
 }
 
-/// Runs the agent, and returns its exit status, standard output and standard error.
 fn agent(argument: &str) -> (Option<i32>, String, String) {
+    run("bin/flipless", &[argument])
+}
+
+/// Runs a program of the bundle, and returns its exit status, standard output and standard error.
+fn run(program: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
     let output = Command::new(QEMU[0])
         .args(&QEMU[1..])
         .args(["-E", "PATH=/nowhere"])
-        .args([&bundle().file("bin/flipless"), argument])
+        .arg(bundle().file(program))
+        .args(arguments)
         .output()
         .unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -117,6 +124,23 @@ fn the_agent_s_status_fails_without_systemd_and_names_the_reason() {
         reason.is_some_and(|line| line.contains("systemctl")),
         "{stderr}"
     );
+}
+
+#[test]
+fn the_program_for_certificates_makes_a_key_and_reads_the_certificate() {
+    let program = |arguments: &[&str]| run("bin/flipless-certificates", arguments);
+    let file = bundle().file("self-signed.pem");
+    let made = program(&[
+        "self-signed",
+        "--domain",
+        "shop.example.com",
+        "--out",
+        &file,
+    ]);
+    assert_eq!(made, (Some(0), String::new(), String::new()));
+    let (status, facts, stderr) = program(&["inspect", &file]);
+    assert_eq!((status, stderr.as_str()), (Some(0), ""));
+    assert!(facts.contains("shop.example.com"), "{facts}");
 }
 
 #[test]

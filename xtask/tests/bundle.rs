@@ -17,10 +17,14 @@ mod readers;
 mod sbom;
 
 /// The files of the default configuration, with their permissions in the form of `unzip -Z`.
-const ENTRIES: [(&str, &str); 22] = [
+const ENTRIES: [(&str, &str); 26] = [
     (".ebextensions/flipless.config", "-rw-r--r--"),
     (
         ".platform/confighooks/postdeploy/!flipless-commit.sh",
+        "-rwxr-xr-x",
+    ),
+    (
+        ".platform/confighooks/postdeploy/~flipless-settle.sh",
         "-rwxr-xr-x",
     ),
     (
@@ -29,6 +33,10 @@ const ENTRIES: [(&str, &str); 22] = [
     ),
     (
         ".platform/hooks/postdeploy/!flipless-commit.sh",
+        "-rwxr-xr-x",
+    ),
+    (
+        ".platform/hooks/postdeploy/~flipless-settle.sh",
         "-rwxr-xr-x",
     ),
     (".platform/hooks/predeploy/~flipless-stage.sh", "-rwxr-xr-x"),
@@ -46,6 +54,8 @@ const ENTRIES: [(&str, &str); 22] = [
     ("systemd/flipless-front.socket", "-rw-r--r--"),
     ("systemd/flipless-gate.service", "-rw-r--r--"),
     ("systemd/flipless-identity.service", "-rw-r--r--"),
+    ("systemd/flipless-listeners.service", "-rw-r--r--"),
+    ("systemd/flipless-listeners.timer", "-rw-r--r--"),
     ("systemd/flipless-recover.service", "-rw-r--r--"),
     ("systemd/nginx.service.d/zz-flipless.conf", "-rw-r--r--"),
     ("systemd/web.service.d/zz-flipless.conf", "-rw-r--r--"),
@@ -306,6 +316,24 @@ fn the_error_names_a_bad_setting_and_its_place() {
         said.contains("flipless.toml:2:1: ") && said.contains("`prot`"),
         "{said}"
     );
+}
+
+/// The program for certificates has about 90 crates, so only a bundle that needs this program contains it.
+#[test]
+fn a_bundle_has_the_program_for_certificates_only_if_an_authority_is_asked() {
+    let domains = "[https]\ndomains = [\"shop.example.com\"]\n";
+    let own = "certificate = \"/etc/a.pem\"\nkey = \"/etc/b.pem\"\n";
+    for (configuration, expected) in [
+        ("", false),
+        (domains, true),
+        (&format!("{domains}{own}"), false),
+    ] {
+        let output = plan_with(configuration);
+        assert!(output.status.success(), "{}", said(&output));
+        let listed = String::from_utf8_lossy(&output.stdout).into_owned();
+        let program = "0755 bin/flipless-certificates  (the program for certificates)";
+        assert_eq!(listed.contains(program), expected, "{listed}");
+    }
 }
 
 #[test]

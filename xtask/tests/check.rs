@@ -99,7 +99,7 @@ fn as_deflated(name: &str, packed: &[u8], crc: u32, declared: u32) -> Vec<u8> {
     bytes
 }
 
-/// Asserts that `check` completes all its checks with so much memory, fails, and prints `expected`.
+/// Asserts that `check` completes all its checks within this memory, fails, and prints `expected`.
 #[track_caller]
 fn assert_judged(bytes: &[u8], memory: u32, expected: &str) {
     let (_folder, zip) = written(bytes);
@@ -123,7 +123,7 @@ fn a_bomb_of_texts_takes_no_memory() {
     assert_judged(
         &zip(texts),
         MEMORY,
-        "systemd/16.service is not checked: of all files",
+        "systemd/16.service is not checked: the files of this kind have more than 16.0 MiB together",
     );
 }
 
@@ -167,8 +167,7 @@ fn an_argument_that_is_not_a_file_is_a_usage_error() {
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
 }
 
-/// A server with glibc linked in is allowed only by a setting, and the setting that counts is the one in the
-/// bundle.
+/// A server that is statically linked with glibc needs a setting. The setting in the bundle counts.
 #[test]
 fn the_verdict_follows_the_settings_in_the_bundle_and_no_file_of_this_machine() {
     let folder = tempfile::tempdir().unwrap();

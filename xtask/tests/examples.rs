@@ -67,7 +67,7 @@ fn built_example(name: &str) -> (PathBuf, tempfile::TempDir) {
         .join("flipless.toml");
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let mut command = dist(&config, out.path(), &[]);
-    // The agent has an `opt-level` of its own in its profile.
+    // This does not change the agent, whose profile sets `opt-level`.
     command.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0");
     let output = command.env("CARGO_TARGET_DIR", target).output().unwrap();
     assert!(output.status.success(), "{}", said(&output));
@@ -185,7 +185,11 @@ fn a_server_in_another_project_is_built_there_and_started_by_the_relay() {
     assert!(elsewhere.path(built).exists());
     let original = workspace().join("examples/own-port/Cargo.lock");
     let lock = fs::read(elsewhere.path("Cargo.lock")).unwrap();
-    assert_eq!(lock, fs::read(original).unwrap(), "nobody has changed it");
+    assert_eq!(
+        lock,
+        fs::read(original).unwrap(),
+        "the lock file is unchanged"
+    );
     assert!(zip.ends_with("own-port-0.1.0-x86_64.zip"), "{zip:?}");
 }
 
@@ -220,7 +224,7 @@ fn the_flags_of_a_server_in_another_project_come_from_that_project_s_configurati
     // The compiler reports this at once, so the test needs no complete build.
     let guard = "#[cfg(own_flags)]\ncompile_error!(\"with own flags\");\n";
     fs::write(elsewhere.path("src/main.rs"), main + guard).unwrap();
-    // `--out` is another folder, because the flags are only those of the server's project.
+    // `dist` runs in another folder, because the flags must come from the server's project.
     let out = tempfile::tempdir().unwrap();
     let mut dist = dist(&elsewhere.path("flipless.toml"), out.path(), &[]);
     let output = dist.env_remove("CARGO_TARGET_DIR").output().unwrap();
@@ -241,7 +245,7 @@ fn the_error_names_the_fault_of_a_server_in_another_project() {
         "{missing}"
     );
     let folder = elsewhere.refused("manifest = \".\"");
-    assert!(folder.contains("names a folder"), "{folder}");
+    assert!(folder.contains("is a folder"), "{folder}");
     let bin = elsewhere.refused("manifest = \"Cargo.toml\"\nbin = \"shop\"");
     assert!(
         bin.contains("no binary `shop`") && bin.contains("one of: own-port"),

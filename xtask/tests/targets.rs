@@ -121,7 +121,7 @@ fn a_missing_linker_is_named_with_path_and_the_ways_to_install_one() {
     let machine = Machine::new().with_std();
     let said = machine.refused();
     let looked = format!(
-        "no linker for aarch64-unknown-linux-gnu: no `aarch64-linux-gnu-gcc` in PATH, {}\n",
+        "no linker for aarch64-unknown-linux-gnu: no `aarch64-linux-gnu-gcc` in PATH ({})\n",
         env::join_paths([machine.path("bin")]).unwrap().display()
     );
     let debian = "hint: Debian: apt-get install gcc-aarch64-linux-gnu libc6-dev-arm64-cross\n";

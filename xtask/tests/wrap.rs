@@ -1,4 +1,5 @@
-//! `dist --wrap` in `dist --plan`: bundles without flipless, and the messages for those that can't be served.
+//! `dist --plan --wrap`: the plans for bundles without flipless, and the messages for bundles that flipless can't
+//! serve.
 #![allow(clippy::unwrap_used)]
 
 use std::fs::{self, File};
@@ -9,6 +10,7 @@ use std::process::{Command, Output};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
+const LINK: u32 = 0o120_777;
 const SHELL: &str = "#!/bin/sh\nexec ./server\n";
 
 /// A folder with a source bundle, `shop.zip`.
@@ -20,9 +22,12 @@ impl Source {
         let source = Self(tempfile::tempdir().unwrap());
         let mut zip = ZipWriter::new(File::create(source.zip()).unwrap());
         for (name, text, mode) in files {
-            let options = SimpleFileOptions::default();
-            zip.start_file(*name, options.unix_permissions(*mode))
-                .unwrap();
+            let options = SimpleFileOptions::default().unix_permissions(*mode);
+            if *mode == LINK {
+                zip.add_symlink(*name, *text, options).unwrap();
+                continue;
+            }
+            zip.start_file(*name, options).unwrap();
             zip.write_all(text.as_bytes()).unwrap();
         }
         zip.finish().unwrap();
@@ -49,7 +54,7 @@ impl Source {
         plan(&self.zip())
     }
 
-    /// The lines of the plan, and what was said.
+    /// Returns the lines of the plan, and the messages.
     fn planned(&self) -> (Vec<String>, String) {
         let output = self.plan();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -79,6 +84,24 @@ fn plan(zip: &Path) -> Output {
 }
 
 #[test]
+fn a_folder_of_hooks_may_be_a_link_to_another_one() {
+    for (link, target) in [
+        (".platform/confighooks", "hooks"),
+        (".platform/confighooks/predeploy", "../hooks/predeploy"),
+    ] {
+        let hook = (".platform/hooks/predeploy/01.sh", "#!/bin/sh\n", 0o755);
+        let server = ("server", "#!/bin/sh\n", 0o755);
+        let source = Source::started_by("./server", &[server, hook, (link, target, LINK)]);
+        let (lines, _) = source.planned();
+        for name in ["01.sh  (from ", "~flipless-stage.sh  (rendered"] {
+            let expected = format!("0755 .platform/confighooks/predeploy/{name}");
+            let found = lines.iter().any(|line| line.starts_with(&expected));
+            assert!(found, "{link}, {expected}: {lines:#?}");
+        }
+    }
+}
+
+#[test]
 fn the_files_stay_and_the_files_of_flipless_are_added() {
     let source = Source::started_by(
         "./run.sh --quiet",
@@ -88,6 +111,9 @@ fn the_files_stay_and_the_files_of_flipless_are_added() {
             (".platform/hooks/predeploy/01.sh", "#!/bin/sh\n", 0o755),
             (".ebextensions/a.config", "{}\n", 0o600),
             ("public/ü.txt", "x", 0o640),
+            ("public/media", "/mnt/efs", LINK),
+            ("shared", "../shared", LINK),
+            ("public/latest", "v2", LINK),
         ],
     );
     let (lines, said) = source.planned();
@@ -97,6 +123,9 @@ fn the_files_stay_and_the_files_of_flipless_are_added() {
         "0755 .platform/hooks/predeploy/01.sh  (from ",
         "0644 .ebextensions/a.config  (from ",
         "0644 public/ü.txt  (from ",
+        "0777 public/media  (from ",
+        "0777 shared  (from ",
+        "0777 public/latest  (from ",
         "0755 bin/flipless-relay  (the relay)",
         "0755 .platform/hooks/predeploy/~flipless-stage.sh  (rendered",
         "0644 Procfile  (rendered",
@@ -127,12 +156,23 @@ fn the_health_check_of_the_options_is_used() {
 
 #[test]
 fn the_platforms_default_program_needs_no_procfile() {
-    let (lines, _) =
-        Source::with(&[("bin/application", SHELL, 0o755), ("a.txt", "", 0o644)]).planned();
-    assert!(
-        lines.iter().any(|line| line.starts_with("0644 Procfile")),
-        "{lines:#?}"
-    );
+    for program in ["bin/application", "application"] {
+        let source = Source::with(&[(program, SHELL, 0o755), ("a.txt", "", 0o644)]);
+        let (lines, _) = source.planned();
+        assert!(
+            lines.iter().any(|line| line.starts_with("0644 Procfile")),
+            "{lines:#?}"
+        );
+        // The server is the bundle's program, and not a program in PATH.
+        let plain = Source::with(&[(program, SHELL, 0o644), ("a.txt", "", 0o644)]);
+        let said = plain.refused();
+        assert!(
+            said.contains(&format!(
+                "`web: ./{program}` starts {program}, which has no exec bit"
+            )),
+            "{said}"
+        );
+    }
 }
 
 #[test]

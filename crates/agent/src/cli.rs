@@ -15,6 +15,7 @@ Usage: flipless COMMAND
 Called by the bundle's hooks, as root:
   stage            start the bundle in this directory beside the current release
   commit           after EB's flip: complete the deployment, remove old releases, check nginx
+  front-settle     in the last postdeploy hook: load nginx's configuration if this was postponed
 
 By hand, as root:
   abort            discard a deployment that EB has not flipped to yet
@@ -24,12 +25,12 @@ By hand, as root:
   uninstall        give the instance back to stock Elastic Beanstalk
 
 Stand-ins, which EB stops and starts in place of the real processes:
-  stand-in web     for the server; web.service runs it
-  stand-in nginx   for nginx; nginx.service runs it
+  stand-in web     the stand-in of the server, in web.service
+  stand-in nginx   the stand-in of nginx, in nginx.service
 
-Called by systemd units: identify, activate, expire, recover, run-ended RUN,
-web-starting, web-started, front-starting, front-started PID, front-reload, front-sync,
-front-renew, record-pid NAME PID
+Called by systemd units: identify, install-certificate, activate, expire, recover, run-ended RUN,
+web-starting, web-started, front-starting, front-exec, front-started PID, front-reload,
+front-sync, front-check, front-renew, record-pid NAME PID
 
 Exit status: 0 success, 1 failure, 2 misuse
 ";
@@ -71,18 +72,22 @@ fn named(name: &str, parser: &mut Parser) -> Result<Command, lexopt::Error> {
         "activate" => Command::Activate,
         "expire" => Command::Expire,
         "identify" => Command::Identify,
+        "install-certificate" => Command::InstallCertificate,
         "recover" => Command::Recover,
         "run-ended" => Command::RunEnded {
-            run: value(parser, "a run")?.parse_with(run_name)?,
+            run: value(parser, "the name of a run")?.parse_with(run_name)?,
         },
         "web-starting" => Command::WebStarting,
         "web-started" => Command::WebStarted,
         "front-starting" => Command::FrontStarting,
+        "front-exec" => Command::FrontExec,
         "front-started" => Command::FrontStarted {
             pid: value(parser, "a process id")?.parse()?,
         },
         "front-reload" => Command::FrontReload,
         "front-sync" => Command::FrontSync,
+        "front-settle" => Command::FrontSettle,
+        "front-check" => Command::FrontCheck,
         "front-renew" => Command::FrontRenew,
         "record-pid" => Command::RecordPid {
             name: value(parser, "a name")?.parse_with(pid_name)?,
@@ -118,11 +123,11 @@ fn stand_in(name: &str) -> Result<StandIn, String> {
     }
 }
 
-/// Checks the name of a run, because it becomes a part of paths and unit names.
+/// Checks the name of a run, because the name becomes a part of paths and unit names.
 fn run_name(name: &str) -> Result<String, &'static str> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
     match name.is_empty() || !name.chars().all(plain) {
-        true => Err("letters, digits and `-` only"),
+        true => Err("the name of a run has only letters, digits and `-`"),
         false => Ok(name.to_owned()),
     }
 }
@@ -132,7 +137,7 @@ fn pid_name(name: &str) -> Result<String, &'static str> {
     if plain {
         Ok(name.to_owned())
     } else {
-        Err("letters and digits only")
+        Err("a name has only letters and digits")
     }
 }
 

@@ -1,6 +1,7 @@
 //! Releases and runs: how to prepare a release, make a run of it current, put it on trial, and remove it.
 
 pub mod alarm;
+pub mod certificates;
 pub mod ends;
 pub mod environment;
 pub mod flipped;

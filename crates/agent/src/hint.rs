@@ -35,7 +35,7 @@ fn for_kind(kind: io::ErrorKind) -> Option<&'static str> {
             "a disk error may have made the file system read-only (see `dmesg`): replace the instance, or \
              remount the file system for writing and try again",
         ),
-        io::ErrorKind::PermissionDenied => Some("run it as root, for example with `sudo`"),
+        io::ErrorKind::PermissionDenied => Some("run the command as root, for example with `sudo`"),
         io::ErrorKind::InvalidFilename => {
             Some("shorten the path: a name may have 255 bytes, and a path 4095")
         }

@@ -1,5 +1,6 @@
 //! The instance: its files, programs, systemd and units. Every effect of the agent goes through [`system`].
 
+pub mod acl;
 pub mod digest;
 pub mod identity;
 pub mod labels;

@@ -1,7 +1,7 @@
-//! The agent on the instance. It starts a release beside the current one, and makes it current.
+//! The agent on the instance. It starts a new release beside the current one, and makes the new release current.
 //!
-//! EB's hooks and systemd's units call the commands as root. The stand-ins are different: they need no root
-//! and no access to the instance, and use little memory.
+//! EB's hooks and systemd's units call the commands as root. The stand-ins are different: they run as the
+//! application's user, change nothing on the instance, and use little memory.
 
 mod cli;
 mod commands;
@@ -64,7 +64,7 @@ fn as_root() -> std::io::Result<()> {
     if rustix::process::geteuid().is_root() {
         return Ok(());
     }
-    let why = "the agent needs root: it controls systemd, and only root may read its state";
+    let why = "the agent needs root: it controls systemd, and only root may read the agent's state";
     Err(std::io::Error::new(
         std::io::ErrorKind::PermissionDenied,
         why,

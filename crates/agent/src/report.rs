@@ -9,7 +9,7 @@ use anyhow::Error;
 use crate::hint;
 use crate::instance::output::plain;
 
-/// How many quoted lines of other programs the report shows: the newest.
+/// How many lines of other programs the report quotes at most. It quotes the newest lines.
 const QUOTED_LINES: usize = 30;
 /// How many characters of a quoted line the report shows.
 const QUOTED_CHARACTERS: usize = 400;

@@ -3,23 +3,28 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use flipless_settings::{FrontMode, Settings, layout};
 
 use crate::instance::system::System;
 
+pub mod file_system;
+pub mod front;
 mod model;
+pub mod power;
 
-pub use model::{Disk, Model};
+pub use model::{Disk, Model, certificates, linked_units, processes};
 use model::{FakeCommands, Killed};
 
 /// The instance and its model.
 pub struct Instance {
     pub system: System,
     pub model: Rc<RefCell<Model>>,
-    root: tempfile::TempDir,
+    root: PathBuf,
+    /// Removes the root.
+    _folder: Option<tempfile::TempDir>,
 }
 
 /// The bundle's server.
@@ -49,8 +54,8 @@ pub fn has_front() -> bool {
     MODE.get() == FrontMode::Nginx
 }
 
-/// The step from one crash point to the next. Most of what an agent does is the same in both modes, so in direct mode
-/// a test tries only some of them.
+/// Returns the distance between two crash points that a test tries. Most of an agent's work is the same in both modes,
+/// so in direct mode a test tries only every fourth crash point.
 pub fn step() -> usize {
     if has_front() { 1 } else { 4 }
 }
@@ -59,61 +64,48 @@ pub fn step() -> usize {
 const IDENTITY: &str = "/sys/devices/virtual/dmi/id/board_asset_tag";
 
 impl Instance {
-    /// A new instance with a bundle unpacked, and no environment properties.
+    /// Returns a new instance with an unpacked bundle, and without environment properties.
     pub fn new() -> Self {
         // In memory if possible, because every test syncs often.
         let memory = Path::new("/dev/shm");
-        let root = match memory.is_dir() {
+        let folder = match memory.is_dir() {
             true => tempfile::tempdir_in(memory),
             false => tempfile::tempdir(),
         };
-        let root = root.unwrap();
+        let folder = folder.unwrap();
+        let mut instance = Self::on(folder.path().to_owned());
+        instance._folder = Some(folder);
+        instance
+    }
+
+    /// Returns such an instance with its files below `root`.
+    pub fn on(root: PathBuf) -> Self {
+        let instance = Self::booting(root);
+        instance.unpack();
+        instance
+    }
+
+    /// Returns an instance whose files are below `root` already. Writes only the files that every EB instance has.
+    pub fn booting(root: PathBuf) -> Self {
         let model = Rc::new(RefCell::new(Model {
             boot: "one".into(),
             ..Model::default()
         }));
         let commands = FakeCommands {
             model: model.clone(),
-            root: root.path().to_owned(),
+            root: root.clone(),
         };
-        let system = System::new(root.path(), Box::new(commands));
-        let mode = MODE.get();
-        let socket = match mode {
-            FrontMode::Direct => b"[Socket]\nListenStream=0.0.0.0:80\n".as_slice(),
-            _ => b"[Socket]\nListenStream=127.0.0.1:5000\n",
-        };
-        system
-            .write(format!("{BUNDLE}/bin/{SERVER_BIN}"), b"v1", 0o755)
-            .unwrap();
-        for (unit, content) in [
-            (layout::APP_SOCKET, socket),
-            (layout::APP_TEMPLATE, b"[Service]\nExecStart=v1\n"),
-            (layout::DEADMAN, b"[Service]\n"),
-            (layout::IDENTITY, b"[Service]\n"),
-        ] {
-            system
-                .write(format!("{BUNDLE}/systemd/{unit}"), content, 0o644)
-                .unwrap();
-        }
-        let stand_ins: &[&str] = match mode {
-            FrontMode::Nginx => &[layout::NGINX, layout::WEB],
-            _ => &[layout::WEB],
-        };
-        for unit in stand_ins {
-            let path = format!("{BUNDLE}/systemd/{unit}.d/{}", layout::DROP_IN);
-            system.write(path, b"[Service]\n", 0o644).unwrap();
-        }
-        let mut settings = Settings::default();
-        settings.front.mode = mode;
-        let settings = settings.to_json().unwrap();
-        let path = format!("{BUNDLE}/{}", layout::SETTINGS_FILE);
-        system.write(path, settings.as_bytes(), 0o644).unwrap();
+        let system = System::new(&root, Box::new(commands));
         let users = format!(
             "root:x:0:0::/root:/bin/sh\n{}:x:900:900::/:/bin/false\n",
             crate::instance::user::NAME
         );
         system
             .write("/etc/passwd", users.as_bytes(), 0o644)
+            .unwrap();
+        let groups = format!("root:x:0:\n{}:x:900:\n", crate::instance::user::NAME);
+        system
+            .write("/etc/group", groups.as_bytes(), 0o644)
             .unwrap();
         system
             .write(crate::instance::paths::GET_CONFIG, b"", 0o755)
@@ -125,11 +117,50 @@ impl Instance {
             system,
             model,
             root,
+            _folder: None,
         }
     }
 
-    /// Unpacks another version.
+    /// Unpacks the bundle as EB does.
+    fn unpack(&self) {
+        let mode = MODE.get();
+        let socket = match mode {
+            FrontMode::Direct => b"[Socket]\nListenStream=0.0.0.0:80\n".as_slice(),
+            _ => b"[Socket]\nListenStream=127.0.0.1:5000\n",
+        };
+        self.system
+            .write(format!("{BUNDLE}/bin/{SERVER_BIN}"), b"v1", 0o755)
+            .unwrap();
+        for (unit, content) in [
+            (layout::APP_SOCKET, socket),
+            (layout::APP_TEMPLATE, b"[Service]\nExecStart=v1\n"),
+            (layout::DEADMAN, b"[Service]\n"),
+            (layout::IDENTITY, b"[Service]\n"),
+        ] {
+            self.system
+                .write(format!("{BUNDLE}/systemd/{unit}"), content, 0o644)
+                .unwrap();
+        }
+        let stand_ins: &[&str] = match mode {
+            FrontMode::Nginx => &[layout::NGINX, layout::WEB],
+            _ => &[layout::WEB],
+        };
+        for unit in stand_ins {
+            let path = format!("{BUNDLE}/systemd/{unit}.d/{}", layout::DROP_IN);
+            self.system.write(path, b"[Service]\n", 0o644).unwrap();
+        }
+        let mut settings = Settings::default();
+        settings.front.mode = mode;
+        let settings = settings.to_json().unwrap();
+        let path = format!("{BUNDLE}/{}", layout::SETTINGS_FILE);
+        self.system.write(path, settings.as_bytes(), 0o644).unwrap();
+    }
+
+    /// Unpacks another version, whose server has this content.
     pub fn new_version(&self, content: &str) {
+        if !self.system.exists(format!("{BUNDLE}/systemd")) {
+            self.unpack();
+        }
         let path = format!("{BUNDLE}/bin/{SERVER_BIN}");
         self.system.write(path, content.as_bytes(), 0o755).unwrap();
     }
@@ -138,7 +169,8 @@ impl Instance {
         Path::new(BUNDLE)
     }
 
-    /// Renames the folder as in EB's flip. Tests unpack the next version over it.
+    /// Replaces `/var/app/current` as EB's flip does. Copies the bundle instead of renaming its folder, because tests
+    /// unpack the next version over this folder.
     pub fn flip(&self) {
         let system = &self.system;
         system.remove(crate::instance::paths::FLIPPED).unwrap();
@@ -157,10 +189,10 @@ impl Instance {
 
     /// Returns whether one of EB's units has the drop-in of flipless on the disk.
     pub fn has_drop_in(&self, unit: &str) -> bool {
-        model::has_drop_in(self.root.path(), unit)
+        model::has_drop_in(&self.root, unit)
     }
 
-    /// The ActiveState of a unit.
+    /// Returns the ActiveState of a unit.
     pub fn unit(&self, name: &str) -> String {
         self.model
             .borrow()
@@ -191,7 +223,7 @@ impl Instance {
         }
     }
 
-    /// Makes the instance one with this id.
+    /// Gives the instance this id.
     pub fn identify_as(&self, id: &str) {
         self.system.write(IDENTITY, id.as_bytes(), 0o444).unwrap();
     }
@@ -222,10 +254,11 @@ impl Instance {
         let units = self.system.names(crate::instance::paths::UNITS).unwrap();
         let mut model = self.model.borrow_mut();
         if !units.iter().any(|unit| unit.starts_with("flipless-")) {
-            // The test's bundle lacks some unit files. So all units are disabled once no unit file is left.
+            // The agent disables only units that have a file, and some files are missing in the test's bundle. So this
+            // disables all units once no unit file is left.
             model.enabled.clear();
         }
-        // `ConditionPathExists=` of these units.
+        // The units have `ConditionPathExists=!` with this file.
         let may_start = !self.system.exists(layout::FROM_IMAGE);
         let boots = model.enabled.iter().filter(|_| may_start).cloned();
         let boots: Vec<String> = boots.filter(|unit| unit != layout::IDENTITY).collect();
@@ -234,7 +267,7 @@ impl Instance {
         }
         drop(model);
         if boots.iter().any(|unit| unit == layout::GATE) {
-            // Without a current run the gate fails, and tries again.
+            // Without a current run the gate fails, and systemd starts it again.
             let _ = crate::commands::execute(&crate::commands::Command::Activate, &self.system);
         }
         // EB has enabled web.service in its flip.
@@ -256,7 +289,12 @@ impl Instance {
 
     /// Returns the runs that serve.
     pub fn serving(&self) -> Vec<String> {
-        self.model.borrow().serving(self.root.path())
+        self.model.borrow().serving(&self.root)
+    }
+
+    /// Returns the arguments of the calls of nginx since the last call of this function.
+    pub fn take_nginx_calls(&self) -> Vec<String> {
+        std::mem::take(&mut self.model.borrow_mut().nginx_calls)
     }
 
     /// Returns the calls that have changed something since the last call of this function.
@@ -266,7 +304,7 @@ impl Instance {
 
     /// Returns every file below the root with its content, for a comparison.
     pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
-        let files = walkdir::WalkDir::new(self.root.path())
+        let files = walkdir::WalkDir::new(&self.root)
             .into_iter()
             .map(Result::unwrap);
         files

@@ -1,4 +1,4 @@
-//! The agent as a program: its messages, and its behaviour on a wrong machine.
+//! The agent as a program: its messages, and its behaviour on a machine that is not ready for it.
 //!
 //! The agent works on `/`. So each test gives the agent another `/`, in a user and mount namespace (unshare(1)).
 //! In this namespace the agent is root, and no other process sees its files.
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 const AGENT: &str = env!("CARGO_BIN_EXE_flipless");
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Every command that reads or changes the instance.
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 24] = [
     "stage",
     "commit",
     "abort",
@@ -30,14 +30,17 @@ const COMMANDS: [&str; 21] = [
     "web-starting",
     "web-started",
     "front-starting",
+    "front-exec",
     "front-started 1",
     "front-reload",
     "front-sync",
+    "front-settle",
+    "front-check",
     "front-renew",
     "record-pid web 1",
 ];
 
-/// A shell script as root of a namespace: empty folders where the agent keeps its files.
+/// Returns a command that runs a shell script as root of a namespace. The folders of the agent's files are empty there.
 fn in_namespace(script: &str) -> Command {
     let empty = "set -e
 for folder in /run /var/lib /opt /etc/systemd /usr/lib/systemd/system /etc/nginx; do
@@ -116,7 +119,7 @@ fn help_and_version_need_no_root_and_misuse_has_another_exit_status() {
 }
 
 #[test]
-fn without_systemd_every_command_that_needs_it_names_it() {
+fn without_systemd_every_command_that_needs_systemd_names_systemctl() {
     for words in ["status", "restart", "uninstall", "recover"] {
         let script = format!("mount -t tmpfs tmpfs /usr/bin; exec \"$0\" {words}");
         let output = in_namespace(&script).output().unwrap();
@@ -186,7 +189,7 @@ fn a_waiting_agent_ends_at_once_by_sigterm_and_leaves_the_lock_to_others() {
         flock 9
         "$0" restart 9>&- &
         agent=$!
-        # It waits: it sleeps between two looks at the lock.
+        # Waits until the agent has opened the lock. From then on the agent sleeps between two looks at the lock.
         until [ "$(readlink /proc/$agent/exe)" = "$0" ] && ls -l /proc/$agent/fd | grep -q flipless/lock
         do kill -0 $agent; sleep 0.01; done
         grep SigCgt /proc/$agent/status

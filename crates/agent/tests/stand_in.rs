@@ -13,11 +13,12 @@ use std::{env, fs};
 const LIMIT_KIB: u64 = 1280;
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The agent of a bundle that `cargo xtask dist` built.
+/// Returns the path of the agent in a bundle that `cargo xtask dist` has built.
 fn agent() -> &'static Path {
     static AGENT: OnceLock<PathBuf> = OnceLock::new();
     AGENT.get_or_init(|| {
-        // A static is never dropped: a folder of the target directory, emptied here.
+        // A static is never dropped, so a temporary folder would stay. This folder is in the target directory, and
+        // each test run empties it.
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("stand-in");
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
@@ -73,12 +74,13 @@ impl Process {
         line.unwrap_or_default().trim().to_owned()
     }
 
-    /// SigCgt is a bit mask in hexadecimal, signal 1 the lowest (proc_pid_status(5)).
+    /// Whether the process has a handler for a signal. SigCgt is a bit mask in hexadecimal, and its lowest bit is for
+    /// signal 1 (proc_pid_status(5)).
     fn handles(&self, signal: u32) -> bool {
         u64::from_str_radix(&self.status("SigCgt"), 16).unwrap_or(0) & (1 << (signal - 1)) != 0
     }
 
-    /// SIGINT, SIGQUIT and SIGTERM: their handlers are set one after the other.
+    /// Whether the process has handlers for SIGINT, SIGQUIT and SIGTERM. It sets them one after the other.
     fn handles_stop_signals(&self) -> bool {
         [2, 3, 15].into_iter().all(|signal| self.handles(signal))
     }
@@ -117,7 +119,7 @@ impl Process {
 }
 
 #[test]
-fn a_stand_in_has_less_resident_than_sleep_and_at_most_the_limit() {
+fn a_stand_in_uses_less_memory_than_sleep_and_at_most_the_limit() {
     let stand_in = Process::stand_in("web");
     let sleep = Process::start(Command::new("sleep").arg("infinity"));
     let runs_sleep = |process: &Process| process.status("Name") == "sleep" && process.asleep();
@@ -141,7 +143,7 @@ fn every_signal_that_stops_a_service_is_a_clean_end() {
     }
 }
 
-/// As `kill -USR1 $(cat /var/pids/nginx.pid)` of a rotation of logs.
+/// For example, a rotation of logs calls `kill -USR1 $(cat /var/pids/nginx.pid)`.
 #[test]
 fn a_signal_that_does_not_stop_nginx_or_a_server_leaves_a_stand_in_running() {
     for name in ["nginx", "web"] {
@@ -151,7 +153,7 @@ fn a_signal_that_does_not_stop_nginx_or_a_server_leaves_a_stand_in_running() {
             let sent = Command::new("kill").args(["-s", signal, &pid]).status();
             assert!(sent.unwrap().success(), "SIG{signal} to {name}");
         }
-        // The kernel has delivered them before the last one, because their numbers are lower.
+        // The kernel delivers these signals before SIGTERM, because their numbers are lower.
         let status = stand_in.stop("TERM");
         assert_eq!((status.code(), status.signal()), (Some(0), None), "{name}");
     }
@@ -177,7 +179,7 @@ fn the_nginx_stand_in_says_when_it_is_ready_and_the_web_stand_in_says_nothing() 
     assert_eq!(
         message[..length].trim_ascii(),
         b"READY=1",
-        "web's would have come first"
+        "a message from web would have come first"
     );
     for signal in [1, 3, 10, 12] {
         assert!(

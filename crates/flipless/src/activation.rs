@@ -95,7 +95,8 @@ pub(crate) fn listeners(name: &str) -> Result<Vec<Socket>, ActivationError> {
     wanted.into_iter().map(take).collect()
 }
 
-/// tokio needs non-blocking sockets; systemd passes them blocking unless the unit has `NonBlocking=true`.
+/// Takes one socket, and makes it non-blocking, as tokio needs it. systemd passes a blocking socket unless the unit
+/// has `NonBlocking=true`.
 fn take((fd, name): (RawFd, String)) -> Result<Socket, ActivationError> {
     let prepare = || {
         let socket = inherited_fd::take_listener(fd)?;

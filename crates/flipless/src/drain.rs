@@ -5,16 +5,16 @@
 //! `Connection: close` (RFC 9112, 9.6), so that the client opens a new connection in time.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use tokio::sync::watch;
 
-/// The phase of a server; each follows the one above it.
+/// The phase of a server. The phases follow in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
     /// The server accepts connections.
     Serving,
-    /// The server accepts none, and finishes the open ones.
+    /// The server accepts no connection, and finishes the open ones.
     Draining,
     /// The server drops the connections that are left.
     Over,
@@ -24,6 +24,8 @@ pub(crate) enum Phase {
 #[derive(Debug)]
 pub(crate) struct Lifecycle {
     phase: watch::Sender<Phase>,
+    /// The same phase as a number. Each request reads this number, because reading the channel takes a lock.
+    number: AtomicU8,
     /// A counter: each open connection has a receiver, and the sender counts the receivers.
     open: watch::Sender<()>,
     requests: AtomicU64,
@@ -33,17 +35,20 @@ impl Lifecycle {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             phase: watch::Sender::new(Phase::Serving),
+            number: AtomicU8::new(Phase::Serving as u8),
             open: watch::Sender::new(()),
             requests: AtomicU64::new(0),
         })
     }
 
     pub(crate) fn enter(&self, phase: Phase) {
+        // The number changes first, because tasks that the channel wakes read it.
+        self.number.store(phase as u8, Ordering::Release);
         self.phase.send_replace(phase);
     }
 
     pub(crate) fn is_in(&self, phase: Phase) -> bool {
-        *self.phase.borrow() >= phase
+        self.number.load(Ordering::Acquire) >= phase as u8
     }
 
     /// Waits until the server is in this phase or a later one.
@@ -86,7 +91,7 @@ pub(crate) struct OpenConnection(
     #[allow(dead_code, reason = "counted, not read")] watch::Receiver<()>,
 );
 
-/// Tells a handler that the server drains. Every request has this value as an extension.
+/// Tells a handler that the server drains. [`Server::draining`](crate::Server::draining) returns this value.
 ///
 /// Only long-running handlers need it, such as an event stream or a WebSocket. The server cuts their connections
 /// at the drain's deadline. With this value, a handler can complete its answer before the deadline.
@@ -101,7 +106,15 @@ pub(crate) struct OpenConnection(
 ///         () = tokio::time::sleep(std::time::Duration::from_secs(30)) => "news",
 ///     }
 /// }
-/// # let _ = axum::Router::<()>::new().route("/", axum::routing::get(long_poll));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), flipless::ServeError> {
+/// # if true { return Ok(()) }
+/// let server = flipless::Server::new();
+/// let app = axum::Router::new()
+///     .route("/", axum::routing::get(long_poll))
+///     .layer(Extension(server.draining()));
+/// server.serve(app).await
+/// # }
 /// ```
 #[derive(Debug, Clone)]
 pub struct Draining(pub(crate) Arc<Lifecycle>);
@@ -121,7 +134,7 @@ impl Draining {
     }
 }
 
-/// The server's counters. Every request has this value as an extension.
+/// The server's counters. [`Server::activity`](crate::Server::activity) returns this value.
 ///
 /// ```
 /// use axum::Extension;
@@ -130,7 +143,15 @@ impl Draining {
 /// async fn metrics(Extension(activity): Extension<Activity>) -> String {
 ///     format!("connections {}\nrequests {}\n", activity.connections(), activity.requests())
 /// }
-/// # let _ = axum::Router::<()>::new().route("/", axum::routing::get(metrics));
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), flipless::ServeError> {
+/// # if true { return Ok(()) }
+/// let server = flipless::Server::new();
+/// let app = axum::Router::new()
+///     .route("/metrics", axum::routing::get(metrics))
+///     .layer(Extension(server.activity()));
+/// server.serve(app).await
+/// # }
 /// ```
 #[derive(Debug, Clone)]
 pub struct Activity(pub(crate) Arc<Lifecycle>);

@@ -1,4 +1,4 @@
-//! The library's only unsafe code: it takes ownership of a descriptor that has only a number.
+//! The library's only unsafe code: it takes ownership of a descriptor that is known only by its number.
 #![allow(unsafe_code)]
 
 use std::io;
@@ -14,8 +14,8 @@ pub(crate) fn take_listener(fd: RawFd) -> io::Result<Socket> {
     // fail with EBADF.
     let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
     check(SockRef::from(&borrowed))?;
-    // SAFETY: `check` has found it open, and sd_listen_fds(3) gives it to this process. The caller takes it
-    // only once.
+    // SAFETY: `check` has shown that the descriptor is open, and sd_listen_fds(3) gives it to this process. The caller
+    // takes each descriptor only once.
     let owned = unsafe { OwnedFd::from_raw_fd(fd) };
     Ok(owned.into())
 }

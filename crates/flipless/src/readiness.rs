@@ -143,7 +143,7 @@ pub(crate) fn stopping(connections: usize) {
     let _ = sd_notify::notify(&[NotifyState::Stopping, NotifyState::Status(&status)]);
 }
 
-/// Tells systemd how the drain ended. `flipless status` shows it for the last handover.
+/// Tells systemd how the drain ended. `flipless status` shows this text for the last handover.
 pub(crate) fn drained(open: usize, cut: usize, time: Duration) {
     let mut status = format!("drained {} in {:.1} s", counted(open), time.as_secs_f32());
     if cut > 0 {
@@ -158,9 +158,9 @@ pub(crate) fn counted(connections: usize) -> String {
     format!("{connections} connection{plural}")
 }
 
-/// Pings systemd's watchdog until this future is dropped; returns at once without a watchdog.
+/// Pings systemd's watchdog until this future is dropped. Returns at once if there is no watchdog.
 ///
-/// It has to run as a task of the runtime that serves, so that the pings stop when the runtime is stuck.
+/// This future has to run as a task of the runtime that serves, so that the pings stop when the runtime is stuck.
 pub(crate) async fn ping_watchdog() {
     let Some(limit) = sd_notify::watchdog_enabled().filter(|limit| !limit.is_zero()) else {
         return;

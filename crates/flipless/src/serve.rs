@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -19,7 +20,9 @@ mod signals;
 
 pub use error::ServeError;
 
+use crate::drain::Lifecycle;
 use crate::statuses::Statuses;
+use crate::{Activity, Draining};
 use error::BoxError;
 use options::Chosen;
 
@@ -67,10 +70,20 @@ where
 ///     .await
 /// # }
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Debug)]
 #[must_use = "a server does nothing until `serve` is called and awaited"]
 pub struct Server {
     chosen: Chosen,
+    lifecycle: Arc<Lifecycle>,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            chosen: Chosen::default(),
+            lifecycle: Lifecycle::new(),
+        }
+    }
 }
 
 impl Server {
@@ -94,7 +107,8 @@ impl Server {
     }
 
     /// The path of the health check. The service has to answer it before the server is ready, with one of the
-    /// [`health_statuses`](Self::health_statuses). The default is the value of `FLIPLESS_HEALTH_PATH` in the environment.
+    /// [`health_statuses`](Self::health_statuses). The default is the value of `FLIPLESS_HEALTH_PATH` in the
+    /// environment.
     pub fn health_path(mut self, path: impl Into<String>) -> Self {
         self.chosen.health_path = Some(path.into());
         self
@@ -129,26 +143,34 @@ impl Server {
     }
 
     /// For a service that passes the requests on to another server: a request may have up to 1,024 header fields
-    /// instead of 100. The names of fields keep their case, in requests and in answers, if the service passes
-    /// their [`Extensions`](http::Extensions) on, too.
+    /// instead of 100. The names of fields keep their case if the service also passes on the
+    /// [`Extensions`](http::Extensions) of requests and answers.
     pub fn proxy(mut self) -> Self {
         self.chosen.proxy = true;
         self
     }
 
     /// The directory of EB's enhanced health log, `/var/log/nginx/healthd`, for a server without nginx in
-    /// front of it. The default is the environment's `FLIPLESS_HEALTH_LOG`; without both there is no log.
+    /// front of it. The default is the environment's `FLIPLESS_HEALTH_LOG`. If neither is set, there is no log.
     pub fn health_log(mut self, directory: impl Into<PathBuf>) -> Self {
         self.chosen.health_log = Some(directory.into());
         self
     }
 
+    /// Returns a value that tells a handler when this server drains. Give it to the handlers that need it, for example
+    /// as axum's `Extension` or in a router's state.
+    pub fn draining(&self) -> Draining {
+        Draining(self.lifecycle.clone())
+    }
+
+    /// Returns the counters of this server.
+    pub fn activity(&self) -> Activity {
+        Activity(self.lifecycle.clone())
+    }
+
     /// Serves until SIGTERM or SIGINT, then drains. While it drains, the server accepts no connection and
-    /// finishes the requests in flight, and the next answer on each connection closes it. A second SIGINT
+    /// finishes the requests in flight. It closes each connection after the next answer on it. A second SIGINT
     /// ends the drain.
-    ///
-    /// Every request carries the extensions [`Draining`](crate::Draining) and
-    /// [`Activity`](crate::Activity).
     ///
     /// # Errors
     ///
@@ -162,6 +184,6 @@ impl Server {
         B::Data: Send,
         B::Error: Into<BoxError>,
     {
-        run::run(self.chosen.resolve()?, service).await
+        run::run(self.chosen.resolve()?, service, self.lifecycle).await
     }
 }

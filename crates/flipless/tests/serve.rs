@@ -1,10 +1,10 @@
 //! The library with services that the demonstration server does not have.
 //!
-//! The only test here sends SIGTERM to its own process, so that no other test can run beside it.
+//! The only test here sends SIGTERM to its own process, so no other test can run beside it.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
@@ -39,10 +39,26 @@ fn is_idle_closed(sent: &str) -> bool {
     client.is_closed()
 }
 
-/// Two requests: the handler of the first panics.
+/// Sends two requests. The handler of the first one panics.
 fn panic_then_fine() -> (io::Result<Answer>, Answer) {
     let get = |path| Client::connect(own_address()).try_get(path);
     (get("/panic"), get("/").unwrap())
+}
+
+/// The size of an answer that does not fit into the buffers of a connection.
+const LARGE: usize = 64 << 20;
+
+/// Returns how much of a large answer a slow client gets. For a while the client reads nothing, for longer than a
+/// connection may be idle.
+fn read_slowly() -> usize {
+    let mut stream = TcpStream::connect(own_address()).unwrap();
+    let request = b"GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    stream.write_all(request).unwrap();
+    let first = stream.read(&mut [0; 64]).unwrap();
+    for _ in 0..2 {
+        assert!(is_idle_closed(""));
+    }
+    first + io::copy(&mut stream, &mut io::sink()).unwrap() as usize
 }
 
 async fn panicking() -> &'static str {
@@ -61,6 +77,7 @@ fn start(health: bool) -> (JoinHandle<Result<(), ServeError>>, mpsc::Receiver<()
     let app = Router::new()
         .route("/up", get(check))
         .route("/panic", get(panicking))
+        .route("/large", get(async || vec![0; LARGE]))
         .route("/", get(async || "fine"));
     let server = Server::new()
         .bind(own_address())
@@ -72,7 +89,7 @@ fn start(health: bool) -> (JoinHandle<Result<(), ServeError>>, mpsc::Receiver<()
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_outlives_panics_and_idlers_and_stops_at_any_time() {
-    // SIGTERM before the server is ready: its handler is in place when the health check runs.
+    // SIGTERM before the server is ready: the server already handles the signal during its health check.
     let (server, mut asked) = start(false);
     asked.recv().await.unwrap();
     terminate_this_process();
@@ -94,6 +111,10 @@ async fn a_server_outlives_panics_and_idlers_and_stops_at_any_time() {
                 .unwrap()
         );
     }
+
+    // A client that is slow to read gets the whole answer, although hyper got all of it from the handler long before.
+    let got = tokio::task::spawn_blocking(read_slowly).await.unwrap();
+    assert!(got > LARGE, "{got}");
 
     terminate_this_process();
     server.await.unwrap().unwrap();

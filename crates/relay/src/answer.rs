@@ -7,7 +7,8 @@ use http::{HeaderMap, StatusCode, Version};
 use crate::fault::Fault;
 use crate::fields;
 
-/// Makes the server's head the client's. Returns whether the connection is now of another protocol.
+/// Turns the head of the server's answer into the head for the client. Returns whether the connection changes to
+/// another protocol.
 pub fn prepare(head: &mut Parts, upgrade: bool) -> Result<bool, Fault> {
     let switches = head.status == StatusCode::SWITCHING_PROTOCOLS;
     if switches && !upgrade {
@@ -24,13 +25,13 @@ pub fn prepare(head: &mut Parts, upgrade: bool) -> Result<bool, Fault> {
         // for that of the 304's body.
         head.headers.remove(CONTENT_LENGTH);
     }
-    // The server may speak HTTP/1.0. hyper knows the version of the client.
+    // The server may speak HTTP/1.0. hyper itself adapts the answer to the client's version.
     head.version = Version::HTTP_11;
     Ok(switches)
 }
 
-/// Removes `Transfer-Encoding`, because hyper frames the body again. nginx refuses these answers, too: two
-/// lengths may be a split answer (RFC 9112, 6.3).
+/// Removes `Transfer-Encoding`, because hyper frames the body again. Like nginx, refuses an unknown coding, and two
+/// lengths: these may be a sign of response splitting (RFC 9112, 6.3).
 fn remove_framing(headers: &mut HeaderMap) -> Result<(), Fault> {
     let lengths = headers.get_all(CONTENT_LENGTH).iter().count();
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();

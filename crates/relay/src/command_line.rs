@@ -49,7 +49,7 @@ fn variable(word: &OsString) -> Option<(&str, &str)> {
     (!name.contains('/')).then_some((name, value))
 }
 
-/// Fills in the port. A word that is not UTF-8 can't contain the placeholder, and stays as it is.
+/// Fills in the port. Leaves a word that is not UTF-8 as it is, even if it contains the placeholder.
 fn fill(word: &OsString, port: &str) -> OsString {
     let filled = word
         .to_str()

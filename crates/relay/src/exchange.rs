@@ -13,12 +13,12 @@ use crate::fault::Fault;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The most header fields of an answer. hyper's default is 100. By default nginx takes a head of 4 KiB
+/// How many header fields an answer may have. hyper's default is 100. By default nginx accepts a head of 4 KiB
 /// (`proxy_buffer_size`), and the shortest field has 4 bytes.
 const FIELDS: usize = 1024;
 
-/// Sends one request on a connection of its own, as EB's nginx does. A request on an idle connection could be
-/// lost when the server closes it.
+/// Sends one request on a new connection, as EB's nginx does. A request on an idle connection is lost if the server
+/// closes the connection at the same time.
 pub async fn exchange<B>(port: u16, request: Request<B>) -> Result<Response<Incoming>, Fault>
 where
     B: Body + Send + 'static,
@@ -32,7 +32,8 @@ where
     let failed = |error: hyper::Error| Fault::of(&error);
     let (mut sender, connection) = http1::Builder::new()
         .max_headers(FIELDS)
-        // Names keep the client's case, because some servers compare them as text. The rest is as nginx's.
+        // Names keep the client's case, because some servers compare them as text. All other names have title case, as
+        // nginx writes them.
         .preserve_header_case(true)
         .title_case_headers(true)
         .handshake(TokioIo::new(stream))

@@ -12,18 +12,19 @@ use hyper::ext::on_informational;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-/// A server that doesn't know the expectation just reads. Clients wait for a limited time, too: curl for 1 s.
+/// How long a body waits for the server's status 100. A server that doesn't know the expectation sends none. Clients
+/// have such a limit, too: curl waits for 1 s.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 type Wait = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// A body that is not read before the server has asked for it. hyper asks the client with the first read.
+/// A body that is not read before the server has asked for it. The first read makes hyper ask the client for the body.
 pub struct AwaitedBody<B> {
     body: B,
     asked: Option<Wait>,
 }
 
-/// Lets a request with the expectation wait for the server's status 100. HTTP/1.0 does not know it.
+/// Makes the body of a request with the expectation wait for the server's status 100. HTTP/1.0 has no such expectation.
 pub fn honour<B>(mut request: Request<B>) -> Request<AwaitedBody<B>> {
     let expected = request.headers().get(EXPECT).map(HeaderValue::as_bytes);
     let expects = request.version() == Version::HTTP_11

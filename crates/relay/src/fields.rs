@@ -22,7 +22,7 @@ pub fn is_of_connection(name: &HeaderName) -> bool {
     OF_CONNECTION.contains(name)
 }
 
-/// Removes all of them.
+/// Removes the fields that end at the relay.
 pub fn remove_of_connection(headers: &mut HeaderMap) {
     for name in OF_CONNECTION {
         headers.remove(name);
@@ -39,7 +39,7 @@ pub fn lists(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
     })
 }
 
-/// Adds a field that `Connection` names.
+/// Adds a field, and its name to `Connection`.
 pub fn add_of_connection(headers: &mut HeaderMap, name: HeaderName, value: HeaderValue) {
     headers.append(CONNECTION, HeaderValue::from_name(name.clone()));
     headers.insert(name, value);

@@ -21,7 +21,8 @@ use crate::fault::Fault;
 use crate::request::Refusal;
 use crate::{answer, expectation, request};
 
-/// How much later than the end of its connections the kernel may report the server's own end.
+/// How long the relay waits for the server's end after a connection has ended without an answer. The kernel may report
+/// the end of the process later than the end of its connections.
 const REPORT: Duration = Duration::from_millis(100);
 
 type Answer = Response<UnsyncBoxBody<Bytes, hyper::Error>>;
@@ -85,8 +86,8 @@ impl Forward {
         Ok(Response::from_parts(head, body.boxed_unsync()))
     }
 
-    /// nginx sends a request a second time if the connection closes without an answer. Other clients get a 502,
-    /// as nginx would answer. A bad answer gets a 502 from nginx, too.
+    /// Behind nginx, fails, so that the connection closes without an answer: nginx then sends the request a second
+    /// time. Returns a 502 to any other client, and after a bad answer, as nginx does.
     async fn without_answer(mut self, fault: Fault) -> Result<Answer, Fault> {
         if self.direct || matches!(fault, Fault::BadAnswer(_)) {
             eprintln!("flipless-relay: {fault}");
@@ -94,15 +95,15 @@ impl Forward {
         }
         let ended = self.ended.wait_for(|ended| *ended);
         if timeout(REPORT, ended).await.is_ok_and(|end| end.is_ok()) {
-            // The relay ends, too, and this closes the connection. Closed any earlier, nginx could send its
-            // second try to this relay.
+            // The relay ends, too, and its end closes the connection. If the relay closed it earlier, nginx could send
+            // its second try to this relay.
             pending::<()>().await;
         }
         Err(fault)
     }
 }
 
-/// Copies bytes both ways until one side ends: for WebSockets.
+/// Copies the bytes of a WebSocket, or of another upgrade, both ways until both sides end.
 async fn tunnel(client: OnUpgrade, server: OnUpgrade) {
     if let (Ok(client), Ok(server)) = tokio::join!(client, server) {
         let (mut client, mut server) = (TokioIo::new(client), TokioIo::new(server));
@@ -111,7 +112,7 @@ async fn tunnel(client: OnUpgrade, server: OnUpgrade) {
     }
 }
 
-/// An answer of the relay itself.
+/// Returns an answer of the relay itself.
 fn own(status: StatusCode, text: &'static str) -> Answer {
     let text = Full::new(Bytes::from_static(text.as_bytes()));
     let body = text.map_err(|never| match never {}).boxed_unsync();

@@ -20,7 +20,7 @@ const BETWEEN: Duration = Duration::from_millis(50);
 ///
 /// # Errors
 /// If that does not happen within `limit`; the error describes the last check. A redirect is an error at once,
-/// because a server that redirects its health path does not stop to do so.
+/// because such a server would redirect every later check, too.
 pub async fn wait(port: u16, path: &str, healthy: &Statuses, limit: Duration) -> Result<()> {
     let deadline = Instant::now() + limit;
     let seconds = limit.as_secs_f32();
@@ -33,7 +33,7 @@ pub async fn wait(port: u16, path: &str, healthy: &Statuses, limit: Duration) ->
                 location: Some(location),
             })) => bail!(
                 "the health check GET {path} returned {status} to {location}\nhint: set `[server] health-path` to \
-                 a path that the server answers itself, or add the status to `[server] health-statuses`"
+                 a path that the server answers without a redirect, or add the status to `[server] health-statuses`"
             ),
             Ok(Ok(answer)) => format!("GET {path} returned {}", answer.status),
             Ok(Err(Fault::Connect(_))) => no_listener(port),
@@ -54,7 +54,7 @@ fn no_listener(port: u16) -> String {
     )
 }
 
-/// The head of an answer, as far as it matters.
+/// The parts of an answer that the health check uses.
 struct Answer {
     status: StatusCode,
     /// The target of a redirect.

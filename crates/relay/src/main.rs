@@ -1,7 +1,7 @@
 //! The relay: runs in front of a server that only reads `$PORT`.
 //!
-//! The relay starts the server with a `PORT` of its own, waits until the server is healthy on that port, and
-//! passes requests on. Two versions can serve side by side because each has another port. The library does
+//! The relay chooses a free port, starts the server with this `PORT`, waits until the server is healthy on it, and
+//! passes requests on. Two versions can serve side by side because each has its own port. The library does
 //! the rest: it accepts connections, sends READY=1, and drains. After the drain, the relay sends SIGTERM to the
 //! server. If the server ends by itself, the relay ends, too, and systemd starts both again.
 
@@ -84,7 +84,8 @@ async fn relay(line: &CommandLine) -> Result<()> {
             eprintln!("error: the server ended: {how}");
             end.send_replace(true);
             pass_last_answers(serving).await;
-            // Unlike a return, this closes no connection while the relay may still accept one.
+            // A return could close a connection while the relay still accepts. nginx would then send its second try
+            // to this relay. `exit` closes everything at once.
             process::exit(1);
         }
     }
@@ -94,12 +95,12 @@ async fn relay(line: &CommandLine) -> Result<()> {
 /// Accepts no further connection, so that requests wait for the next server. Passes on the answers that the server
 /// has sent before its end.
 async fn pass_last_answers(serving: Pin<&mut impl Future<Output = Result<(), ServeError>>>) {
-    // The library drains on this signal. The call can't fail for the own process.
+    // The library drains on this signal. The call can't fail, because the signal is for this process.
     let _ = kill_process(getpid(), Signal::TERM);
     let _ = timeout(LAST_ANSWERS, serving).await;
 }
 
-/// A value that the unit of the run has set. The library reads the same variables.
+/// Returns the value of a variable that the unit of the run has set. The library reads the same variables.
 fn of_unit<T: FromStr<Err: Display>>(name: &str) -> Result<Option<T>> {
     let Some(value) = env::var(name).ok().filter(|value| !value.is_empty()) else {
         return Ok(None);

@@ -31,13 +31,14 @@ impl ClaimedPort {
     /// test the same port before this server binds it.
     fn claim(number: u16) -> io::Result<Self> {
         let _claim = UnixListener::bind_addr(&name(number)?)?;
-        // Servers usually bind all addresses. The test closes its listener at once, for the server.
+        // Servers usually bind all addresses. This test closes its listener at once, so that the server can bind the
+        // port.
         TcpListener::bind((Ipv4Addr::UNSPECIFIED, number))?;
         Ok(Self { number, _claim })
     }
 }
 
-/// An abstract name (unix(7)): it needs no file, and the kernel frees it when the process ends.
+/// Returns an abstract name (unix(7)). It needs no file, and the kernel frees it when the process ends.
 #[cfg(target_os = "linux")]
 fn name(number: u16) -> io::Result<std::os::unix::net::SocketAddr> {
     use std::os::linux::net::SocketAddrExt;

@@ -7,15 +7,22 @@ use http::{HeaderMap, Method, StatusCode, Version};
 
 use crate::fields;
 
+/// How many header fields nginx accepts from a client by default (`max_headers` of ngx_http_core_module, in EB's nginx
+/// and in the distributions' security updates).
+const FIELDS: usize = 1000;
+
 /// Why the relay answers a request itself: the status and the text.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Refusal(pub StatusCode, pub &'static str);
 
-/// Makes the client's head the server's. Returns whether the client asks for an upgrade.
+/// Turns the head of the client's request into the head for the server. Returns whether the client asks for an upgrade.
 ///
 /// The server gets what nginx would send to it. The statuses of refused requests are nginx's, too. Behind nginx
-/// (`direct` is false) a request without Host is in order: EB's nginx sends none if its client sent none.
+/// (`direct` is false) a request without Host is allowed: EB's nginx sends no Host if its client sent none.
 pub fn prepare(head: &mut Parts, direct: bool) -> Result<bool, Refusal> {
+    if direct && head.headers.len() > FIELDS {
+        return bad("too many header fields\n");
+    }
     check_coding(&head.headers)?;
     check_host(head, direct)?;
     head.uri = target(head)?;
@@ -26,7 +33,8 @@ pub fn prepare(head: &mut Parts, direct: bool) -> Result<bool, Refusal> {
     Ok(replace_of_connection(head))
 }
 
-/// hyper has removed a Content-Length beside a Transfer-Encoding (RFC 9112, 6.3).
+/// Refuses every transfer coding other than one `chunked`. hyper has already removed a Content-Length beside a
+/// Transfer-Encoding (RFC 9112, 6.3).
 fn check_coding(headers: &HeaderMap) -> Result<(), Refusal> {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     let chunked = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"chunked");
@@ -39,7 +47,7 @@ fn check_coding(headers: &HeaderMap) -> Result<(), Refusal> {
     ))
 }
 
-/// RFC 9112, 3.2: a request has one valid Host; one of HTTP/1.0 may have none.
+/// Refuses a request without exactly one valid Host (RFC 9112, 3.2). A request of HTTP/1.0 may have none.
 fn check_host(head: &Parts, direct: bool) -> Result<(), Refusal> {
     let mut hosts = head.headers.get_all(HOST).iter();
     let host = hosts.next();
@@ -47,7 +55,7 @@ fn check_host(head: &Parts, direct: bool) -> Result<(), Refusal> {
         return bad("more than one Host\n");
     }
     match host {
-        // nginx has already checked the Host, by rules of its own.
+        // nginx has already checked the Host, by its own rules.
         _ if !direct => Ok(()),
         Some(host) if is_host(host) => Ok(()),
         Some(_) => bad("Host is not valid\n"),
@@ -86,7 +94,8 @@ fn target(head: &mut Parts) -> Result<Uri, Refusal> {
     target.or_else(|_| bad(INVALID))
 }
 
-/// Of these fields the server gets an upgrade, and whether the client reads trailers.
+/// Replaces the fields of the connection, and returns whether the client asks for an upgrade. The new fields only ask
+/// for this upgrade, and say whether the client reads trailers.
 fn replace_of_connection(head: &mut Parts) -> bool {
     let headers = &mut head.headers;
     // RFC 9110, 7.8: `Connection` has to name the field, and HTTP/1.0 knows no upgrade.

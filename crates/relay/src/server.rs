@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use flipless_settings::layout;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use tokio::process::{Child, Command};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::command_line::CommandLine;
 
@@ -14,8 +14,17 @@ use crate::command_line::CommandLine;
 /// TimeoutStopSec= adds to the drain.
 const END: Duration = Duration::from_secs(5);
 
+/// How often the relay looks for the server's other processes after the first process has ended.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
 /// The running server; dropping this value kills it.
-pub struct ServerProcess(Child);
+pub struct ServerProcess {
+    /// The process that the relay has started: the server, or a shell that has started it.
+    first: Child,
+    /// The process group of all the server's processes; `None` after their end. The kernel gives the number of a group
+    /// to no new process while the group has a member (alloc_pid in its pid.c).
+    group: Option<Pid>,
+}
 
 impl Drop for ServerProcess {
     fn drop(&mut self) {
@@ -40,36 +49,50 @@ impl ServerProcess {
             command.env_remove(name);
         });
         command.envs(line.variables(&port)).env("PORT", port);
-        let child = command.spawn();
-        let child = child.with_context(|| format!("cannot start {}", line.program.display()))?;
-        Ok(Self(child))
+        let first = command.spawn();
+        let first = first.with_context(|| format!("cannot start {}", line.program.display()))?;
+        let group = first.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        Ok(Self { first, group })
     }
 
     /// Waits until the server ends by itself, and describes how it ended.
     pub async fn ended(&mut self) -> String {
-        match self.0.wait().await {
+        match self.first.wait().await {
             Ok(status) => status.to_string(),
             Err(error) => error.to_string(),
         }
     }
 
-    /// Sends SIGTERM, and kills the server if it does not end in time.
+    /// Sends SIGTERM, and kills the processes that do not end in time.
     pub async fn stop(mut self) -> Result<()> {
         self.signal(Signal::TERM);
-        if timeout(END, self.0.wait()).await.is_err() {
+        if timeout(END, self.all_ended()).await.is_err() {
             self.signal(Signal::KILL);
-            self.0.wait().await?;
+            self.first.wait().await?;
         }
         Ok(())
     }
 
-    /// Sends a signal to all processes of the server, unless the server was waited for: its number may belong to
-    /// another process then.
+    /// Waits for the end of all processes. SIGTERM ends a shell at once, but its child may still have work to finish.
+    /// If the relay ended before the child, systemd would kill the child.
+    async fn all_ended(&mut self) {
+        self.ended().await;
+        while self.group.is_some_and(has_members) {
+            sleep(LOOK_AGAIN).await;
+        }
+        self.group = None;
+    }
+
+    /// Sends a signal to all processes of the server.
     fn signal(&self, signal: Signal) {
-        let group = self.0.id().and_then(|id| Pid::from_raw(id.cast_signed()));
-        if let Some(group) = group {
+        if let Some(group) = self.group {
             // This fails only if all have just ended.
             let _ = kill_process_group(group, signal);
         }
     }
+}
+
+/// Returns whether a process of the group exists. A zombie counts, too (kill(2)).
+fn has_members(group: Pid) -> bool {
+    test_kill_process_group(group).is_ok()
 }

@@ -1,4 +1,4 @@
-//! A server that gives no answer, or ends over a request.
+//! A server that gives no answer, or ends while it handles a request.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod rig;
@@ -75,7 +75,7 @@ fn a_request_whose_server_ends_is_closed_when_the_relay_accepts_no_more() {
     old.kill_server();
     drop(arrived);
     assert_eq!(rest(first), "");
-    // nginx sends its second try now. It waits for the next relay.
+    // Now nginx sends its second try, which waits for the next relay.
     let second = send(&front, GET);
     let stderr = old.exit();
     assert!(stderr.contains("the server ended: signal: 9"), "{stderr}");

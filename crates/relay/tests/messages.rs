@@ -241,7 +241,8 @@ fn bodies_and_trailers_are_framed_again() {
     let (_, body) = answer.split_once("\r\n\r\n").unwrap();
     assert!(body.eq_ignore_ascii_case(chunked), "{answer}");
 
-    // Until the end of the connection, with an end that the client of HTTP/1.1 sees.
+    // The end of the connection ends this body. The client speaks HTTP/1.1, so it gets the body in chunks, and sees
+    // where the body ends.
     let client = send(&front, &format!("GET / HTTP/1.1\r\n{CLOSE}"));
     played.arrived().answer("HTTP/1.0 200 OK\r\n\r\nhello");
     assert!(rest(client).ends_with("\r\n\r\n5\r\nhello\r\n0\r\n\r\n"));
@@ -257,7 +258,7 @@ fn read_chunked(stream: &mut std::net::TcpStream) -> String {
     String::from_utf8(body).unwrap()
 }
 
-/// Relay and server must agree where a body ends. Otherwise a client could hide a request in it.
+/// Relay and server must agree where a body ends. Otherwise a client could hide a request in the body.
 #[test]
 fn a_body_has_one_length_for_the_server() {
     let front = listener();

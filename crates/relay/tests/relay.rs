@@ -1,5 +1,5 @@
-//! The relay as a process, in front of the demonstration server, which here binds a port of its own because
-//! the relay hides the listener from it.
+//! The relay as a process, in front of the demonstration server. The relay hides the listener from this server, so the
+//! server binds its own port.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod rig;
@@ -20,7 +20,7 @@ use rig::{RELAY, child, find_child, kill, listener};
 /// The relay gives the server a port above this one.
 const PORT: &str = "5000";
 
-/// The relay in front of this server. Its unit sets `PORT` to `[server] port`.
+/// The relay in front of this server. On an instance, the unit of the run sets `PORT` to `[server] port`.
 fn relay(server: &[&str], listener: &TcpListener) -> Launch {
     let words = [&[RELAY], server].concat();
     Launch::program_on(&words, listener).set("PORT", PORT)
@@ -49,7 +49,7 @@ impl Drop for Relay {
             return;
         }
         if thread::panicking() {
-            // The relay's reaction to SIGTERM may be the failure.
+            // The test may have failed because the relay does not react to SIGTERM.
             let server = find_child(&self.0).map(|pid| pid.to_string());
             let _ = Command::new("kill").arg("-9").args(server).status();
         } else {
@@ -179,6 +179,36 @@ fn a_relay_that_is_stopped_while_the_server_starts_stops_it() {
     assert!(!Path::new(&format!("/proc/{server}")).exists());
 }
 
+/// Stops a relay whose server runs behind a shell, and returns the standard error. SIGTERM ends the first shell at
+/// once. The second shell is the server, and runs `on_term` on SIGTERM.
+fn behind_a_shell(on_term: &str) -> String {
+    let listener = listener();
+    let script = format!(
+        "(trap '{on_term}' TERM; echo up >&2; i=0; while [ $((i += 1)) -le 20 ]; do sleep 1 & wait $!; done; \
+         echo outlived >&2) & wait"
+    );
+    let mut relay = Relay(relay(&["/bin/sh", "-c", &script], &listener).spawn());
+    relay.stderr_line();
+    relay.signal("TERM");
+    // Standard error ends when the last process ends.
+    let (status, stderr) = relay.exit();
+    assert_eq!(status.code(), Some(0), "{stderr}");
+    assert!(!stderr.contains("outlived"), "{stderr}");
+    stderr
+}
+
+#[test]
+fn a_server_behind_a_shell_finishes_its_work_before_the_relay_ends() {
+    // $PPID is the relay.
+    let stderr = behind_a_shell("sleep 0.3; kill -0 $PPID && echo finished >&2; exit 0");
+    assert!(stderr.contains("finished"), "{stderr}");
+}
+
+#[test]
+fn a_server_behind_a_shell_that_ignores_sigterm_is_killed() {
+    behind_a_shell(":");
+}
+
 #[test]
 fn a_websocket_is_passed_on() {
     let listener = listener();
@@ -254,7 +284,7 @@ fn a_held_relay_is_ready_and_answers_only_when_its_hold_ends() {
         .set("FLIPLESS_HOLD", hold.to_str().unwrap())
         .notifying(&notifications);
     let relay = Relay(relay.spawn());
-    // The server itself is not held: the relay could not tell that it is healthy.
+    // The server itself is not held. Otherwise the relay could not find out whether the server is healthy.
     notifications.wait_for("READY=1");
     let address = listener.local_addr().unwrap();
     let mut client = std::net::TcpStream::connect(address).unwrap();

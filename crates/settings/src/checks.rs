@@ -1,6 +1,7 @@
 //! The names of the checks of a bundle. They never change, because `[check] allow` names them.
 
-/// Every check that `[check] allow` may name. A bundle whose zip, manifest or settings can't be read is no bundle.
+/// Every check that `[check] allow` may name. The list lacks the checks of the zip, the manifest and the settings: if
+/// one of them fails, it is unknown what the bundle contains.
 pub const ALLOWABLE: [&str; 39] = [
     "size",
     "layout",

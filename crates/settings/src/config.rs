@@ -12,18 +12,24 @@ use serde::{Deserialize, Serialize};
 use crate::settings::{self, FrontMode, Handover, Settings};
 use error::{find_key, invalid};
 
+mod contradiction;
+mod domain;
 mod error;
+mod https;
 mod include;
 mod values;
 
+pub use domain::Domain;
 pub use error::ConfigError;
+pub use https::Https;
 pub use include::{Include, Mode, Symlinks};
 pub use values::{
-    AbsolutePath, BuildPath, CheckName, CommandLine, Name, Number, Port, PortVariable, ProcessName,
-    RelativePath, Statuses, UrlPath, Word, WritablePath,
+    AbsolutePath, BuildPath, CheckName, CommandLine, Directory, Email, KeyId, LastingFile, Name,
+    Number, Port, PortVariable, ProcessName, Profile, Property, RelativePath, Statuses, UrlPath,
+    Word, WritablePath,
 };
 
-/// All settings. With the defaults alone, a deployment works.
+/// All settings. A deployment works with nothing but the defaults.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all(deserialize = "kebab-case"))]
 pub struct Config {
@@ -33,6 +39,8 @@ pub struct Config {
     pub server: Server,
     /// The instance's public port.
     pub front: Front,
+    /// HTTPS on the instance itself.
+    pub https: Https,
     /// Further lines of the Procfile: EB runs these processes beside the server, by their names.
     pub processes: BTreeMap<ProcessName, CommandLine>,
     /// The contents of the zip besides the server and the agent.
@@ -65,7 +73,7 @@ impl Default for App {
 pub struct Server {
     /// The `Cargo.toml` of the server's package or workspace, if the server is not in this workspace.
     pub manifest: Option<BuildPath>,
-    /// The Cargo package of the server. The default is `flipless-demo`, or with a manifest the manifest's own.
+    /// The Cargo package of the server. The default is `flipless-demo`, or with a manifest the manifest's own package.
     pub package: Option<Name>,
     /// The package's binary.
     pub bin: Name,
@@ -130,29 +138,6 @@ impl Default for Server {
     }
 }
 
-impl Server {
-    /// Finds a key that contradicts `command`.
-    fn with_command(&self) -> Option<(&'static str, String)> {
-        self.command.as_ref()?;
-        if self.handover == Some(Handover::Socket) {
-            let message = "`command` needs `handover = \"port\"`: a shell runs the command line, and the relay \
-                           passes the requests to the server";
-            return Some(("command", message.into()));
-        }
-        let others = [
-            ("manifest", self.manifest.is_some()),
-            ("package", self.package.is_some()),
-            ("bin", self.bin != Self::default().bin),
-            ("args", !self.args.is_empty()),
-        ];
-        let (key, _) = others.into_iter().find(|(_, is_set)| *is_set)?;
-        Some((
-            key,
-            format!("`command` and `{key}` exclude each other: the command line names the program"),
-        ))
-    }
-}
-
 /// The public port.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all(deserialize = "kebab-case"))]
@@ -198,7 +183,7 @@ pub struct Deploy {
     /// Seconds after which the agent discards a staged run to which EB has not flipped. EB gives a whole
     /// deployment 840 s, so with a larger value the agent never discards the run of a deployment in progress.
     pub dead_man_seconds: Number<60, 86_400>,
-    /// Seconds that the agent waits for another agent that holds the lock.
+    /// Seconds that a command of the agent waits while another command holds the lock.
     pub lock_seconds: Number<1, 600>,
     /// The length of a trial, in seconds; 0 turns trials and automatic rollbacks off.
     pub rollback_seconds: Number<0, 3600>,
@@ -263,7 +248,10 @@ impl Config {
         let Some(name) = mode else { return Ok(self) };
         self.front.mode = FrontMode::from_name(name)
             .ok_or_else(|| format!("front mode {name:?}: expected `nginx`, `direct` or `stock`"))?;
-        Ok(self)
+        match self.mode_without_https() {
+            None => Ok(self),
+            Some(message) => Err(message),
+        }
     }
 
     /// The part that the agent needs, with every value resolved.
@@ -293,6 +281,7 @@ impl Config {
                 mode: self.front.mode,
                 port: self.front.port.number(),
             },
+            https: self.https.resolve(),
             deploy: settings::Deploy {
                 keep_releases: self.deploy.keep_releases.get() as usize,
                 dead_man_seconds: self.deploy.dead_man_seconds.get().into(),
@@ -341,36 +330,6 @@ impl Config {
     pub fn own_user(&self) -> bool {
         let by_paths = self.server.writable_paths.is_empty();
         self.server.own_user.unwrap_or(by_paths)
-    }
-
-    /// Finds two settings that contradict each other. Returns the key for the error's place, and the reason.
-    fn contradiction(&self) -> Option<(&'static str, String)> {
-        let taken = [("flipless", "agent"), (crate::layout::RELAY, "relay")];
-        if let Some((name, part)) = taken
-            .iter()
-            .find(|(name, _)| self.server.bin.as_str() == *name)
-        {
-            return Some((
-                "bin",
-                format!(
-                    "`{name}` is the name of the {part}: the server's binary needs another name"
-                ),
-            ));
-        }
-        if let Some(contradiction) = self.server.with_command() {
-            return Some(contradiction);
-        }
-        let same_port = self.server.port.get() == self.front.port.get();
-        if self.front.mode != FrontMode::Direct && same_port {
-            return Some(("port", "[server] port and [front] port must differ".into()));
-        }
-        if self.handover() != Handover::Port && !self.server.port_variables.is_empty() {
-            return Some((
-                "port-variables",
-                "only a server with `handover = \"port\"` gets a port of its own".into(),
-            ));
-        }
-        None
     }
 }
 

@@ -48,6 +48,9 @@ pub struct ConfigFile {
     /// Commands in the staged bundle.
     #[serde(deserialize_with = "scalars::section")]
     pub container_commands: BTreeMap<String, CommandEntry>,
+    /// The names of the packages, whichever manager installs them.
+    #[serde(skip)]
+    pub packages: Vec<String>,
     /// The names of the other sections.
     #[serde(skip)]
     pub others: Vec<String>,
@@ -80,7 +83,7 @@ pub struct CommandEntry {
     pub command: Words,
     /// Its working directory.
     pub cwd: Option<String>,
-    /// Its environment, beside the usual one.
+    /// Variables that it gets besides the usual ones.
     pub env: BTreeMap<String, String>,
     /// A test: if this line fails, EB skips the command.
     pub test: Option<String>,
@@ -99,12 +102,24 @@ pub struct CommandEntry {
 pub fn parse(text: &str) -> Result<ConfigFile, SyntaxError> {
     let sections = sections(text)?;
     let mut file: ConfigFile = document::read(text)?;
+    file.packages = packages(text);
     let carried_out = ["option_settings", "files", "commands", "container_commands"];
     let others = sections.into_iter();
     file.others = others
         .filter(|name| !carried_out.contains(&name.as_str()))
         .collect();
     Ok(file)
+}
+
+/// Returns the names of the packages. If the section does not have EB's form, it is ignored, and there are none.
+fn packages(text: &str) -> Vec<String> {
+    #[derive(Default, Deserialize)]
+    struct Packages {
+        packages: Option<BTreeMap<String, Option<BTreeMap<String, IgnoredAny>>>>,
+    }
+    let read: Packages = document::read(text).unwrap_or_default();
+    let managers = read.packages.unwrap_or_default().into_values().flatten();
+    managers.flat_map(BTreeMap::into_keys).collect()
 }
 
 /// Returns the names of the sections, and does not check their content.

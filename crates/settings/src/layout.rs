@@ -22,6 +22,9 @@ layout! {
     RUNS "runs" = "/opt/flipless/runs";
     /// The settings of the newest bundle. The agent reads the settings of the instance from here.
     SETTINGS "settings" = "/opt/flipless/settings.json";
+    /// The settings of the last bundle that EB has flipped to. HTTPS uses these settings, because a staged version may
+    /// never serve. If this file does not exist, HTTPS uses the settings of the newest bundle.
+    SETTINGS_IN_FORCE "settings_in_force" = "/opt/flipless/settings-in-force.json";
     /// The folder of the agent's state.
     STATE_FOLDER "state_folder" = "/var/lib/flipless";
     /// The agent's state file.
@@ -34,6 +37,17 @@ layout! {
     /// this instance was started.
     FROM_IMAGE "from_image" = "/run/flipless/from-image";
 
+    /// The installed program for certificates, which its unit runs.
+    CERTIFICATES "certificates" = "/opt/flipless/bin/flipless-certificates";
+    /// The file with the key and the certificate that nginx shows. Only root can read the file.
+    CERTIFICATE "certificate" = "/var/lib/flipless/https/certificate.pem";
+    /// The HMAC key of an external account binding.
+    ACCOUNT_HMAC "account_hmac" = "/var/lib/flipless/account-hmac";
+    /// The folder of the program for certificates: the account's key, the newest certificate, the progress.
+    CERTIFICATES_STATE "certificates_state" = "/var/lib/flipless-certificates";
+    /// The folder with the tokens that nginx shows to the authority.
+    CHALLENGES "challenges" = "/run/flipless-challenges";
+
     /// The listener that the server's runs share.
     APP_SOCKET "app_socket" = "flipless-app.socket";
     /// The unit of a run, in a release's `systemd/`. Each run has a copy under its own name, so that an old
@@ -45,6 +59,10 @@ layout! {
     FRONT_SOCKET "front_socket" = "flipless-front.socket";
     /// The real nginx, in nginx mode.
     FRONT "front" = "flipless-front.service";
+    /// Starts [`LISTENERS`] every few seconds, in nginx mode.
+    LISTENERS_TIMER "listeners_timer" = "flipless-listeners.timer";
+    /// Looks after the listeners of the front.
+    LISTENERS "listeners" = "flipless-listeners.service";
     /// Limits the time between `stage` and the flip.
     DEADMAN_TIMER "deadman_timer" = "flipless-deadman.timer";
     /// Discards a staged run to which EB does not flip; the timer starts it.
@@ -53,15 +71,25 @@ layout! {
     RECOVER "recover" = "flipless-recover.service";
     /// At boot, gives the instance back if it was started from an image of another instance.
     IDENTITY "identity" = "flipless-identity.service";
-    /// The file name of the drop-ins. It sorts after EB's own, so that its values win.
+    /// Asks the authority for a certificate, and installs it.
+    RENEWAL "renewal" = "flipless-certificates.service";
+    /// Starts the renewal every few minutes.
+    RENEWAL_TIMER "renewal_timer" = "flipless-certificates.timer";
+    /// Installs the owner's own certificate after a change.
+    OWN_CERTIFICATE "own_certificate" = "flipless-own-certificate.service";
+    /// Notices a change of the owner's own certificate.
+    OWN_CERTIFICATE_PATH "own_certificate_path" = "flipless-own-certificate.path";
+    /// Starts the unit that raises the alarm before the owner's own certificate expires.
+    OWN_CERTIFICATE_TIMER "own_certificate_timer" = "flipless-own-certificate.timer";
+    /// The file name of the drop-ins. It sorts after the names of EB's own drop-ins, so that flipless's values win.
     DROP_IN "drop_in" = "zz-flipless.conf";
-    /// EB's unit for the Procfile's `web`. The drop-in makes it a stand-in.
+    /// EB's unit for the Procfile's `web`. The drop-in makes this unit a stand-in.
     WEB "web" = "web.service";
     /// EB's unit for nginx. In nginx mode, the drop-in makes it a stand-in.
     NGINX "nginx" = "nginx.service";
-    /// EB's user for applications. The server runs as this user.
+    /// EB's user for applications. The server runs as this user unless it has a user of its own.
     USER "user" = "webapp";
-    /// The name of a run's own user begins with this, and ends with the run.
+    /// The prefix in the name of a run's own user. The name of the run follows.
     RUN_USER "run_user" = "fl-";
     /// The status with which the stand-in of `web` exits during an alarm: EX_TEMPFAIL of sysexits.h.
     /// `RestartPreventExitStatus=` in the drop-in names this status, so that the unit stays failed.
@@ -76,6 +104,8 @@ layout! {
     AGENT_BIN "agent_bin" = "flipless";
     /// The relay's name in the bundle's `bin/`.
     RELAY "relay" = "flipless-relay";
+    /// The name of the program for certificates in the bundle's `bin/`. It is also the name of its user.
+    CERTIFICATES_BIN "certificates_bin" = "flipless-certificates";
     /// The name by which the server finds its listener (`FileDescriptorName=`, systemd.socket(5)).
     LISTENER "listener" = "app";
 }

@@ -24,4 +24,4 @@ pub mod writable;
 
 #[cfg(feature = "generator")]
 pub use config::{Config, ConfigError};
-pub use settings::{App, Check, Deploy, Front, FrontMode, Handover, Server, Settings};
+pub use settings::{App, Check, Deploy, Front, FrontMode, Handover, Https, Server, Settings};

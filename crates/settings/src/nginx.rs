@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+pub mod glob;
+pub mod https;
 mod time;
 pub mod tokens;
 
@@ -10,12 +12,24 @@ pub use time::parse_time;
 /// The major, minor and patch number.
 pub type Version = (u32, u32, u32);
 
+/// Blocks whose lines are entries of a table, and not directives. A table may have any number of lines. `match` and
+/// `geoip2` belong to other builds of nginx.
+pub const TABLES: [&str; 7] = [
+    "charset_map",
+    "geo",
+    "geoip2",
+    "map",
+    "match",
+    "split_clients",
+    "types",
+];
+
 /// EB's nginx on Amazon Linux 2023.
 pub const PLATFORM: Version = (1, 28, 0);
 
 /// The file that keeps idle connections open during a reload, in the bundle's `nginx/` and in `conf.d/`.
 pub const KEEPALIVE: &str = "zz-flipless-keepalive.conf";
-/// The first version that knows its directive, `keepalive_min_timeout` (nginx's CHANGES, 1.27.4).
+/// The first version of nginx that knows the directive in this file, `keepalive_min_timeout` (nginx's CHANGES, 1.27.4).
 pub const KEEPALIVE_SINCE: Version = (1, 27, 4);
 
 /// Returns whether this version knows the directive in [`KEEPALIVE`].
@@ -59,7 +73,7 @@ pub fn keepalive_for(file: &str, timeout: Option<Duration>) -> String {
 
 /// The file with which nginx repeats a failed request, in the bundle's `nginx/` and in `conf.d/`.
 pub const UPSTREAM: &str = "zz-flipless-upstream.conf";
-/// The line in it that only newer versions accept.
+/// The line in this file that only newer versions of nginx accept.
 const NO_KEEPALIVE: &str = "keepalive 0;";
 /// The first version that keeps connections to an upstream by default. It is also the first version that accepts
 /// `keepalive 0` (nginx's CHANGES, 1.29.7).

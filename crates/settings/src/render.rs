@@ -43,9 +43,9 @@ impl<'a> Context<'a> {
 
 /// The folder of the pieces that several templates include. The pieces are not files of the platform tree.
 const PARTIALS: &str = "partials/";
-/// EB runs the hooks in this folder in an application deployment …
+/// EB runs the hooks in this folder in an application deployment.
 const HOOKS: &str = ".platform/hooks/";
-/// … and the hooks in this folder in a configuration deployment, which flips, too:
+/// EB runs the hooks in this folder in a configuration deployment, which has a flip, too:
 /// <https://docs.aws.amazon.com/elasticbeanstalk/latest/dg/platforms-linux-extend.hooks.html>
 const CONFIG_HOOKS: &str = ".platform/confighooks/";
 

@@ -24,8 +24,8 @@
 //! | `server.health-path` | release | unit of the run; settings file | as `server.args` |
 //! | `server.health-statuses` | release | unit of the run | |
 //! | `server.resolves-names` | build | settings file | only `check` reads it, in the bundle |
-//! | `server.start-seconds` | both | unit of the run; `TimeoutStartSec=` of `flipless-recover.service` and of the stand-in of `web` | the two wait for a run that starts: after a rollback, their limit is the newest bundle's |
-//! | `server.drain-seconds` | both | the same files | the two also wait for the end of a run that does not start |
+//! | `server.start-seconds` | both | unit of the run; `TimeoutStartSec=` of `flipless-recover.service` and of the stand-in of `web` | both units wait while a run starts; after a rollback, their limit is still the newest bundle's |
+//! | `server.drain-seconds` | both | the same files | if a run does not start, both units also wait until it has ended |
 //! | `server.watchdog-seconds` | release | unit of the run | |
 //! | `server.memory-limit-mib` | release | unit of the run | |
 //! | `server.open-files` | release | unit of the run | |
@@ -37,10 +37,23 @@
 //! | `front.backlog` | instance | both listeners | |
 //! | `front.open-files` | instance | `flipless-front.service` | |
 //! | `front.retry` | instance | nginx's upstream | |
+//! | `https.domains` | instance | units of HTTPS; `.ebextensions`; settings file | `stage` writes nginx's pieces for HTTPS from the settings file |
+//! | `https.email` | instance | settings file | the program for certificates reads it |
+//! | `https.port` | instance | `.ebextensions`; settings file | as `https.domains` |
+//! | `https.redirect` | instance | settings file | as `https.domains` |
+//! | `https.strict-transport-security-seconds` | instance | settings file | as `https.domains` |
+//! | `https.security-group` | instance | `.ebextensions` | |
+//! | `https.directory` | instance | settings file | as `https.email` |
+//! | `https.profile` | instance | settings file | as `https.email` |
+//! | `https.account-key-id` | instance | `flipless-certificates.service`; settings file | as `https.email` |
+//! | `https.account-hmac-property` | instance | settings file | the flip writes the property's value to a file |
+//! | `https.trusted-root` | instance | settings file | as `https.email` |
+//! | `https.certificate` | instance | units of HTTPS; settings file | `stage` and a path unit install the files |
+//! | `https.key` | instance | units of HTTPS; settings file | as `https.certificate` |
 //! | `processes.mailer` | instance | Procfile | an example of a name; EB itself runs these processes |
 //! | `bundle.include` | build | – | |
 //! | `deploy.keep-releases` | instance | settings file | |
-//! | `deploy.dead-man-seconds` | instance | `flipless-deadman.timer`; settings file | |
+//! | `deploy.dead-man-seconds` | instance | `flipless-deadman.timer`; settings file | this is also the longest time for which a reload of nginx is postponed |
 //! | `deploy.lock-seconds` | instance | the two `TimeoutStartSec=` above; settings file | |
 //! | `deploy.rollback-seconds` | instance | settings file | |
 //! | `deploy.rollback-crashes` | instance | settings file | |
@@ -72,6 +85,8 @@ pub struct Settings {
     pub server: Server,
     /// The public port.
     pub front: Front,
+    /// HTTPS.
+    pub https: Https,
     /// Releases and handovers on the instance.
     pub deploy: Deploy,
     /// The checks of the bundle.
@@ -122,6 +137,36 @@ pub struct Front {
     pub port: u16,
 }
 
+/// HTTPS. Without a domain, no program listens for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Https {
+    /// The names of the one certificate.
+    pub domains: Vec<String>,
+    /// The address that the authority may write to.
+    pub email: Option<String>,
+    /// The port of HTTPS.
+    pub port: u16,
+    /// Whether the public port redirects to HTTPS.
+    pub redirect: bool,
+    /// `max-age` of `Strict-Transport-Security`; 0 sends no such header.
+    pub strict_transport_security_seconds: u64,
+    /// The address of the certificate authority's ACME directory.
+    pub directory: String,
+    /// The profile of the certificate, by the authority's name for it.
+    pub profile: Option<String>,
+    /// The key identifier of an external account binding.
+    pub account_key_id: Option<String>,
+    /// The environment property with the HMAC key of the external account binding.
+    pub account_hmac_property: Option<String>,
+    /// A PEM file on the instance with root certificates. They verify the HTTPS server of the directory.
+    pub trusted_root: Option<String>,
+    /// A PEM file on the instance with the owner's own certificate. With this file, flipless asks no authority.
+    pub certificate: Option<String>,
+    /// A PEM file on the instance with the key of the owner's own certificate.
+    pub key: Option<String>,
+}
+
 /// Releases and handovers on the instance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -130,7 +175,7 @@ pub struct Deploy {
     pub keep_releases: usize,
     /// Seconds after which the agent discards a staged run to which EB has not flipped.
     pub dead_man_seconds: u64,
-    /// Seconds that the agent waits for another agent that holds the lock.
+    /// Seconds that a command of the agent waits while another command holds the lock.
     pub lock_seconds: u64,
     /// The length of a trial, in seconds; 0 turns trials and automatic rollbacks off.
     pub rollback_seconds: u64,
@@ -150,7 +195,7 @@ pub struct Check {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FrontMode {
-    /// systemd holds it for the real nginx; EB flips a stand-in.
+    /// systemd holds it for the real nginx. EB stops and starts a stand-in.
     #[default]
     Nginx,
     /// systemd holds it for the server itself. EB's nginx is a decoy that listens nowhere.
@@ -239,6 +284,25 @@ impl Default for Front {
     }
 }
 
+impl Default for Https {
+    fn default() -> Self {
+        Self {
+            domains: Vec::new(),
+            email: None,
+            port: 443,
+            redirect: true,
+            strict_transport_security_seconds: 0,
+            directory: "https://acme-v02.api.letsencrypt.org/directory".into(),
+            profile: None,
+            account_key_id: None,
+            account_hmac_property: None,
+            trusted_root: None,
+            certificate: None,
+            key: None,
+        }
+    }
+}
+
 impl Default for Deploy {
     fn default() -> Self {
         Self {
@@ -264,6 +328,20 @@ impl Server {
             Some(_) => crate::layout::RELAY,
             None => &self.bin,
         }
+    }
+}
+
+impl Https {
+    /// Whether an authority issues the certificate.
+    ///
+    /// ```
+    /// let mut https = flipless_settings::Https::default();
+    /// assert!(!https.needs_authority());
+    /// https.domains.push("shop.example.com".into());
+    /// assert!(https.needs_authority());
+    /// ```
+    pub fn needs_authority(&self) -> bool {
+        !self.domains.is_empty() && self.certificate.is_none()
     }
 }
 

@@ -11,12 +11,12 @@ use crate::layout;
 const KEPT: [(&[&str], &str); 5] = [
     (
         &["/var/app/current", "/var/app/staging"],
-        "of which each version has its own copy, which is removed together with the version: use a folder elsewhere, \
-         such as /var/lib/shop",
+        "of which each version has its own copy, removed together with the version: use a folder elsewhere, such as \
+         /var/lib/shop",
     ),
     (
         &["/tmp", "/var/tmp"],
-        "of which each start of a server has its own, which is empty and writable without this setting: use a folder \
+        "which is separate and empty for each start of a server, and writable without this setting: use a folder \
          elsewhere, such as /var/lib/shop, for files that outlive a start",
     ),
     (
@@ -60,7 +60,7 @@ const KEPT: [(&[&str], &str); 5] = [
 /// );
 /// ```
 pub fn refusal(path: &str) -> Option<String> {
-    // Paths compare without `.`, doubled slashes and a slash at the end.
+    // `Path` ignores `.`, doubled slashes and a slash at the end when it compares.
     let path = Path::new(path);
     let kept = KEPT
         .iter()
@@ -112,8 +112,11 @@ mod tests {
             ("/var/lib/flipless", "flipless"),
             ("/opt/elasticbeanstalk/bin", "Elastic Beanstalk"),
             ("/var/proxy/staging", "Elastic Beanstalk"),
-            ("/tmp", "each start of a server has its own"),
-            ("/var/tmp/x", "each start of a server has its own"),
+            ("/tmp", "separate and empty for each start of a server"),
+            (
+                "/var/tmp/x",
+                "separate and empty for each start of a server",
+            ),
         ] {
             let refused = refusal(path).unwrap_or_else(|| panic!("{path} is allowed"));
             assert!(refused.contains(why), "{path}: {refused}");

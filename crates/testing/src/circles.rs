@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use paths::{Import, imports, modules, without_tests};
 
-/// A module's path in its package; the root's is empty.
+/// A module's path in its package. The path of the root is empty.
 type Module = Vec<String>;
 
 struct File {
@@ -18,8 +18,8 @@ struct File {
     imports: Vec<Import>,
 }
 
-/// Returns every use in a circle between the files below `source`, as `a.rs uses b.rs`. Omits tests, which may use
-/// everything.
+/// Returns every use that is part of a circle between the files below `source`, as `a.rs uses b.rs`. Omits tests, which
+/// may use everything.
 pub fn circles(source: &Path) -> Vec<String> {
     let files = read(source, source);
     let mut uses: BTreeMap<&Path, BTreeSet<&Path>> = BTreeMap::new();
@@ -85,7 +85,7 @@ fn module(relative: &Path) -> Module {
         .collect()
 }
 
-/// Returns the file that defines the item of `path` in `module`. Follows re-exports; `None` for another package.
+/// Returns the file that defines the item of `path` in `module`; `None` if another package does. Follows re-exports.
 fn target<'a>(
     files: &'a BTreeMap<Module, File>,
     module: &Module,
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_the_parent_only_passes_on_is_none() {
+    fn a_name_that_the_parent_only_re_exports_makes_no_circle() {
         let parent = "mod child;\nmod below;\npub use child::f;\npub use below::{Shared as S};\n";
         let files = [
             ("lib.rs", parent),

@@ -74,7 +74,7 @@ impl Launch {
         }
     }
 
-    /// The same with one socket named `app`, as on an instance.
+    /// The same as [`Self::program`], with one socket named `app`, as on an instance.
     pub fn program_on(words: &[&str], listener: &TcpListener) -> Self {
         let address = listener.local_addr().unwrap();
         let mut launch = Self::program(words, vec![listener.try_clone().unwrap()], "app");

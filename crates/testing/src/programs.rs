@@ -20,7 +20,8 @@ fn cargo() -> Command {
     cargo
 }
 
-/// The demonstration server, for the tests of another package; its own have `CARGO_BIN_EXE_server`.
+/// The demonstration server, for the tests of another package. The tests of its own package have
+/// `CARGO_BIN_EXE_server`.
 pub fn demonstration_server() -> &'static str {
     static SERVER: OnceLock<String> = OnceLock::new();
     SERVER.get_or_init(|| {

@@ -1,9 +1,9 @@
 //! An axum application without the library: it takes the inherited listener, reports ready and drains by
 //! itself.
 //!
-//! The library drains better. axum's graceful shutdown closes idle connections, and accepted connections
+//! The library drains better. axum's graceful shutdown closes idle connections. It also closes accepted connections
 //! whose request it has not read yet. Behind nginx this hardly matters, because nginx opens a connection for
-//! each request and sends the request at once. In direct mode it loses requests in every deployment.
+//! each request and sends the request at once. In direct mode every deployment loses requests in this way.
 
 use std::io::Result;
 
@@ -32,7 +32,7 @@ async fn main() -> Result<()> {
         .await
 }
 
-/// systemd's listener (sd_listen_fds(3)). Without systemd, as in `cargo run`, binds port 5000.
+/// Returns systemd's listener (sd_listen_fds(3)). Without systemd, as in `cargo run`, binds port 5000.
 fn listener() -> Result<TcpListener> {
     let listener = match ListenFd::from_env().take_tcp_listener(0)? {
         Some(inherited) => inherited,

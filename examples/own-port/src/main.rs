@@ -1,9 +1,9 @@
 //! A server that can't take over a listener, does not report ready, and dies of SIGTERM in the middle of an
 //! answer. The relay in front of it makes deployments without a gap possible.
 //!
-//! The server reads its port from `PORT`, as programs for EB do. The README names settings for programs that read
-//! it elsewhere. With a fixed port it could not run beside its next version; the relay would refuse it with a
-//! message.
+//! The server reads its port from `PORT`, as programs for EB do. The README names settings for programs that get their
+//! port in another way. A server with a fixed port can't run beside its next version. The relay refuses such a server
+//! with a message.
 
 use std::env;
 use std::io::{BufRead, BufReader, Result, Write};
@@ -30,7 +30,7 @@ fn answer(mut stream: TcpStream) -> Result<()> {
         .transpose()?
         .is_some_and(|line| !line.is_empty())
     {}
-    // A stop at any time then hits some answers in the middle.
+    // With this pause, a stop at any time hits some answers in the middle.
     thread::sleep(Duration::from_millis(20));
     let (status, text) = match request.split(' ').nth(1) {
         Some("/") => ("200 OK", "Hello from a port of my own\n"),

@@ -56,13 +56,18 @@ pub struct Arguments {
     /// may be given several times
     #[arg(long = "header", value_name = "NAME: VALUE", value_parser = load::parse_header)]
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+    /// Leave out hooks that can't work without the internet; GLOB is a path below .platform, or a file name, with
+    /// wildcards, such as 'hooks/postdeploy/*certificate*'; may be given several times
+    #[arg(long = "skip-hook", value_name = "GLOB")]
+    pub(super) skipped_hooks: Vec<String>,
     /// Deploy N times in a row to one instance instead of playing scenarios: versions, changed properties and
-    /// proxies, restarts, rollbacks, aborts, failing hooks. At the end, nothing may be left of them
+    /// proxies, restarts, rollbacks, aborts, failing hooks, and renewals of a certificate. At the end, the rehearsal
+    /// checks that nothing is left over
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000),
           conflicts_with_all = ["scenario", "to", "instances", "report", "keep", "stock_app"])]
     pub(super) soak: Option<u32>,
-    /// In a soak, kill agents, the server and nginx, and stop the engine, at moments drawn from this seed; the
-    /// seed draws the engine's variant too, unless --variant names one. The same seed gives the same plan
+    /// In a soak, kill agents, the server and nginx, and stop the engine, at moments that depend on SEED; SEED also
+    /// determines the engine's variant, unless --variant names one. The same seed gives the same plan
     #[arg(long, value_name = "SEED", requires = "soak")]
     pub(super) faults: Option<u64>,
     /// How many instances play each scenario, at the same time
@@ -74,7 +79,7 @@ pub struct Arguments {
     /// Print one JSON object instead of the table
     #[arg(long)]
     pub(super) json: bool,
-    /// How the engine behaves where a real one isn't known: a variant's name, or `all`
+    /// How EB's engine behaves where its real behaviour is unknown: a variant's name, or `all`
     /// [default: standard]
     #[arg(long, value_name = "NAME|all", value_parser = parse_variants)]
     pub(super) variant: Option<Behaviours>,
@@ -87,13 +92,13 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// The behaviours of the engine that are rehearsed.
+    /// The variants of the engine that are rehearsed.
     pub(super) fn variants(&self) -> &[Variants] {
         let standard = &[variants::STANDARD];
         self.variant.as_ref().map_or(standard, |named| &named.0)
     }
 
-    /// How the clients speak.
+    /// The headers that the clients send.
     pub(super) fn manner(&self) -> Manner {
         Manner {
             headers: self.headers.iter().cloned().collect(),
@@ -101,7 +106,7 @@ impl Arguments {
         }
     }
 
-    /// Misuse that no single option shows.
+    /// Returns the error for options that contradict each other.
     pub fn check(&self) -> Result<(), clap::Error> {
         let conflict = |what: &str| {
             let kind = clap::error::ErrorKind::ArgumentConflict;
@@ -110,8 +115,8 @@ impl Arguments {
         match (self.soak, self.front.as_slice(), self.variants()) {
             (None, ..) => Ok(()),
             (_, [FrontMode::Stock], _) => conflict(
-                "a soak judges what flipless promises, and `--front stock` loses requests in every deployment; \
-                 compare the fronts with `--front nginx,stock` without --soak",
+                "a soak fails if a request is lost, and `--front stock` loses requests in every deployment; \
+                 to compare the fronts, use `--front nginx,stock` without --soak",
             ),
             (_, [_, _, ..], _) => conflict(
                 "a soak uses one front mode; name one with `--front nginx` or `--front direct`",

@@ -1,16 +1,18 @@
-//! Where a rehearsal keeps what it makes, and the bundles that it deploys.
+//! The folders of a rehearsal, and the bundles that it deploys.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use flipless_settings::FrontMode;
 use rehearse::bundle::{self, Changes};
+use rehearse::engine::is_skipped;
 use rehearse::progress;
 
 use super::arguments::Arguments;
 
-/// Where images and machines are kept: `target/rehearse`.
+/// The folder of images and machines: `target/rehearse`.
 pub(super) fn store() -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -21,7 +23,7 @@ pub(super) fn store() -> PathBuf {
         .join("rehearse")
 }
 
-/// Each rehearsal has a folder of its own: two may run at the same time.
+/// Makes the folder for the bundles. Each rehearsal has its own, because two may run at the same time.
 pub(super) fn folder() -> anyhow::Result<tempfile::TempDir> {
     fs::create_dir_all(store()).with_context(|| store().display().to_string())?;
     Ok(tempfile::Builder::new()
@@ -29,25 +31,16 @@ pub(super) fn folder() -> anyhow::Result<tempfile::TempDir> {
         .tempdir_in(store())?)
 }
 
-/// The bundle that runs first, and the one that is deployed.
+/// The bundle that runs first, and the bundle that is deployed.
 pub(super) fn pair(
     arguments: &Arguments,
     front: Option<FrontMode>,
     folder: &Path,
 ) -> anyhow::Result<(PathBuf, PathBuf)> {
-    // A copy: the next front's build takes the place of this one.
-    let name = front.map_or("own", FrontMode::name);
-    let (from, to) = (
-        folder.join(format!("{name}-1.zip")),
-        folder.join(format!("{name}-2.zip")),
-    );
-    let original = first_bundle(arguments, front, folder)?;
-    if original != from {
-        fs::copy(&original, &from)
-            .with_context(|| format!("cannot copy {}", original.display()))?;
-    }
+    let from = first_bundle(arguments, front, folder)?;
+    let to = folder.join(format!("{}-2.zip", name(front)));
     match &arguments.to {
-        Some(path) => return Ok((from, path.clone())),
+        Some(path) => bundle::https::rehearsed(path, &to)?,
         None => {
             let files = [("REHEARSAL", "the new version\n", 0o644)];
             bundle::changed(
@@ -63,7 +56,22 @@ pub(super) fn pair(
     Ok((from, to))
 }
 
+/// Returns a copy of the bundle that runs first. The build for the next front mode replaces the original.
 pub(super) fn first_bundle(
+    arguments: &Arguments,
+    front: Option<FrontMode>,
+    folder: &Path,
+) -> anyhow::Result<PathBuf> {
+    let copy = folder.join(format!("{}-1.zip", name(front)));
+    bundle::https::rehearsed(&original(arguments, front, folder)?, &copy)?;
+    Ok(copy)
+}
+
+fn name(front: Option<FrontMode>) -> &'static str {
+    front.map_or("own", FrontMode::name)
+}
+
+fn original(
     arguments: &Arguments,
     front: Option<FrontMode>,
     folder: &Path,
@@ -84,4 +92,39 @@ pub(super) fn first_bundle(
             )?)
         }
     }
+}
+
+/// Warns of each hook of the bundles that `--skip-hook` leaves out.
+///
+/// # Errors
+/// If a pattern matches no hook.
+pub(super) fn warn_of_skipped_hooks(patterns: &[String], bundles: &[&Path]) -> anyhow::Result<()> {
+    let mut hooks = BTreeSet::new();
+    for bundle in bundles {
+        hooks.extend(bundle::hooks_of(bundle)?);
+    }
+    let mut skipped = BTreeSet::new();
+    for pattern in patterns {
+        let matching: Vec<_> = hooks
+            .iter()
+            .filter(|hook| is_skipped(pattern, hook))
+            .collect();
+        if matching.is_empty() {
+            let names: Vec<_> = hooks
+                .iter()
+                .filter(|hook| is_skipped("*", hook))
+                .map(String::as_str)
+                .collect();
+            let known = match names.is_empty() {
+                true => "the bundle has no hooks of its own".to_owned(),
+                false => format!("the bundle has {}", names.join(", ")),
+            };
+            bail!("`--skip-hook {pattern}` matches no hook\nhint: {known}");
+        }
+        skipped.extend(matching);
+    }
+    for hook in skipped {
+        progress::warning("Skipping", hook);
+    }
+    Ok(())
 }

@@ -34,7 +34,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// One command on the environment, done or failed.
+/// One command on the environment that has ended, with or without success.
 #[derive(Debug)]
 pub struct Deployment {
     /// The kind of command.

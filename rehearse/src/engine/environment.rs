@@ -1,9 +1,6 @@
-//! Environment properties, for hooks, for `get-config`, and for the environment file of the units.
+//! Environment properties, for hooks and for the environment file of the units.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
-use std::path::Path;
 
 use crate::machine::SEARCH_PATH;
 
@@ -13,8 +10,8 @@ pub type Properties = BTreeMap<String, String>;
 /// The environment file of `web.service`. EB writes it only in the flip.
 pub(super) const FILE: &str = "opt/elasticbeanstalk/deployment/env";
 
-/// The environment of a hook: all properties, HOME, PATH, PORT, and whether this instance is the leader. A single
-/// instance is the leader. Properties take precedence.
+/// Returns the environment of a hook: all properties, and HOME, PATH, PORT and EB_IS_COMMAND_LEADER unless a property
+/// has the same name. A single instance is always the leader.
 pub(super) fn of_hooks(properties: &Properties) -> Vec<(String, String)> {
     with_defaults(
         properties,
@@ -70,31 +67,6 @@ fn quote(value: &str) -> String {
     }
     quoted.push('"');
     quoted
-}
-
-/// Sets the output of `get-config environment`. Without properties, `get-config` fails.
-pub(super) fn publish(root: &Path, properties: Option<&Properties>) -> io::Result<()> {
-    let folder = root.join("opt/elasticbeanstalk/config");
-    let each = folder.join("environment.d");
-    if each.exists() {
-        fs::remove_dir_all(&each)?;
-    }
-    let Some(properties) = properties else {
-        return remove_file(&folder.join("environment.json"));
-    };
-    fs::create_dir_all(&each)?;
-    for (name, value) in properties {
-        fs::write(each.join(name.replace('/', "%2F")), value)?;
-    }
-    let json = serde_json::to_string(properties).map_err(io::Error::other)?;
-    fs::write(folder.join("environment.json"), json + "\n")
-}
-
-fn remove_file(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        removed => removed,
-    }
 }
 
 #[cfg(test)]

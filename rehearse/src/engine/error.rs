@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// The reason why a deployment failed.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// A command of the engine's own exited non-zero.
+    /// A command of the engine itself exited non-zero.
     #[error("`{command}` failed with exit status {status}: {output}")]
     Command {
         /// The line given to `/bin/sh -c`.
@@ -42,9 +42,6 @@ pub enum EngineError {
     /// The command was aborted.
     #[error("the command was aborted before `{0}`")]
     Aborted(String),
-    /// A hook has no exec bit.
-    #[error("the hook {0} is not executable (`permission denied`)")]
-    NotExecutable(String),
     /// The Procfile is missing, or EB refuses it.
     #[error("Procfile: {0}")]
     Procfile(String),
@@ -64,7 +61,7 @@ pub enum EngineError {
     /// The instance itself is broken.
     #[error("{0}: {1}")]
     Instance(PathBuf, #[source] io::Error),
-    /// A configuration deployment needs an earlier deployment to stage again.
+    /// No version has been deployed that a configuration deployment could stage again.
     #[error("the environment has no application version yet")]
     NoBundle,
 }

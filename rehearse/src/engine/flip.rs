@@ -1,4 +1,4 @@
-//! The flip of the application: EB stops and removes the old one, and puts the new one in its place.
+//! The flip of the application: EB stops and removes the old application, and puts the new one in its place.
 
 use std::fs;
 
@@ -35,7 +35,7 @@ impl<I: Instance> Engine<I> {
         for process in &processes {
             self.register_process(process)?;
         }
-        // For "disabled", the exit status is not 0.
+        // The exit status does not count: for "disabled", it is not 0.
         self.ask("systemctl is-enabled eb-app.target")?;
         self.command("systemctl enable eb-app.target")?;
         self.command("systemctl start eb-app.target")?;

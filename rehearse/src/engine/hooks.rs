@@ -6,6 +6,8 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
+
 use super::error::EngineError;
 use super::{Engine, Step, environment, log};
 use crate::machine::{Command, Instance};
@@ -15,21 +17,28 @@ impl<I: Instance> Engine<I> {
     pub(super) fn run_hooks(&mut self, tree: &str, folder: &str) -> Step {
         self.info(format_args!("Executing platform hooks in {tree}/"))?;
         let path = self.path(folder).join(tree);
-        let hooks = list(&path).map_err(|error| EngineError::Instance(path, error))?;
+        let hooks = list(&path).map_err(|error| EngineError::Instance(path.clone(), error))?;
         if hooks.is_empty() {
             return self.info(format_args!("The dir {tree}/ does not exist or is empty"));
         }
-        let names: Vec<_> = hooks.iter().map(|(name, _)| name.as_str()).collect();
         self.info(format_args!(
             "Following platform hooks will be executed in order: [{}]",
-            names.join(" ")
+            hooks.join(" ")
         ))?;
-        for (name, executable) in &hooks {
+        for name in &hooks {
             let hook = format!("{tree}/{name}");
-            if !executable {
-                // Older platforms need the exec bit in the zip. Newer platforms repair it.
-                return Err(EngineError::NotExecutable(hook));
+            if self.skips(&hook) {
+                self.leave_out(format!("the hook {hook}, as --skip-hook says"))?;
+                continue;
             }
+            let file = path.join(name);
+            if !is_within(&self.instance.root(), &format!("{folder}/{hook}")) {
+                self.leave_out(format!(
+                    "the hook {hook}, because its link leads to a file outside the instance"
+                ))?;
+                continue;
+            }
+            repair(&file).map_err(|error| EngineError::Instance(file, error))?;
             self.run_hook(&hook, folder)?;
         }
         self.info(format_args!(
@@ -50,6 +59,7 @@ impl<I: Instance> Engine<I> {
         let path = self.path("/var/log/eb-hooks.log");
         log::append_line(&path, &output.text())
             .map_err(|error| EngineError::Instance(path, error))?;
+        self.note_not_run(hook)?;
         if output.succeeded() {
             return Ok(());
         }
@@ -76,8 +86,36 @@ fn last_lines(text: &str) -> String {
     lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n")
 }
 
-/// The files in `folder`, sorted by name, each with whether it is executable.
-fn list(folder: &Path) -> io::Result<Vec<(String, bool)>> {
+/// Makes a hook executable, and turns the line ends of Windows in a script into LF. All of EB's platforms on Amazon
+/// Linux 2023 do both
+/// (<https://docs.aws.amazon.com/elasticbeanstalk/latest/dg/platforms-linux-extend.hooks.html>).
+fn repair(hook: &Path) -> io::Result<()> {
+    let text = fs::read(hook)?;
+    if text.starts_with(b"#!") && text.windows(2).any(|two| two == b"\r\n") {
+        let lines: Vec<_> = text.split_inclusive(|byte| *byte == b'\n').collect();
+        let lines = lines.iter().map(|line| match line.strip_suffix(b"\r\n") {
+            Some(line) => [line, b"\n"].concat(),
+            None => line.to_vec(),
+        });
+        fs::write(hook, lines.collect::<Vec<_>>().concat())?;
+    }
+    let mode = hook.metadata()?.permissions().mode();
+    fs::set_permissions(hook, fs::Permissions::from_mode(mode | 0o111))
+}
+
+/// Returns whether `file`, after all its links, is still below `root`. On this machine, an absolute link or a link with
+/// many `..` leads out of `root` (openat2(2)).
+fn is_within(root: &Path, file: &str) -> bool {
+    let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    fs::File::open(root).is_ok_and(|root| {
+        let file = file.trim_start_matches('/');
+        openat2(root, file, flags, Mode::empty(), beneath).is_ok()
+    })
+}
+
+/// The names of the files in `folder`, sorted.
+fn list(folder: &Path) -> io::Result<Vec<String>> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
@@ -85,10 +123,10 @@ fn list(folder: &Path) -> io::Result<Vec<(String, bool)>> {
     let mut hooks = Vec::new();
     for entry in entries {
         let entry = entry?;
-        let metadata = entry.metadata()?;
-        if metadata.is_file() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            hooks.push((name, metadata.permissions().mode() & 0o111 != 0));
+        let is_absolute = || fs::read_link(entry.path()).is_ok_and(|target| target.is_absolute());
+        let kind = entry.file_type()?;
+        if kind.is_file() || kind.is_symlink() && (is_absolute() || entry.path().is_file()) {
+            hooks.push(entry.file_name().to_string_lossy().into_owned());
         }
     }
     hooks.sort();

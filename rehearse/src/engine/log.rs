@@ -96,7 +96,7 @@ pub(super) fn append(path: &Path) -> io::Result<File> {
     File::options().create(true).append(true).open(path)
 }
 
-/// `2020/10/24 18:34:05.719900`, in UTC.
+/// Formats a time in UTC, such as `2020/10/24 18:34:05.719900`.
 pub(super) fn timestamp(time: SystemTime) -> String {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let (days, seconds) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
@@ -106,7 +106,7 @@ pub(super) fn timestamp(time: SystemTime) -> String {
     format!("{year:04}/{month:02}/{day:02} {hour:02}:{minute:02}:{second:02}.{micros:06}")
 }
 
-/// The Gregorian date of a day since 1970, counted in years that begin in March
+/// Returns the Gregorian date (year, month, day) that is `days` after 1970-01-01. Counts in years that begin in March
 /// (<https://howardhinnant.github.io/date_algorithms.html>).
 fn civil(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;

@@ -10,8 +10,12 @@ use super::error::EngineError;
 use super::{Engine, Step, log};
 use crate::machine::{Command, Instance};
 
-/// A temporary file with the content of the next file. No link of the instance leads out of its folder.
+/// A temporary file with the content of the next file. The host may write it, because no link in this path leads out of
+/// the instance's root.
 const CONTENT: &str = "/opt/elasticbeanstalk/deployment/file-content";
+
+/// See `model/placeholder`.
+const PLACEHOLDER: &str = "/opt/elasticbeanstalk/model/placeholder";
 
 /// Copies `$1` to `$2` with the mode, user and group in `$3` to `$5`. Keeps a previous file as `.bak`.
 const PLACE: &str = "set -e; mkdir -p \"$(dirname \"$2\")\"; [ ! -f \"$2\" ] || mv -f \"$2\" \"$2.bak\"; \
@@ -24,6 +28,7 @@ impl<I: Instance> Engine<I> {
         }
         let extensions = Arc::clone(&self.extensions);
         for (_, file) in &extensions.files {
+            self.place_packages(&file.packages)?;
             for (path, entry) in &file.files {
                 self.place_file(path, entry)?;
             }
@@ -32,6 +37,16 @@ impl<I: Instance> Engine<I> {
             }
         }
         Ok(())
+    }
+
+    /// Makes placeholders for the programs and services of packages, because later commands may call them.
+    fn place_packages(&mut self, packages: &[String]) -> Step {
+        if packages.is_empty() {
+            return Ok(());
+        }
+        let mut command = Command::new([PLACEHOLDER, "--packages"]);
+        command.words.extend(packages.iter().cloned());
+        self.run_logged("packages", &command)
     }
 
     fn place_file(&mut self, path: &str, entry: &FileEntry) -> Step {
@@ -116,6 +131,7 @@ impl<I: Instance> Engine<I> {
         let path = self.path("/var/log/cfn-init-cmd.log");
         log::append_line(&path, &output.text())
             .map_err(|error| EngineError::Instance(path, error))?;
+        self.note_not_run(name)?;
         if output.succeeded() {
             return Ok(());
         }

@@ -16,7 +16,7 @@ pub struct Process {
 /// Reads a Procfile, whose first process is `web`.
 ///
 /// # Errors
-/// If a line doesn't match, or the first process isn't `web`.
+/// If a line isn't `NAME: COMMAND`, or the first process isn't `web`.
 pub fn parse(text: &str) -> Result<Vec<Process>, EngineError> {
     let lines = text.lines().filter(|line| !line.trim().is_empty());
     let processes: Vec<_> = lines.map(parse_line).collect::<Result<_, _>>()?;

@@ -9,7 +9,7 @@ use super::{Engine, EngineError, Step};
 use crate::machine::Instance;
 
 impl<I: Instance> Engine<I> {
-    /// Stands for EB's download from S3.
+    /// Copies the bundle, where EB downloads it from S3.
     pub(super) fn download(&mut self, bundle: &Path) -> Step {
         let target = self.path(BUNDLE);
         let copied = fs::create_dir_all(target.parent().unwrap_or(&target))

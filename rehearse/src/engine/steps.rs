@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use flipless_settings::ebextensions::PROPERTIES;
 
 use super::deployment::{Deployment, Kind};
-use super::environment::{self, Properties};
+use super::environment::Properties;
 use super::error::EngineError;
 use super::log::Level;
-use super::{Engine, Step};
+use super::{Engine, Step, get_config};
 use crate::clock::Window;
 use crate::instruction::Instruction;
 use crate::machine::{Command, Instance, Output};
@@ -42,7 +42,7 @@ impl<I: Instance> Engine<I> {
         }
     }
 
-    /// The result of a command that EB refuses before it reaches an instance.
+    /// Returns the result of a command that EB refuses. Such a command reaches no instance.
     pub(super) fn refuse(&self, kind: Kind, error: EngineError) -> Deployment {
         let now = self.log.clock.now();
         Deployment {
@@ -105,10 +105,13 @@ impl<I: Instance> Engine<I> {
             published.extend(self.secrets.clone());
         }
         let published = (!self.variants.get_config_fails).then_some(&published);
-        environment::publish(&root, published).map_err(|error| EngineError::Instance(root, error))
+        let options = get_config::options(&self.extensions, &self.properties_in_force());
+        get_config::publish_environment(&root, published)
+            .and_then(|()| get_config::publish_others(&root, options))
+            .map_err(|error| EngineError::Instance(root, error))
     }
 
-    /// Runs a line that may fail. EB uses its result.
+    /// Runs a shell command that may fail, and returns its result to EB's engine.
     pub(super) fn ask(&mut self, line: &str) -> Result<Output, EngineError> {
         let broken = |error| EngineError::Instance(line.into(), error);
         self.log
@@ -121,7 +124,7 @@ impl<I: Instance> Engine<I> {
         Ok(output)
     }
 
-    /// Runs a line that must not fail. If it fails, the deployment fails.
+    /// Runs a shell command. If the command fails, the deployment fails.
     pub(super) fn command(&mut self, line: &str) -> Result<Output, EngineError> {
         let output = self.ask(line)?;
         if output.succeeded() {

@@ -2,6 +2,7 @@
 
 mod extensions;
 mod fake;
+mod get_config;
 mod hooks;
 mod unknown;
 

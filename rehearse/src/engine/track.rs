@@ -1,4 +1,4 @@
-//! `Track pids in healthd`: every registered process must have the pid of a living process.
+//! `Track pids in healthd`: for every registered unit, EB reads a pid, and a process must have it.
 
 use std::fs;
 
@@ -34,7 +34,7 @@ impl<I: Instance> Engine<I> {
         })
     }
 
-    /// The pid of `unit` if its process lives; otherwise the reason why not.
+    /// Returns the pid of `unit` if its process lives, and otherwise the reason why the pid is wrong.
     fn live_pid(&self, unit: &str) -> Result<Result<u32, String>, EngineError> {
         let name = unit.trim_end_matches(".service");
         let (source, text) = match (name, self.variants.proxy_pid) {

@@ -10,7 +10,7 @@ pub struct Variants {
     pub wipes_drop_ins: bool,
     /// `start proxy` does nothing if nginx is already active.
     pub leaves_active_proxy: bool,
-    /// After which stops EB polls `is-active` until the process has ended.
+    /// The stops after which EB polls `is-active` until the process has ended.
     pub polling: Polling,
     /// Where EB reads the pid of nginx.
     pub proxy_pid: ProxyPid,
@@ -37,14 +37,14 @@ pub enum AtBoot {
     Deploys,
 }
 
-/// After which stops EB polls `is-active`.
+/// The stops after which EB polls `is-active`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Polling {
-    /// After no stop, as in the log of 2020.
+    /// EB polls after no stop, as in the log of 2020.
     Never,
-    /// After the stop of the application, as in the log of 2026.
+    /// EB polls after the stop of the application, as in the log of 2026.
     Application,
-    /// After every stop.
+    /// EB polls after every stop.
     Always,
 }
 
@@ -59,7 +59,7 @@ pub enum ProxyPid {
     MainPid,
 }
 
-/// The behaviour that the logs show, or else the most likely one.
+/// The behaviour that the logs show. Where no log shows it, the most likely behaviour.
 pub const STANDARD: Variants = Variants {
     name: "standard",
     wipes_drop_ins: false,

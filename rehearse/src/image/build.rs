@@ -14,11 +14,15 @@ use super::source::Suite;
 use crate::progress;
 use crate::text::tail;
 
-/// strace is for tests that kill the agent at a certain system call; the last line is for servers in the sandbox.
+/// strace is for tests that kill the agent at a certain system call, libfaketime for tests of a wrong clock, and
+/// pebble is the certificate authority. The second line is for hooks, and the third one for servers in the sandbox.
 const PACKAGES: &str = "systemd,systemd-sysv,dbus,nginx,unzip,procps,util-linux,iproute2,strace,\
-     libpq5,luajit,openssl,tzdata";
+     curl,jq,sudo,wget,\
+     libpq5,luajit,openssl,python3,tzdata,\
+     pebble,libfaketime";
 
-/// mmdebstrap runs in namespaces of its own: its mounts and its processes end with it, in every case.
+/// mmdebstrap runs in its own mount namespace, so its mounts end with its processes. If this process ends, the kernel
+/// kills mmdebstrap (prctl(2), PR_SET_PDEATHSIG).
 const PROGRAM: &[&str] = &[
     "setpriv",
     "--pdeathsig",
@@ -30,25 +34,26 @@ const PROGRAM: &[&str] = &[
     "mmdebstrap",
 ];
 
-/// Returns the root of a suite's image below `store`. Builds the image unless it exists.
-pub(super) fn obtain(suite: Suite, store: &Path) -> Result<PathBuf, ImageError> {
-    let root = store.join(format!("{}-{}", suite.name(), recipe_hash(suite)));
+/// Returns the root of a suite's image below `store`, with `more` packages. Builds the image unless it exists.
+pub(super) fn obtain(suite: Suite, more: &[&str], store: &Path) -> Result<PathBuf, ImageError> {
+    let arguments = arguments(suite, more);
+    let root = store.join(format!("{}-{}", suite.name(), recipe_hash(&arguments)));
     fs::create_dir_all(store).map_err(|error| ImageError::File(store.into(), error))?;
-    // Only one build runs at a time. The system releases the lock when its process ends.
+    // Only one build runs at a time. The system releases the lock when the process of the build ends.
     let lock_path = store.join(".lock");
     let lock =
         File::create(&lock_path).map_err(|error| ImageError::File(lock_path.clone(), error))?;
     lock.lock()
         .map_err(|error| ImageError::File(lock_path, error))?;
     if !root.exists() {
-        build(suite, store, &root)?;
+        build(suite, &arguments, store, &root)?;
     }
     Ok(root)
 }
 
-fn recipe_hash(suite: Suite) -> String {
+fn recipe_hash(arguments: &[String]) -> String {
     let mut hash = Sha256::new();
-    for argument in arguments(suite) {
+    for argument in arguments {
         hash.update(argument);
         hash.update([0]);
     }
@@ -63,19 +68,20 @@ fn recipe_hash(suite: Suite) -> String {
         .collect()
 }
 
-fn arguments(suite: Suite) -> Vec<String> {
+fn arguments(suite: Suite, more: &[&str]) -> Vec<String> {
+    let packages = [&[PACKAGES], more].concat().join(",");
     let mut arguments = vec![
         "--variant=minbase".to_owned(),
-        format!("--include={PACKAGES}"),
+        format!("--include={packages}"),
     ];
     if suite == Suite::Forky {
-        // The signature of a suite in development is valid for a week. The copy of a mirror may be older.
+        // The signature of a suite in development is valid for a week. A mirror's copy of the suite may be older.
         arguments.push("--aptopt=Acquire::Check-Valid-Until \"false\"".to_owned());
     }
     arguments
 }
 
-fn build(suite: Suite, store: &Path, root: &Path) -> Result<(), ImageError> {
+fn build(suite: Suite, arguments: &[String], store: &Path, root: &Path) -> Result<(), ImageError> {
     progress::status(
         "Building",
         format!("the image {} (only once; takes about 30 s)", suite.name()),
@@ -90,7 +96,7 @@ fn build(suite: Suite, store: &Path, root: &Path) -> Result<(), ImageError> {
         fs::remove_dir_all(&folder).map_err(file_error(&folder))?;
     }
     fs::create_dir(&folder).map_err(file_error(&folder))?;
-    let built = bootstrap(suite, &folder).and_then(|()| set_up(suite, &folder));
+    let built = bootstrap(suite, arguments, &folder).and_then(|()| set_up(suite, &folder));
     if let Err(error) = built {
         let _ = fs::remove_dir_all(&folder);
         return Err(error);
@@ -98,11 +104,11 @@ fn build(suite: Suite, store: &Path, root: &Path) -> Result<(), ImageError> {
     fs::rename(&folder, root).map_err(file_error(root))
 }
 
-fn bootstrap(suite: Suite, folder: &Path) -> Result<(), ImageError> {
+fn bootstrap(suite: Suite, arguments: &[String], folder: &Path) -> Result<(), ImageError> {
     let mut command = Command::new(PROGRAM[0]);
     command
         .args(&PROGRAM[1..])
-        .args(arguments(suite))
+        .args(arguments)
         .arg(suite.name())
         .arg(folder);
     run(suite, command)
@@ -163,8 +169,10 @@ mod tests {
 
     #[test]
     fn each_suite_has_its_own_image() {
-        assert_ne!(recipe_hash(Suite::Bookworm), recipe_hash(Suite::Forky));
-        assert_eq!(recipe_hash(Suite::Bookworm).len(), 12);
+        let name = |suite, more| recipe_hash(&arguments(suite, more));
+        assert_ne!(name(Suite::Bookworm, &[]), name(Suite::Forky, &[]));
+        assert_ne!(name(Suite::Forky, &["certbot"]), name(Suite::Forky, &[]));
+        assert_eq!(name(Suite::Bookworm, &[]).len(), 12);
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub enum ImageError {
     Build {
         /// The suite.
         suite: &'static str,
-        /// The last lines it printed.
+        /// The last lines that mmdebstrap printed.
         tail: String,
         /// A hint.
         hint: &'static str,

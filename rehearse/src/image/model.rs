@@ -1,4 +1,5 @@
-//! The parts that EB's platform adds to a distribution: users, folders, units and `get-config`.
+//! The parts that EB's platform adds to a distribution: users, folders, units and `get-config`. Further parts are the
+//! certificate authority of a rehearsal of HTTPS, and placeholders for programs that a rehearsal lacks.
 
 use std::fs;
 use std::io;
@@ -53,6 +54,36 @@ const FILES: &[ModelFile] = &[
         0o755,
         model!("get-config"),
     ),
+    ModelFile(
+        "opt/elasticbeanstalk/model/placeholder",
+        0o755,
+        model!("placeholder"),
+    ),
+    ModelFile(
+        "opt/elasticbeanstalk/model/setup-placeholders.sh",
+        0o755,
+        model!("setup-placeholders.sh"),
+    ),
+    ModelFile(
+        "etc/systemd/system/model-authority.service",
+        0o644,
+        model!("authority/authority.service"),
+    ),
+    ModelFile(
+        "etc/systemd/system/model-authority-door.service",
+        0o644,
+        model!("authority/door.service"),
+    ),
+    ModelFile(
+        "etc/authority/pebble.json",
+        0o644,
+        model!("authority/pebble.json"),
+    ),
+    ModelFile(
+        "etc/authority/door.conf",
+        0o644,
+        model!("authority/door.conf"),
+    ),
     ModelFile(SETUP, 0o755, model!("setup.sh")),
 ];
 
@@ -63,7 +94,7 @@ const NGINX: ModelFile = ModelFile(
     flipless_settings::stock::NGINX_SERVICE,
 );
 
-/// All inputs of an image's content, for its name in the cache.
+/// Everything that the content of an image depends on. The name of the image in the cache is made from it.
 pub(super) fn fingerprint() -> impl Iterator<Item = &'static str> {
     FILES
         .iter()

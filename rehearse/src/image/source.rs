@@ -20,7 +20,7 @@ pub enum Suite {
     Bookworm,
     /// systemd 257, nginx 1.26.
     Trixie,
-    /// The newest systemd; nginx at least 1.28, as EB's.
+    /// The newest systemd, and nginx 1.28 (EB's version) or newer.
     Forky,
 }
 

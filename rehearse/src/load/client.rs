@@ -2,14 +2,18 @@
 
 use std::future::Future;
 use std::io;
+use std::pin::pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use hyper::Request;
+use hyper::header::{HOST, HeaderValue};
 use tokio::sync::{Notify, watch};
 
-use super::plan::Plan;
-use super::request::{self, Answer, Body, Fault};
+use super::lookout::{LATE, Lookout};
+use super::plan::{Plan, Tls};
+use super::request::{self, Answer, Body, Fault, Handshake, Stream};
+use super::tls::{Dialer, Wish};
 use crate::record::{Kind, Outcome, Record};
 
 /// How long a client waits after a failure, so that it does not send requests to a dead server in a tight loop.
@@ -25,6 +29,7 @@ pub(super) struct Records {
     pub(super) full: Notify,
     /// The first failure of this machine itself, such as too many open files. The server did not cause it.
     own: Mutex<Option<io::Error>>,
+    pub(super) lookout: Lookout,
 }
 
 impl Records {
@@ -35,6 +40,7 @@ impl Records {
             most,
             full: Notify::new(),
             own: Mutex::default(),
+            lookout: Lookout::default(),
         }
     }
 
@@ -85,6 +91,8 @@ pub(super) struct Client {
     pub(super) records: Arc<Records>,
     pub(super) zero: Instant,
     pub(super) stop: watch::Receiver<bool>,
+    /// For clients with TLS.
+    pub(super) dialer: Option<Arc<Dialer>>,
 }
 
 impl Client {
@@ -97,8 +105,29 @@ impl Client {
         request::get(path).map(|request| self.dress(request))
     }
 
+    /// Opens a connection for a client of this kind.
+    pub(super) async fn dial(&self, kind: Kind) -> Result<(Stream, Handshake), Fault> {
+        let long = |tls: &Tls| tls.long && !kind.is_quick();
+        match kind {
+            Kind::TlsResumed => self.dialer()?.dial(Wish::Resumed).await,
+            Kind::Http2 => self.dialer()?.dial(Wish::Http2).await,
+            kind if kind.is_tls() || self.plan.tls.as_ref().is_some_and(long) => {
+                self.dialer()?.dial(Wish::Full).await
+            }
+            _ => request::plain(self.plan.address).await,
+        }
+    }
+
+    pub(super) fn dialer(&self) -> Result<&Dialer, Fault> {
+        let missing = || Fault::Own(io::Error::other("the plan has no clients with TLS"));
+        self.dialer.as_deref().ok_or_else(missing)
+    }
+
     /// Adds the headers that every request has.
     pub(super) fn dress(&self, mut request: Request<Body>) -> Request<Body> {
+        if let Ok(host) = HeaderValue::from_str(&self.plan.host) {
+            request.headers_mut().insert(HOST, host);
+        }
         request
             .headers_mut()
             .extend(self.plan.manner.headers.clone());
@@ -107,7 +136,7 @@ impl Client {
 
     /// Waits for the signal to stop.
     pub(super) async fn stopped(&self) {
-        // If the sender is gone, the load has ended.
+        // If the sender was dropped, the load has ended.
         let _ = self.stop.clone().wait_for(|stop| *stop).await;
     }
 
@@ -126,6 +155,14 @@ impl Client {
         extra: Duration,
         exchange: impl Future<Output = Result<T, Fault>>,
     ) -> Result<T, Fault> {
+        let mut exchange = pin!(exchange);
+        if LATE < self.plan.timeout {
+            let late = at + LATE + extra;
+            if let Ok(ended) = tokio::time::timeout_at(late.into(), &mut exchange).await {
+                return ended;
+            }
+            self.records.lookout.call();
+        }
         let deadline = at + self.plan.timeout + extra;
         tokio::time::timeout_at(deadline.into(), exchange)
             .await
@@ -135,18 +172,23 @@ impl Client {
     /// Records the end of an exchange, and pauses after a failure.
     pub(super) async fn ended(&self, kind: Kind, at: Instant, result: &Result<Answer, Fault>) {
         match result {
-            Ok(answer) => self.record(kind, at, self.judge(kind, answer), answer.run.clone()),
+            Ok(answer) => self.push(Record {
+                outcome: self.judge(kind, answer),
+                certificate: answer.certificate(),
+                kind: handshaken(kind, &answer.handshake),
+                ..self.made(kind, at, answer.run.clone())
+            }),
             Err(fault) => self.fault(kind, at, fault, None),
         }
-        if !matches!(result, Ok(answer) if !self.judge(kind, answer).failed()) {
+        if !matches!(result, Ok(answer) if self.judge(kind, answer).answered()) {
             self.rest().await;
         }
     }
 
     fn judge(&self, kind: Kind, answer: &Answer) -> Outcome {
-        match kind {
-            Kind::New | Kind::KeepAlive => self.plan.manner.judge(answer),
-            _ => answer.outcome,
+        match kind.is_quick() {
+            true => self.plan.manner.judge(answer),
+            false => answer.outcome,
         }
     }
 
@@ -167,12 +209,33 @@ impl Client {
     }
 
     pub(super) fn record(&self, kind: Kind, at: Instant, outcome: Outcome, run: Option<String>) {
-        self.records.push(Record {
+        self.push(Record {
+            outcome,
+            ..self.made(kind, at, run)
+        });
+    }
+
+    fn push(&self, record: Record) {
+        self.records.push(record);
+    }
+
+    fn made(&self, kind: Kind, at: Instant, run: Option<String>) -> Record {
+        Record {
             at: at.saturating_duration_since(self.zero),
             kind,
             latency: at.elapsed(),
-            outcome,
+            outcome: Outcome::Ok,
             run,
-        });
+            certificate: None,
+        }
+    }
+}
+
+/// Returns the kind that the handshake shows. A client that resumes sessions makes a full handshake if it has no usable
+/// ticket, or if the server refuses the ticket.
+fn handshaken(kind: Kind, handshake: &Handshake) -> Kind {
+    match kind {
+        Kind::TlsResumed if !handshake.resumed => Kind::Tls,
+        kind => kind,
     }
 }

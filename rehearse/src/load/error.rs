@@ -12,7 +12,7 @@ pub enum LoadError {
     /// The container's network namespace cannot be opened.
     #[error("cannot open the network namespace {path}")]
     Namespace {
-        /// The file of the namespace.
+        /// The path of the namespace in `/proc`.
         path: String,
         /// The reason.
         source: io::Error,
@@ -34,7 +34,7 @@ pub enum LoadError {
         limit: Duration,
     },
     /// A hard limit of the plan ended the load before the scenario did.
-    #[error("the load ended before the scenario: it reached {0}")]
+    #[error("the load ended before the scenario, because it reached {0}")]
     Limit(&'static str),
     /// Clients did not end, although each client has a deadline.
     #[error("the load's clients did not end in time, or one of them panicked")]

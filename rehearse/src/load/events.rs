@@ -11,12 +11,12 @@ use crate::record::{Kind, Outcome};
 
 const PATH: &str = "/stream?count=50&ms=100";
 
-/// Opens one stream after another. Each gives a record for its head, and one for its end.
+/// Opens one stream after another. Each stream gives a record for its head, and a record for its end.
 pub(super) async fn run(client: Client) {
     while !client.is_stopping() {
         let at = Instant::now();
         let open = async {
-            let mut connection = Connection::open(client.plan.address).await?;
+            let mut connection = Connection::over(client.dial(Kind::Events).await?).await?;
             let head = connection.head(client.get(PATH)?).await?;
             Ok((connection, head))
         };
@@ -38,8 +38,8 @@ pub(super) async fn run(client: Client) {
     }
 }
 
-/// Reads until the end of the stream, which is clean only after the last chunk (RFC 9112, 8), or until the load
-/// stops. Then the client closes the stream.
+/// Reads until the stream ends or the load stops. The end is clean only after the last chunk (RFC 9112, 8). If the load
+/// stops, the client closes the stream.
 async fn follow(client: &Client, mut events: Incoming, run: Option<String>) {
     let mut last = Instant::now();
     loop {

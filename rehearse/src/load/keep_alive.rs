@@ -10,19 +10,19 @@ use crate::record::Kind;
 ///
 /// The client never checks whether the connection is still open. If the server closes an idle connection without
 /// notice, the next request fails.
-pub(super) async fn run(client: Client, index: usize) {
+pub(super) async fn run(client: Client, kind: Kind, index: usize) {
     let mut kept = None;
     let mut at = Instant::now();
     for number in 0.. {
         if client.is_stopping() {
             return;
         }
-        let exchange = ask(&client, &mut kept);
+        let exchange = ask(&client, kind, &mut kept);
         let result = client.within(at, Duration::ZERO, exchange).await;
         if !matches!(&result, Ok(answer) if !answer.closes && !answer.cut()) {
             kept = None;
         }
-        client.ended(Kind::KeepAlive, at, &result).await;
+        client.ended(kind, at, &result).await;
         at = Instant::now() + pause(client.plan.keep_alive_pause, index, number);
         tokio::select! {
             () = tokio::time::sleep_until(at.into()) => {}
@@ -31,17 +31,18 @@ pub(super) async fn run(client: Client, index: usize) {
     }
 }
 
-async fn ask(client: &Client, kept: &mut Option<Connection>) -> Result<Answer, Fault> {
+async fn ask(client: &Client, kind: Kind, kept: &mut Option<Connection>) -> Result<Answer, Fault> {
     let request = client.get(&client.plan.path)?;
     let connection = match kept {
         Some(connection) => connection,
-        None => kept.insert(Connection::open(client.plan.address).await?),
+        None => kept.insert(Connection::over(client.dial(kind).await?).await?),
     };
     connection.exchange(request).await
 }
 
-/// Every fourth connection is idle for 1 to 3 s between requests, so that some are idle at every handover.
-fn pause(usual: Duration, index: usize, number: u64) -> Duration {
+/// Returns the pause before the next request. Every fourth connection is idle for 1 to 3 s between requests, so that
+/// some connections are idle at every handover.
+pub(super) fn pause(usual: Duration, index: usize, number: u64) -> Duration {
     match index % 4 {
         3 => Duration::from_millis(1000 + (number * 700) % 2001),
         _ => usual,

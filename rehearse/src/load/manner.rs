@@ -1,21 +1,21 @@
-//! How clients speak: the headers of every request, and the status that the server usually returns.
+//! How clients send requests and judge answers: the headers of every request, and the server's usual status.
 
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::request::Answer;
 use crate::record::Outcome;
 
-/// How clients speak. The default sends no header, and expects a status from 200 to 299.
+/// How clients send requests and judge answers. The default adds no header, and expects a status from 200 to 299.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Manner {
     /// Headers of every request, for example those that a load balancer adds.
     pub headers: HeaderMap,
-    /// A status that quick clients expect, too: the server's usual answer to their path.
+    /// Another status that quick clients expect, because it is the server's usual answer to their path.
     pub expected: Option<u16>,
 }
 
 impl Manner {
-    /// The outcome of an answer.
+    /// Returns the outcome of an answer. The expected status is a success.
     pub(super) fn judge(&self, answer: &Answer) -> Outcome {
         match answer.outcome {
             Outcome::Status(status) if self.expected == Some(status) => Outcome::Ok,
@@ -27,7 +27,7 @@ impl Manner {
 /// Parses `NAME: VALUE`.
 ///
 /// # Errors
-/// If the text is no header.
+/// If the text is not a header.
 pub fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
     let error = || "expected NAME: VALUE, such as `X-Forwarded-Proto: https`".to_owned();
     let (name, value) = text.split_once(':').ok_or_else(error)?;

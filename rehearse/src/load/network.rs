@@ -32,7 +32,7 @@ impl Namespace {
         }
     }
 
-    /// Moves only the calling thread (setns(2)). The thread must do nothing else afterwards.
+    /// Moves only the calling thread into the namespace (setns(2)). Use the thread for nothing else afterwards.
     pub(super) fn enter(&self) -> io::Result<()> {
         match &self.0 {
             Some(fd) => Ok(move_into_link_name_space(

@@ -18,36 +18,87 @@ use super::manner::Manner;
 pub struct Plan {
     /// The server's address, as seen in the namespace of the load.
     pub address: SocketAddr,
+    /// The name of the server in every request.
+    pub host: String,
     /// The path that new and kept connections request.
     pub path: String,
     /// New connections per second.
     pub rate: u32,
-    /// Kept connections. Every fourth pauses for 1 to 3 s between its requests.
+    /// How many connections are kept. Every fourth one pauses for 1 to 3 s between its requests.
     pub keep_alive: usize,
     /// The pause between an answer and the next request on a kept connection.
     pub keep_alive_pause: Duration,
     /// How many requests of 1.5 s are in flight at the same time.
     pub slow: usize,
-    /// Bodies of about 1 s in flight.
+    /// How many uploads, which take about 1 s, are in flight at the same time.
     pub uploads: usize,
-    /// Event streams open.
+    /// How many event streams are open at the same time.
     pub events: usize,
-    /// WebSockets open.
+    /// How many WebSockets are open at the same time.
     pub web_sockets: usize,
-    /// How all clients speak.
+    /// Clients of HTTPS, beside the others.
+    pub tls: Option<Tls>,
+    /// The headers of all clients, and the status that they expect.
     pub manner: Manner,
     /// How long a client waits for an answer, beyond what the request takes by design.
     pub timeout: Duration,
-    /// The longest time of the whole load.
+    /// The load ends with an error if it runs for longer than this.
     pub longest: Duration,
-    /// The most records.
+    /// The load ends with an error when it has this many records.
     pub most: usize,
+}
+
+/// Clients of HTTPS. They request the plan's path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// The server's address, as seen in the namespace of the load.
+    pub address: SocketAddr,
+    /// The name of the server in every handshake.
+    pub name: String,
+    /// New connections per second, each with a full handshake.
+    pub rate: u32,
+    /// New connections per second, each with a resumed session.
+    pub resumed: u32,
+    /// Kept connections.
+    pub keep_alive: usize,
+    /// Kept connections with HTTP/2.
+    pub http2: usize,
+    /// Whether slow requests, uploads, event streams and WebSockets use TLS instead of the public port.
+    pub long: bool,
+}
+
+impl Tls {
+    /// Clients of all kinds.
+    pub fn new(address: SocketAddr, name: impl Into<String>) -> Self {
+        Self {
+            rate: 30,
+            resumed: 30,
+            keep_alive: 8,
+            http2: 8,
+            long: true,
+            ..Self::none(address, name)
+        }
+    }
+
+    /// No clients, as a base for other plans.
+    pub fn none(address: SocketAddr, name: impl Into<String>) -> Self {
+        Self {
+            address,
+            name: name.into(),
+            rate: 0,
+            resumed: 0,
+            keep_alive: 0,
+            http2: 0,
+            long: false,
+        }
+    }
 }
 
 impl Default for Plan {
     fn default() -> Self {
         Self {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 80)),
+            host: "localhost".into(),
             path: "/health".into(),
             rate: 200,
             keep_alive: 8,
@@ -56,6 +107,7 @@ impl Default for Plan {
             uploads: 2,
             events: 2,
             web_sockets: 2,
+            tls: None,
             manner: Manner::default(),
             timeout: Duration::from_secs(10),
             longest: Duration::from_secs(600),

@@ -11,12 +11,14 @@ use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{CONNECTION, HOST, HeaderMap};
+use hyper::http::response::Parts;
 use hyper::{Request, Response, Version};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
-use crate::record::Outcome;
+use crate::record::{Certificate, Outcome};
 
 pub(super) type Body = UnsyncBoxBody<Bytes, Infallible>;
 
@@ -35,9 +37,68 @@ pub struct Answer {
     pub outcome: Outcome,
     /// Whether the server announced that it closes the connection.
     pub(super) closes: bool,
+    /// The TLS handshake of the connection.
+    pub(super) handshake: Handshake,
 }
 
+/// What a TLS handshake showed. The default is that of a connection without TLS.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Handshake {
+    /// Whether the server accepted the ticket of an earlier session.
+    pub resumed: bool,
+    /// The certificate that the server sent.
+    pub certificate: Option<Certificate>,
+}
+
+/// A connection, with or without TLS.
+pub(super) type Stream = Box<dyn Duplex>;
+
+/// What a connection can do.
+pub(super) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Duplex for S {}
+
 impl Answer {
+    /// Makes an answer on a connection that stays open. `body` is the part of the body that arrived, and `end` is how
+    /// the body ended.
+    pub(super) fn of(head: Parts, (body, end): (Bytes, Outcome), handshake: Handshake) -> Self {
+        let status = head.status.as_u16();
+        Self {
+            status,
+            run: run_of(&head.headers),
+            headers: head.headers,
+            body,
+            outcome: match end {
+                Outcome::Ok => outcome_of_status(status),
+                cut => cut,
+            },
+            closes: false,
+            handshake,
+        }
+    }
+
+    /// The certificate that the server sent when the connection was opened.
+    pub fn certificate(&self) -> Option<Certificate> {
+        self.handshake.certificate
+    }
+
+    /// An empty answer with this status.
+    #[cfg(test)]
+    pub(crate) fn of_status(status: u16) -> Self {
+        Self {
+            status,
+            run: None,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            outcome: match status {
+                200..300 => Outcome::Ok,
+                status => Outcome::Status(status),
+            },
+            closes: false,
+            handshake: Handshake::default(),
+        }
+    }
+
     /// Whether the body is incomplete.
     pub(super) fn cut(&self) -> bool {
         !matches!(self.outcome, Outcome::Ok | Outcome::Status(_))
@@ -57,6 +118,7 @@ pub(super) enum Fault {
 pub(super) struct Connection {
     sender: SendRequest<Body>,
     driver: JoinHandle<hyper::Result<()>>,
+    handshake: Handshake,
 }
 
 impl Drop for Connection {
@@ -66,14 +128,14 @@ impl Drop for Connection {
 }
 
 impl Connection {
-    pub(super) async fn open(address: SocketAddr) -> Result<Self, Fault> {
-        let stream = connect(address).await?;
+    pub(super) async fn over((stream, handshake): (Stream, Handshake)) -> Result<Self, Fault> {
         let (sender, driver) = http1::handshake(TokioIo::new(stream))
             .await
             .map_err(|error| fault_of(&error, Outcome::Closed))?;
         Ok(Self {
             sender,
             driver: tokio::spawn(driver),
+            handshake,
         })
     }
 
@@ -99,23 +161,15 @@ impl Connection {
 
     pub(super) async fn exchange(&mut self, request: Request<Body>) -> Result<Answer, Fault> {
         let (head, body) = self.head(request).await?.into_parts();
-        let (body, end) = read(body).await?;
-        let outcome = match end {
-            Outcome::Ok => outcome_of_status(head.status.as_u16()),
-            cut => cut,
-        };
+        let closes = closes(head.version, &head.headers);
         Ok(Answer {
-            status: head.status.as_u16(),
-            run: run_of(&head.headers),
-            closes: closes(head.version, &head.headers),
-            headers: head.headers,
-            body,
-            outcome,
+            closes,
+            ..Answer::of(head, read(body).await?, self.handshake.clone())
         })
     }
 }
 
-/// A GET request on a kept connection. [`once`] closes the connection after it.
+/// Makes a GET request for a kept connection. [`once`] adds the header that closes the connection.
 pub(super) fn get(path: &str) -> Result<Request<Body>, Fault> {
     build(Request::get(path), Empty::new().boxed_unsync())
 }
@@ -130,18 +184,27 @@ pub(super) fn build(
 }
 
 /// One request on its own connection.
-pub(super) async fn once(address: SocketAddr, mut request: Request<Body>) -> Result<Answer, Fault> {
+pub(super) async fn once(
+    dialed: (Stream, Handshake),
+    mut request: Request<Body>,
+) -> Result<Answer, Fault> {
     request
         .headers_mut()
         .insert(CONNECTION, hyper::header::HeaderValue::from_static("close"));
-    Connection::open(address).await?.exchange(request).await
+    Connection::over(dialed).await?.exchange(request).await
+}
+
+/// A connection without TLS.
+pub(super) async fn plain(address: SocketAddr) -> Result<(Stream, Handshake), Fault> {
+    Ok((Box::new(connect(address).await?), Handshake::default()))
 }
 
 pub(super) async fn connect(address: SocketAddr) -> Result<TcpStream, Fault> {
     let stream = TcpStream::connect(address)
         .await
         .map_err(|error| fault_of_io(error, Outcome::Closed))?;
-    // Small requests must not wait for an acknowledgement (tcp(7)). An error of the socket appears later anyway.
+    // Small requests must not wait for an acknowledgement (tcp(7)). The result does not matter: an error of the socket
+    // appears again in a later call.
     let _ = stream.set_nodelay(true);
     Ok(stream)
 }
@@ -186,7 +249,7 @@ fn closes(version: Version, headers: &HeaderMap) -> bool {
     has("close") || (version == Version::HTTP_10 && !has("keep-alive"))
 }
 
-/// Looks for the system's error inside of hyper's. `end` is the outcome if the connection ended early.
+/// Looks for the system's error inside hyper's error. `end` is the outcome if the connection ended early.
 pub(super) fn fault_of(error: &hyper::Error, end: Outcome) -> Fault {
     let mut cause = error.source();
     while let Some(inner) = cause {

@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used)]
 
 mod http;
+mod http2;
 mod long;
 mod server;
 mod stalls;
+mod tls;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

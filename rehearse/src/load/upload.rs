@@ -35,7 +35,7 @@ pub(super) async fn run(client: Client, index: usize) {
 async fn send(client: &Client) -> Result<Answer, Fault> {
     let head = Request::post("/upload").header(CONTENT_LENGTH, CHUNKS * CHUNK.len());
     let request = client.dress(request::build(head, body())?);
-    request::once(client.plan.address, request).await
+    request::once(client.dial(Kind::Upload).await?, request).await
 }
 
 fn body() -> Body {

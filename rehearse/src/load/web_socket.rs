@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
-use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -11,21 +10,22 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use super::client::Client;
-use super::request::{Fault, connect, fault_of_io, run_of};
+use super::request::{Fault, Stream, fault_of_io, run_of};
 use crate::record::{Kind, Outcome};
 
 const BETWEEN: Duration = Duration::from_millis(100);
 
-type Socket = WebSocketStream<TcpStream>;
+type Socket = WebSocketStream<Stream>;
 
 /// The next event from the server.
 enum Next {
     Text(String),
-    /// The server has sent a close frame; the value says whether its code is a normal one.
+    /// The server has sent a close frame. The value says whether the code of the frame is normal.
     Goodbye(Outcome),
 }
 
-/// Opens one WebSocket after another. Each message gives a record, and so does an end by the server.
+/// Opens one WebSocket after another. Each message gives a record. If the server ends the WebSocket, this gives a
+/// record, too.
 pub(super) async fn run(client: Client) {
     while !client.is_stopping() {
         let at = Instant::now();
@@ -37,8 +37,8 @@ pub(super) async fn run(client: Client) {
 }
 
 async fn open(client: &Client) -> Result<(Socket, Option<String>), Fault> {
-    let stream = connect(client.plan.address).await?;
-    let address = format!("ws://{}/echo", client.plan.address);
+    let (stream, _) = client.dial(Kind::WebSocket).await?;
+    let address = format!("ws://{}/echo", client.plan.host);
     let mut request = address.into_client_request().map_err(fault)?;
     request
         .headers_mut()
@@ -87,8 +87,8 @@ async fn talk(client: &Client, mut socket: Socket, run: Option<String>) {
     }
 }
 
-/// A close frame instead of the echo is not a loss: the protocol tells the client that the server did not read the
-/// message.
+/// Sends a message, and returns the server's answer. A close frame instead of the echo is not a loss, because it tells
+/// the client that the server did not read the message.
 async fn echo(socket: &mut Socket, number: u64) -> Result<Next, Fault> {
     let sent = socket.send(Message::text(number.to_string())).await;
     match (sent, next(socket).await) {

@@ -37,7 +37,7 @@ pub struct Command {
 }
 
 impl Command {
-    /// Runs a program, given by its path or name.
+    /// Makes a command from a program's path or name, and its arguments.
     ///
     /// ```
     /// let command = rehearse::machine::Command::new(["systemctl", "daemon-reload"]);
@@ -57,7 +57,7 @@ impl Command {
         }
     }
 
-    /// Runs a line with `/bin/sh -c`.
+    /// Makes a command that runs a line with `/bin/sh -c`.
     pub fn shell(line: &str) -> Self {
         Self::new(["/bin/sh", "-c", line])
     }

@@ -13,7 +13,7 @@ use super::command::{Command, Output};
 const TIMED_OUT: i32 = 124;
 
 pub(super) fn run(leader: Pid, command: &Command) -> io::Result<Output> {
-    // Files, not pipes: a process that the command leaves behind would keep a pipe open for ever.
+    // The output goes to files, because a process that the command leaves behind keeps a pipe open.
     let (mut stdout, mut stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
     let errors = match command.merges_output {
         true => &stdout,

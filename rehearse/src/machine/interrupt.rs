@@ -14,7 +14,7 @@ use crate::progress;
 #[derive(Debug)]
 pub(super) struct Live {
     pub place: Place,
-    /// The process whose end kills the container, while the container runs.
+    /// The process whose end kills the container; `None` while no container runs.
     pub supervisor: Mutex<Option<Pid>>,
 }
 

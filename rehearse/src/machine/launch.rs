@@ -18,14 +18,14 @@ use super::wait::wait_for;
 use crate::image::{Image, model};
 use crate::text::tail;
 
-/// A container boots in two seconds; a loaded machine may take much longer.
+/// A container boots in two seconds. On a busy machine it may take much longer.
 const BOOT_DEADLINE: Duration = Duration::from_secs(90);
 
 /// A container that has booted.
 #[derive(Debug)]
 pub(super) struct Running {
     pub(super) supervisor: Child,
-    /// The pid of its init on this host.
+    /// The pid of the container's init on this host.
     pub(super) leader: Pid,
 }
 
@@ -70,9 +70,9 @@ fn launch(live: &Live, setup: &str) -> Result<Running, MachineError> {
 fn spawn(place: &Place, console: &Path, setup: &str) -> io::Result<Child> {
     let console = File::options().create(true).append(true).open(console)?;
     std::process::Command::new("setpriv")
-        // A container outlives its systemd-nspawn if that is killed. Here systemd-nspawn is process 1 of a pid
-        // namespace, so its end kills the container. `unshare` kills systemd-nspawn at its own end (unshare(1),
-        // --kill-child).
+        // If only systemd-nspawn were killed, its container would continue to run. Here systemd-nspawn is process 1 of
+        // a pid namespace, so the kernel kills the container when systemd-nspawn ends. When `unshare` ends, it kills
+        // systemd-nspawn (unshare(1), --kill-child).
         .args([
             "--pdeathsig",
             "KILL",

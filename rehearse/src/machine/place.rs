@@ -17,8 +17,8 @@ pub(super) struct Place {
     pub folder: PathBuf,
     /// One control group in each hierarchy that systemd uses.
     pub groups: Vec<PathBuf>,
-    /// A lock that this process holds while it lives. It distinguishes the folder of a live machine from a
-    /// stale one.
+    /// A lock that this process holds while it lives. The lock distinguishes the folder of a live machine from a stale
+    /// folder.
     _lock: File,
 }
 
@@ -27,7 +27,8 @@ impl Place {
     /// were killed.
     pub fn make(store: &Path, name: &str, image: &Path) -> io::Result<Self> {
         fs::create_dir_all(store)?;
-        // Another process must not take the folder for stale before this process holds its lock.
+        // While this process does not yet hold the lock of the new folder, another process could remove the folder as
+        // stale.
         let all = File::create(store.join(".lock"))?;
         all.lock()?;
         remove_stale(store)?;

@@ -1,4 +1,4 @@
-//! Waits for a condition, never for a time alone.
+//! Waits for a condition, and never only for a time.
 
 use std::time::{Duration, Instant};
 

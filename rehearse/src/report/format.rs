@@ -52,7 +52,7 @@ pub fn seconds(value: f64) -> String {
     }
 }
 
-/// The same for a duration.
+/// A duration in seconds, as [`seconds`] formats them.
 pub fn duration(value: Duration) -> String {
     seconds(value.as_secs_f64())
 }

@@ -63,7 +63,8 @@ pub fn html(rehearsal: &Rehearsal) -> String {
     render(&templates, "page.html", &page)
 }
 
-/// The verdict counts stock runs only if there are no other runs: otherwise they are there for comparison.
+/// The verdict counts stock runs only if there are no other runs. Beside other runs, stock runs are for comparison
+/// only.
 fn verdict(rehearsal: &Rehearsal) -> (bool, String) {
     let totals = rehearsal.totals();
     let compared = totals.iter().any(|total| total.front != STOCK);

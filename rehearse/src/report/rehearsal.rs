@@ -27,6 +27,7 @@ pub(super) struct Total<'a> {
     pub passed: usize,
     pub requests: usize,
     pub failed: usize,
+    pub unprocessed: usize,
 }
 
 impl Rehearsal {
@@ -44,6 +45,7 @@ impl Rehearsal {
                         passed: 0,
                         requests: 0,
                         failed: 0,
+                        unprocessed: 0,
                     });
                     totals.len() - 1
                 });
@@ -52,6 +54,7 @@ impl Rehearsal {
             total.passed += usize::from(run.ok);
             total.requests += run.summary.requests;
             total.failed += run.summary.failed;
+            total.unprocessed += run.summary.unprocessed;
         }
         totals.sort_by_key(|total| total.front != STOCK);
         totals

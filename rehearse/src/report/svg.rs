@@ -152,6 +152,7 @@ mod tests {
     #[test]
     fn one_failure_among_many_requests_is_visible() {
         let bin = |answered, failed| Bin {
+            unprocessed: 0,
             answered,
             failed,
             latency: None,

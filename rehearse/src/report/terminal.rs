@@ -68,10 +68,14 @@ pub fn terminal(rehearsal: &Rehearsal, out: &mut impl Write) -> io::Result<()> {
             BAD
         };
         let (failed, requests) = (format::count(total.failed), format::count(total.requests));
+        let left = match total.unprocessed {
+            0 => String::new(),
+            left => format!(", {} of HTTP/2 left unprocessed", format::count(left)),
+        };
         let (name, passed, runs) = (plain(&format::front(total.front)), total.passed, total.runs);
         writeln!(
             out,
-            "{verdict}{name}{verdict:#}: {passed} of {runs} passed, {failed} of {requests} requests failed"
+            "{verdict}{name}{verdict:#}: {passed} of {runs} passed, {failed} of {requests} requests failed{left}"
         )?;
     }
     Ok(())
@@ -126,7 +130,7 @@ fn row(
     writeln!(out, "{verdict}{last}{verdict:#}")
 }
 
-/// Replaces control characters: a name or a reason may contain text of a server or of a file.
+/// Replaces control characters, because a name or a reason may contain text of a server or of a file.
 fn plain(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })

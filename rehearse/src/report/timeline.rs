@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::record::{Kind, Record};
+use crate::record::Record;
 
 /// The width of a bin.
 pub const BIN: Duration = Duration::from_millis(100);
@@ -21,6 +21,8 @@ pub struct Bin {
     pub answered: usize,
     /// The number of failed requests.
     pub failed: usize,
+    /// The number of requests that the server left unprocessed.
+    pub unprocessed: usize,
     /// The latencies of the answered short requests; `None` without such requests.
     pub latency: Option<Latency>,
 }
@@ -48,10 +50,12 @@ impl Timeline {
             let (bin, latencies) = &mut bins[index];
             if record.outcome.failed() {
                 bin.failed += 1;
+            } else if !record.outcome.answered() {
+                bin.unprocessed += 1;
             } else {
                 bin.answered += 1;
                 // A refusal is fast, and a slow request is slow by design. Neither shows how fast the server is.
-                if short(record.kind) {
+                if record.kind.is_quick() {
                     latencies.push(record.latency);
                 }
             }
@@ -70,7 +74,7 @@ impl Timeline {
         BIN.saturating_mul(u32::try_from(self.bins.len()).unwrap_or(u32::MAX))
     }
 
-    /// How long requests failed, to 100 ms.
+    /// How long requests failed: the total length of the bins with failures.
     pub fn failing(&self) -> Duration {
         let bins = self.bins.iter().filter(|bin| bin.failed > 0).count();
         BIN.saturating_mul(u32::try_from(bins).unwrap_or(u32::MAX))
@@ -80,7 +84,7 @@ impl Timeline {
 impl Bin {
     /// The number of requests in this bin.
     pub fn requests(&self) -> usize {
-        self.answered + self.failed
+        self.answered + self.failed + self.unprocessed
     }
 }
 
@@ -101,14 +105,10 @@ impl Latency {
     }
 }
 
-/// Whether the server answers such a request at once.
-fn short(kind: Kind) -> bool {
-    matches!(kind, Kind::New | Kind::KeepAlive)
-}
-
-/// The moment that decides on a record's bin: its intended start, or for a long request that was cut off, its end.
+/// The moment that decides in which bin a record is: the end of a long request that was cut off; otherwise the
+/// intended start.
 fn moment(record: &Record) -> Duration {
-    if record.outcome.failed() && !short(record.kind) {
+    if record.outcome.failed() && !record.kind.is_quick() {
         record.at + record.latency
     } else {
         record.at
@@ -118,7 +118,7 @@ fn moment(record: &Record) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Outcome;
+    use crate::record::{Kind, Outcome};
 
     fn record(at: u64, kind: Kind, latency: u64, outcome: Outcome) -> Record {
         let [at, latency] = [at, latency].map(Duration::from_millis);
@@ -128,6 +128,7 @@ mod tests {
             latency,
             outcome,
             run: None,
+            certificate: None,
         }
     }
 
@@ -166,6 +167,7 @@ mod tests {
             [Bin {
                 answered: 2,
                 failed: 1,
+                unprocessed: 0,
                 latency: None
             }]
         );

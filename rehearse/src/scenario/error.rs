@@ -1,7 +1,7 @@
 //! Errors that prevent a scenario from being played.
 
 use crate::bundle::BundleError;
-use crate::engine::EngineError;
+use crate::engine::{EngineError, is_skipped};
 use crate::load::LoadError;
 use crate::machine::MachineError;
 
@@ -28,18 +28,35 @@ pub enum ScenarioError {
     Command(String, String),
     /// The environment redirects the path that the clients request.
     #[error(
-        "the environment answers GET {path} with {status} to {target}\nhint: if it expects a load balancer, pass \
-         `--header 'X-Forwarded-Proto: https'`; otherwise set `[server] health-path` to a path that it answers itself"
+        "the environment answers GET {path} with {status} to {target}\nhint: if the application expects a \
+         load balancer, pass `--header 'X-Forwarded-Proto: https'`; otherwise set `[server] health-path` to a path \
+         without a redirect"
     )]
     Redirected {
         /// The path of the clients.
         path: String,
         /// The status of the answer.
         status: u16,
-        /// Its target.
+        /// The target of the redirect.
         target: String,
     },
     /// The environment did not answer before the load began.
     #[error("the environment does not answer: {0}")]
     NotServing(String),
+}
+
+impl ScenarioError {
+    /// What a user of `cargo xtask rehearse` can do about the error.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Deployment(_, EngineError::Hook { hook, .. }) if is_skipped("*", hook) => {
+                let path = hook.strip_prefix(".platform/").unwrap_or(hook);
+                Some(format!(
+                    "a rehearsal has no network, no packages and no AWS; if the hook needs one of them, leave the \
+                     hook out with `--skip-hook '{path}'`"
+                ))
+            }
+            _ => None,
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! Failures that no deployment can avoid, so that they do not fail a scenario.
+//! Failures that no deployment can avoid. They do not fail a scenario.
 
 use std::time::Duration;
 
@@ -22,12 +22,14 @@ const ON_ITS_WAY: Duration = Duration::from_millis(250);
 pub struct Circumstances {
     /// nginx's version.
     pub nginx: String,
-    /// From the kill of a process to its end.
+    /// The time from the kill of a process to its end.
     pub killed: Option<Window>,
     /// Whether the server itself holds the clients' connections, including idle ones.
     pub direct: bool,
     /// Whether the bundle makes nginx repeat a request whose server died before it had answered.
     pub retries: bool,
+    /// Whether an authority issues the certificate. nginx may then reload a new one at any moment.
+    pub renews: bool,
 }
 
 /// Returns whether the request could not survive the kill of its server.
@@ -51,14 +53,20 @@ pub(super) fn was_in_flight(record: &Record, killed: Window) -> bool {
 /// other kinds, the client has already received a part of the answer, or the request is not idempotent (RFC
 /// 9110, 9.2.2).
 fn can_be_sent_again(kind: Kind) -> bool {
-    matches!(kind, Kind::New | Kind::KeepAlive | Kind::Slow)
+    kind.is_quick() || kind == Kind::Slow
 }
 
-pub(super) fn is_idle_close(record: &Record) -> bool {
-    record.kind == Kind::KeepAlive && matches!(record.outcome, Outcome::Closed | Outcome::Reset)
+fn is_idle_close(record: &Record) -> bool {
+    matches!(record.kind, Kind::KeepAlive | Kind::TlsKeepAlive)
+        && matches!(record.outcome, Outcome::Closed | Outcome::Reset)
 }
 
-pub(super) fn keeps_idle(nginx: &str) -> bool {
+/// Returns whether a reload of an old nginx has closed the idle connection of the request.
+pub(super) fn is_closed_by_reload(record: &Record, circumstances: &Circumstances) -> bool {
+    !keeps_idle(&circumstances.nginx) && is_idle_close(record)
+}
+
+fn keeps_idle(nginx: &str) -> bool {
     let mut numbers = nginx.split('.').map(|part| part.parse().unwrap_or(0));
     let version = [(); 3].map(|()| numbers.next().unwrap_or(0));
     version >= KEEPS_IDLE

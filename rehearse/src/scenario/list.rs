@@ -120,7 +120,7 @@ pub const ALL: &[Scenario] = &[
         act: acts::kill_app,
         after: After::SameRun,
         tolerance: Tolerance::InFlight,
-        // nginx can't repeat a request whose answer has begun. This is always so for the other long requests.
+        // nginx can't repeat a request whose answer has begun. The answers of the other long requests begin at once.
         clients: Clients::Repeatable,
         ..DEPLOYMENT
     },

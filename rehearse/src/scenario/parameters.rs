@@ -21,8 +21,10 @@ pub struct Parameters {
     pub to: PathBuf,
     /// New connections a second.
     pub rate: u32,
-    /// How the clients speak.
+    /// The headers of all clients, and the status that they expect.
     pub manner: Manner,
     /// The variants of the engine.
     pub variants: Variants,
+    /// Patterns of hooks that the engine leaves out.
+    pub skipped_hooks: Vec<String>,
 }

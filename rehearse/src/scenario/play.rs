@@ -15,6 +15,7 @@ use super::verdict;
 use crate::bundle;
 use crate::clock::Clock;
 use crate::engine::{Deployment, Engine, Variants};
+use crate::evidence;
 use crate::instruction::Instruction;
 use crate::load::{Load, Plan};
 use crate::machine::Machine;
@@ -25,7 +26,7 @@ use crate::summary::Summary;
 
 /// How long the load runs before the act.
 const STEADY: Duration = Duration::from_secs(5);
-/// How long the load continues after that.
+/// How long the load continues after the act and [`SETTLE`].
 const AFTER: Duration = Duration::from_secs(2);
 
 /// The result of a scenario, with the versions of systemd and nginx.
@@ -46,8 +47,10 @@ pub struct Played {
 pub fn play(scenario: &Scenario, parameters: &Parameters) -> Result<Played, ScenarioError> {
     let clock = Clock::start();
     let machine = Machine::boot(&parameters.image, &parameters.machines)?;
-    let engine = Engine::new(machine, parameters.variants, clock);
+    let mut engine = Engine::new(machine, parameters.variants, clock);
+    engine.skip_hooks(&parameters.skipped_hooks);
     let mut subject = Subject::new(engine, parameters.clone(), clock)?;
+    subject.start_authority()?;
     (scenario.prepare)(&mut subject)?;
     subject.deployments.clear();
     subject.wait_until_serving()?;
@@ -56,6 +59,9 @@ pub fn play(scenario: &Scenario, parameters: &Parameters) -> Result<Played, Scen
         Some(plan) => Some(Load::start(plan, subject.namespace()?, clock.zero())?),
         None => None,
     };
+    if let Some(load) = &load {
+        load.when_late(evidence::witness(subject.engine.instance()));
+    }
     // This sleep does not wait for a condition: the load needs time to measure.
     let measure = |length| load.as_ref().map(|_| std::thread::sleep(length));
     measure(STEADY);
@@ -65,12 +71,25 @@ pub fn play(scenario: &Scenario, parameters: &Parameters) -> Result<Played, Scen
     measure(SETTLE + AFTER);
     let records = load.map(Load::stop).transpose()?.unwrap_or_default();
     acted?;
+    note_evidence(&mut subject);
     let observed = Observed {
         before,
         window: start..end,
         records,
     };
     finish(scenario, subject, observed)
+}
+
+/// Adds the folder of the saved state to the report.
+fn note_evidence(subject: &mut Subject) {
+    let folder = subject.engine.instance().evidence();
+    if folder.exists() {
+        let detail = folder.display().to_string();
+        subject.note(
+            "requests waited, so the instance's state was saved",
+            &detail,
+        );
+    }
 }
 
 /// The observations of a scenario.
@@ -131,6 +150,7 @@ fn circumstances(
         killed: subject.killed,
         direct: before.front() == "direct",
         retries: bundle::retries(&subject.parameters.from)?,
+        renews: subject.https.needs_authority(),
     })
 }
 
@@ -139,8 +159,8 @@ fn instructions(deployments: &[Deployment]) -> Vec<Instruction> {
     all.cloned().collect()
 }
 
-/// The front mode of the bundle with flipless. An adoption begins without flipless. An uninstallation ends
-/// without flipless.
+/// Returns the front mode before the scenario. If flipless was not installed then, as in an adoption, returns the mode
+/// after the scenario.
 fn front(before: &Status, after: &Status) -> String {
     if before.is_there() { before } else { after }.front()
 }
@@ -163,7 +183,13 @@ fn plan(scenario: &Scenario, subject: &Subject) -> Result<Option<Plan>, Scenario
         },
         Clients::All | Clients::Repeatable | Clients::Plain => Plan::only_path(""),
     };
+    let tls = match scenario.clients {
+        Clients::All | Clients::Repeatable => subject.tls(),
+        Clients::Plain | Clients::None => None,
+    };
     Ok(Some(Plan {
+        host: subject.host(),
+        tls,
         rate: subject.parameters.rate,
         path: subject.path.clone(),
         manner: subject.parameters.manner.clone(),

@@ -1,5 +1,5 @@
-//! A soak: many deployments in a row on one machine and under load, while processes are killed and EB's engine
-//! dies.
+//! A soak: many deployments in a row on one machine and under load. During the deployments, the soak kills processes
+//! and EB's engine, and renews the certificate.
 //!
 //! The plan is drawn from a seed before the soak begins ([`plan`]). The ledger knows which version EB considers
 //! deployed, and so which version has to serve after each step ([`ledger`]).
@@ -17,10 +17,12 @@ mod plan;
 mod play;
 mod processes;
 mod random;
+mod renewal;
 mod resources;
 mod session;
 mod tally;
 mod tell;
 mod versions;
+mod wanted;
 
 pub use play::{Soak, Soaked, soak};

@@ -29,7 +29,7 @@ impl Status {
         self.text("/current/release")
     }
 
-    /// The release that a rollback goes back to.
+    /// The release to which a rollback returns.
     pub fn previous(&self) -> Option<String> {
         self.text("/previous/release")
     }

@@ -1,19 +1,20 @@
-//! The instance of a scenario: methods for the acts of scenarios, and for the questions of verdicts.
+//! The instance of a scenario: methods for the acts of scenarios, and for the checks of verdicts.
 
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use flipless_settings::layout;
+use flipless_settings::{Https, layout};
 
 use super::check::Check;
 use super::error::ScenarioError;
 use super::parameters::Parameters;
 use super::status::Status;
+use crate::authority;
 use crate::bundle;
 use crate::clock::{Clock, Window};
 use crate::engine::{Deployment, Engine};
-use crate::load::{self, Answer, Namespace};
+use crate::load::{self, Answer, Namespace, Tls};
 use crate::machine::{Command, Instance, Machine, wait_for};
 use crate::record::Outcome;
 
@@ -40,6 +41,8 @@ pub struct Subject {
     pub clock: Clock,
     /// The path that quick clients request: the server's health.
     pub path: String,
+    /// HTTPS, as the first bundle sets it.
+    pub https: Https,
     /// When the scenario killed a process.
     pub killed: Option<Window>,
 }
@@ -52,6 +55,7 @@ impl Subject {
     ) -> Result<Self, ScenarioError> {
         Ok(Self {
             path: bundle::health_path_of(&parameters.from)?,
+            https: bundle::https::settings(&parameters.from)?,
             engine,
             parameters,
             deployments: Vec::new(),
@@ -168,33 +172,83 @@ impl Subject {
         )?)
     }
 
+    /// Sends one request over HTTPS.
+    pub fn get_with_tls(&self, tls: &Tls, path: &str) -> Result<Answer, ScenarioError> {
+        let namespace = self.namespace()?;
+        Ok(load::get_with_tls(
+            &namespace,
+            tls,
+            path,
+            &self.parameters.manner,
+            ANSWER,
+        )?)
+    }
+
+    /// The clients of HTTPS, if the first bundle has a domain. If the public port redirects, the long requests use
+    /// HTTPS too.
+    pub(super) fn tls(&self) -> Option<Tls> {
+        let address = SocketAddr::from(([127, 0, 0, 1], self.https.port));
+        let tls = Tls::new(address, self.https.domains.first()?);
+        Some(Tls {
+            long: self.https.redirect,
+            ..tls
+        })
+    }
+
+    /// The name of the server in requests.
+    pub(super) fn host(&self) -> String {
+        let first = self.https.domains.first();
+        first.map_or_else(|| "localhost".into(), String::clone)
+    }
+
+    /// Starts the rehearsal's certificate authority, if the first bundle has a domain.
+    pub(super) fn start_authority(&mut self) -> Result<(), ScenarioError> {
+        if self.https.domains.is_empty() {
+            return Ok(());
+        }
+        let started = authority::start(self.engine.instance(), &self.https);
+        let failed = |error: std::io::Error| {
+            ScenarioError::Command("start the authority".into(), error.to_string())
+        };
+        if !started.map_err(failed)? {
+            let detail = "the image has no pebble, or no openssl";
+            self.note("no authority issues a certificate", detail);
+        }
+        Ok(())
+    }
+
     /// Sends the request of the quick clients.
     pub fn ask(&self) -> Result<Answer, ScenarioError> {
         self.get(&self.path)
     }
 
-    /// Whether the server has the endpoints for the other kinds of clients, as the demonstration server has.
-    /// The answer's content decides: some applications answer every path with the same page.
+    /// Whether the server has the endpoints for the other kinds of clients, as the demonstration server has. The status
+    /// alone does not show this, because some applications answer every path with the same page.
     pub(super) fn serves_long_requests(&self) -> Result<bool, ScenarioError> {
-        let slow = self.get("/slow?ms=1")?.status;
-        let other = self.get("/no-such-page")?.status;
-        let events = self.get("/stream?count=2&ms=1")?;
+        let slow = self.get_page("/slow?ms=1")?.status;
+        let other = self.get_page("/no-such-page")?.status;
+        let events = self.get_page("/stream?count=2&ms=1")?;
         let counted = String::from_utf8_lossy(&events.body)
             .matches("data:")
             .count();
         Ok(slow == 200 && other == 404 && counted >= 2)
     }
 
-    /// Waits until the server answers. A redirect is an error at once, because a server that redirects its path does
-    /// not stop to do so.
+    /// Sends a request for a path that the public port may redirect to HTTPS.
+    pub(super) fn get_page(&self, path: &str) -> Result<Answer, ScenarioError> {
+        match self.tls().filter(|tls| tls.long) {
+            Some(tls) => self.get_with_tls(&tls, path),
+            None => self.get(path),
+        }
+    }
+
+    /// Waits until the server answers. A redirect is an error at once, because such a server redirects every later
+    /// request, too.
     pub(super) fn wait_until_serving(&mut self) -> Result<(), ScenarioError> {
         let any_status = bundle::accepts_any_status(&self.parameters.from)?;
         let mut last = String::from("no answer");
         let answered = wait_for(PATIENCE, || match self.ask() {
-            Ok(answer) if answer.outcome == Outcome::Ok || (300..400).contains(&answer.status) => {
-                Some(answer)
-            }
-            Ok(answer) if any_status && (400..500).contains(&answer.status) => Some(answer),
+            Ok(answer) if is_settled(&answer, any_status) => Some(answer),
             Ok(answer) => {
                 last = format!("status {}", answer.status);
                 None
@@ -236,5 +290,39 @@ impl Subject {
         let systemd = self.say("systemctl --version | sed -n '1s/^systemd \\([0-9]*\\).*/\\1/p'");
         let nginx = self.say("/usr/sbin/nginx -v 2>&1 | sed 's/.*nginx.//; s/ .*//'");
         (systemd, nginx)
+    }
+}
+
+/// Whether the answer is final. Another answer only shows that the server is still starting.
+fn is_settled(answer: &Answer, any_status: bool) -> bool {
+    match answer.status {
+        300..400 => true,
+        400..500 => any_status,
+        _ => answer.outcome == Outcome::Ok,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redirect_is_an_answer_at_once_and_an_error_of_the_server_is_none() {
+        for (status, any_status, expected) in [
+            (200, false, true),
+            (301, false, true),
+            (302, true, true),
+            (307, false, true),
+            (308, false, true),
+            (401, true, true),
+            (404, true, true),
+            (404, false, false),
+            (500, true, false),
+            (502, true, false),
+            (503, false, false),
+        ] {
+            let answer = Answer::of_status(status);
+            assert_eq!(is_settled(&answer, any_status), expected, "{status}");
+        }
     }
 }

@@ -1,8 +1,9 @@
-//! Whether a scenario went well.
+//! Decides whether a scenario passed.
 
 mod early;
 mod failures;
 mod health_log;
+mod https;
 mod releases;
 mod secret;
 
@@ -36,6 +37,7 @@ pub(super) fn judge(
     let mut checks = std::mem::take(&mut subject.checks);
     if scenario.clients != Clients::None {
         checks.extend(failures::of(scenario.tolerance, records, circumstances));
+        checks.extend(https::of(records));
         checks.extend(of_latency(scenario.tolerance, summary));
     }
     let run = before.run();
@@ -55,7 +57,7 @@ fn first_flip(deployments: &[Deployment]) -> Option<Duration> {
     Some(flip.start)
 }
 
-/// The check that `asked` contains. If the instance could not be asked, this is a failed check.
+/// Returns the check in `asked`. If the instance could not be asked, returns a failed check.
 fn said(asked: Result<Option<Check>, ScenarioError>) -> Option<Check> {
     asked.unwrap_or_else(|error| {
         let fault = "the instance did not answer a question of the verdict";
@@ -64,7 +66,7 @@ fn said(asked: Result<Option<Check>, ScenarioError>) -> Option<Check> {
 }
 
 /// A note with the parts of the bundles that the model does not carry out.
-fn left_out(what: &[String]) -> Option<Check> {
+pub(super) fn left_out(what: &[String]) -> Option<Check> {
     let note = || Check::note("the model leaves out parts of the bundle", what.join("; "));
     (!what.is_empty()).then(note)
 }
@@ -94,7 +96,7 @@ fn of_latency(tolerance: Tolerance, summary: &Summary) -> Option<Check> {
     ))
 }
 
-/// EB fails a deployment if one of its processes has no main pid.
+/// Checks that a unit has a main process. EB fails a deployment if one of its processes has none.
 fn has_process(subject: &Subject, unit: &'static str) -> Check {
     let pid = subject.main_pid(unit);
     let process = subject.engine.instance().root().join("proc").join(&pid);

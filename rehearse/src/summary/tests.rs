@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::record::Kind;
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
@@ -11,6 +12,7 @@ fn record(at: u64, kind: Kind, latency: u64, outcome: Outcome) -> Record {
         latency: MS(latency),
         outcome,
         run: None,
+        certificate: None,
     }
 }
 
@@ -76,6 +78,8 @@ fn every_failure_of_every_client_counts_once() {
         Outcome::Timeout,
         Outcome::Status(502),
         Outcome::Truncated,
+        Outcome::Handshake,
+        Outcome::Unprocessed,
     ];
     let kinds = [Kind::New, Kind::Upload, Kind::WebSocket];
     let records: Vec<_> = kinds
@@ -90,9 +94,11 @@ fn every_failure_of_every_client_counts_once() {
         timeout: 3,
         status: 3,
         truncated: 3,
+        handshake: 3,
     };
     assert_eq!(summary.kinds, three_each);
-    assert_eq!((summary.requests, summary.failed), (21, 18));
+    let counts = (summary.requests, summary.failed, summary.unprocessed);
+    assert_eq!(counts, (27, 21, 3));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use flipless_settings::FrontMode;
 use rehearse::bundle::{self, Changes};
 use rehearse::engine::{Variants, variants};
-use rehearse::image::{Image, Source, Suite};
+use rehearse::image::{Image, Suite};
 use rehearse::load::Manner;
 use rehearse::machine::{Command, Instance, Machine};
 use rehearse::requirements;
@@ -33,12 +33,21 @@ pub fn store(name: &str) -> PathBuf {
 }
 
 pub fn image(suite: Suite) -> Image {
+    image_with(suite, &[])
+}
+
+fn image_with(suite: Suite, packages: &[&str]) -> Image {
     requirements::check(true).unwrap();
-    Image::obtain(&Source::Suite(suite), &store("images")).unwrap()
+    Image::with_packages(suite, packages, &store("images")).unwrap()
 }
 
 pub fn boot(suite: Suite) -> Machine {
-    Machine::boot(&image(suite), &store("machines")).unwrap()
+    boot_with(suite, &[])
+}
+
+/// Boots an image that also has these Debian packages.
+pub fn boot_with(suite: Suite, packages: &[&str]) -> Machine {
+    Machine::boot(&image_with(suite, packages), &store("machines")).unwrap()
 }
 
 pub fn say(machine: &Machine, line: &str) -> String {
@@ -79,11 +88,11 @@ pub const UNTIMED: [&str; 6] = [
     "plain",
     "uninstall",
 ];
-/// More such scenarios, on a current nginx only.
+/// More scenarios whose verdict does not depend on how long clients wait, on a current nginx only.
 pub const UNTIMED_ON_CURRENT_NGINX: [&str; 1] = ["kill-nginx"];
-/// One more such scenario, on an old and on a current nginx.
+/// Another one of these scenarios, on an old and on a current nginx.
 pub const KILL_APP: &str = "kill-app";
-/// One more such scenario, with a relay.
+/// Another one of these scenarios, with a relay.
 pub const KILL_CHILD: &str = "kill-child";
 
 /// Plays a scenario. The new version is the same bundle with one more file.
@@ -120,6 +129,7 @@ fn parameters(suite: Suite, from: &Path, folder: &Path) -> Parameters {
         rate: 200,
         manner: Manner::default(),
         variants: variants::STANDARD,
+        skipped_hooks: Vec::new(),
     }
 }
 
@@ -146,7 +156,7 @@ pub fn went_well(run: &ScenarioResult) {
     assert!(fine, "{}: {:?}", run.scenario, run.reasons);
 }
 
-/// Asserts that the scenario passed. Returns by how many milliseconds longer requests waited in the deployment than in
+/// Asserts that the scenario passed. Returns how many milliseconds longer requests waited in the deployment than in
 /// steady state.
 pub fn excess_ms(run: &ScenarioResult) -> f64 {
     went_well(run);

@@ -4,8 +4,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use rehearse::bundle::LINK;
 use rehearse::engine::Deployment;
 
+use crate::files;
 use crate::rig::Rig;
 use crate::update::Update;
 
@@ -104,9 +106,13 @@ fn read(folder: &Path, name: &str, files: &mut Vec<File>) -> io::Result<()> {
         let path = entry?.path();
         let own = path.file_name().unwrap_or_default().to_string_lossy();
         let name = format!("{name}{own}");
-        match path.is_dir() {
-            true => read(&path, &format!("{name}/"), files)?,
-            false => files.push(file(&path, &name)?),
+        if path.is_symlink() {
+            let target = fs::read_link(&path)?.to_string_lossy().into_owned();
+            files.push((name, target, LINK));
+        } else if path.is_dir() {
+            read(&path, &format!("{name}/"), files)?;
+        } else {
+            files.push(file(&path, &name)?);
         }
     }
     Ok(())
@@ -120,13 +126,15 @@ fn file(path: &Path, name: &str) -> io::Result<File> {
 /// Asserts that the old version answered during every predeploy hook, whatever the hook's name.
 pub fn the_old_version_answered_before_the_flip(rig: &mut Rig, update: &Update) {
     let seen = rig.say("cat /var/log/who-before-the-flip");
-    // An empty line is from the adoption: the old application then had no run to name.
+    // An empty line is from the adoption, when the old application had no run to name.
     let seen: Vec<_> = seen.lines().filter(|line| !line.is_empty()).collect();
     assert_eq!(seen.len(), 40, "two hooks");
     assert!(seen.iter().all(|run| *run == update.before), "{seen:?}");
 }
 
-pub fn nginx_has_logged_and_cached(rig: &mut Rig, _: &Update) {
+/// Asserts that nginx and the server reach the folders beside the application.
+pub fn every_place_is_reached(rig: &mut Rig, update: &Update) {
+    files::assert_reaches(rig, &update.after, &["media/photos", "cache"]);
     // The cache of this case keeps any answer for one hour.
     rig.body("/api/x");
     rig.must("test -s /var/log/shop/access.log");

@@ -33,10 +33,9 @@ pub fn each_run_sees_its_own_release(rig: &mut Rig, update: &Update) {
     );
 }
 
-/// Asserts that the server's process finds the file of its own release, and whatever is beside the application.
+/// Asserts that the server's process finds the file of its own release, and everything beside the application.
 pub fn assert_sees_its_own(rig: &Rig, run: &str) {
-    let unit = format!("flipless-app@{run}.service");
-    let pid = rig.say(&format!("systemctl show --value -p MainPID {unit}"));
+    let pid = pid(rig, run);
     let look = |line: &str| {
         let inside = format!("nsenter --mount --wd --target {pid} sh -c '{line}'");
         rig.say(&inside)
@@ -47,12 +46,25 @@ pub fn assert_sees_its_own(rig: &Rig, run: &str) {
     assert_eq!(look(&format!("cat {FILE}")), own, "{run}");
     let beside = rig.say("ls /var/app | grep -vx staging");
     assert_eq!(look("ls /var/app"), beside, "{run}");
-    // The user is the run's own. These variables are the same as on stock EB.
+    // The run has a user of its own, but these variables have the same values as on stock EB.
     let environment = rig.say(&format!("tr '\\0' '\\n' < /proc/{pid}/environ"));
     for expected in ["HOME=/home/webapp", "USER=webapp", "LOGNAME=webapp"] {
         let has = environment.lines().any(|line| line == expected);
         assert!(has, "{expected}");
     }
+}
+
+/// Asserts that the server's process finds these files of its bundle, which are behind links out of the bundle.
+pub fn assert_reaches(rig: &Rig, run: &str, names: &[&str]) {
+    let pid = pid(rig, run);
+    for name in names {
+        rig.must(&format!("nsenter --mount --wd --target {pid} ls {name}/."));
+    }
+}
+
+fn pid(rig: &Rig, run: &str) -> String {
+    let unit = format!("flipless-app@{run}.service");
+    rig.say(&format!("systemctl show --value -p MainPID {unit}"))
 }
 
 /// Returns the content of the file in the run's release.

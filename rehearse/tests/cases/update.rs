@@ -15,8 +15,8 @@ pub struct Update {
     pub after: String,
 }
 
-/// Deploys the case again. Asserts that no request is lost, and that the new version answers only after the
-/// flip and the old version never after the deployment.
+/// Deploys the case again. Asserts that no request is lost. The new version may answer only after the flip, and the old
+/// version must not answer after the deployment.
 pub fn under_load(rig: &mut Rig, case: &Case) -> Update {
     let before = rig.current();
     let bundle = case.version(rig);

@@ -1,4 +1,5 @@
-//! A source bundle without flipless, as people deploy it today, on a stock instance. Then the same bundle, wrapped.
+//! Deploys a source bundle without flipless to a stock instance, as people do today. Then deploys the same bundle,
+//! wrapped.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -20,8 +21,8 @@ const RUN: &str = "#!/bin/sh\nluajit -e 'local s = 0; for i = 1, 1e6 do s = s + 
                    exec ./shop\n";
 const MAILER: &str = "#!/bin/sh\nexec sleep 1000\n";
 
-/// Deploys the source bundle as EB does, adopts the wrapped one, refuses one that can't start, updates it under load, and
-/// returns to the source.
+/// Deploys the source bundle without flipless, and adopts the wrapped bundle. Then a wrapped bundle that can't start is
+/// refused, and an update under load succeeds. Finally returns to the source bundle.
 pub fn is_deployed_without_a_failed_request() {
     let folder = tempfile::tempdir().unwrap();
     let source = source(folder.path());
@@ -72,7 +73,7 @@ fn wrapped(source: &Path, folder: &Path) -> PathBuf {
     bundle::wrap(source, folder).unwrap()
 }
 
-/// The source bundle of the example whose server only knows its port.
+/// The source bundle of the example `own-port`, whose server only reads its port.
 fn source(folder: &Path) -> PathBuf {
     let example = booted::relay_bundle(FrontMode::Nginx);
     let mut example = ZipArchive::new(File::open(example).unwrap()).unwrap();

@@ -73,7 +73,7 @@ fn an_aborted_adoption_leaves_the_stock_application_to_crash_and_restart() {
 
 /// The old application crashes repeatedly, before it has its port. The deployment of flipless replaces it.
 #[test]
-fn an_application_of_before_that_crashes_all_the_time_is_adopted() {
+fn an_old_application_that_crashes_all_the_time_is_replaced() {
     if booted::unavailable() {
         return;
     }
@@ -121,8 +121,8 @@ fn a_first_version_that_never_starts_gives_the_public_port_back() {
     rig.settle();
 }
 
-/// Only EB's own file has a secret, so the flip of a first version fails. The bundle's server then serves as on stock
-/// EB, with that file.
+/// Sets a secret that only EB's own file contains, so the flip of a first version fails. Then the bundle's server
+/// serves as on stock EB, with this file.
 fn assert_refused_for_a_missing_secret(rig: &mut Rig) {
     let secret = |value: &str| Properties::from([("FLIPLESS_TEST_WITHHELD".into(), value.into())]);
     rig.engine.withhold_secrets(secret("hunter2"));

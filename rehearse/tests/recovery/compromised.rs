@@ -66,11 +66,11 @@ fn change_nothing_of_ours(rig: &Rig) {
 }
 
 /// The server ignores SIGTERM, and sends SIGKILL to every process that it may signal, in a loop. Deployments and
-/// rollbacks succeed all the same, and systemd ends the server at its time limit.
+/// rollbacks still succeed, and systemd ends the server at its time limit.
 fn prevent_no_replacement(rig: &mut Rig) {
     let attacker = rig.engine.instance().root().join("srv/attacker");
     compile(&attacker);
-    // The drain of the project's bundle would take longer than all the rest of this test.
+    // The drain of the project's bundle takes longer than the rest of this test.
     rig.must(
         "mkdir -p /run/systemd/system/flipless-app@.service.d && \
          printf '[Service]\\nTimeoutStopSec=6\\n' > /run/systemd/system/flipless-app@.service.d/short.conf && \
@@ -91,7 +91,7 @@ fn prevent_no_replacement(rig: &mut Rig) {
     let attacker = rig.current();
     rig.must("/opt/flipless/bin/flipless rollback");
     assert_ne!(rig.current(), next, "a new run");
-    // It still runs, and attacks a deployment that begins while it drains.
+    // The server still runs, and attacks a deployment that begins while the server drains.
     rig.deploy();
     assert_replaced(rig, &attacker);
     for unit in ["web.service", "nginx.service"] {

@@ -1,4 +1,4 @@
-//! An instance that is started from an image of another one.
+//! An instance that is started from an image of another instance.
 
 use rehearse::load::LoadError;
 use rehearse::machine::{Instance, Machine};
@@ -6,7 +6,7 @@ use rehearse::machine::{Instance, Machine};
 use crate::booted;
 use crate::rig::Rig;
 
-/// Gives the instance an id, where the kernel shows the one of an EC2 instance. A container has no such file, and
+/// Gives the instance an id, where the kernel shows the id of an EC2 instance. A container has no such file, and
 /// nothing can be created in sysfs, so another file system covers the folder.
 const UNIT: &str = "[Unit]
 DefaultDependencies=no

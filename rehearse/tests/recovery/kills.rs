@@ -43,7 +43,8 @@ const COMMIT: Victim = Victim {
 };
 
 impl Victim {
-    /// Makes a bundle whose deployment kills the command at call `number` of `calls`.
+    /// Makes a bundle for a deployment in which strace sends `signal` to the command, when the command makes the
+    /// system calls `calls` for the `number`th time.
     fn bundle(self, rig: &mut Rig, calls: &str, signal: &str, number: usize) -> PathBuf {
         let strace = format!(
             "exec strace -qq -o /dev/null -e trace={calls} -e inject={calls}:signal={signal}:when={number}"

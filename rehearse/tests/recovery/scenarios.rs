@@ -103,7 +103,7 @@ fn a_killed_server_behind_a_relay_costs_no_request_that_can_be_sent_again() {
     assert!(run.records.iter().filter(repeated).count() > 1);
 }
 
-/// A short soak, which covers the findings of longer ones. The faults depend only on the seed.
+/// A short soak, which covers everything that longer soaks have found. The faults depend only on the seed.
 #[test]
 fn deployments_in_a_row_with_faults_lose_nothing_and_leave_nothing() {
     if booted::unavailable() {

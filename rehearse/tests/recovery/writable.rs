@@ -7,7 +7,7 @@ use crate::rig::Rig;
 /// Below /var/app a run has a file system of its own.
 const FOLDERS: [&str; 3] = ["/srv/shop", "/var/app/shop", "/home/webapp/shop"];
 
-/// Deploys a server whose runs have users of their own, without its folders and with them.
+/// Deploys a server whose runs have users of their own, first without its folders and then with them.
 pub fn runs_share_their_files(rig: &mut Rig) {
     let folder = tempfile::tempdir().unwrap();
     let settings = folder.path().join("flipless.toml");

@@ -9,6 +9,7 @@ use flipless_settings::{FrontMode, layout};
 use rehearse::bundle::{self, Changes};
 use rehearse::clock::Clock;
 use rehearse::engine::{Engine, Properties, variants};
+use rehearse::evidence;
 use rehearse::image::Suite;
 use rehearse::load::{self, Answer, Load, LoadError, Manner, Namespace, Plan};
 use rehearse::machine::{Command, Instance, Machine, wait_for};
@@ -41,13 +42,16 @@ impl Rig {
         let machine = booted::boot(suite);
         prepare(&machine);
         let mut rig = Self::on(machine, FrontMode::Nginx);
-        let first = rig.version(&[]);
-        rig.engine
-            .create_environment(&first, Properties::new())
-            .outcome
-            .unwrap();
-        rig.wait_until_serving();
+        rig.create_environment();
         rig
+    }
+
+    /// Launches the environment with a version of the bundle.
+    pub fn create_environment(&mut self) {
+        let first = self.version(&[]);
+        let launched = self.engine.create_environment(&first, Properties::new());
+        launched.outcome.unwrap();
+        self.wait_until_serving();
     }
 
     /// Boots an instance on which an application without flipless serves.
@@ -55,7 +59,7 @@ impl Rig {
         Self::bare(suite).with_stock()
     }
 
-    /// The same, for versions in direct mode. Calls `prepare` on the instance first.
+    /// Does the same as [`Self::launch_stock`], for versions in direct mode. Calls `prepare` on the instance first.
     pub fn launch_stock_before_direct(suite: Suite, prepare: impl FnOnce(&Machine)) -> Self {
         let machine = booted::boot(suite);
         prepare(&machine);
@@ -75,12 +79,17 @@ impl Rig {
     }
 
     fn on(machine: Machine, front: FrontMode) -> Self {
+        Self::with(machine, bundle_with_short_limits(front))
+    }
+
+    /// Makes a rig for versions of `bundle`, on an instance that has no application yet.
+    pub fn with(machine: Machine, bundle: PathBuf) -> Self {
         let clock = Clock::start();
         Self {
             engine: Engine::new(machine, variants::STANDARD, clock),
             clock,
             folder: tempfile::tempdir().unwrap(),
-            bundle: bundle_with_short_limits(front),
+            bundle,
             versions: 0,
         }
     }
@@ -130,7 +139,9 @@ impl Rig {
     /// Starts the planned clients.
     pub fn load_of(&self, plan: Plan) -> Load {
         let namespace = Namespace::of(self.leader()).unwrap();
-        Load::start(plan, namespace, self.clock.zero()).unwrap()
+        let load = Load::start(plan, namespace, self.clock.zero()).unwrap();
+        load.when_late(evidence::witness(self.engine.instance()));
+        load
     }
 
     /// Runs a command on the instance, and returns its output.
@@ -171,7 +182,7 @@ impl Rig {
         self.say(&format!("systemctl is-active {}", layout::app_unit(run))) == "active"
     }
 
-    /// Returns the runs that serve, without draining ones.
+    /// Returns the runs that serve. Omits draining runs.
     pub fn active_runs(&self) -> Vec<String> {
         let units = self.say(&format!(
             "systemctl list-units --plain --no-legend --full --state=active,activating '{}'",
@@ -238,8 +249,19 @@ impl Rig {
         assert_eq!(half, "");
     }
 
-    /// Returns the count of everything that could accumulate over many deployments.
+    /// Returns the count of everything that could accumulate over many deployments. Two counts in a row must be the
+    /// same, because a timer may run a program during one of them.
     pub fn inventory(&self) -> Vec<(&'static str, String)> {
+        let mut last = self.count();
+        let steady = wait_for(PATIENCE, || {
+            let before = std::mem::replace(&mut last, self.count());
+            (before == last).then_some(())
+        });
+        assert!(steady.is_some(), "{last:?}");
+        last
+    }
+
+    fn count(&self) -> Vec<(&'static str, String)> {
         [
             "find /opt/flipless/releases -mindepth 1 -maxdepth 1 | wc -l",
             "find /opt/flipless/runs -mindepth 1 | wc -l",
@@ -249,7 +271,7 @@ impl Rig {
             "systemctl list-units --all --plain --no-legend 'flipless-*' | wc -l",
             "systemctl list-jobs --plain --no-legend | wc -l",
             "find /sys/fs/cgroup -name 'flipless-app@*' -path '*systemd*' | wc -l",
-            // `names` is assigned first, so that the list lacks the other processes of this line.
+            // The shell runs `ps` before the rest of the line, so that the list does not contain `sort` and `wc`.
             "names=$(ps -e -o comm=); echo \"$names\" | sort -u | wc -l",
             "pgrep -c 'flipless|server|nginx'",
             "ls /proc/1/fd | wc -l",
@@ -271,21 +293,31 @@ impl Rig {
 
 /// The project's bundle for a front mode, with a short time limit of the dead man's switch. It is built once.
 pub fn bundle_with_short_limits(front: FrontMode) -> PathBuf {
-    static BUILT: Mutex<Vec<(FrontMode, PathBuf)>> = Mutex::new(Vec::new());
+    built_with(
+        front,
+        &format!("[deploy]\ndead-man-seconds = {DEAD_MAN_SECONDS}\n"),
+    )
+}
+
+/// The project's bundle with these settings. It is built once.
+pub fn built_with(front: FrontMode, settings: &str) -> PathBuf {
+    static BUILT: Mutex<Vec<(FrontMode, String, PathBuf)>> = Mutex::new(Vec::new());
     let mut built = BUILT.lock().unwrap();
-    if let Some((_, path)) = built.iter().find(|(other, _)| *other == front) {
+    let same = |(mode, text, _): &&(FrontMode, String, PathBuf)| {
+        (*mode, text.as_str()) == (front, settings)
+    };
+    if let Some((.., path)) = built.iter().find(same) {
         return path.clone();
     }
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        // Another test program may build the same bundle now.
-        .join(concat!("short-limits-", env!("CARGO_CRATE_NAME")))
-        .join(front.name());
+        // Another test program may build the same bundle at this moment.
+        .join(concat!("with-settings-", env!("CARGO_CRATE_NAME")))
+        .join(format!("{front}-{}", built.len()));
     std::fs::create_dir_all(&folder).unwrap();
-    let settings = folder.join("flipless.toml");
-    let text = format!("[deploy]\ndead-man-seconds = {DEAD_MAN_SECONDS}\n");
-    std::fs::write(&settings, text).unwrap();
-    let path = bundle::build(Some(front), Some(&settings), &folder).unwrap();
-    built.push((front, path.clone()));
+    let file = folder.join("flipless.toml");
+    std::fs::write(&file, settings).unwrap();
+    let path = bundle::build(Some(front), Some(&file), &folder).unwrap();
+    built.push((front, settings.to_owned(), path.clone()));
     path
 }
 

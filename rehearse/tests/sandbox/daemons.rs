@@ -1,4 +1,4 @@
-//! What a server finds on its instance: local daemons, certificates, and the metadata service.
+//! The surroundings of a server on its instance: local daemons, certificates, and the metadata service.
 
 use crate::probe::programs;
 use crate::rig::Rig;
@@ -18,14 +18,14 @@ const SOCKETS: [(&str, &str, &str); 3] = [
     ),
 ];
 
-/// A certificate as Amazon Linux has its bundle, and a zone that is not the default.
+/// A bundle of certificates at Amazon Linux's path, and a time zone that is not the default.
 const FILES: &str = "mkdir -p /etc/pki/tls/certs /run/daemon && \
      openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=localhost \
      -addext subjectAltName=DNS:localhost -keyout /root/key.pem -out /etc/pki/tls/certs/ca-bundle.crt 2>&1 && \
      ln -sf /usr/share/zoneinfo/Asia/Tokyo /etc/localtime && \
      ip address add 169.254.169.254/32 dev lo";
 
-/// Starts them all.
+/// Starts all daemons.
 pub fn start(rig: &Rig) {
     rig.must(FILES);
     for (name, listen, answer) in SOCKETS {

@@ -1,4 +1,4 @@
-//! A server that runs shell lines, as a bundle of its own.
+//! A bundle with a server that runs shell lines.
 
 use std::fmt::Write;
 use std::fs;
@@ -17,7 +17,7 @@ use crate::rig::Rig;
 const SERVER: &str = "server";
 const PROGRAMS: [&str; 2] = ["calls", "postgres"];
 
-/// An instance with that server.
+/// An instance on which this server runs.
 pub struct Probe {
     pub rig: Rig,
     folder: tempfile::TempDir,

@@ -1,4 +1,4 @@
-//! A rehearsal as it might have been: the same at every call.
+//! An invented rehearsal, which is the same at every call.
 
 use std::{ops::Range, time::Duration};
 
@@ -23,7 +23,7 @@ const INSTRUCTIONS: [(&str, f64, f64); 8] = [
     ("postdeploy hooks", 10.6, 13.3),
 ];
 
-/// A stock run that is dark for 1.3 s, and one of flipless's.
+/// A run in stock mode with an outage of 1.3 s, and a run with flipless.
 pub fn rehearsal() -> Rehearsal {
     Rehearsal {
         image: "bookworm".into(),
@@ -101,6 +101,7 @@ fn records(outage: Option<&Range<f64>>) -> Vec<Record> {
                 latency,
                 outcome,
                 run: None,
+                certificate: None,
             });
             at += (0.6 + 0.8 * random.next()) / rate;
         }

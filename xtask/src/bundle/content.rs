@@ -12,8 +12,8 @@ use crate::ui;
 
 /// The most unpacked bytes of all entries together: eight times EB's limit of the zip.
 const MAX_TOTAL: u64 = 4 << 30;
-/// A kind of texts: the most bytes of one, and of all of them together. Each kind has its own limit, so that many
-/// files of a user leave room for the files that flipless needs.
+/// The limits for a kind of text file: the most bytes of one file, and of all files together. Each kind has its own
+/// limits, so that a user's many files leave room for the files that flipless needs.
 struct Kind {
     one: u64,
     all: u64,
@@ -23,7 +23,7 @@ const NGINX: Kind = Kind {
     one: 32 << 20,
     all: 48 << 20,
 };
-/// Hooks, what lies beside them, and EB's configuration files.
+/// Hooks, the files beside them, and EB's configuration files.
 const HOOKS: Kind = Kind {
     one: 1 << 20,
     all: 16 << 20,
@@ -48,7 +48,8 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// A budget for entries with this declared size together. No entry yields more than its declared size.
+    /// Returns a budget for entries whose declared sizes have this sum. No entry yields more than its declared
+    /// size.
     pub fn for_content(declared: u64) -> Result<Self, String> {
         if declared > MAX_TOTAL {
             let most = MAX_TOTAL >> 30;
@@ -63,7 +64,7 @@ impl Budget {
         })
     }
 
-    /// The kind of a text, and the bytes that are left for it.
+    /// Returns the kind of the text file with this name, and the bytes that are left for this kind.
     fn of(&mut self, name: &str) -> (Kind, &mut u64) {
         if name.starts_with(".platform/nginx/") {
             (NGINX, &mut self.nginx)
@@ -79,7 +80,8 @@ impl Budget {
 pub fn read_content(file: &mut impl Read, declared: u64, entry: &mut Entry, budget: &mut Budget) {
     let mut meter = Meter::new(file.take(declared + 1));
     let content = interesting(&mut meter, declared, entry, budget);
-    // Reads to the end, where the zip library compares the checksum. It returns no more than the declared size.
+    // Reads to the end, where the zip library compares the checksum. The library returns no more than the declared
+    // size.
     let rest = io::copy(&mut meter, &mut io::sink());
     entry.bytes = meter.count();
     entry.sha256 = meter.sha256();
@@ -120,7 +122,7 @@ fn interesting(
     if declared > *left {
         let all = ui::size(kind.all);
         return Ok(Content::Unchecked(format!(
-            "of all files of its kind, at most {all} are read"
+            "the files of this kind have more than {all} together, and the rest is not read"
         )));
     }
     *left -= declared;
@@ -146,8 +148,8 @@ fn link(reader: &mut impl Read, declared: u64) -> io::Result<Content> {
     reader.take(MAX_LINK).read_to_end(&mut target)?;
     Ok(match String::from_utf8(target) {
         Ok(target) if declared < MAX_LINK => Content::Link(target),
-        Ok(_) => Content::Broken("a link's target of this length".into()),
-        Err(_) => Content::Broken("a link's target that is not UTF-8".into()),
+        Ok(_) => Content::Broken("the link's target is too long".into()),
+        Err(_) => Content::Broken("the link's target is not UTF-8".into()),
     })
 }
 
@@ -163,7 +165,9 @@ fn elf(reader: &mut impl Read, declared: u64, start: Vec<u8>) -> io::Result<Cont
     reader.take(declared).read_to_end(&mut bytes)?;
     Ok(match Elf::parse(&bytes) {
         Ok(elf) => Content::Elf(elf.into()),
-        Err(error) => Content::Odd(format!("a damaged ELF file, or not 64-bit: {error}")),
+        Err(error) => Content::Odd(format!(
+            "a damaged ELF file, or one that is not 64-bit: {error}"
+        )),
     })
 }
 

@@ -110,8 +110,8 @@ fn read_segments(header: &Header, endian: Endianness, data: &[u8], found: &mut E
     Ok(())
 }
 
-/// Reads the note of glibc's crt1.o, which `strip` keeps and musl's crt1.o lacks, and the note with the levels of
-/// x86-64 (System V ABI of x86-64, section 5.2, "Program property").
+/// Reads two notes: the note of glibc's crt1.o, and the note with the levels of x86-64 (System V ABI of x86-64,
+/// section 5.2, "Program property"). `strip` keeps the note of crt1.o, and musl's crt1.o has no such note.
 fn read_notes(
     segment: &elf::ProgramHeader64<Endianness>,
     endian: Endianness,

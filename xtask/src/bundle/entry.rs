@@ -87,7 +87,7 @@ pub enum Content {
     Other,
     /// A file that EB, systemd or nginx reads.
     Text(Vec<u8>),
-    /// A script that only the user's own files start: its first line.
+    /// The first line of a script that only the user's own files start.
     Script(String),
     /// An executable or library.
     Elf(Box<Elf>),

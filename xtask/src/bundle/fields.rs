@@ -42,7 +42,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// "Extra fields". Each has an id, a length, and this number of bytes.
+/// The "extra fields" of a header. Each field has an id, a length, and as many bytes as the length says.
 pub struct Extra<'a>(&'a [u8]);
 
 impl<'a> Extra<'a> {

@@ -1,7 +1,7 @@
 //! Reads the records of a zip strictly (PKWARE's APPNOTE.TXT, section 4.3).
 //!
-//! Tools trust different records of a zip. So this accepts a zip only if its records cannot contradict each other:
-//! central and local headers agree, and every byte belongs to exactly one record.
+//! Tools trust different records of a zip. So this module accepts a zip only if its records cannot contradict each
+//! other: central and local headers agree, and every byte belongs to exactly one record.
 
 use std::collections::HashSet;
 use std::io::{Read, Seek, SeekFrom};
@@ -42,7 +42,7 @@ pub fn read(zip: &mut (impl Read + Seek)) -> Result<Vec<ZipHeader>> {
 fn same_place(expected: u64, found: u64, what: &str) -> Result<()> {
     match found.checked_sub(expected) {
         Some(0) => Ok(()),
-        Some(gap) => Err(format!("{gap} bytes before {what} belong to nothing")),
+        Some(gap) => Err(format!("{gap} bytes before {what} belong to no record")),
         None => Err(format!("{what} overlaps the entry before it")),
     }
 }
@@ -67,7 +67,7 @@ impl EndRecord {
         let (bytes, directory) = (fields.u32(), fields.u32());
         let comment = usize::from(fields.u16());
         if disks != [0, 0] || entries[0] != entries[1] {
-            return Err("it is one part of several".into());
+            return Err("the zip is one part of several".into());
         }
         if entries[0] == u16::MAX || [bytes, directory].contains(&u32::MAX) {
             return Err("it uses zip64, which a bundle of EB's size never needs".into());

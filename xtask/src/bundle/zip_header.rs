@@ -68,13 +68,17 @@ impl ZipHeader {
             return Err(format!("a name of {} bytes", name.len()));
         }
         if disk != 0 || [packed, size, place].contains(&u32::MAX) {
-            return Err(format!("{} uses zip64 or another part", header.shown()));
+            return Err(format!(
+                "{} uses zip64, or is in another part of a split zip",
+                header.shown()
+            ));
         }
         header.check_extra(&rest[..extra])?;
         Ok((header, CENTRAL + lengths.iter().sum::<usize>()))
     }
 
-    /// The offset of its end, if its local header and its data descriptor agree with the directory.
+    /// Returns the offset at which the entry ends, if its local header and its data descriptor agree with the
+    /// directory.
     pub fn end(&self, zip: &mut (impl Read + Seek), limit: u64) -> Result<u64> {
         let outside = || format!("{} lies outside the zip", self.shown());
         let fits = |end: u64| {
@@ -128,7 +132,10 @@ impl ZipHeader {
             [fields.u32(), fields.u32(), fields.u32()].map(u64::from) == self.content()
         });
         if !matches {
-            return Err(format!("{}: what follows its data disagrees", self.shown()));
+            return Err(format!(
+                "{}: the data descriptor after its data disagrees with the directory",
+                self.shown()
+            ));
         }
         Ok(signature as u64 + 12)
     }

@@ -8,8 +8,8 @@ use crate::bundle::Bundle;
 
 /// Every directive in the sources of nginx 1.28.0 (EB's version), with all modules.
 const KNOWN: &str = include_str!("directives.txt");
-/// Directives of modules that are packages of their own on Amazon Linux 2023: the beginning of their names, and the
-/// package.
+/// The directives of nginx modules that Amazon Linux 2023 has in packages of their own. Each entry is the beginning of
+/// the directives' names, and the package.
 const PACKAGES: [(&str, &str); 6] = [
     ("geoip_", "a module for GeoIP"),
     ("image_filter", "nginx-mod-http-image-filter"),
@@ -20,16 +20,16 @@ const PACKAGES: [(&str, &str); 6] = [
 ];
 /// The most letters by which a name may differ from a suggestion.
 const TYPO: usize = 2;
-/// No name of nginx is longer. Longer names, as in a hostile file, get no suggestion.
+/// No name of nginx is longer than this. Longer names, as in a hostile file, get no suggestion.
 const LONGEST: usize = 64;
-/// A name of so many letters is not like another one by chance.
+/// A name with this many letters does not resemble another name by chance.
 const LONG: usize = 10;
 /// The byte order mark.
 const MARK: char = '\u{feff}';
 /// The most unknown names that get a suggestion. No more are shown.
 const COMPARED: usize = 20;
 
-/// Checks that every directive is known. If the bundle brings modules, an unknown one may be a module's.
+/// Checks that every directive is known. If the bundle brings modules, an unknown directive may belong to a module.
 pub fn check(bundle: &Bundle, configuration: &Configuration) -> Check {
     let known: BTreeSet<&str> = KNOWN.lines().collect();
     let unknown = configuration.of_bundle();
@@ -102,7 +102,7 @@ fn finding(directive: &Directive, near: Option<&str>) -> String {
     let (name, place) = (directive.name(), directive.place());
     if name.starts_with(MARK) {
         return format!(
-            "{place}: the file begins with a byte order mark, which nginx takes for a name"
+            "{place}: the file begins with a byte order mark, which nginx reads as part of a name"
         );
     }
     let meant = near.map(|other| format!("; did you mean `{other}`?"));

@@ -6,12 +6,12 @@ use flipless_settings::{Settings, layout};
 
 use super::elf_files::{Program, elf_of, judged, programs};
 use super::outcome::Check;
-use super::{libraries, started};
+use super::{libraries, procfile, started};
 use crate::arch::Arch;
 use crate::bundle::glibc::{FLOOR, GlibcVersion};
 use crate::bundle::{Bundle, Content, Entry};
 
-/// The processor of a finished bundle: that of its agent.
+/// Returns the processor of a finished bundle: its agent's processor.
 pub fn arch_of_agent(bundle: &Bundle) -> Option<Arch> {
     bundle
         .get(&agent())
@@ -24,7 +24,7 @@ fn agent() -> String {
     layout::in_bin(layout::AGENT_BIN)
 }
 
-/// Checks all ELF files. Unreadable settings are the finding of another check.
+/// Checks all ELF files. Another check reports unreadable settings.
 pub fn check(bundle: &Bundle, arch: Option<Arch>, settings: Option<&Settings>) -> Vec<Check> {
     let resolves_names = settings.is_none_or(|all| all.server.resolves_names);
     let started = started::names(bundle, settings);
@@ -40,22 +40,43 @@ pub fn check(bundle: &Bundle, arch: Option<Arch>, settings: Option<&Settings>) -
     checks
 }
 
-/// Checks that the agent, the server and the relay exist and are executable. Other files in `bin/` are the user's.
+/// Checks that flipless's programs and the server exist and are executable. Other files in `bin/` are the user's.
 fn present(bundle: &Bundle, settings: Option<&Settings>, started: &BTreeSet<&str>) -> Check {
     let mut findings = Vec::new();
     let server = settings.map(|all| all.server.program());
-    let needed = [layout::AGENT_BIN].into_iter().chain(server);
+    let certificates = settings.is_some_and(|all| all.https.needs_authority());
+    let certificates = certificates.then_some(layout::CERTIFICATES_BIN);
+    let needed = [layout::AGENT_BIN].into_iter();
+    let needed = needed.chain(server).chain(certificates);
     for name in needed.map(layout::in_bin) {
         if bundle.get(&name).is_none() {
             findings.push(format!("{name} is missing"));
         }
+    }
+    let mut warnings = Vec::new();
+    match settings.and_then(started::by_command) {
+        // A hook or a build command may make the program.
+        Some(name) if bundle.get(name).is_none() => match started::may_install(bundle) {
+            true => warnings.push(format!(
+                "{name} is missing, and `[server] command` starts it"
+            )),
+            false => findings.push(format!(
+                "{name} is missing, and `[server] command` starts it"
+            )),
+        },
+        name => findings.extend(name.and_then(|name| procfile::no_exec_bit(bundle.get(name)?))),
     }
     for entry in started.iter().filter_map(|name| bundle.get(name)) {
         if let Content::Odd(why) = &entry.content {
             findings.push(format!("{} is {why}", entry.name));
         }
     }
-    let ours = [Some(layout::AGENT_BIN), Some(layout::RELAY), server];
+    let ours = [
+        Some(layout::AGENT_BIN),
+        Some(layout::RELAY),
+        Some(layout::CERTIFICATES_BIN),
+        server,
+    ];
     let ours = ours.into_iter().flatten().map(layout::in_bin);
     for entry in ours.filter_map(|name| bundle.get(&name)) {
         let Entry { name, mode, .. } = entry;
@@ -74,7 +95,8 @@ fn present(bundle: &Bundle, settings: Option<&Settings>, started: &BTreeSet<&str
             None => findings.push(format!("{name} has no Unix mode, and so no exec bit")),
         }
     }
-    Check::of("executables", findings, "present, with exec bits").with_hint(
+    let check = Check::of("executables", findings, "present, with exec bits");
+    check.with_warnings(&warnings).with_hint(
         "pack the bundle with `zip` on Linux, which stores Unix modes; some tools, and those on Windows, \
          do not store them",
     )

@@ -1,4 +1,4 @@
-//! Finds commands in hooks and in EB's configuration files that have another effect with flipless. Each finding is
+//! Finds commands in hooks and in EB's configuration files that work differently with flipless. Each finding is
 //! only a warning, because the deployment works.
 
 use std::collections::BTreeSet;
@@ -7,7 +7,7 @@ use super::hooks;
 use super::outcome::Check;
 use crate::bundle::Bundle;
 
-/// Folders with the texts of hooks and of what they call, and of EB's configuration files.
+/// The folders of hooks, of the files that hooks call, and of EB's configuration files.
 const FOLDERS: [&str; 3] = [
     ".platform/hooks/",
     ".platform/confighooks/",
@@ -117,22 +117,23 @@ fn remark_on_command(command: &str) -> Option<&'static str> {
         .is_some();
     if certbot && words.contains(&"--standalone") {
         Some(
-            "runs certbot with --standalone, which needs port 80: systemd keeps it open for nginx, so the \
-             challenge fails. Use `--webroot` or `--nginx`",
+            "runs certbot with --standalone, which opens port 80: systemd already keeps this port open for nginx, \
+             so the challenge fails. Use `--webroot` or `--nginx`",
         )
     } else if certbot {
         Some(
             "runs certbot, which changes nginx's files on this instance. EB writes them again in each deployment \
-             and each change of a property, so the hook needs a twin in .platform/confighooks/",
+             and each change of a property, so the hook needs a twin in .platform/confighooks/. `[https]` in \
+             flipless.toml makes and renews a certificate without a hook",
         )
     } else if stops {
         Some(
-            "stops nginx.service, which is a stand-in: the real nginx serves on, and keeps its ports. To load \
-             changed files, `systemctl reload nginx` is enough",
+            "stops nginx.service, which is a stand-in: the real nginx continues to serve, and keeps its ports. To \
+             load changed files, `systemctl reload nginx` is enough",
         )
     } else if kills {
         Some(
-            "kills the real nginx, and with it the requests under way. `systemctl reload nginx` loses none",
+            "kills the real nginx, and so the requests in progress. `systemctl reload nginx` loses no request",
         )
     } else {
         None

@@ -1,5 +1,5 @@
-//! Checks hooks. EB makes every hook executable, on platforms since 2022-04-29, and turns CRLF into LF. So the two are
-//! only warnings:
+//! Checks hooks. All of EB's platforms on Amazon Linux 2023 make every hook executable, and turn CRLF into LF. So a
+//! missing exec bit and CRLF are only warnings:
 //! <https://docs.aws.amazon.com/elasticbeanstalk/latest/dg/platforms-linux-extend.hooks.html>
 
 use super::outcome::Check;
@@ -9,9 +9,10 @@ use crate::bundle::{Bundle, Content, Entry};
 pub const FOLDERS: [&str; 2] = [".platform/hooks/", ".platform/confighooks/"];
 const STAGES: [&str; 3] = ["prebuild", "predeploy", "postdeploy"];
 /// Our hooks, in both trees: a configuration deployment runs the hooks of the second tree, and flips too.
-const OURS: [&str; 2] = [
+const OURS: [&str; 3] = [
     "predeploy/~flipless-stage.sh",
     "postdeploy/!flipless-commit.sh",
+    "postdeploy/~flipless-settle.sh",
 ];
 
 /// Checks that our hooks exist, and that EB can run every hook.
@@ -62,8 +63,8 @@ fn ignored(entry: &Entry) -> Option<String> {
     stage.then(|| format!("EB ignores {}: there is no stage `{folder}`", entry.name))
 }
 
-/// Why the hook fails on the instance. flipless's own hooks are packed correctly: if they lack the exec bit, so do
-/// the programs, and then the zip was packed again without modes.
+/// Returns why the hook fails on the instance. `dist` packs flipless's own hooks with the exec bit. If they lack
+/// the bit, so do the programs, because the zip was packed again without modes.
 fn wrong(hook: &Entry) -> Option<String> {
     let name = &hook.name;
     let file = name.rsplit('/').next().unwrap_or_default();
@@ -93,31 +94,35 @@ fn wrong(hook: &Entry) -> Option<String> {
     Some(format!("{name} {why}"))
 }
 
-/// Warnings about what EB repairs.
+/// Warnings about faults that EB repairs.
 fn repaired(hook: &Entry) -> Vec<String> {
     let (name, text) = (&hook.name, hook.text().unwrap_or_default());
     let no_bit = !hook.executable() && !hook.is_link();
-    let no_bit =
-        no_bit.then(|| format!("{name} has no exec bit: only EB's newer platforms add it"));
+    let no_bit = no_bit.then(|| format!("{name} has no exec bit: EB adds it"));
     let crlf = text.windows(2).any(|two| two == b"\r\n");
-    let crlf =
-        crlf.then(|| format!("{name} has CRLF line ends: only EB's newer platforms repair them"));
+    let crlf = crlf.then(|| format!("{name} has CRLF line ends: EB turns them into LF"));
     let both = no_bit.into_iter().chain(crlf);
     both.filter(|_| !is_ours(name)).collect()
 }
 
-/// A warning if our hooks don't run last before the flip or first after it. EB sorts hooks by the bytes of their
-/// names. After `stage` a hook changes no file of the release any more.
+/// Returns a warning if this is a predeploy hook that runs after `stage`, or a postdeploy hook that runs before
+/// `commit` or after `front-settle`. EB sorts hooks by the bytes of their names. A hook after `stage` can no longer
+/// change a file of the release.
 fn out_of_order(name: &str) -> Option<String> {
     let hook = FOLDERS
         .iter()
         .find_map(|folder| name.strip_prefix(folder))?;
-    let [stage, commit] = OURS;
+    let [stage, commit, settle] = OURS;
     let why = match hook.split('/').next()? {
         "predeploy" if hook > stage => {
-            format!("sorts after {stage}, so it runs later, and the release has none of its files")
+            format!(
+                "sorts after {stage}, so it runs later, and the release lacks the files that it makes"
+            )
         }
         "postdeploy" if hook < commit => format!("sorts before {commit}, so it runs earlier"),
+        "postdeploy" if hook > settle => format!(
+            "sorts after {settle}, so a listener of nginx that this hook adds is closed until the hook has run"
+        ),
         _ => return None,
     };
     Some(format!("{name} {why}: rename it"))
@@ -172,6 +177,7 @@ mod tests {
             "predeploy/~~",
             "predeploy/\u{e9}t\u{e9}",
             "postdeploy/!a",
+            "postdeploy/~~",
         ] {
             let found = order(name).unwrap_or_default();
             assert!(found.contains("rename it"), "{name}: {found}");

@@ -43,8 +43,8 @@ fn present() -> impl Iterator<Item = &'static str> {
     PRESENT.lines().filter(|line| !line.starts_with('#'))
 }
 
-/// A library in another version than the platform's is missing for certain, unless the bundle may install it.
-/// Any other unknown library may be on the instance.
+/// Checks the needed libraries. If the platform has a library in another version only, the needed version is
+/// certainly missing, unless the bundle may install it. Any other unknown library may be on the instance.
 fn libraries(bundle: &Bundle, programs: &[Program], shipped: &BTreeSet<&str>) -> Check {
     let known: BTreeSet<&str> = present().collect();
     let unknown = |program: &Program| -> Vec<String> {
@@ -93,7 +93,7 @@ fn other_version(library: &str) -> Option<&'static str> {
         let rest = other.strip_prefix(stem);
         rest.is_some_and(|rest| rest.starts_with(".so"))
     };
-    // musl's libc has the name of glibc's, with its own in front of the version.
+    // musl's C library is `libc.musl-ARCH.so.1`; the platform's is glibc.
     match library.starts_with("libc.musl") {
         true => Some("libc.so.6"),
         false => present().find(same),
@@ -101,7 +101,7 @@ fn other_version(library: &str) -> Option<&'static str> {
 }
 
 fn versions(programs: &[Program], shipped: &BTreeSet<&str>) -> Check {
-    let fine = "no newer ones than the platform's";
+    let fine = "none newer than the platform's";
     judged("symbol versions", programs, fine, |program| {
         let needed = program.elf.versions.iter();
         let findings = needed.filter_map(|version| {
@@ -111,7 +111,7 @@ fn versions(programs: &[Program], shipped: &BTreeSet<&str>) -> Check {
             let newer = numbers(&version[family.len()..])? > numbers(newest)?;
             let name = &program.entry.name;
             let finding = || {
-                format!("{name} needs {version}, but {library} of Amazon Linux 2023 ends at {family}{newest}")
+                format!("{name} needs {version}, but {library} of Amazon Linux 2023 has at most {family}{newest}")
             };
             (newer && !shipped.contains(library)).then(finding)
         });
@@ -123,7 +123,7 @@ fn versions(programs: &[Program], shipped: &BTreeSet<&str>) -> Check {
     )
 }
 
-/// The numbers of a version; `None` if a part is no number, as in `CXXABI_FLOAT128`.
+/// The numbers of a version; `None` if a part is not a number, as in `CXXABI_FLOAT128`.
 fn numbers(version: &str) -> Option<Vec<u32>> {
     let parts = version.split(['.', '_']);
     parts.map(|part| part.parse().ok()).collect()

@@ -18,7 +18,7 @@ pub fn check(bundle: &Bundle) -> Check {
     });
     let read = read
         .iter()
-        .map(|name| format!("{name}: EB reads it, and it is no YAML"));
+        .map(|name| format!("{name} is a file that macOS adds; EB reads it, but it is not YAML"));
     let others = others
         .iter()
         .map(|name| format!("{name} is a file that macOS adds"));

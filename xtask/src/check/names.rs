@@ -15,8 +15,8 @@ const MAX_PART: usize = 255;
 pub fn structure(bundle: &Bundle) -> Check {
     let fault = bundle.fault.clone().into_iter().collect();
     Check::of("zip", fault, "each byte belongs to one record").with_hint(
-        "pack it again: `cargo xtask dist`, or `zip -r FILE .` inside the folder; not into a pipe, \
-         which streams",
+        "pack it again with `cargo xtask dist`, or with `zip -r FILE .` inside the folder; do not zip into a \
+         pipe",
     )
 }
 
@@ -95,7 +95,7 @@ fn wrong_name(entry: &Entry) -> Option<String> {
     } else if name.starts_with('/') || drive {
         "an absolute path"
     } else if name.contains('\\') {
-        "has a backslash, which `unzip` takes for a folder: pack on Linux, or rename the file"
+        "has a backslash, which `unzip` may read as `/`: pack on Linux, or rename the file"
     } else if parts().any(|part| part == "..") {
         "leads out of the bundle"
     } else if parts().any(|part| part.is_empty() || part == ".") {
@@ -114,7 +114,7 @@ fn wrong_name(entry: &Entry) -> Option<String> {
 fn wrong_kind(entry: &Entry) -> Option<&'static str> {
     match (entry.file_type(), entry.folder) {
         (0 | 0o040_000, true) if entry.bytes == 0 => None,
-        (_, true) => Some("a folder's name for something else"),
+        (_, true) => Some("a folder's name, but the entry is something else"),
         (0 | 0o100_000 | 0o120_000, false) => None,
         (0o040_000, false) => Some("a folder without a slash at its end"),
         _ => Some("neither a file, nor a folder, nor a link"),
@@ -123,7 +123,7 @@ fn wrong_kind(entry: &Entry) -> Option<&'static str> {
 
 /// Files that have the name of a folder. Names that differ only in case are two files on Linux.
 fn clashes(bundle: &Bundle) -> Vec<String> {
-    // Invalid names are the finding of another check. Here they would only cost time.
+    // Another check reports invalid names. Here they would only cost time.
     let fine = || bundle.entries.iter().filter(|e| wrong_name(e).is_none());
     let files = fine().filter(|entry| !entry.folder);
     let files: BTreeSet<&str> = files.map(|entry| entry.name.as_str()).collect();

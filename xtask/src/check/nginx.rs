@@ -4,10 +4,11 @@ use std::io;
 use std::path::Path;
 
 use flipless_settings::nginx::{
-    KEEPALIVE, KEEPALIVE_SINCE, MIN_TIMEOUT, UPSTREAM, Version, knows_keepalive, parse_version,
-    upstream_for,
+    KEEPALIVE, KEEPALIVE_SINCE, MIN_TIMEOUT, UPSTREAM, Version, https, knows_keepalive,
+    parse_version, upstream_for,
 };
 use flipless_settings::stock::NGINX_FILES;
+use flipless_settings::{FrontMode, Settings, layout};
 
 use super::directives;
 use super::nginx_syntax::{Configuration, PIECES};
@@ -23,8 +24,8 @@ use verdict::{NAME, Tested, dotted};
 
 /// The folder of the files that the agent adds to the configuration.
 const OURS: &str = "nginx/";
-/// The distribution's files in /etc/nginx that a bundle may include (package nginx-core of Amazon Linux 2023). One
-/// line of each is enough to tell in which contexts the file is allowed.
+/// The distribution's files in /etc/nginx that a bundle may include (package nginx-core of Amazon Linux 2023). One line
+/// of each file is enough, because it shows in which contexts the file is allowed.
 const DISTRIBUTION: [(&str, &str); 8] = [
     ("mime.types", "types { text/html html; }\n"),
     (
@@ -44,7 +45,8 @@ const DISTRIBUTION: [(&str, &str); 8] = [
 
 /// At most this many missing files are replaced by an empty file.
 const MOST_MISSING: usize = 20;
-/// The name of a file that the agent adds. The agent reads no other file in that folder: the others are the user's.
+/// Returns the name of a file in `nginx/` that the agent adds. The agent reads no other file there: the others are
+/// the user's.
 fn ours(name: &str) -> Option<&str> {
     let name = name.strip_prefix(OURS)?;
     [KEEPALIVE, UPSTREAM].contains(&name).then_some(name)
@@ -55,7 +57,7 @@ pub fn check(bundle: &Bundle) -> Check {
     check_by(tools::installed("nginx").as_deref(), bundle)
 }
 
-/// The same, with this nginx.
+/// The same as [`check`], with this nginx.
 pub fn check_by(program: Option<&Path>, bundle: &Bundle) -> Check {
     let texts = || bundle.entries.iter().filter(|entry| entry.text().is_some());
     let read = |name: &str| name.starts_with(PIECES) || ours(name).is_some();
@@ -109,7 +111,7 @@ impl<'a> Model<'a> {
             let piece = entry.name.strip_prefix(PIECES).filter(|_| !entry.folder);
             match (&entry.content, piece, ours(&entry.name)) {
                 (Content::Text(text), Some(path), _) => folder.write(path, &moved(text, &root))?,
-                // A file that was not read still exists.
+                // nginx must also find a file whose text `check` did not keep.
                 (_, Some(path), _) => folder.write(path, b"")?,
                 (Content::Text(text), _, Some(name)) if name != KEEPALIVE || has_keepalive => {
                     let text = upstream_for(&String::from_utf8_lossy(text), version);
@@ -117,6 +119,9 @@ impl<'a> Model<'a> {
                 }
                 _ => {}
             }
+        }
+        for (path, text) in https_pieces(bundle, version) {
+            folder.write(path, text.as_bytes())?;
         }
         Ok(Self {
             program,
@@ -153,6 +158,32 @@ impl<'a> Model<'a> {
     }
 }
 
+/// The pieces that the agent adds for `[https]`. Instead of a certificate, nginx gets `ssl_reject_handshake` (since
+/// nginx 1.19.4), which refuses every handshake.
+fn https_pieces(bundle: &Bundle, version: Version) -> Vec<(&'static str, String)> {
+    let settings = bundle
+        .get(layout::SETTINGS_FILE)
+        .and_then(|entry| entry.text());
+    let Some(Ok(settings)) = settings.map(Settings::from_json) else {
+        return Vec::new();
+    };
+    if settings.https.domains.is_empty() || settings.front.mode != FrontMode::Nginx {
+        return Vec::new();
+    }
+    let server = https::server(&settings, version, &https::Common::default());
+    let lines = server.lines().map(|line| match line.trim_start() {
+        shown if shown.starts_with("ssl_certificate ") => {
+            "    ssl_reject_handshake on;\n".to_owned()
+        }
+        shown if shown.starts_with("ssl_certificate_key ") => String::new(),
+        _ => format!("{line}\n"),
+    });
+    vec![
+        (https::SERVER, lines.collect()),
+        (https::LOCATIONS, https::locations(&settings)),
+    ]
+}
+
 /// A file below `/etc/nginx` that nginx could not open.
 fn missing_file(said: &str) -> Option<&str> {
     let (_, message) = said.split_once("[emerg] ")?;
@@ -170,7 +201,7 @@ fn sets_keepalive(bundle: &Bundle) -> bool {
     directives.any(|directive| directive.name() == MIN_TIMEOUT)
 }
 
-/// Changes absolute paths, so that they name the files in the temporary folder.
+/// Changes absolute paths, so that they lead to the files in the temporary folder.
 fn moved(text: &[u8], root: &str) -> Vec<u8> {
     String::from_utf8_lossy(text)
         .replace("/etc/nginx/", &format!("{root}/"))

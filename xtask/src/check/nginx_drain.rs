@@ -1,5 +1,5 @@
-//! Finds nginx settings that have no effect with flipless: requests longer than the drain, and files that direct mode
-//! ignores.
+//! Finds nginx settings that flipless limits or ignores: timeouts that are longer than the drain, and files that
+//! direct mode does not read.
 
 use flipless_settings::nginx::parse_time;
 use flipless_settings::{FrontMode, Settings, layout};
@@ -52,7 +52,7 @@ fn seconds(text: &str) -> Option<u64> {
     parse_time(text).map(|time| time.as_secs())
 }
 
-/// In direct mode, warns about files for nginx: no request passes through it.
+/// In direct mode, warns about files for nginx, because no request passes through nginx.
 pub fn unread(bundle: &Bundle, settings: Option<&Settings>) -> Check {
     let direct = settings.is_some_and(|all| all.front.mode == FrontMode::Direct);
     let decoy = format!("{PIECES}nginx.conf");

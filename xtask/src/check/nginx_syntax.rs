@@ -2,22 +2,21 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use flipless_settings::nginx::tokens::{Token, Tokens};
+use flipless_settings::nginx::{TABLES, glob};
 use flipless_settings::stock::NGINX_FILES;
-use globset::{GlobBuilder, GlobMatcher};
 
 use crate::bundle::Bundle;
 
 /// The folder whose files EB copies over its own configuration.
 pub const PIECES: &str = ".platform/nginx/";
-/// Blocks that contain values instead of directives. They may have any number of lines.
-const VALUES: [&str; 5] = ["charset_map", "geo", "map", "split_clients", "types"];
-/// The most directives that are read. No configuration of a person has so many.
+/// The most directives that are read. No configuration that a person writes has so many.
 const MAX_DIRECTIVES: usize = 100_000;
-/// The most `include` directives.
-const MAX_INCLUDES: usize = 1000;
-/// The most nested blocks, and the most nested includes. A hostile file may have any number.
+/// The most comparisons of an `include` with a file. A hostile bundle may have any number of both.
+const MAX_COMPARED: usize = 100_000;
+/// How deep blocks may be nested, and how deep includes. A hostile file may nest them to any depth.
 const MAX_DEPTH: usize = 32;
 
 /// A directive with its arguments.
@@ -60,7 +59,7 @@ pub struct Configuration {
     /// The files of the bundle that nginx reads.
     files: BTreeSet<String>,
     blocks: usize,
-    includes: usize,
+    compared: usize,
     depth: usize,
 }
 
@@ -94,7 +93,7 @@ impl Configuration {
     }
 
     fn read(&mut self, path: &str, files: &Files, inside: &mut Vec<(String, usize)>) {
-        // nginx reads a file as often as it is included. Once is enough here, and ends a circle.
+        // nginx reads a file as often as it is included. Here once is enough, and this also ends a circle of includes.
         let Some(text) = files.get(path).filter(|_| self.files.insert(path.into())) else {
             return;
         };
@@ -102,7 +101,7 @@ impl Configuration {
         let (mut words, mut line) = (Vec::new(), 1);
         for (token, at) in Tokens::of(text) {
             match token {
-                // The lines of such a block are no directives, and open no block (ngx_conf_parse).
+                // The lines of a table, such as a `map`, are not directives, and open no block (ngx_conf_parse).
                 Token::Word(_) | Token::End | Token::Open if in_values(inside) => {}
                 Token::Word(word) => {
                     line = if words.is_empty() { at } else { line };
@@ -147,13 +146,13 @@ impl Configuration {
         if opens {
             inside.push((name, self.blocks));
         } else if name == "include"
-            && let Some(included) = argument.as_deref().and_then(included)
-            && self.includes < MAX_INCLUDES
+            && let Some(pattern) = argument
+            && self.compared < MAX_COMPARED
             && self.depth < MAX_DEPTH
         {
-            self.includes += 1;
+            self.compared += files.len();
             self.depth += 1;
-            for path in files.keys().filter(|path| included.is_match(path)) {
+            for path in files.keys().filter(|path| is_included(&pattern, path)) {
                 self.read(path, files, inside);
             }
             self.depth -= 1;
@@ -163,7 +162,7 @@ impl Configuration {
 
 fn in_values(inside: &[(String, usize)]) -> bool {
     let block = inside.last().map(|(name, _)| name.as_str());
-    block.is_some_and(|block| VALUES.contains(&block))
+    block.is_some_and(|block| TABLES.contains(&block))
 }
 
 /// The bundle's files, by their path below `/etc/nginx`.
@@ -174,30 +173,10 @@ fn pieces(bundle: &Bundle) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
     })
 }
 
-/// The files that an `include` matches; their paths are relative to `/etc/nginx`. As in glob(3), `*` matches neither
-/// a `/` nor a dot at the beginning of a name.
-fn included(path: &str) -> Option<Included> {
-    let path = path.strip_prefix("/etc/nginx/").unwrap_or(path);
-    let glob = GlobBuilder::new(path)
-        .literal_separator(true)
-        .build()
-        .ok()?;
-    Some(Included {
-        glob: glob.compile_matcher(),
-        hidden: path.rsplit('/').next()?.starts_with('.'),
-    })
-}
-
-struct Included {
-    glob: GlobMatcher,
-    hidden: bool,
-}
-
-impl Included {
-    fn is_match(&self, path: &str) -> bool {
-        let hidden = path.rsplit('/').next().unwrap_or_default().starts_with('.');
-        self.glob.is_match(path) && (self.hidden || !hidden)
-    }
+/// Whether an `include` reads the file of this path below `/etc/nginx`.
+fn is_included(pattern: &str, path: &str) -> bool {
+    let folder = Path::new("/etc/nginx");
+    glob::matches(&folder.join(pattern), &folder.join(path))
 }
 
 #[cfg(test)]

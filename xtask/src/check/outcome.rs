@@ -16,10 +16,10 @@ pub struct Check {
     pub ok: Option<bool>,
     /// The detail; if the check failed, its findings, separated by `; `.
     pub detail: String,
-    /// Warnings: EB allows this, but it is rarely intended.
+    /// Warnings about things that EB allows, but that are rarely intended.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
-    /// Whether the check failed, and `[check] allow` names it.
+    /// Whether the check failed, but `[check] allow` turned the failure into a warning.
     #[serde(skip_serializing_if = "is_false")]
     pub allowed: bool,
     /// The findings one by one.
@@ -31,7 +31,7 @@ pub struct Check {
 }
 
 impl Check {
-    /// Passes if there are no `findings`, and `fine` is then the detail.
+    /// Makes a check that passes if there are no `findings`. Its detail is then `fine`.
     pub fn of(name: &'static str, findings: Vec<String>, fine: impl Into<String>) -> Self {
         let findings = shown(&findings);
         let detail = match findings.is_empty() {
@@ -66,7 +66,8 @@ impl Check {
         self
     }
 
-    /// Adds warnings: EB allows this, but it is rarely intended. They are then the detail of a check that passed.
+    /// Adds warnings about things that EB allows, but that are rarely intended. If the check passed, the warnings
+    /// become its detail.
     pub fn with_warnings(mut self, warnings: &[String]) -> Self {
         self.warnings = shown(warnings);
         if self.ok == Some(true) && !self.warnings.is_empty() {
@@ -75,7 +76,7 @@ impl Check {
         self
     }
 
-    /// Makes a warning of a failure.
+    /// Turns a failure into a warning.
     pub fn allow(mut self) -> Self {
         if self.failed() {
             self.ok = Some(true);

@@ -1,6 +1,6 @@
 //! Checks the Procfile in the way in which EB's engine reads it.
 
-use flipless_settings::procfile::process;
+use flipless_settings::procfile::{process, program_in_bundle};
 
 use super::outcome::Check;
 use crate::bundle::{Bundle, Entry};
@@ -19,7 +19,7 @@ pub fn check(bundle: &Bundle, may_install: bool) -> Check {
         .iter()
         .map(|name| format!("{name} is not in the bundle"));
     let mut warnings = Vec::new();
-    // A hook or a build command may make it.
+    // A hook or a build command may make the program.
     match may_install {
         true => warnings.extend(missing),
         false => findings.extend(missing),
@@ -71,24 +71,19 @@ fn findings(text: &str) -> Vec<String> {
     findings
 }
 
-fn no_exec_bit(entry: &Entry) -> Option<String> {
+/// A finding if the program can't be executed.
+pub fn no_exec_bit(entry: &Entry) -> Option<String> {
     let fine = entry.is_link() || entry.executable();
     (!fine).then(|| format!("{} has no exec bit", entry.name))
 }
 
-/// The programs that the Procfile starts by a relative path. A shell interprets a line, so only a plain path can
-/// be known.
+/// The programs of the bundle that the Procfile starts.
 pub fn programs(bundle: &Bundle) -> impl Iterator<Item = &str> {
     let text = bundle.get("Procfile").and_then(|entry| entry.text());
     let text = text.and_then(|text| std::str::from_utf8(text).ok());
     let lines = text.unwrap_or_default().lines();
-    lines.filter_map(process).filter_map(|(_, command)| {
-        let program = command.split_whitespace().next().unwrap_or_default();
-        let program = program.strip_prefix("./").unwrap_or(program);
-        let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
-        let relative = !program.starts_with('/') && program.contains('/');
-        (relative && program.chars().all(plain)).then_some(program)
-    })
+    let commands = lines.filter_map(process).map(|(_, command)| command);
+    commands.filter_map(program_in_bundle)
 }
 
 #[cfg(test)]

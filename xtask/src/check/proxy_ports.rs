@@ -1,4 +1,5 @@
-//! The ports of the nginx configuration: those to which it passes requests, and those on which it listens.
+//! The ports of the nginx configuration: the ports to which nginx passes requests, and the ports on which it
+//! listens.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,13 +8,13 @@ use flipless_settings::{FrontMode, Settings};
 use super::nginx_syntax::{Configuration, Directive};
 use super::outcome::Check;
 
-/// Names of this instance.
+/// Names and addresses of the instance itself.
 const LOCAL: [&str; 4] = ["localhost", "[::1]", "0.0.0.0", "127."];
 /// Directives whose first argument is the URL or the address to which nginx passes requests.
 const PASSES: [&str; 3] = ["proxy_pass", "grpc_pass", "server"];
 
-/// Warns about each local port on which no server of the bundle listens: each request would get status 502. This is
-/// no failure, because another process may listen on the port.
+/// Warns if nginx passes requests to a local port on which no server of the bundle listens. Such requests get
+/// status 502. This is only a warning, because another process may listen on the port.
 pub fn check(configuration: &Configuration, settings: Option<&Settings>) -> Check {
     let server = settings.map(|all| all.server.port);
     let own = listeners(configuration, configuration.of_bundle());
@@ -32,7 +33,8 @@ pub fn check(configuration: &Configuration, settings: Option<&Settings>) -> Chec
         .with_hint("set the server's port with `[server] port` in flipless.toml")
 }
 
-/// Warns if nginx listens on other ports only. The load balancer may be set to one of them.
+/// Warns if nginx does not listen on the public port. This is only a warning, because the load balancer may use
+/// another port.
 pub fn public(configuration: &Configuration, settings: Option<&Settings>) -> Check {
     let front = settings.map(|all| all.front.clone()).unwrap_or_default();
     let listeners = listeners(configuration, configuration.directives.iter());
@@ -114,7 +116,7 @@ fn passes_to(directive: &Directive) -> Option<u16> {
     let rest = address[host.len()..].trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
     match (rest.strip_prefix(':'), scheme) {
         (Some(port), _) => port.parse().ok(),
-        // A longer name, or a variable as the port.
+        // The host has a longer name, or the port is a variable.
         (None, _) if !rest.is_empty() || address.len() < target_host(target).len() => None,
         (None, "https" | "grpcs") => Some(443),
         (None, _) => Some(80),

@@ -4,7 +4,7 @@ use super::outcome::Check;
 use crate::bundle::Bundle;
 use crate::ui;
 
-/// EB's limit, 512 MB in EB's counting.
+/// EB's limit. EB calls it 512 MB.
 pub const LIMIT: u64 = 536_870_912;
 
 /// Checks the size of the zip.

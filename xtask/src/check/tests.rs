@@ -5,6 +5,7 @@ mod bundle;
 mod elf_files;
 mod hooks;
 mod hostile;
+mod kinds;
 mod libraries;
 mod mistakes;
 mod mutated;

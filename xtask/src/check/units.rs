@@ -76,7 +76,7 @@ pub fn by_systemd(bundle: &Bundle, units: &[Unit]) -> Vec<Check> {
     by_analyzer(tools::installed("systemd-analyze"), bundle, units)
 }
 
-/// The same, with this program.
+/// The same as [`by_systemd`], with this program.
 pub fn by_analyzer(program: Option<PathBuf>, bundle: &Bundle, units: &[Unit]) -> Vec<Check> {
     systemd::check(program, bundle, units)
 }

@@ -85,7 +85,7 @@ impl Difference {
             (None, Some(new)) => format!("added    {path}  ({})\n", size(new)),
             (Some(old), None) => format!("removed  {path}  ({})\n", size(old)),
             (Some(old), Some(new)) if size(old) == size(new) => {
-                format!("changed  {path}  ({}, another content)\n", size(new))
+                format!("changed  {path}  ({}, different content)\n", size(new))
             }
             (Some(old), Some(new)) => format!("changed  {path}  ({} → {})\n", size(old), size(new)),
             (None, None) => String::new(),

@@ -16,9 +16,9 @@ const LEFT_OUT: [&str; 6] = ["bytes", "checks", "entries", "label", "sbom", "sha
 pub struct Difference {
     /// `git.commit`
     field: String,
-    /// None: unknown there.
+    /// `None` if that manifest does not have the field.
     old: Option<Value>,
-    /// None: unknown there.
+    /// `None` if that manifest does not have the field.
     new: Option<Value>,
 }
 

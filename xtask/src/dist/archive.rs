@@ -22,7 +22,7 @@ const IN_MEMORY: usize = 1 << 20;
 /// A zip with one deflated entry, which is copied unchanged into the bundle.
 type Packed = ZipArchive<SpooledTempFile>;
 
-/// Writes the files in sorted order. Folders get no entries, because `unzip` makes them.
+/// Writes the files in sorted order. Folders get no entries, because `unzip` makes missing folders.
 ///
 /// # Errors
 /// If a file can't be read, or changes while it is read.

@@ -16,18 +16,13 @@ use crate::ui;
 /// Builds the server that the settings name.
 ///
 /// # Errors
-/// If it can't be built; cargo has said why.
+/// If the build fails. cargo has then printed the reason.
 pub fn server(project: &Project, target: Target) -> Result<Program> {
     let server = &project.config.server;
     ui::status(
         "Building",
         format!("{} for {}", server.bin, target.triple()),
     );
-    // The lock file of another project must not change.
-    let options: &[&str] = match project.server_is_elsewhere() {
-        true => &["--release", "--locked"],
-        false => &["--release"],
-    };
     if project.server_is_elsewhere() {
         require_lock_file(project.server().root())?;
     }
@@ -40,7 +35,7 @@ pub fn server(project: &Project, target: Target) -> Result<Program> {
         package: project.server_package()?,
         bin: server.bin.as_str(),
         features: features_of_server(project.server_package()?),
-        options,
+        options: &["--release"],
         target,
         builder: toolchain::builder(target, &config)?,
         config,
@@ -49,7 +44,7 @@ pub fn server(project: &Project, target: Target) -> Result<Program> {
     job::run(&job)
 }
 
-/// cargo's own error for `--locked` does not say why `dist` needs the file.
+/// Fails without a Cargo.lock: cargo's own error for `--locked` does not say why `dist` needs the file.
 fn require_lock_file(root: &Path) -> Result<()> {
     if root.join("Cargo.lock").exists() {
         return Ok(());
@@ -57,16 +52,16 @@ fn require_lock_file(root: &Path) -> Result<()> {
     Err(ui::advised(
         format!("{} has no Cargo.lock", root.display()),
         [
-            "run `cargo generate-lockfile` there and commit Cargo.lock: `dist` builds the versions in it, and so the \
-             same bundle on every machine",
+            "run `cargo generate-lockfile` there and commit Cargo.lock: `dist` builds the versions in this file, so \
+             every machine builds the same bundle",
         ],
     ))
 }
 
-/// Builds the relay, for a server that listens on a port of its own.
+/// Builds the relay, for a server that opens its port itself.
 ///
 /// # Errors
-/// If it can't be built; cargo has said why.
+/// If the build fails. cargo has then printed the reason.
 pub fn relay(project: &Project, target: Target) -> Result<Program> {
     let what = format!("{}, the relay, for {}", layout::RELAY, target.triple());
     ui::status("Building", what);
@@ -85,11 +80,40 @@ pub fn relay(project: &Project, target: Target) -> Result<Program> {
     job::run(&job)
 }
 
-/// Builds the agent, and links it statically if possible. The agent resolves no names, so even glibc may be
-/// static.
+/// Builds the program for certificates. The program looks up host names, so it needs the instance's own glibc: a
+/// static glibc can't load the instance's name services. The build needs a C compiler, because the cryptography
+/// (ring) has parts in C.
 ///
 /// # Errors
-/// If it can't be built; cargo has said why.
+/// If the build fails. cargo has then printed the reason.
+pub fn certificates(project: &Project, server: Target) -> Result<Program> {
+    let target = Target::gnu(server.arch());
+    let what = format!(
+        "{}, for HTTPS, for {}",
+        layout::CERTIFICATES_BIN,
+        target.triple()
+    );
+    ui::status("Building", what);
+    let config = CargoConfig::load(&project.own().config_folder()?)?;
+    let job = Job {
+        workspace: project.own(),
+        package: project.own().package("flipless-certificates")?,
+        bin: layout::CERTIFICATES_BIN,
+        features: Vec::new(),
+        options: &["--profile", "agent"],
+        target,
+        builder: toolchain::builder(target, &config)?,
+        config,
+        flags: flags::of_own(project)?,
+    };
+    job::run(&job)
+}
+
+/// Builds the agent, and links it statically if possible. The agent looks up no host names, so it may also contain
+/// a static glibc.
+///
+/// # Errors
+/// If the build fails. cargo has then printed the reason.
 pub fn agent(project: &Project, server: Target) -> Result<Program> {
     let config = CargoConfig::load(&project.own().config_folder()?)?;
     let (target, linkage) = linkage::of_agent(server, &config)?;

@@ -17,7 +17,7 @@ impl CargoConfig {
     /// Reads the configuration as cargo does: from `folder`, the folders above, cargo's home, and the environment.
     ///
     /// # Errors
-    /// If the configuration is invalid, or contains flags in a file that this does not read.
+    /// If the configuration is invalid, or if an included file contains rustc flags.
     pub fn load(folder: &Path) -> Result<Self> {
         // If one of these is set, cargo ignores the flags in files.
         let variables = ["CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS"];
@@ -27,7 +27,7 @@ impl CargoConfig {
         Self::with(folder, ResolveOptions::default())
     }
 
-    /// The same, with a given environment.
+    /// The same as [`Self::load`], with a given environment.
     ///
     /// # Errors
     /// If the configuration is invalid.
@@ -55,7 +55,8 @@ impl CargoConfig {
     }
 }
 
-/// cargo-config2 does not follow `include` (cargo 1.94), and would silently ignore flags in an included file.
+/// Refuses rustc flags in an included file. cargo-config2 does not follow `include` (cargo 1.94), so the build
+/// would silently lack these flags.
 fn refuse_included_flags(folder: &Path) -> Result<()> {
     let mut files: Vec<PathBuf> = Walk::new(folder).collect();
     let mut next = 0;
@@ -64,9 +65,12 @@ fn refuse_included_flags(folder: &Path) -> Result<()> {
         for path in included(&config)? {
             if has_flags(&read(&path)?) {
                 return Err(ui::advised(
-                    format!("{}: `rustflags` in an included file", path.display()),
+                    format!(
+                        "{}: `dist` does not read `rustflags` in an included file",
+                        path.display()
+                    ),
                     [format!(
-                        "move them to {}, or set RUSTFLAGS, which replaces them",
+                        "move the flags to {}, or set RUSTFLAGS, which replaces all flags in files",
                         config.display()
                     )],
                 ));

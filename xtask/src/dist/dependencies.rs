@@ -29,7 +29,7 @@ pub struct Package {
     pub licence: String,
     /// The source in the lock file; none for a package of the workspace, or for a path dependency.
     pub source: Option<String>,
-    /// SHA-256 of the registry's file, from the lock file.
+    /// SHA-256 of the package's file in the registry, from the lock file.
     pub checksum: Option<String>,
     /// Its dependencies, including procedural macros.
     pub dependencies: BTreeSet<Key>,
@@ -37,12 +37,12 @@ pub struct Package {
 
 /// Asks `cargo tree`, which unifies features per target, as the build does. `cargo metadata` would unify the
 /// features of all members of the workspace. The arguments of `cargo` select the package, its target and its
-/// features. This downloads nothing, and does not change the lock file.
+/// features, and forbid changes of the lock file.
 ///
 /// # Errors
 /// If cargo fails, or the lock file can't be read.
 pub fn of(cargo: &mut Command, lock: &Path) -> Result<Tree> {
-    cargo.args(["--locked", "--edges", "normal", "--prefix", "depth"]);
+    cargo.args(["--edges", "normal", "--prefix", "depth"]);
     cargo.args(["--charset", "ascii", "--format", "{p}\t[{l}]"]);
     let mut tree =
         parse(&tools::output(cargo)?).context("cannot parse the output of `cargo tree`")?;

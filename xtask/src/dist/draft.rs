@@ -1,4 +1,4 @@
-//! Writes the files of the output folder. Each file is complete, or unchanged.
+//! Writes the files of the output folder. Each file is replaced completely or not at all.
 
 use std::fs::{self, File, Permissions};
 use std::io::Write;
@@ -57,7 +57,7 @@ impl Draft {
         ];
         for (file, path) in &files {
             file.as_file().sync_all()?;
-            // A rename would fail because of this, after other files are already renamed.
+            // The rename of a file to the name of a folder fails. So this is checked before the first rename.
             ensure!(
                 !path.is_dir(),
                 "cannot write {}: it is a folder",

@@ -20,7 +20,7 @@ struct Pattern {
 
 impl Exclude {
     /// Compiles the globs. As in a .gitignore file, a glob with a `/` is relative to the include's folder, and
-    /// a glob without a `/` matches at any depth. Unlike there, `!` has no meaning.
+    /// a glob without a `/` matches at any depth. Unlike in a .gitignore file, `!` has no meaning.
     ///
     /// # Errors
     /// If a glob is invalid.

@@ -12,9 +12,9 @@ use crate::ui;
 
 /// Every user can read the file: `webapp` reads the files of a release.
 pub const PLAIN: u32 = 0o644;
-/// The same, executable.
+/// Every user can read and execute the file.
 pub const EXECUTABLE: u32 = 0o755;
-/// The mode of a symbolic link. No system uses it.
+/// The mode bits of a symbolic link, which Linux ignores (symlink(7)).
 pub const LINK: u32 = 0o777;
 
 /// The origin of a file.
@@ -24,8 +24,10 @@ pub enum Origin {
     Server,
     /// Built by cargo.
     Agent,
-    /// Built by cargo, for a server that listens on a port of its own.
+    /// Built by cargo, for a server that opens its port itself.
     Relay,
+    /// Built by cargo, for HTTPS with an authority's certificate.
+    Certificates,
     /// Rendered by the build script, from a template or from the settings.
     Rendered,
     /// `[bundle] include`.
@@ -40,6 +42,7 @@ impl Display for Origin {
             Self::Server => write!(formatter, "the server"),
             Self::Agent => write!(formatter, "the agent"),
             Self::Relay => write!(formatter, "the relay"),
+            Self::Certificates => write!(formatter, "the program for certificates"),
             Self::Rendered => write!(formatter, "rendered from platform-templates"),
             Self::Wrapped(zip) => write!(formatter, "from {}", zip.display()),
             Self::Include(path) => write!(formatter, "{}", path.display()),
@@ -64,10 +67,12 @@ pub struct File {
 
 /// The paths of the built programs.
 pub struct Programs {
-    /// The server, unless a command line starts it.
+    /// The server; none if a command line starts the server.
     pub server: Option<PathBuf>,
     /// The relay, if the bundle has one.
     pub relay: Option<PathBuf>,
+    /// The program for certificates, if the bundle has one.
+    pub certificates: Option<PathBuf>,
     /// The agent.
     pub agent: PathBuf,
 }
@@ -106,13 +111,16 @@ impl FileList {
                 Origin::Server => file.source = programs.server.clone().unwrap_or_default(),
                 Origin::Agent => file.source.clone_from(&programs.agent),
                 Origin::Relay => file.source = programs.relay.clone().unwrap_or_default(),
+                Origin::Certificates => {
+                    file.source = programs.certificates.clone().unwrap_or_default();
+                }
                 Origin::Rendered | Origin::Include(_) | Origin::Wrapped(_) => {}
             }
         }
         self
     }
 
-    /// For `--plan --json`.
+    /// The list as JSON, for `--plan --json`.
     pub fn to_json(&self) -> Value {
         let entry = |(path, file): (&String, &File)| {
             json!({
@@ -163,19 +171,26 @@ impl FileList {
         Ok(())
     }
 
-    /// Refuses links out of the bundle: on the instance, the release's folder contains only the bundle's files.
+    /// Refuses a relative link of an include if the bundle lacks the link's target: a target that exists on this
+    /// machine may be missing on the instance. An absolute link may lead to any file of the instance, and so may
+    /// every link of a wrapped bundle.
     ///
     /// # Errors
-    /// If a link leads out of the bundle.
-    pub fn refuse_links_that_lead_out(&self) -> Result<()> {
+    /// If the bundle lacks the target of such a link.
+    pub fn refuse_links_without_target(&self) -> Result<()> {
         for (name, file) in &self.0 {
             let Some(target) = &file.link else { continue };
-            if !link::target_in_zip(name, target).is_some_and(|place| self.has(&place)) {
+            let is_of_instance =
+                target.starts_with('/') || matches!(file.origin, Origin::Wrapped(_));
+            if !is_of_instance
+                && !link::target_in_zip(name, target).is_some_and(|place| self.has(&place))
+            {
                 let path = file.source.display();
                 return Err(ui::advised(
                     format!("{path} is a link to `{target}`, which is not in the bundle"),
                     [
-                        "set `symlinks = \"follow\"` to ship the link's target, or exclude the link with `exclude`",
+                        "set `symlinks = \"follow\"` to ship the link's target, or exclude the link with `exclude`; \
+                         a link to a file of the instance must be absolute",
                     ],
                 ));
             }
@@ -185,8 +200,13 @@ impl FileList {
 
     /// Whether there is a file with this name, or a file in such a folder.
     fn has(&self, place: &str) -> bool {
-        let inside = format!("{place}/");
+        self.0.contains_key(place) || self.has_below(place)
+    }
+
+    /// Whether there is a file in a folder with this name.
+    pub fn has_below(&self, folder: &str) -> bool {
+        let inside = format!("{folder}/");
         let mut after = self.0.range(inside.clone()..).map(|(name, _)| name);
-        self.0.contains_key(place) || after.next().is_some_and(|name| name.starts_with(&inside))
+        after.next().is_some_and(|name| name.starts_with(&inside))
     }
 }

@@ -10,8 +10,9 @@ use super::target::Target;
 use crate::project::Project;
 use crate::tools;
 
-/// The flags that replace paths of this machine, for a program of flipless itself. They name no place of a server
-/// in another project: with other flags, cargo would compile the agent and the relay again for each project.
+/// Returns the flags that replace paths of this machine, for a program of flipless itself. These flags contain no
+/// path of a server in another project. Otherwise cargo would compile the agent and the relay again for each
+/// project.
 ///
 /// # Errors
 /// If rustc does not report its folder.
@@ -29,7 +30,7 @@ pub fn of_own(project: &Project) -> Result<Vec<String>> {
     .into())
 }
 
-/// The same flags for the server. If it is in another project, that project's places are replaced too.
+/// Returns the flags for the server. If the server is in another project, they also replace that project's paths.
 ///
 /// # Errors
 /// If rustc does not report its folder.
@@ -46,9 +47,8 @@ fn remap(from: &Path, to: &str) -> String {
     format!("--remap-path-prefix={}={to}", from.display())
 }
 
-/// Adds flags after the user's own flags. cargo takes flags from one source only, and this variable has the
-/// highest precedence
-/// (<https://doc.rust-lang.org/cargo/reference/config.html#buildrustflags>).
+/// Adds flags after the user's own flags. cargo reads flags from one source only, and CARGO_ENCODED_RUSTFLAGS has
+/// the highest precedence (<https://doc.rust-lang.org/cargo/reference/config.html#buildrustflags>).
 ///
 /// # Errors
 /// If the user's flags can't be read, or if a flag contains the separator.
@@ -64,8 +64,8 @@ pub fn add(
     Ok(())
 }
 
-/// A warning if the flags choose a processor: then the server may not run on every instance type. `check` can't see
-/// this, because rustc does not mark its programs.
+/// Returns a warning if the flags choose a processor, because the server may then crash on some instance types.
+/// `check` can't find this: rustc does not write the processor into its programs.
 pub fn processor<'a>(flags: impl Iterator<Item = &'a String>) -> Option<String> {
     let chosen = flags.filter_map(|flag| flag.split_once("target-cpu=").map(|(_, name)| name));
     let name = chosen.last()?;

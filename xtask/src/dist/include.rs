@@ -37,7 +37,7 @@ pub fn find(includes: &[Include], folder: &Path) -> Result<Vec<Found>> {
         if found.len() == before {
             return Err(ui::advised(
                 format!("the include `{}` contains no files", include.from),
-                ["build its files before the bundle, or remove it from flipless.toml"],
+                ["build these files before the bundle, or remove the include from flipless.toml"],
             ));
         }
     }
@@ -114,7 +114,7 @@ fn name_in_zip(to: &str, relative: &Path) -> Result<String, &'static str> {
             .ok_or("has a name that is not UTF-8, so tools would unpack it under another name")?;
         if part.contains('\\') {
             return Err(
-                "has a `\\` in its name, which tools take for a folder when they unpack the zip",
+                "has a `\\` in its name, which some tools read as `/` when they unpack the zip",
             );
         }
         parts.push(part);
@@ -165,7 +165,7 @@ fn missing(include: &Include, path: &Path) -> anyhow::Error {
         .unwrap_or(Path::new("/"));
     let error = anyhow!("the nearest folder that exists is {}", nearest.display());
     error.context(format!(
-        "the include `{}` does not exist: no {}",
+        "the include `{}` does not exist: there is no {}",
         include.from,
         path.display()
     ))

@@ -13,7 +13,7 @@ use super::dependencies::{self, Tree};
 use super::flags;
 use super::target::Target;
 use super::toolchain::{self, Builder, Linker};
-use crate::project::Workspace;
+use crate::workspace::Workspace;
 use crate::{tools, ui};
 
 /// An executable.
@@ -132,17 +132,13 @@ fn command(job: &Job) -> Result<Command> {
     Ok(cargo)
 }
 
-/// Adds the arguments that determine the dependencies. The compiler flags are among them, because a dependency may
-/// depend on a `cfg` that a flag sets.
+/// Adds the arguments that determine the dependencies. The compiler flags are among them, because a flag may set a
+/// `cfg` that selects a dependency.
 fn choose(cargo: &mut Command, job: &Job) -> Result<()> {
     cargo
         .args(["--package", job.package.name.as_str()])
-        .args(&job.features)
-        .arg("--manifest-path")
-        .arg(&job.workspace.cargo_toml);
-    if let Some(folder) = &job.workspace.folder {
-        cargo.current_dir(folder);
-    }
+        .args(&job.features);
+    job.workspace.select(cargo);
     flags::add(cargo, &job.config, job.target, &job.flags)
 }
 
@@ -150,5 +146,8 @@ fn tree(job: &Job) -> Result<Tree> {
     let mut cargo = tools::cargo();
     cargo.args(["tree", "--target", job.target.triple()]);
     choose(&mut cargo, job)?;
+    if !job.workspace.locked {
+        cargo.arg("--locked");
+    }
     dependencies::of(&mut cargo, &job.workspace.root().join("Cargo.lock"))
 }

@@ -37,7 +37,8 @@ pub fn of_agent(server: Target, config: &CargoConfig) -> Result<(Target, Linkage
         return Ok((musl, of(toolchain::builder(musl, config)?, true)));
     }
     let gnu = Target::gnu(server.arch());
-    // A static executable needs no certain version of glibc, so zig is not needed. zig has no static glibc.
+    // A static executable does not depend on the instance's version of glibc, so zig is not needed. zig also has no
+    // static glibc.
     if let Ok(builder) = toolchain::plain(gnu, config)
         && toolchain::has_std(gnu)
         && has_static_glibc(&builder)
@@ -47,7 +48,7 @@ pub fn of_agent(server: Target, config: &CargoConfig) -> Result<(Target, Linkage
     Ok((gnu, of(toolchain::builder(gnu, config)?, false)))
 }
 
-/// Whether gcc has a static glibc: gcc prints a path only for an existing file.
+/// Whether gcc has a static glibc. gcc prints an absolute path only if the file exists.
 fn has_static_glibc(builder: &Builder) -> bool {
     let Builder::Cargo(linker) = builder else {
         return false;

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use crate::ui;
 
-/// A lock that is held until it is dropped. The system also releases it at any end of the process.
+/// A lock that is held until it is dropped. The system also releases it when the process ends, even in a crash.
 pub struct Lock(#[allow(dead_code, reason = "held, not read")] File);
 
 /// Waits until no other `dist` builds in `target`. Prints a status line if it has to wait.

@@ -11,7 +11,7 @@ use crate::bundle::Bundle;
 use crate::check::Check;
 use crate::files;
 
-/// `cargo xtask dist --json`, and the `.json` beside the zip.
+/// The output of `cargo xtask dist --json`, and the content of the `.json` file beside the zip.
 #[derive(Debug, Clone, Serialize)]
 pub struct Manifest {
     /// The zip: a name in the file beside the zip, and a path on standard output.
@@ -85,7 +85,7 @@ impl Manifest {
         pairs.collect()
     }
 
-    /// The same manifest, with paths instead of names of the zip and the files beside it.
+    /// Returns this manifest with paths instead of names for the zip and the SBOM.
     pub fn at(&self, path: &Path) -> Self {
         Self {
             zip: path.display().to_string(),

@@ -18,7 +18,7 @@ use crate::ui;
 /// early. `platform` is the rendered platform tree, and `wrapped` a source bundle to ship.
 ///
 /// # Errors
-/// If an include is missing, a link leads out of the bundle, or two files have the same name.
+/// If an include is missing, a link has no target, or two files have the same name.
 pub fn plan(
     project: &Project,
     platform: &PlatformTree,
@@ -39,6 +39,13 @@ pub fn plan(
     if config.handover() == Handover::Port {
         program(layout::RELAY, Origin::Relay, PathBuf::new())?;
     }
+    if config.https.needs_authority() {
+        program(
+            layout::CERTIFICATES_BIN,
+            Origin::Certificates,
+            PathBuf::new(),
+        )?;
+    }
     for (name, content) in &platform.files {
         let (mode, source) = (template_mode(name), platform.path(name));
         let mut file = File::new(mode, Origin::Rendered, source);
@@ -56,7 +63,7 @@ pub fn plan(
     }
     join_procfile(&mut files, platform, own.as_deref(), wrapped)?;
     files.refuse_files_as_folders()?;
-    files.refuse_links_that_lead_out()?;
+    files.refuse_links_without_target()?;
     Ok(files)
 }
 
@@ -70,7 +77,7 @@ fn included(entry: include::Found) -> File {
     file
 }
 
-/// Joins the rendered Procfile with an included one and with that of a wrapped bundle.
+/// Joins the rendered Procfile with an included Procfile and with the Procfile of a wrapped bundle.
 fn join_procfile(
     files: &mut FileList,
     platform: &PlatformTree,

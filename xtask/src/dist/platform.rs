@@ -81,9 +81,8 @@ fn run(project: &Project) -> Result<PathBuf> {
     cargo
         .args(["build", "--quiet", "--lib", "--no-default-features"])
         .args(["--features", PLATFORM, "--package", package.name.as_str()])
-        .arg("--manifest-path")
-        .arg(&project.own().cargo_toml)
         .arg("--message-format=json-render-diagnostics");
+    project.own().select(&mut cargo);
     if project.config_file.exists() {
         cargo.env("FLIPLESS_CONFIG", &project.config_file);
     }

@@ -20,11 +20,11 @@ pub struct Process {
 /// Parses a Procfile as EB does.
 ///
 /// # Errors
-/// If a line has another form, or if a name occurs twice. `origin` names the file.
+/// If a line is not `NAME: COMMAND`, or if a name occurs twice. `origin` names the file.
 pub fn parse(text: &str, origin: &str) -> Result<Vec<Process>> {
     ensure!(
         !text.starts_with('\u{feff}'),
-        "{origin} begins with a byte order mark, and EB does not find `web` there; save the file without it"
+        "{origin} begins with a byte order mark, so EB does not find `web`; save the file without the mark"
     );
     let mut processes: Vec<Process> = Vec::new();
     let lines = text.lines().enumerate();
@@ -51,7 +51,8 @@ pub fn parse(text: &str, origin: &str) -> Result<Vec<Process>> {
     Ok(processes)
 }
 
-/// Adds the processes of the user's `own` Procfile to the rendered one. The rendered `web` takes the place of theirs.
+/// Adds the processes of the user's `own` Procfile to the rendered one. The rendered `web` replaces the user's
+/// `web`.
 ///
 /// # Errors
 /// If the user's own file is wrong, or defines a process that `[processes]` defines, too.

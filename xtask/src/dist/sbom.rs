@@ -67,7 +67,7 @@ pub fn document(subject: &Subject, executables: &[Executable]) -> Result<String>
                 reference(key)
             };
             let below = package.dependencies.iter().map(self::reference);
-            // Two executables may use a package with different features. Its edges are those of both.
+            // Two executables may use a package with different features. The SBOM then has the edges of both.
             edges.entry(reference.clone()).or_default().extend(below);
             if !is_root {
                 components.insert(reference, component(Classification::Library, key, package)?);
@@ -91,7 +91,7 @@ pub fn document(subject: &Subject, executables: &[Executable]) -> Result<String>
 }
 
 impl Subject<'_> {
-    /// The reference of an executable. It differs from every crate's reference, which contains an `@`.
+    /// The reference of the bundle. It differs from every crate's reference, which contains an `@`.
     fn reference(&self) -> String {
         self.zip.to_owned()
     }
@@ -157,7 +157,7 @@ fn reference((name, version): &Key) -> String {
 }
 
 /// The package URL (<https://github.com/package-url/purl-spec>, type `cargo`). None for a path dependency, because
-/// the URL would name another package on crates.io.
+/// its URL would name an unrelated package on crates.io.
 fn purl((name, version): &Key, package: &Package) -> Result<Option<Purl>> {
     let Some(source) = package.source.as_deref() else {
         return Ok(None);
@@ -199,8 +199,8 @@ fn dependencies(edges: BTreeMap<String, BTreeSet<String>>) -> Dependencies {
     Dependencies(edges.collect())
 }
 
-/// Declares that the dependencies of prebuilt executables are unknown. Otherwise a reader would assume that they
-/// have none.
+/// Declares that the dependencies of prebuilt executables are unknown. Otherwise a reader would assume that these
+/// executables have no dependencies.
 fn compositions(unknown: Vec<BomReference>) -> Option<Compositions> {
     (!unknown.is_empty()).then(|| {
         Compositions(vec![Composition {

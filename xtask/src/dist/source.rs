@@ -1,5 +1,5 @@
-//! Reads a file for the zip. A file that changes meanwhile is an error, because the zip would contain parts of the
-//! old and of the new content.
+//! Reads a file for the zip. Fails if the file changes during the read, because the zip would then contain parts of
+//! the old and of the new content.
 
 use std::fs::Metadata;
 use std::io::{self, Read, Write};

@@ -10,7 +10,7 @@ use crate::tools;
 /// or else the earliest time that a zip can contain: 1980-01-01.
 ///
 /// # Errors
-/// If the variable is not a number, or lies behind 2107.
+/// If the variable is not a number, or is later than 2107.
 pub fn from_environment() -> Result<DateTime> {
     Ok(asked_for()?.unwrap_or_default())
 }
@@ -18,7 +18,7 @@ pub fn from_environment() -> Result<DateTime> {
 /// The same time in the form of RFC 3339; none if the variable is not set.
 ///
 /// # Errors
-/// If the variable is not a number, or lies behind 2107.
+/// If the variable is not a number, or is later than 2107.
 pub fn text_from_environment() -> Result<Option<String>> {
     Ok(asked_for()?.map(|time| format!("{time}Z").replace(' ', "T")))
 }
@@ -33,7 +33,9 @@ fn asked_for() -> Result<Option<DateTime>> {
         .with_context(|| format!("SOURCE_DATE_EPOCH={text} is not a number of seconds"))?;
     from_epoch(seconds)
         .with_context(|| {
-            format!("SOURCE_DATE_EPOCH={text} is later than 2107, the last year of a zip")
+            format!(
+                "SOURCE_DATE_EPOCH={text} is later than 2107, the last year that a zip can contain"
+            )
         })
         .map(Some)
 }

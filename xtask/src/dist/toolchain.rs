@@ -34,12 +34,13 @@ pub fn has_std(target: Target) -> bool {
     libdir(target).is_ok_and(|folder| holds_std(&folder))
 }
 
-/// The folder of the standard library for rustc. The folder may not exist.
+/// The folder in which rustc looks for the standard library. The folder may not exist.
 fn libdir(target: Target) -> Result<PathBuf> {
     let triple = target.triple();
     let question = ["--print", "target-libdir", "--target", triple];
     let answer = tools::output(tools::rustc().args(question));
-    let context = || format!("cannot get the folder of {triple} from rustc");
+    let context =
+        || format!("cannot get the folder of the standard library for {triple} from rustc");
     answer.map(PathBuf::from).with_context(context)
 }
 
@@ -92,7 +93,7 @@ fn linker(target: Target, config: &CargoConfig) -> Result<Linker> {
         return Ok(Linker::Host);
     }
     let linker = match target {
-        // musl's standard library contains its own start files, so rustc's own linker is sufficient.
+        // Rust's standard library for musl contains C's start files, so rustc's own linker is sufficient.
         Target::X86Musl | Target::ArmMusl => return Ok(Linker::Named("rust-lld")),
         Target::X86Gnu => "x86_64-linux-gnu-gcc",
         Target::ArmGnu => "aarch64-linux-gnu-gcc",
@@ -107,7 +108,7 @@ fn linker(target: Target, config: &CargoConfig) -> Result<Linker> {
     let path = tools::variable("PATH").unwrap_or_default();
     Err(ui::advised(
         format!(
-            "no linker for {}: no `{linker}` in PATH, {}",
+            "no linker for {}: no `{linker}` in PATH ({})",
             target.triple(),
             path.display()
         ),

@@ -9,7 +9,7 @@ pub fn explain(zip: &Path, label: &str) {
     eprintln!("{}", text(zip, label));
 }
 
-/// The EB CLI takes a ready zip since 3.22.0, and only together with the names of the environment and of its region
+/// The EB CLI uploads a ready zip since 3.22.0, but only if its command names the environment and the region
 /// (`deploy.py` of awsebcli 3.27.5). The names of the action's inputs are from its `action.yml`.
 fn text(zip: &Path, label: &str) -> String {
     let zip = zip.display();
@@ -23,7 +23,7 @@ To deploy the zip, either
   or in GitHub Actions, with aws-actions/aws-elasticbeanstalk-deploy:
       version-label: {label}
       deployment-package-path: {zip}
-    (neither uploads a label twice; this label changes with the content)
+    (the EB CLI and the action upload no label twice; this label changes with the content)
 "
     )
 }

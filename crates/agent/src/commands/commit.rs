@@ -7,13 +7,14 @@ use flipless_settings::layout;
 
 use super::change::{change, say};
 use super::stage::stage_locked;
+use crate::deployment::certificates::Next;
 use crate::deployment::flipped::{self, Flipped, flipped};
 use crate::deployment::state::{State, parse_run};
-use crate::deployment::{alarm, handover, leftover, prune, withdrawal};
+use crate::deployment::{alarm, certificates, handover, leftover, prune, withdrawal};
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 use crate::instance::{paths, units};
-use crate::proxy::front;
+use crate::proxy::{front, sync};
 
 /// Completes the deployment. The flip has already made the staged run current, so `commit` removes old releases
 /// and makes sure that the front runs with the new configuration. It also completes an interrupted handover.
@@ -35,26 +36,28 @@ pub fn commit(system: &System) -> Result<()> {
     })
 }
 
-/// The first version can't be staged, so has EB's own web.service run the server instead of the stand-in.
+/// Makes EB's own web.service run the server, because the first version can't be staged. Returns the error.
 fn give_up(system: &System, state: &State, error: Error) -> Error {
     match withdrawal::serve_alone(system, state) {
         Ok(()) => error,
-        Err(why) => error.context(format!("the server could not be started alone: {why:#}")),
+        Err(why) => error.context(format!(
+            "cannot start the server in EB's own web.service: {why:#}"
+        )),
     }
 }
 
-/// Does the same if the first version was staged and then discarded.
+/// Does the same as [`give_up`] if the first version was staged and then discarded.
 fn give_up_discarded(system: &System, state: &State, error: Error) -> Error {
     if state.current.is_some() || state.staged.is_some() {
         return error;
     }
     match withdrawal::withdraw(system, state) {
         Ok(()) => give_up(system, state, error),
-        Err(why) => error.context(format!("the instance could not be given back: {why:#}")),
+        Err(why) => error.context(format!("cannot give the instance back: {why:#}")),
     }
 }
 
-/// Makes sure that the bundle which EB has flipped to serves. Otherwise fails, because EB would report success.
+/// Makes sure that the bundle in `/var/app/current` serves requests. Otherwise fails, so that EB reports no success.
 fn complete(system: &System, state: &mut State) -> Result<()> {
     let marked = match flipped(system) {
         Flipped::Run(run) => run,
@@ -74,7 +77,9 @@ fn complete(system: &System, state: &mut State) -> Result<()> {
     match state.staged.clone() {
         Some(staged) if staged.run.run == marked => leftover::complete(system, state, staged.run),
         Some(staged) => bail!("EB has not flipped to {}", staged.run.run),
-        None => handover::finish(system, state).and_then(|()| check_serves(state, &marked)),
+        None => {
+            handover::finish_with_https(system, state).and_then(|()| check_serves(state, &marked))
+        }
     }
 }
 
@@ -82,8 +87,8 @@ fn complete(system: &System, state: &mut State) -> Result<()> {
 fn check_serves(state: &State, marked: &str) -> Result<()> {
     let release = |run| parse_run(run).map(|(release, _)| release);
     match &state.current {
-        Some(current) if release(marked) != Some(&current.release) => bail!(
-            "EB has flipped to {marked}, which was rolled back since then; {} serves. Deploy again \
+        Some(current) if release(marked) != Some(current.deployed()) => bail!(
+            "EB has flipped to {marked}, which has been rolled back since then; {} serves. Deploy again \
              (`{} status` shows the reason)",
             current.run,
             layout::AGENT
@@ -92,20 +97,22 @@ fn check_serves(state: &State, marked: &str) -> Result<()> {
     }
 }
 
-/// Does the rest of a deployment after a run has become current.
+/// Completes a deployment whose run has become current.
 fn conclude(system: &System, state: &State) -> Result<()> {
     units::settle(system)?;
     Systemd::new(system).stop(layout::DEADMAN_TIMER)?;
     alarm::end(system)?;
     prune::prune_or_say(system, state);
-    settle_front(system)
+    settle_front(system)?;
+    certificates::settle(system, state, Next::Now);
+    Ok(())
 }
 
 /// Makes sure that nginx.service is the stand-in, and that the front runs with the configuration on disk.
 fn settle_front(system: &System) -> Result<()> {
     units::verify_stand_in(system)?;
     front::replace_stock(system)?;
-    let did = front::settle(system)
+    let did = sync::settle(system)
         .context("the release is current, but nginx does not have the new configuration")?;
     front::repair_pid_file(system)?;
     say(&did.to_string());

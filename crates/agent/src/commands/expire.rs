@@ -5,6 +5,7 @@ use anyhow::Result;
 use flipless_settings::layout;
 
 use super::change::{change, say};
+use crate::deployment::certificates::{self, Next};
 use crate::deployment::flipped;
 use crate::deployment::leftover::{self, Outcome};
 use crate::deployment::state::State;
@@ -12,8 +13,8 @@ use crate::deployment::{handover, withdrawal};
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
-/// Discards the staged run if its deadline has passed, or if it was staged before a reboot. The deadline in the
-/// state decides, because the timer may be late: a daemon-reload restarts its count.
+/// Discards the staged run if its deadline has passed, or if it was staged before a reboot. The timer may be late,
+/// because a daemon-reload restarts the timer's count. So the deadline in the state decides.
 pub fn expire(system: &System) -> Result<()> {
     change(system, "expire", |state| {
         if is_in_time(system, state)? {
@@ -29,6 +30,8 @@ pub fn expire(system: &System) -> Result<()> {
                 run.run
             )),
         }
+        // `commit` usually starts the renewal of the certificate, but EB may not have called `commit`.
+        certificates::settle(system, state, Next::ByTimer);
         // An earlier `expire` may have been killed after it discarded a first version.
         withdrawal::withdraw(system, state)?;
         withdrawal::serve_alone(system, state)

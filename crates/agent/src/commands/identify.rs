@@ -7,10 +7,9 @@ use crate::deployment::image;
 use crate::deployment::state::State;
 use crate::instance::system::System;
 
-/// Compares the instance with the one that the state names. Takes the lock only to give the instance back, so that a
-/// boot does not wait.
+/// Gives this instance back if the state names another instance. Otherwise takes no lock, so that a boot does not wait.
 pub fn identify(system: &System) -> Result<()> {
-    // A damaged state names no instance. Other commands report it.
+    // A damaged state names no instance. Other commands report the damage.
     let is_of_another = |system: &System| {
         State::load(system).is_ok_and(|state| image::is_of_another(system, &state))
     };

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 
 use super::change::{change, say};
-use super::restart::start_and_hand_over;
+use super::restart::{refresh_if_possible, start_and_hand_over};
 use crate::deployment::state::Failure;
 use crate::deployment::{alarm, prune, trial};
 use crate::instance::system::System;
@@ -13,7 +13,7 @@ use crate::instance::system::System;
 pub fn recover(system: &System) -> Result<()> {
     change(system, "recover", |state| {
         let Some(reason) = trial::failed(system, state)? else {
-            say("nothing to do: the current release is not on trial any more");
+            say("nothing to roll back: the trial is over, or another version is staged or current");
             return Ok(());
         };
         let previous = state
@@ -23,8 +23,9 @@ pub fn recover(system: &System) -> Result<()> {
         say(&reason);
         // Raises the alarm first, so that EB's health also shows a rollback that fails.
         alarm::raise(system, &reason)?;
-        start_and_hand_over(system, state, &previous.release, |state| {
-            // Ends the trial only now. Until then the next crash starts an interrupted rollback again.
+        let next = refresh_if_possible(system, state, &previous);
+        start_and_hand_over(system, state, next, |state| {
+            // Ends the trial only here. If this rollback is interrupted before, the next crash starts it again.
             state.trial = None;
             state.failure = Some(Failure::of(system, "trial", &reason));
         })?;

@@ -3,11 +3,12 @@
 use anyhow::{Context, Result};
 
 use super::change::change;
-use super::restart::{outrank, take_over};
+use super::restart::{outrank, refresh_if_possible, take_over};
 use crate::instance::system::System;
 
 /// Starts the previous release beside the current one, and hands over to it. The current release becomes the
-/// previous one, so a second rollback undoes the first.
+/// previous one, so a second rollback undoes the first. As in a restart, the server gets the properties that EB has
+/// changed since the flip, because the old value of a rotated secret may not work any more.
 pub fn rollback(system: &System) -> Result<()> {
     change(system, "rollback", |state| {
         outrank(system, state, "rollback")?;
@@ -17,6 +18,7 @@ pub fn rollback(system: &System) -> Result<()> {
             .context("there is no previous release to roll back to")?;
         // A release that the user has chosen needs no trial.
         state.trial = None;
-        take_over(system, state, &previous.release, |_| ())
+        let next = refresh_if_possible(system, state, &previous);
+        take_over(system, state, next, |_| ())
     })
 }

@@ -25,7 +25,7 @@ pub fn how() -> How {
     }
 }
 
-/// Records the end. If the trial has failed, requests the start of the unit that rolls back. Takes no lock:
+/// Records this end of the run. If the trial has failed, requests the start of the unit that rolls back. Takes no lock:
 /// systemd restarts the server only after this command, and a deployment may hold the lock for a long time.
 pub fn run_ended(system: &System, run: &str, how: &How) -> Result<()> {
     let systemd = Systemd::new(system);
@@ -34,7 +34,7 @@ pub fn run_ended(system: &System, run: &str, how: &How) -> Result<()> {
         uptime: system.commands().uptime(),
         result: how.result.clone(),
         status: how.status.clone(),
-        // Records the end even if systemd does not answer.
+        // If systemd does not answer, assumes that the stop was requested, and still records the end.
         asked: systemd.is_asked_to_stop(&unit).unwrap_or(true),
         said: plain(&systemd.property(&unit, "StatusText").unwrap_or_default()),
     };

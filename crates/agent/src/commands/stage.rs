@@ -1,6 +1,5 @@
 //! `stage`: starts the new release beside the current one, before the flip. The new run is held until the flip.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -8,23 +7,24 @@ use flipless_settings::{FrontMode, Settings, layout};
 
 use super::change::{change, say};
 use super::identify::identify;
+use crate::deployment::certificates::at_flip;
 use crate::deployment::leftover::{self, Outcome};
 use crate::deployment::state::{Staged, State};
 use crate::deployment::{
-    environment, flipped, handover, health_log, namespaces, prune, release, run, withdrawal,
-    writable,
+    certificates, environment, flipped, handover, health_log, namespaces, prune, release, run,
+    withdrawal, writable,
 };
 use crate::instance::replaced::Replaced;
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 use crate::instance::units::{self, Place};
 use crate::instance::{identity, labels, paths, user};
-use crate::proxy::staged;
+use crate::proxy::{certificate, staged};
 
 /// Installs the bundle that is unpacked in `bundle`, and starts a run of it. The current run continues to serve,
 /// and a failure restores the instance.
 pub fn stage(system: &System, bundle: &Path) -> Result<()> {
-    // The boot may not have given everything of another instance back.
+    // At boot, `identify` may not have completed.
     identify(system)?;
     change(system, "stage", |state| stage_locked(system, state, bundle))
 }
@@ -40,19 +40,18 @@ pub fn stage_locked(system: &System, state: &mut State, bundle: &Path) -> Result
     handover::finish(system, state)?;
     // Removes old releases before the copy, which needs the space.
     prune::prune_or_say(system, state);
-    // A marker from another deployment does not belong to the bundle.
+    // The bundle may still contain the marker of another deployment.
     flipped::unmark(system, bundle)?;
-    staged::test(system, bundle, &settings)?;
-    let environment = environment::gather(system)?;
-    let environment = environment::to_file(&environment, settings.server.port)?;
-    let identity = release::install(system, bundle, settings.server.program(), &environment)?;
     let mut replaced = Replaced::default();
+    let prepared = prepare(system, bundle, &settings, &mut replaced)
+        .map_err(|error| restore(system, &replaced, error))?;
     // From here on the instance has the settings of this bundle. `undo` restores the old ones.
-    let begun = replaced
-        .update(system, layout::SETTINGS, &content, 0o644)
-        .and_then(|()| begin(system, bundle, state, &identity, &mut replaced));
+    let begun = at_flip::keep_settings(system, state, &settings, &mut replaced)
+        .and_then(|()| replaced.update(system, layout::SETTINGS, &content, 0o644))
+        .and_then(|()| begin(system, bundle, state, &prepared, &mut replaced));
     let listener = begun.map_err(|error| undo(system, state, &replaced, error));
-    let listener = listener.inspect_err(|_| prune::remove_unused(system, state, &identity))?;
+    let release = &prepared.release;
+    let listener = listener.inspect_err(|_| prune::remove_unused(system, state, release))?;
     let run = state.staged.as_ref().map_or("", |staged| &staged.run.run);
     say(&match listener {
         Listener::Taken => {
@@ -63,6 +62,45 @@ pub fn stage_locked(system: &System, state: &mut State, bundle: &Path) -> Result
         }
     });
     Ok(())
+}
+
+/// What [`prepare`] has made for [`begin`].
+struct Prepared {
+    /// The release's identity.
+    release: String,
+    /// The certificate that replaces the current one in the flip; `None` if the current one stays.
+    certificate: Option<Vec<u8>>,
+    /// The HMAC key of the external account binding, if there is one.
+    hmac: Option<String>,
+}
+
+/// Makes the certificate and the release, and tests nginx's configuration.
+fn prepare(
+    system: &System,
+    bundle: &Path,
+    settings: &Settings,
+    replaced: &mut Replaced,
+) -> Result<Prepared> {
+    let certificate = certificate::prepare(system, bundle, settings, replaced)?;
+    staged::test(system, bundle, settings)?;
+    let environment = environment::gather(system)?;
+    let hmac = certificates::hmac(settings, &environment)?;
+    certificates::keep_first_hmac(system, hmac.as_deref(), replaced)?;
+    let environment = environment::to_file(&environment, settings.server.port)?;
+    let release = release::install(system, bundle, settings.server.program(), &environment)?;
+    Ok(Prepared {
+        release,
+        certificate,
+        hmac,
+    })
+}
+
+/// Restores replaced files after an error.
+fn restore(system: &System, replaced: &Replaced, error: anyhow::Error) -> anyhow::Error {
+    match replaced.restore(system) {
+        Ok(()) => error,
+        Err(why) => error.context(format!("cannot restore the previous files: {why:#}")),
+    }
 }
 
 /// Reads the bundle's settings.
@@ -114,10 +152,11 @@ fn begin(
     system: &System,
     bundle: &Path,
     state: &mut State,
-    identity: &str,
+    prepared: &Prepared,
     replaced: &mut Replaced,
 ) -> Result<Listener> {
     install_agent(system, replaced)?;
+    install_certificates(system, bundle, replaced)?;
     let place = match state.current {
         None if bundle != Path::new(paths::FLIPPED) => Place::UntilReboot,
         _ => Place::Lasting,
@@ -125,9 +164,9 @@ fn begin(
     units::install(system, bundle, place, replaced)?;
     labels::restore(system, &[layout::ROOT]);
     units::verify_stand_in(system)?;
-    prepare_health_log(system)?;
+    health_log::make(system)?;
     let listener = open_listener(system, state)?;
-    start(system, state, bundle, identity, listener)?;
+    start(system, state, bundle, prepared, listener)?;
     Ok(listener)
 }
 
@@ -139,7 +178,9 @@ fn undo(
     error: anyhow::Error,
 ) -> anyhow::Error {
     // Restores the units before `withdraw`, which removes all units if no run is current.
-    let restored = replaced.restore(system);
+    let restored = replaced
+        .restore(system)
+        .and_then(|()| at_flip::forget(system));
     match restored.and(withdrawal::withdraw(system, state)) {
         Ok(()) => error,
         Err(why) => error.context(format!("cannot restore the previous units: {why:#}")),
@@ -155,31 +196,13 @@ fn install_agent(system: &System, replaced: &mut Replaced) -> Result<()> {
     replaced.update(system, layout::AGENT, &own, 0o755)
 }
 
-/// Prepares the folder of EB's enhanced health log. In direct mode the server writes this log. Each run may have
-/// another user in the group `webapp`, so the group may write to the folder and to the files in it.
-fn prepare_health_log(system: &System) -> Result<()> {
-    if system.settings()?.front.mode != FrontMode::Direct {
-        return Ok(());
+/// Installs the program for certificates, if the bundle has one.
+fn install_certificates(system: &System, bundle: &Path, replaced: &mut Replaced) -> Result<()> {
+    let program = layout::in_bin(layout::CERTIFICATES_BIN);
+    match system.read_in(bundle, program)? {
+        Some(program) => replaced.update(system, layout::CERTIFICATES, &program, 0o755),
+        None => Ok(()),
     }
-    system.make_folder(paths::HEALTH_LOG)?;
-    health_log::remember(system)?;
-    let folder = system.locate(paths::HEALTH_LOG);
-    let owner = format!("{0}:{0}", user::NAME);
-    for (program, value) in [("chown", owner.as_str()), ("chmod", "g+w")] {
-        // With -R, neither program follows a link in the folder.
-        let owned = system.run(program, &["-R", value, &folder.to_string_lossy()])?;
-        if !owned.status.success() {
-            bail!(
-                "cannot give {} to the server's user and group: {}",
-                paths::HEALTH_LOG,
-                String::from_utf8_lossy(&owned.stderr).trim()
-            );
-        }
-    }
-    Ok(std::fs::set_permissions(
-        folder,
-        std::fs::Permissions::from_mode(0o775),
-    )?)
 }
 
 /// The state of the server's listener before the flip.
@@ -213,13 +236,18 @@ fn start(
     system: &System,
     state: &mut State,
     bundle: &Path,
-    release: &str,
+    prepared: &Prepared,
     listener: Listener,
 ) -> Result<()> {
     let settings = system.settings()?;
     let commands = system.commands();
     let systemd = Systemd::new(system);
-    let run = state.new_run(release, commands.unix_time());
+    let run = state.new_run(&prepared.release, commands.unix_time());
+    let files = at_flip::Files {
+        certificate: prepared.certificate.as_deref(),
+        hmac: prepared.hmac.as_deref(),
+    };
+    at_flip::note(system, &run, &settings, &files)?;
     state.discarded = None;
     state.staged = Some(Staged {
         run: run.clone(),

@@ -1,4 +1,4 @@
-//! The stand-ins: idle processes that EB stops and starts in place of the real ones.
+//! The stand-ins: idle processes that EB stops and starts in place of the real processes.
 
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -17,14 +17,14 @@ use crate::deployment::flipped::OF_ANOTHER_INSTANCE;
 use crate::instance::memory;
 use crate::instance::paths::FLIPPED;
 
-/// The identity of the boot: each boot has another one (random(4)).
+/// The file with the boot's identity. Each boot has another identity (random(4)).
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
-/// The signals of nginx that do not stop it (nginx's control.html), such as the SIGUSR1 that logrotate's `systemctl
-/// kill -s USR1 nginx` sends. A stand-in ignores these signals. Without a handler, most of them would end it.
+/// The signals that do not stop nginx (nginx's control.html), such as the SIGUSR1 that logrotate's `systemctl kill -s
+/// USR1 nginx` sends. A stand-in ignores these signals. Without a handler, most of them would end the stand-in.
 const OF_NO_USE: [i32; 4] = [SIGHUP, SIGUSR1, SIGUSR2, SIGWINCH];
 
-/// What a stand-in stands in for.
+/// The process that a stand-in replaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StandIn {
     Web,
@@ -34,8 +34,8 @@ pub enum StandIn {
 /// Waits for a stop signal and returns. `KillSignal=` of nginx.service sends SIGQUIT. Without a handler, SIGQUIT
 /// would cause a core dump, and systemd would record a failure.
 pub fn wait(service: StandIn) -> Result<()> {
-    // This comes first, because systemd may send a signal as soon as the process exists. A program that this process
-    // executes has no handlers (execve(2)).
+    // This comes first, because systemd may send a signal as soon as the process exists. The server that
+    // `become_server` executes does not inherit the handlers (execve(2)).
     for signal in OF_NO_USE {
         flag::register(signal, Arc::default()).context("cannot handle signals")?;
     }
@@ -53,10 +53,10 @@ pub fn wait(service: StandIn) -> Result<()> {
     Ok(())
 }
 
-/// Whether this program has to serve, because `flipless uninstall` was called. Then EB's own unit has started the
-/// program from the bundle. Our drop-in would run the installed agent. Returns false for a bundle that was marked in
-/// this boot, because its deployment is still in progress: a reboot ends a deployment. Also returns false for a
-/// bundle of another instance, in an image of that instance.
+/// Whether this process has to become the server, for example after `flipless uninstall`. EB's own unit then starts the
+/// program in the bundle; with flipless's drop-in, the unit starts the installed agent. Returns false if the bundle was
+/// marked in this boot, because its deployment is still in progress (a reboot ends a deployment). Also returns false if
+/// the bundle is from another instance, and this instance was started from an image of that one.
 fn is_alone(root: &Path, program: &Path) -> bool {
     let place = |path: &str| root.join(path.trim_start_matches('/'));
     let read = |path: &str| fs::read_to_string(place(path)).unwrap_or_default();
@@ -77,8 +77,8 @@ fn become_server(bundle: &Path) -> Result<()> {
     Err(error).with_context(|| format!("cannot run {}", command.get_program().display()))
 }
 
-/// The command of the server without a relay: its executable, or a shell with its command line. A server that usually
-/// runs behind the relay gets its port in the same places as from the relay.
+/// Returns the command that starts the server without a relay: its executable, or a shell with its command line. A
+/// server that usually runs behind the relay gets the port in the same arguments and variables as from the relay.
 fn command(bundle: &Path, server: &Server, port: &str) -> Command {
     let mut command = match &server.command {
         None => Command::new(bundle.join("bin").join(&server.bin)),
@@ -162,7 +162,7 @@ mod tests {
         put(BOOT_ID, "two\n");
         assert!(
             is_alone(root.path(), own),
-            "its deployment ended with a reboot"
+            "the reboot has ended its deployment"
         );
         let marker = format!("{FLIPPED}/{}", layout::MARKER);
         put(&marker, &format!("\n{OF_ANOTHER_INSTANCE}\n"));

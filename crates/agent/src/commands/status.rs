@@ -7,7 +7,7 @@ use flipless_settings::{FrontMode, layout};
 use serde::Serialize;
 
 use crate::deployment::state::{Run, State};
-use crate::deployment::{alarm, ends, release};
+use crate::deployment::{alarm, certificates, ends, release};
 use crate::instance::output::times;
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
@@ -23,6 +23,8 @@ struct Status {
     releases: Vec<String>,
     front: FrontStatus,
     sockets: Vec<SocketStatus>,
+    /// `null` without `[https]`.
+    https: Option<certificates::Status>,
     handover: Option<HandoverStatus>,
     failure: Option<FailureStatus>,
     /// The reason of the alarm; `null` without an alarm.
@@ -79,7 +81,7 @@ pub fn status(system: &System, json: bool) -> Result<String> {
     if json {
         return Ok(serde_json::to_string(&status)? + "\n");
     }
-    Ok(describe(&status))
+    Ok(describe(&status, system.commands().unix_time()))
 }
 
 fn gather(system: &System) -> Result<Status> {
@@ -105,6 +107,7 @@ fn gather(system: &System) -> Result<Status> {
         sockets.push(socket_status(&systemd, layout::FRONT_SOCKET)?);
     }
     Ok(Status {
+        https: certificates::status(system)?,
         app: settings.app.name,
         current: run(state.current.as_ref())?,
         previous: run(state.previous.as_ref())?,
@@ -162,15 +165,15 @@ fn run_status(system: &System, run: &Run, now: u64) -> Result<RunStatus> {
 }
 
 fn socket_status(systemd: &Systemd, unit: &'static str) -> Result<SocketStatus> {
-    let listen = systemd.property(unit, "Listen")?;
+    let [listen, state] = systemd.properties(unit, ["Listen", "SubState"])?;
     Ok(SocketStatus {
         unit,
         listen: listen.trim_end_matches(" (Stream)").to_owned(),
-        state: systemd.property(unit, "SubState")?,
+        state,
     })
 }
 
-fn describe(status: &Status) -> String {
+fn describe(status: &Status, now: u64) -> String {
     let mut text = format!("{}\n", status.app);
     let mut line = |label: &str, rest: String| {
         let _ = writeln!(text, "{label:>10}  {rest}");
@@ -193,6 +196,9 @@ fn describe(status: &Status) -> String {
         let rest = format!("{}  {}, {}", socket.listen, socket.unit, socket.state);
         line("socket", rest);
     }
+    for rest in status.https.iter().flat_map(|https| https.lines(now)) {
+        line("https", rest);
+    }
     if let Some(handover) = &status.handover {
         line("handover", describe_handover(handover));
     }
@@ -203,12 +209,13 @@ fn describe(status: &Status) -> String {
             format!("{age} ago, {during}: {}", failure.reason),
         );
     }
-    if status.alarm.is_some() {
-        line(
-            "alarm",
-            "web.service reports failure to EB, until the next deployment, rollback or restart"
-                .into(),
-        );
+    if let Some(reason) = &status.alarm {
+        let until = "until the next deployment, rollback or restart";
+        let rest = match certificates::is_about_certificate(reason) {
+            true => format!("web.service reports failure to EB, {until}, or a renewal: {reason}"),
+            false => format!("web.service reports failure to EB, {until}"),
+        };
+        line("alarm", rest);
     }
     text
 }

@@ -11,7 +11,7 @@ use crate::deployment::flipped;
 use crate::deployment::state::State;
 use crate::instance::paths::{DROP_INS, PROXY_STAGING, UNITS};
 use crate::instance::system::System;
-use crate::proxy::front::Synced;
+use crate::proxy::sync::Synced;
 use crate::testing::{BUNDLE, DEAD_MAN_SECONDS, Instance, has_front, in_each_mode, step};
 
 mod aborted;
@@ -22,11 +22,14 @@ mod direct;
 mod disk;
 mod first;
 mod foreign;
+mod https;
 mod image;
 mod labels;
+mod links;
 mod memory;
 mod missing;
 mod modes;
+mod power;
 mod properties;
 mod sandbox;
 mod trial;
@@ -48,19 +51,19 @@ fn stage_version(instance: &Instance, version: &str) -> anyhow::Result<()> {
     stage::stage(&instance.system, instance.bundle())
 }
 
-/// EB has staged a configuration of nginx.
+/// Puts a configuration of nginx where EB prepares it.
 fn stage_proxy(instance: &Instance) {
     let main = format!("{PROXY_STAGING}/nginx.conf");
     instance.system.write(main, b"one", 0o644).unwrap();
 }
 
-/// EB's flip: the bundle is in place when web.service starts.
+/// Plays EB's flip: the bundle is in place when web.service starts.
 fn flip(instance: &Instance) -> anyhow::Result<()> {
     instance.flip();
     start_web(instance)
 }
 
-/// A start of web.service, as its drop-in has it.
+/// Starts web.service with the commands of its drop-in, if the drop-in exists.
 fn start_web(instance: &Instance) -> anyhow::Result<()> {
     web_starting::web_starting(&instance.system)?;
     match instance.has_drop_in("web.service") {
@@ -69,7 +72,7 @@ fn start_web(instance: &Instance) -> anyhow::Result<()> {
     }
 }
 
-/// A whole deployment.
+/// Plays a whole deployment.
 fn deploy(instance: &Instance, version: &str) {
     stage_version(instance, version).unwrap();
     flip(instance).unwrap();
@@ -233,7 +236,11 @@ fn the_staged_run_of_an_interrupted_deployment_is_discarded_by_the_next() {
     stage_version(&instance, "v2").unwrap();
     let leftover = staged_unit(&instance);
     stage_version(&instance, "v3").unwrap();
-    assert_eq!(instance.unit(&leftover), "inactive", "it was held");
+    assert_eq!(
+        instance.unit(&leftover),
+        "inactive",
+        "a held run does not drain"
+    );
     assert_ne!(staged_unit(&instance), leftover);
 }
 
@@ -364,8 +371,7 @@ fn a_flip_to_an_aborted_run_fails_once_and_the_old_version_continues() {
     }
 }
 
-/// EB goes no further than the failure, and would have started nginx next: in stock mode the old version
-/// serves behind it.
+/// EB ends its deployment at the failure, before its start of nginx. In stock mode the old version serves behind nginx.
 #[test]
 fn after_a_flip_that_fails_nginx_runs_again() {
     let instance = deployed("v1");
@@ -403,7 +409,11 @@ fn the_dead_mans_switch_discards_only_after_the_deadline_or_a_reboot() {
 
     instance.model.borrow_mut().uptime = DEAD_MAN_SECONDS;
     expire::expire(&instance.system).unwrap();
-    assert_eq!(instance.unit(&staged), "inactive", "it was held");
+    assert_eq!(
+        instance.unit(&staged),
+        "inactive",
+        "a held run does not drain"
+    );
     assert_eq!(state(&instance).staged, None);
     let failure = state(&instance).failure.unwrap();
     assert_eq!(failure.during, "deployment", "{}", failure.reason);
@@ -412,7 +422,11 @@ fn the_dead_mans_switch_discards_only_after_the_deadline_or_a_reboot() {
     let staged = staged_unit(&instance);
     instance.model.borrow_mut().boot = "two".into();
     expire::expire(&instance.system).unwrap();
-    assert_eq!(instance.unit(&staged), "inactive", "it was held");
+    assert_eq!(
+        instance.unit(&staged),
+        "inactive",
+        "a held run does not drain"
+    );
 }
 
 #[test]
@@ -428,13 +442,13 @@ fn a_flip_after_the_deadline_fails_until_another_version_is_staged() {
         let error = commit::commit(&instance.system).unwrap_err();
         assert!(error.to_string().contains(&late), "{error}");
         assert_eq!(state(&instance).current.unwrap().release, old);
-        // It still fails after a restart in between.
+        // `commit` also fails after a restart.
         restart::restart(&instance.system).unwrap();
         instance.let_drain();
     }
     let error = start_web(&instance).unwrap_err();
     assert!(error.to_string().contains(&late), "{error}");
-    // After a failed start, a commit fails, too.
+    // `commit` also fails after a `stage` that has failed.
     instance.model.borrow_mut().failing.push("-5".into());
     assert!(stage_version(&instance, "v3").is_err());
     assert!(commit::commit(&instance.system).is_err());
@@ -601,7 +615,7 @@ fn the_front_is_reloaded_only_for_a_changed_configuration() {
     let instance = deployed("v1");
     instance.take_calls();
     assert_eq!(
-        crate::proxy::front::sync(&instance.system).unwrap(),
+        crate::proxy::sync::sync(&instance.system).unwrap(),
         Synced::Unchanged
     );
     instance
@@ -609,7 +623,7 @@ fn the_front_is_reloaded_only_for_a_changed_configuration() {
         .write("/etc/nginx/nginx.conf", b"two", 0o644)
         .unwrap();
     assert_eq!(
-        crate::proxy::front::sync(&instance.system).unwrap(),
+        crate::proxy::sync::sync(&instance.system).unwrap(),
         Synced::Reloaded
     );
     assert_eq!(instance.take_calls(), [format!("reload {}", layout::FRONT)]);

@@ -1,5 +1,5 @@
-//! `web-started`: EB has started the stand-in. In a flip the staged run takes over. Otherwise the start may be
-//! EB's "restart app server".
+//! `web-started`: web.service has started the stand-in. In a flip, the staged run takes over. Otherwise the start may
+//! be EB's "restart app server".
 
 use std::path::Path;
 
@@ -9,6 +9,7 @@ use flipless_settings::layout;
 use super::change::{change, say};
 use super::restart::restart_locked;
 use crate::deployment::alarm::{self, WEB_STARTED};
+use crate::deployment::certificates::{self, Next};
 use crate::deployment::flipped::{self, Flipped, flipped};
 use crate::deployment::state::State;
 use crate::deployment::{handover, hold, leftover};
@@ -16,9 +17,9 @@ use crate::instance::paths::{FLIPPED, PROXY_STAGING};
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
-/// Hands over to the staged run if EB has flipped to it. Otherwise restarts the server, if EB's "restart app
-/// server" has caused this start of web.service. Three other starts restart nothing: a start in a deployment, the
-/// first start since boot, and an automatic restart by systemd.
+/// Hands over to the staged run if EB has flipped to it. Fails if EB has flipped to a discarded run. Restarts the
+/// server if EB's "restart app server" has caused this start of web.service. Three other starts restart nothing: a
+/// start in a deployment, the first start since boot, and an automatic restart by systemd.
 pub fn web_started(system: &System) -> Result<()> {
     change(system, "web-started", |state| {
         let first = !system.exists(WEB_STARTED);
@@ -34,7 +35,7 @@ pub fn web_started(system: &System) -> Result<()> {
         }
         if let Some(current) = &state.current {
             say(&format!(
-                "{} is current; this process is its stand-in",
+                "{} is current; web.service runs only the stand-in",
                 current.run
             ));
         }
@@ -43,7 +44,7 @@ pub fn web_started(system: &System) -> Result<()> {
     .inspect_err(|_| start_nginx(system))
 }
 
-/// Starts nginx after a failure: EB ends its deployment when this start fails, before it starts nginx itself.
+/// Starts nginx after `web-started` has failed, because EB then ends its deployment before its own start of nginx.
 fn start_nginx(system: &System) {
     if system.exists(PROXY_STAGING)
         && let Err(why) = Systemd::new(system).start_later(layout::NGINX)
@@ -93,7 +94,12 @@ fn restart_if_asked(system: &System, state: &mut State, first: bool) -> Result<(
     }
     match first || alarm::restarted_by_systemd(system)? {
         // An agent that was killed in the flip may have left the old run active.
-        true => handover::finish(system, state),
+        true => {
+            handover::finish(system, state)?;
+            // Before the boot, a `commit` that was killed may not have enabled the timer of the renewal.
+            certificates::settle(system, state, Next::ByTimer);
+            Ok(())
+        }
         false => restart_locked(system, state),
     }
 }

@@ -12,13 +12,13 @@ use crate::instance::system::System;
 
 /// Gives the instance back if this start is for an application without flipless. Otherwise ends the alarm if the
 /// start was requested, for example by a deployment or by "restart app server"; an automatic restart by systemd
-/// keeps the alarm. Takes the lock only to give the instance back, so that the stand-in does not wait otherwise.
+/// keeps the alarm. Takes the lock only to give the instance back, so that no other start has to wait.
 pub fn web_starting(system: &System) -> Result<()> {
     identify(system)?;
     let is_foreign = flipped(system) == Flipped::Foreign;
     if is_foreign || is_before_the_first_flip(system) {
         if is_foreign && State::load(system).is_err() {
-            // A damaged state must not keep the instance from a bundle without flipless.
+            // A bundle without flipless must be able to start even if the state is damaged.
             system.remove(layout::STATE)?;
         }
         return change(system, "web-starting", |state| {
@@ -36,11 +36,12 @@ pub fn web_starting(system: &System) -> Result<()> {
     }
 }
 
-/// Returns whether EB has not flipped to the first version yet. Then the old application starts again, after a
-/// crash, a restart, or an aborted deployment. If EB flips after that, `commit` stages the first version again.
+/// Returns whether EB has not flipped to the first version yet. In this case web.service starts the old application
+/// again, after a crash, a restart, or an aborted deployment. If EB flips after that, `commit` stages the first version
+/// again.
 ///
-/// After the removal of the drop-in, systemd runs the command of EB's own unit in the same start:
-/// service_enter_start in its service.c takes the commands from the unit as it is then.
+/// After the agent has removed the drop-in, this same start of web.service runs the command of EB's own unit: only
+/// after `ExecStartPre=`, service_enter_start in systemd's service.c takes the command from the unit.
 fn is_before_the_first_flip(system: &System) -> bool {
     State::load(system).is_ok_and(|state| {
         let staged = state.staged.as_ref().map(|staged| &staged.run);

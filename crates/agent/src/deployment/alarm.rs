@@ -1,5 +1,5 @@
 //! The alarm: while its file exists, the stand-in of the server fails, so that EB's health shows an
-//! automatic rollback.
+//! automatic rollback, or a certificate that expires soon.
 
 use anyhow::Result;
 use flipless_settings::layout;
@@ -14,13 +14,13 @@ pub const FILE: &str = "/run/flipless/alarm";
 /// "restart app server".
 pub const WEB_STARTED: &str = "/run/flipless/web-started";
 
-/// Returns whether systemd itself restarts the stand-in. systemd counts these restarts in `NRestarts`, and
-/// resets the count when a start is requested.
+/// Returns whether the last start of the stand-in was an automatic restart (`Restart=`). systemd counts these restarts
+/// in `NRestarts`, and resets the count when a start is requested.
 pub fn restarted_by_systemd(system: &System) -> Result<bool> {
     Ok(Systemd::new(system).property(layout::WEB, "NRestarts")? != "0")
 }
 
-/// Raises the alarm: ends the stand-in. systemd then restarts the stand-in, which exits with
+/// Raises the alarm: writes its file, and ends the stand-in. systemd then restarts the stand-in, which exits with
 /// [`layout::ALARM_EXIT`] and stays failed. The server and nginx continue to run.
 pub fn raise(system: &System, reason: &str) -> Result<()> {
     system.write(FILE, format!("{reason}\n").as_bytes(), 0o644)?;
@@ -58,7 +58,7 @@ pub fn end(system: &System) -> Result<()> {
     if systemd.state(layout::WEB)? != "failed" {
         return Ok(());
     }
-    // Without the file, `web-started` does not take this start for a "restart app server".
+    // Without this file, `web-started` treats the start as the first one in this boot, not as a "restart app server".
     system.remove(WEB_STARTED)?;
     systemd.forget_failure(layout::WEB)?;
     systemd.start_later(layout::WEB)

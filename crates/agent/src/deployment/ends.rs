@@ -1,7 +1,7 @@
-//! How the processes of a run ended. `run-ended` records an end when a unit stops (`ExecStopPost=`), and the
-//! trial of a release counts the crashes among them.
+//! How the processes of a run ended. `run-ended` records each end (`ExecStopPost=`), and the trial of a release counts
+//! the crashes among these ends.
 //!
-//! systemd's own count would not do: EB's `reset-failed` sets `NRestarts` to zero. The records are in
+//! systemd's own count, `NRestarts`, is not enough, because EB's `reset-failed` sets it to zero. The records are in
 //! memory (`/run`) until the next boot, so that a full disk does not hide a crash.
 
 use anyhow::{Context, Result};
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::instance::system::System;
 
-/// How many ends of one run are kept: the newest.
+/// How many ends of each run are kept. The oldest are dropped.
 const KEPT: usize = 32;
 
 /// One end of a run's process.
@@ -30,7 +30,7 @@ pub struct End {
 }
 
 impl End {
-    /// Returns whether the process ended by itself. A server must not do that, even with exit status 0.
+    /// Returns whether the process failed or ended by itself. A server must not end by itself, even with exit status 0.
     pub fn is_crash(&self) -> bool {
         self.result != "success" || !self.asked
     }
@@ -41,7 +41,7 @@ impl End {
     }
 }
 
-/// The default for a record of an older agent, which lacks this field.
+/// The default of `asked`, a field that the records of an older agent lack.
 fn asked_for() -> bool {
     true
 }

@@ -10,9 +10,9 @@ mod reader;
 mod refresh;
 
 pub use compare::check;
-pub use file::to_file;
+pub use file::{Environment, to_file};
 pub use gather::gather;
-pub use known::remember;
+pub use known::{last_of_eb, remember};
 pub use refresh::refreshed;
 
 #[cfg(test)]

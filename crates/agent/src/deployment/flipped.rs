@@ -10,16 +10,17 @@ use anyhow::{Context, Result};
 use flipless_settings::layout;
 
 use super::state::{Run, parse_run};
-use crate::instance::paths::{FLIPPED, FLIPPED_AGENT};
+use crate::instance::paths::{FLIPPED, FLIPPED_AGENT, STAGED};
 use crate::instance::system::System;
 
-/// The second line of a marker that no boot makes invalid.
+/// The second line of the marker that [`disown`] writes. A reboot does not make this marker invalid.
 pub const OF_ANOTHER_INSTANCE: &str = "of another instance";
 
 /// The bundle that EB has flipped to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Flipped {
-    /// There is no bundle: the instance is new, or EB is about to rename the folder.
+    /// There is no complete bundle. The instance is new, or EB's flip ended before the rename, for example in a power
+    /// cut.
     Nothing,
     /// The bundle is without flipless.
     Foreign,
@@ -40,7 +41,9 @@ pub fn flipped(system: &System) -> Flipped {
     match marker {
         Some(run) => Flipped::Run(run),
         None if system.exists(FLIPPED_AGENT) => Flipped::Unmarked,
-        None if system.exists(FLIPPED) => Flipped::Foreign,
+        // EB removes the old folder file by file before it renames the new one. So while the new folder has its old
+        // name, the folder in this place may be half removed.
+        None if system.exists(FLIPPED) && !system.exists(STAGED) => Flipped::Foreign,
         None => Flipped::Nothing,
     }
 }
@@ -50,8 +53,8 @@ pub fn is_to(system: &System, run: &Run) -> bool {
     flipped(system) == Flipped::Run(run.run.clone())
 }
 
-/// Writes the marker of this run into an unpacked bundle. The second line is the boot's identity, for the
-/// stand-in: after a reboot no command is about to install the bundle (`commands/stand_in.rs`).
+/// Writes the marker of this run into an unpacked bundle. The second line is the boot's identity. By this line the
+/// stand-in finds out whether the deployment may still be in progress: a reboot ends it (`commands/stand_in.rs`).
 pub fn mark(system: &System, bundle: &Path, run: &Run) -> Result<()> {
     let boot = system.commands().boot_id();
     let boot = boot.context("cannot read the boot's identity")?;
@@ -59,8 +62,9 @@ pub fn mark(system: &System, bundle: &Path, run: &Run) -> Result<()> {
     system.write(bundle.join(layout::MARKER), content.as_bytes(), 0o644)
 }
 
-/// Marks the bundle in `/var/app/current` as the one of another instance. Without flipless's drop-in, EB's web.service
-/// would run the server of that bundle; with this marker its process stays idle (`commands/stand_in.rs`).
+/// Marks the bundle in `/var/app/current` as that of another instance. Without flipless's drop-in, EB's web.service
+/// would run the server of that bundle. With this marker the process of web.service stays idle
+/// (`commands/stand_in.rs`).
 pub fn disown(system: &System) -> Result<()> {
     let bundle = Path::new(FLIPPED);
     match flipped(system) {
@@ -72,7 +76,7 @@ pub fn disown(system: &System) -> Result<()> {
     }
 }
 
-/// Removes the marker from a bundle, also a half-written one. The bundle then belongs to no run.
+/// Removes the marker from a bundle, and a half-written marker, too. The bundle then belongs to no run.
 pub fn unmark(system: &System, bundle: &Path) -> Result<()> {
     system.remove(bundle.join(format!("{}.new", layout::MARKER)))?;
     system.remove(bundle.join(layout::MARKER))
@@ -92,6 +96,8 @@ mod tests {
         system
             .write(format!("{FLIPPED}/Procfile"), b"web: x", 0o644)
             .unwrap();
+        assert_eq!(flipped(system), Flipped::Nothing, "it may be half removed");
+        system.remove(STAGED).unwrap();
         assert_eq!(flipped(system), Flipped::Foreign);
         system.write(FLIPPED_AGENT, b"", 0o755).unwrap();
         assert_eq!(flipped(system), Flipped::Unmarked);
@@ -99,6 +105,7 @@ mod tests {
             release: "abc".into(),
             run: "abc-7".into(),
             since: 0,
+            copy_of: None,
         };
         mark(system, Path::new(FLIPPED), &run).unwrap();
         assert_eq!(flipped(system), Flipped::Run("abc-7".into()));

@@ -12,25 +12,26 @@ use crate::proxy::{staged, unit};
 /// How to treat EB's nginx.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Nginx {
-    /// Leaves it alone, because the front never replaced it.
+    /// Leaves EB's nginx alone, because the front never replaced it.
     IsEbs,
     /// EB has stopped the stand-in, and will start nginx itself.
     IsStopped,
-    /// Starts it on the public port now.
+    /// Starts EB's nginx on the public port now.
     Restarts,
 }
 
-/// How long runs may finish requests. The start of web.service may wait for it, and after the removal of the drop-in
-/// systemd's own limit holds for the whole start: 90 s (`DefaultTimeoutStartSec=` of systemd-system.conf(5)). Stock EB
-/// kills an application 90 s after its stop.
+/// How long runs may finish requests. A start of web.service may wait for this. Without the drop-in, systemd's default
+/// limit holds for the whole start: 90 s (`DefaultTimeoutStartSec=` of systemd-system.conf(5)). Stock EB kills an
+/// application 90 s after its stop.
 const END_SECONDS: u32 = 60;
 
-/// Stops every unit of flipless and removes the unit files and drop-ins.
+/// Stops flipless's units and removes their files and drop-ins. Does not stop flipless-identity.service and
+/// flipless-deadman.service, because one of them may be the caller.
 ///
-/// A second call completes an interrupted one. So the units that call the agent again are removed last: the dead man's
-/// switch, `identify`, and the drop-in of web.service. The first two are not stopped, because one may be the caller.
+/// A second call completes an interrupted one. So what makes systemd call the agent again is removed last: these two
+/// services, and the drop-in of web.service.
 pub fn give_back(system: &System, nginx: Nginx) -> Result<()> {
-    // Reads the port before it stops anything: without the port it can't restore EB's configuration.
+    // The agent needs the port to restore EB's configuration. If the settings are unreadable, nothing is stopped yet.
     let port = system.settings()?.server.port;
     let systemd = Systemd::new(system);
     if nginx == Nginx::Restarts {
@@ -93,7 +94,10 @@ fn remove_units(system: &System, systemd: &Systemd) -> Result<()> {
     paths.sort_by_key(|path| calls_again.iter().position(|unit| path.ends_with(unit)));
     for path in paths {
         let name = path.rsplit('/').next().unwrap_or_default();
-        if name.ends_with(".socket") || name.ends_with(".service") && !name.contains('@') {
+        let is_listed = [".socket", ".path", ".service", ".timer"]
+            .iter()
+            .any(|kind| name.ends_with(kind));
+        if is_listed && !name.contains('@') {
             systemd.disable(name)?;
         }
         if name.ends_with(".service") {

@@ -3,9 +3,10 @@
 use anyhow::{Error, Result};
 use flipless_settings::layout;
 
+use super::certificates::at_flip;
 use super::run::{self, JOURNAL_LINES, Unfit};
 use super::state::{LastHandover, Run, State};
-use super::{ends, environment, hold, out_of_memory, symptom, trial};
+use super::{ends, environment, health_log, hold, out_of_memory, symptom, trial};
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 use crate::instance::units;
@@ -13,10 +14,10 @@ use crate::instance::units;
 /// Hands over to the staged run, after EB has flipped to it.
 ///
 /// # Errors
-/// If the run can no longer serve, or if it lacks a property. The state is then unchanged, and the caller decides.
-/// If the handover itself fails, the state is the one that was saved last.
+/// If the run can no longer serve, or if it lacks a property. The state is then unchanged, and the caller decides what
+/// to do. If the handover itself fails, the state is as it was saved last.
 pub fn flip(system: &System, state: &mut State, run: Run) -> Result<()> {
-    environment::check(system, &run.release)?;
+    let compared = environment::check(system, &run.release)?;
     if state.current.is_none() {
         // EB has already replaced the previous application. From here on a reboot starts this run.
         run::give_unit(system, &run)?;
@@ -28,19 +29,24 @@ pub fn flip(system: &System, state: &mut State, run: Run) -> Result<()> {
     if state.current.as_ref().map(|run| &run.release) != Some(&run.release) {
         state.trial = trial::begin(system)?;
     }
+    state.rotated = compared.rotated;
+    health_log::share(system);
+    // Copies EB's file before the state names the run. In the other order, a rollback after an interruption would treat
+    // the properties of this deployment as changes that EB has made since the deployment.
+    let before = environment::last_of_eb(system);
+    environment::remember(system, compared.file.as_ref());
     hand_over(system, state, run).inspect_err(|_| {
         // The disk may have been full, so the last saved state counts.
         if let Ok(saved) = State::load(system) {
             *state = saved;
         }
-    })?;
-    environment::remember(system);
-    Ok(())
+        environment::remember(system, before.as_ref());
+    })
 }
 
-/// Makes sure that the staged run is ready. Starts it if no start was tried in this boot: another application
-/// held its port, or the instance was rebooted after EB's rename. Fails if the run has ended since it was
-/// staged, unless there is no current run to keep.
+/// Makes sure that the staged run is ready. Starts the run if no start was tried in this boot: another application
+/// held the port, or the instance was rebooted after EB's rename. Fails if a process of the run has ended before the
+/// flip. Without a current run this is no failure, and an inactive run is started once more.
 fn make_ready(system: &System, state: &State, run: &Run) -> Result<()> {
     let systemd = Systemd::new(system);
     let is_active = systemd.is_active(&run.unit())?;
@@ -61,8 +67,8 @@ fn make_ready(system: &System, state: &State, run: &Run) -> Result<()> {
     }
 }
 
-/// Makes the ready run `run` the current one; the old run drains. `previous` always belongs to another release
-/// than `current`, so that `rollback` changes the release.
+/// Makes the ready run `run` the current one; the old run drains. `previous` always belongs to another deployed
+/// release than `current`, so that `rollback` changes more than rotated properties.
 pub fn hand_over(system: &System, state: &mut State, run: Run) -> Result<()> {
     let old = state.current.replace(run.clone());
     state.staged = None;
@@ -72,7 +78,7 @@ pub fn hand_over(system: &System, state: &mut State, run: Run) -> Result<()> {
             from: old.run.clone(),
             to: run.run.clone(),
         });
-        if run.release != old.release {
+        if run.release != old.release && run.deployed() != old.deployed() {
             state.previous = Some(old.clone());
         }
     }
@@ -84,17 +90,40 @@ pub fn hand_over(system: &System, state: &mut State, run: Run) -> Result<()> {
     if let Some(old) = old {
         systemd.stop_later(&old.unit())?;
     }
+    at_flip::take_effect_or_warn(system, &run);
     out_of_memory::protect(system, &run.run);
     systemd.stop(layout::DEADMAN_TIMER)
 }
 
-/// Completes an interrupted handover: the current run accepts connections, and every run beside it stops.
+/// Completes an interrupted handover: the current run accepts connections, and every run beside it stops. If the
+/// changes of HTTPS can't take effect, prints a warning, because a rollback must not depend on a certificate.
 pub fn finish(system: &System, state: &State) -> Result<()> {
+    complete(system, state, |run| {
+        at_flip::take_effect_or_warn(system, run);
+        Ok(())
+    })
+}
+
+/// Does the same as [`finish`] for `commit`, which tells EB whether the deployment has succeeded.
+///
+/// # Errors
+/// Also if the changes of HTTPS can't take effect. Everything else is completed even then.
+pub fn finish_with_https(system: &System, state: &State) -> Result<()> {
+    complete(system, state, |run| at_flip::take_effect(system, run))
+}
+
+fn complete(
+    system: &System,
+    state: &State,
+    take_effect: impl FnOnce(&Run) -> Result<()>,
+) -> Result<()> {
+    let mut effect = Ok(());
     if let Some(current) = &state.current {
         hold::release(system, &current.run)?;
+        effect = take_effect(current);
         out_of_memory::protect(system, &current.run);
     }
-    stop_strays(system, state)
+    stop_strays(system, state).and(effect)
 }
 
 /// Stops active runs that the state does not name. An interrupted handover leaves such runs.

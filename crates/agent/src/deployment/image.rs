@@ -6,13 +6,13 @@ use flipless_settings::layout;
 
 use super::give_back::Nginx;
 use super::state::State;
-use super::{flipped, withdrawal};
+use super::{certificates, flipped, withdrawal};
 use crate::instance::identity;
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
-/// Returns whether the state is that of another instance. Only a difference counts, because a serving instance must
-/// not be given back for a file that can't be read.
+/// Returns whether the state belongs to another instance. Returns false if an identity is unknown: an unreadable file
+/// must not make the agent give a serving instance back.
 pub fn is_of_another(system: &System, state: &State) -> bool {
     match (&state.instance, identity::of(system)) {
         (Some(then), Some(now)) => identity::differ(then, &now),
@@ -31,5 +31,6 @@ pub fn give_back(system: &System) -> Result<()> {
         false => Nginx::IsStopped,
     };
     withdrawal::give(system, nginx)?;
+    certificates::forget_account(system)?;
     withdrawal::remove_files(system)
 }

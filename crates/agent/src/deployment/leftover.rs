@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use flipless_settings::layout;
 
+use super::certificates::at_flip;
 use super::state::{Failure, Run, State};
 use super::{flipped, handover, prune, run};
 use crate::instance::paths::FLIPPED;
@@ -24,7 +25,7 @@ pub enum Outcome {
     Discarded(Run),
 }
 
-/// Completes or discards the staged run. Its deployment has ended, or another command takes precedence over it.
+/// Completes or discards the staged run, after its deployment has ended, or before a command that takes precedence.
 pub fn settle(system: &System, state: &mut State, why: &str) -> Result<Outcome> {
     let Some(staged) = state.staged.clone() else {
         return Ok(Outcome::Nothing);
@@ -42,13 +43,14 @@ pub fn settle(system: &System, state: &mut State, why: &str) -> Result<Outcome> 
 }
 
 /// Hands over to the staged run, after EB's rename. If the run can't serve, discards it and keeps the current run.
-/// Without a current run, the caller or systemd tries again until the dead man's switch discards the run; but a run
-/// that lacks a property would lack it again, so it is discarded at once.
+/// Without a current run, the caller or systemd tries again until the dead man's switch discards the run. A run that
+/// lacks a property is discarded at once, because it would lack the property again.
 pub fn complete(system: &System, state: &mut State, run: Run) -> Result<()> {
     let Err(error) = handover::flip(system, state, run) else {
         return Ok(());
     };
-    // After the handover no run is staged. The next command or start of the stand-in completes the handover.
+    // If no run is staged any more, the handover has begun. The next command, or the next start of the stand-in,
+    // completes this handover.
     let is_final = state.current.is_some() || error.is::<Advice>();
     if is_final && state.staged.is_some() {
         let discarded = discard(system, state, &format!("{error}"));
@@ -67,6 +69,7 @@ pub fn discard(system: &System, state: &mut State, why: &str) -> Result<()> {
     state.failure = Some(Failure::of(system, "deployment", &reason));
     state.discard_staged();
     state.save(system)?;
+    at_flip::forget(system)?;
     prune::remove_unused(system, state, &staged.run.release);
     Systemd::new(system).stop(layout::DEADMAN_TIMER)
 }

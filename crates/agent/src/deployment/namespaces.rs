@@ -11,7 +11,7 @@ const LIMIT: &str = "/proc/sys/user/max_user_namespaces";
 const NAMESPACES: &str = "/proc/self/ns";
 
 /// Checks that the instance allows user namespaces, before anything starts. Otherwise the stand-in of the server
-/// would fail in EB's flip, and systemd would only name status 217/USER.
+/// would fail in EB's flip, and systemd would only report status 217/USER.
 ///
 /// # Errors
 /// If the limit is 0, or if the kernel has no user namespaces.

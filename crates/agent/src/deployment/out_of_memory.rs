@@ -1,7 +1,7 @@
-//! If memory runs out in a deployment, the kernel ends the held run and not the one that serves.
+//! If memory runs out in a deployment, the kernel ends the held run and not the current run.
 //!
-//! A drop-in in `/run` sets the score of a held run, from its first instruction on. The handover removes the drop-in,
-//! and resets the score of the processes that run.
+//! A drop-in in `/run` raises the score of a held run (`OOMScoreAdjust=`), from its first instruction on. The handover
+//! removes the drop-in, and resets the score of the run's processes.
 
 use anyhow::{Context, Result};
 use flipless_settings::layout;
@@ -10,14 +10,14 @@ use crate::instance::paths::RUNTIME_UNITS;
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
-/// The highest score: the kernel adds the whole memory of the instance to that of the process (oom_badness in
-/// mm/oom_kill.c).
+/// The highest score. With it the kernel adds the whole memory of the instance to the memory of the process
+/// (oom_badness in mm/oom_kill.c).
 const HELD: &str = "1000";
-/// How often new processes of a run are looked for. A process that is forked meanwhile inherits the old score.
+/// How often the agent looks for processes of a run. A process that is forked during a look inherits the old score.
 const LOOKS: usize = 3;
 
-/// Makes the kernel prefer a run that is about to start as held. systemd reads the drop-in together with the unit of
-/// the run.
+/// Makes the kernel end this run first, if memory runs out. The run is about to start as held. systemd reads the
+/// drop-in together with the unit of the run.
 pub fn prefer(system: &System, run: &str) -> Result<()> {
     let text = format!("[Service]\nOOMScoreAdjust={HELD}\n");
     system.write(drop_in(run), text.as_bytes(), 0o644)
@@ -29,14 +29,15 @@ pub fn forget(system: &System, run: &str) -> Result<bool> {
     system.remove(folder(run)).map(|()| existed)
 }
 
-/// Protects a run that has become current as any other service. Prints a warning on failure, because the run serves.
+/// Gives a run that has become current the same score as any other service has. A failure is only a warning, because
+/// the run serves.
 pub fn protect(system: &System, run: &str) {
     let reset = || -> Result<()> {
         for _ in 0..LOOKS {
             lower(system, run)?;
         }
         match forget(system, run)? {
-            // Otherwise systemd would use the old score for the next start of the run.
+            // Without a daemon-reload, systemd would use the old score for the next start of the run.
             true => Systemd::new(system).reload_units(),
             false => Ok(()),
         }
@@ -64,7 +65,7 @@ fn lower(system: &System, run: &str) -> Result<()> {
             continue;
         }
         let lowered = system.set(format!("/proc/{process}/oom_score_adj"), b"0");
-        // A process that has ended meanwhile is no failure.
+        // If the process has ended meanwhile, this is not a failure.
         if system.exists(format!("/proc/{process}")) {
             lowered.context("cannot lower the score of the server")?;
         }

@@ -33,7 +33,7 @@ pub fn prune(system: &System, state: &State) -> Result<()> {
             run::forget(system, &run)?;
         }
     }
-    // Temporary files that a killed agent did not rename.
+    // Removes the temporary files that a killed agent did not rename.
     let half_written = |name: &String| name.starts_with("flipless-") && name.ends_with(".new");
     for name in system.names(UNITS)?.into_iter().filter(half_written) {
         system.remove(format!("{UNITS}/{name}"))?;

@@ -1,4 +1,5 @@
-//! Rebuilds a lost state file. Without it, the next deployment would not know the current run, and stop it.
+//! Rebuilds a lost state file. Without the state, the next deployment would not know the current run, and would stop
+//! it.
 
 use anyhow::Result;
 use flipless_settings::layout;
@@ -17,7 +18,7 @@ pub fn load_or_rebuild(system: &System) -> Result<State> {
 }
 
 /// Rebuilds the state. The current run is the newest one that is active and not held. The next run gets the
-/// number after the highest known one. On a new instance, the state is new.
+/// number after the highest known one. On an instance without runs, the result is a new state.
 fn from_what_runs(system: &System) -> Result<State> {
     let mut state = State::new(system.settings()?.front.mode);
     let systemd = Systemd::new(system);
@@ -47,6 +48,7 @@ fn numbered(run: &str) -> Option<(u64, Run)> {
         release: release.to_owned(),
         run: run.to_owned(),
         since: 0,
+        copy_of: None,
     };
     Some((number, numbered))
 }

@@ -21,21 +21,45 @@ pub fn install(system: &System, source: &Path, server: &str, environment: &str) 
             server.display()
         );
     }
-    add(system, source, environment)
+    let content = content(system, source, environment)?;
+    share_with_last(system, source)?;
+    add(system, source, environment, &content)
 }
 
 /// Copies a release with another environment, and returns the identity of the new release.
 pub fn with_environment(system: &System, release: &str, environment: &str) -> Result<String> {
     let source = format!("{}/app", folder(release));
-    add(system, Path::new(&source), environment)
+    let content = content(system, Path::new(&source), environment)?;
+    add(system, Path::new(&source), environment, &content)
 }
 
-fn add(system: &System, source: &Path, environment: &str) -> Result<String> {
-    let mut content = of_tree(system, source)?;
-    content.push_str(environment);
-    let mut identity = identity_of(&content);
+/// Lets the bundle in `source` share its blocks on the disk with the last release. The copy of the bundle then shares
+/// them, too: on such a file system no copy takes space. So each release needs space only for its changes.
+///
+/// Without this step the copy would share its blocks only with EB's folder, which the next flip removes. On other file
+/// systems, such as ext4, a release is a plain copy. Hard links would not be safe: root can change a file in place, and
+/// the release for a rollback must not change with it.
+fn share_with_last(system: &System, source: &Path) -> Result<()> {
+    if let Some(last) = last(system)? {
+        // An error only means that the release takes more space.
+        let _ = system.share_tree(format!("{}/app", folder(&last)), source);
+    }
+    Ok(())
+}
+
+/// Returns the newest release on the disk.
+fn last(system: &System) -> Result<Option<String>> {
+    let age = |name: &String| {
+        let metadata = system.locate(folder(name)).symlink_metadata().ok()?;
+        metadata.modified().ok()
+    };
+    Ok(installed(system)?.into_iter().max_by_key(age))
+}
+
+fn add(system: &System, source: &Path, environment: &str, content: &str) -> Result<String> {
+    let mut identity = identity_of(content);
     while system.exists(folder(&identity)) {
-        if content_of(system, &identity)?.as_deref() == Some(&content) {
+        if content_of(system, &identity)?.as_deref() == Some(content) {
             return Ok(identity);
         }
         // The release on the disk was modified, and a run may use it. So it stays until `prune` finds it unused.
@@ -72,7 +96,12 @@ fn folder(identity: &str) -> String {
     format!("{}/{identity}", layout::RELEASES)
 }
 
-/// Returns the text whose digest is the identity of a release on the disk; `None` if the folder is not a
+/// Returns the text whose digest is the identity of a release.
+fn content(system: &System, bundle: &Path, environment: &str) -> Result<String> {
+    Ok(of_tree(system, bundle)? + environment)
+}
+
+/// Returns this text of a release on the disk; `None` if the folder is not a
 /// complete release.
 fn content_of(system: &System, identity: &str) -> Result<Option<String>> {
     let folder = folder(identity);
@@ -82,9 +111,9 @@ fn content_of(system: &System, identity: &str) -> Result<Option<String>> {
     let Some(environment) = system.read(format!("{folder}/environment"))? else {
         return Ok(None);
     };
-    let mut content = of_tree(system, format!("{folder}/app"))?;
-    content.push_str(&String::from_utf8_lossy(&environment));
-    Ok(Some(content))
+    let environment = String::from_utf8_lossy(&environment);
+    let app = format!("{folder}/app");
+    content(system, Path::new(&app), &environment).map(Some)
 }
 
 /// Returns the releases on the disk, without unfinished copies.

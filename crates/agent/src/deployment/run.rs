@@ -57,7 +57,7 @@ pub struct Unfit {
     pub what: String,
     /// The last lines that the run wrote.
     pub lines: String,
-    /// What to do, if these lines show it.
+    /// A hint, if these lines show what to do.
     pub hint: Option<String>,
 }
 

@@ -1,5 +1,7 @@
 //! The state of the agent: one small file, which every change replaces as a whole.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context, Result, bail};
 use flipless_settings::{FrontMode, layout};
 use serde::{Deserialize, Serialize};
@@ -31,12 +33,15 @@ pub struct State {
     /// The run of the last deployment, if that run was discarded. A flip to it must fail.
     #[serde(default, rename = "given_up")]
     pub discarded: Option<Run>,
-    /// The identity of the instance at the last `stage`; `None` if the instance has none.
+    /// The identity of the instance at the last `stage`; `None` outside EC2.
     #[serde(default)]
     pub instance: Option<String>,
     /// The trial of the current release. Too many crashes in this time cause an automatic rollback.
     #[serde(default)]
     pub trial: Option<Trial>,
+    /// The names of the properties that EB has changed in its file since its last flip.
+    #[serde(default)]
+    pub rotated: BTreeSet<String>,
     /// The last handover.
     #[serde(default)]
     pub handover: Option<LastHandover>,
@@ -54,6 +59,9 @@ pub struct Run {
     pub run: String,
     /// The time of its first start, in seconds since 1970.
     pub since: u64,
+    /// The release that EB has deployed, if this run's release is a copy of it with rotated properties.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy_of: Option<String>,
 }
 
 /// A run between `stage` and the flip.
@@ -99,7 +107,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure at this moment. The reason is joined to one line and shortened.
+    /// Returns a failure at this moment. Joins the lines of the reason to one line, and shortens this line.
     pub fn of(system: &System, during: &str, reason: &str) -> Self {
         let mut line: String = reason
             .lines()
@@ -120,14 +128,19 @@ impl Failure {
 }
 
 impl Run {
-    /// The unit of this run.
+    /// Returns the unit of this run.
     pub fn unit(&self) -> String {
         layout::app_unit(&self.run)
+    }
+
+    /// Returns the release that EB has deployed: the run's own release, unless properties have rotated since.
+    pub fn deployed(&self) -> &str {
+        self.copy_of.as_ref().unwrap_or(&self.release)
     }
 }
 
 impl State {
-    /// The state of an instance before the first version.
+    /// Returns the state of an instance before the first version.
     pub fn new(front: FrontMode) -> Self {
         Self {
             version: VERSION,
@@ -139,6 +152,7 @@ impl State {
             discarded: None,
             instance: None,
             trial: None,
+            rotated: BTreeSet::new(),
             handover: None,
             failure: None,
         }
@@ -174,6 +188,7 @@ impl State {
             release: release.to_owned(),
             run: format!("{release}-{number}"),
             since: now,
+            copy_of: None,
         }
     }
 

@@ -1,5 +1,5 @@
-//! The lines that the unit of a run gets on this instance, besides the lines of its release. On stock EB a server has
-//! these folders and groups. A bundle can't contain the lines, because they depend on the instance.
+//! The lines that the unit of a run gets on this instance, besides the lines of its release. They give the server the
+//! folders and groups that it has on stock EB. A bundle can't contain the lines, because they depend on the instance.
 
 use anyhow::Result;
 use flipless_settings::unit_file::{self, Directive};
@@ -25,8 +25,8 @@ pub fn lines(system: &System, unit: &str) -> Result<String> {
     match lines.is_empty() {
         true => Ok(lines),
         false => Ok(format!(
-            "\n# From here on, the lines are from this instance: the other folders of {APPLICATIONS}, and the further\n\
-             # groups of {}.\n[Service]\n{lines}",
+            "\n# The agent has added these lines on this instance: the other folders of {APPLICATIONS}, and the\n\
+             # further groups of {}.\n[Service]\n{lines}",
             user::NAME
         )),
     }
@@ -36,8 +36,8 @@ fn all<'a>(directives: &'a [Directive], key: &'a str) -> impl DoubleEndedIterato
     unit_file::values(directives, "Service", key)
 }
 
-/// The folders and files beside the application, if a file system of the run's own hides them. The run's release and
-/// its writable folders are mounted there already.
+/// Returns the folders and files beside the application, if the run has a separate file system there, which hides them.
+/// Leaves out the run's release and its writable folders, which the unit already mounts.
 fn folders(system: &System, directives: &[Directive]) -> Result<Vec<String>> {
     let path = |mount: &str| {
         mount
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_of_the_run_s_own_has_the_further_groups_of_eb_s_user() {
+    fn a_run_with_its_own_user_has_the_further_groups_of_eb_s_user() {
         let instance = Instance::new();
         let groups = "root:x:0:\nwebapp:x:900:webapp\ndocker:x:70:me,webapp\nkeys:x:71:webapp\nx:x:72:webapp2\n";
         instance
@@ -107,7 +107,7 @@ mod tests {
             own.ends_with("[Service]\nSupplementaryGroups=70 71\n"),
             "{own}"
         );
-        // systemd itself gives them to a user of /etc/passwd.
+        // systemd itself gives these groups to a user of /etc/passwd.
         assert_eq!(of("[Service]\nUser=webapp\n"), "");
     }
 }

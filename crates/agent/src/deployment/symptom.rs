@@ -3,18 +3,19 @@
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
-/// A crash report of V8 has more lines than an error shows.
+/// How many lines are searched. A crash report of V8 has more lines than an error shows.
 const LINES: u32 = 200;
 
 /// systemd's own message, before status 217/USER (exec_child in execute.c).
 const NO_NAMESPACE: &str = "failed to set up user namespacing";
 
-/// Messages of programs that could not get executable memory, in lower case. A line has all parts of a row.
+/// Messages of programs that could not get executable memory, in lower case. A row matches a line that contains all of
+/// its parts.
 const NO_CODE: [&[&str]; 11] = [
     // Java
     &["memory page as executable"],
     &["commit_memory(", ", 1) failed"],
-    // Node.js: mprotect(2) fails with something else than ENOMEM.
+    // Node.js: mprotect(2) fails with an error other than ENOMEM.
     &["check failed: 12 == (*__errno_location ())"],
     &["setpermissionsonexecutablememorychunk"],
     // .NET
@@ -30,7 +31,7 @@ const NO_CODE: [&[&str]; 11] = [
     &["mprotect", "permission denied"],
 ];
 
-/// Returns a hint if the last lines of the unit show such a failure.
+/// Returns a hint if the unit's last lines in the journal show a failure that comes from the sandbox.
 pub fn hint(system: &System, unit: &str) -> Option<String> {
     let systemd = Systemd::new(system);
     let lines = systemd.last_lines(unit, LINES).to_lowercase();
@@ -47,19 +48,19 @@ pub fn hint(system: &System, unit: &str) -> Option<String> {
     (lines.contains("permission denied") && is_set("DynamicUser")).then(|| OWN_USER.into())
 }
 
-/// What to do for a server that compiles code at run time.
+/// The hint for a server that compiles code at run time.
 const COMPILE: &str = "if the server, or a program that it starts, compiles code at run time, set `jit = true` in \
-     `[server]` of flipless.toml and build the bundle again: without it the sandbox forbids memory that becomes \
-     executable";
+     `[server]` of flipless.toml and build the bundle again: without this setting the sandbox forbids memory \
+     that becomes executable";
 
-/// What to do for a server that needs the files of EB's user.
-const OWN_USER: &str = "the server has a user of its own, in the group `webapp`: if it needs files of which only the \
-     user `webapp` has the rights, set `own-user = false` in `[server]` of flipless.toml and build the bundle again; if \
+/// The hint for a server that needs the files of EB's user.
+const OWN_USER: &str = "the server runs as a separate user in the group `webapp`: if it needs files that only \
+     the user `webapp` may use, set `own-user = false` in `[server]` of flipless.toml and build the bundle again; if \
      it needs to write to a folder, add the folder to `writable-paths`";
 
-/// What to do on an instance that forbids user namespaces.
-pub const ALLOW_NAMESPACES: &str = "allow them: put `user.max_user_namespaces = 10000` into a file in /etc/sysctl.d and \
-     run `sysctl --system`; `files` and `commands` of a file in .ebextensions can do both";
+/// The hint for an instance that forbids user namespaces.
+pub const ALLOW_NAMESPACES: &str = "allow user namespaces: put `user.max_user_namespaces = 10000` into a file in \
+     /etc/sysctl.d and run `sysctl --system`; `files` and `commands` of a file in .ebextensions can do both";
 
 fn needs_code(lines: &str) -> bool {
     let has = |line: &str| {
@@ -73,7 +74,8 @@ fn needs_code(lines: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// Copied from runs with the same restriction, by seccomp (systemd 252) or by prctl(2) (newer).
+    /// The messages are copied from runs with this restriction. systemd 252 sets it with seccomp, and a newer systemd
+    /// with prctl(2).
     #[test]
     fn the_messages_of_real_programs_are_known() {
         for line in [

@@ -24,18 +24,19 @@ pub fn begin(system: &System) -> Result<Option<Trial>> {
 
 /// Returns the reason to roll back the current release; `None` if the release stays.
 pub fn failed(system: &System, state: &State) -> Result<Option<String>> {
-    let (Some(trial), Some(current), Some(previous)) =
-        (&state.trial, &state.current, &state.previous)
-    else {
+    let (Some(trial), Some(current)) = (&state.trial, &state.current) else {
         return Ok(None);
     };
-    if state.staged.is_some() || trial.boot != system.commands().boot_id()? {
+    if state.previous.is_none()
+        || state.staged.is_some()
+        || trial.boot != system.commands().boot_id()?
+    {
         return Ok(None);
     }
     let ends = ends::of(system, &current.run)?;
     let deploy = system.settings()?.deploy;
     let how = judge(&ends, trial.until, deploy.rollback_crashes);
-    Ok(how.map(|how| sentence(&deploy, current, previous, &how)))
+    Ok(how.map(|how| sentence(&deploy, current, &how)))
 }
 
 /// Describes the last crash if there were too many crashes until the time `until`.
@@ -47,12 +48,12 @@ fn judge(ends: &[End], until: u64, too_many: usize) -> Option<String> {
     (crashes.count() >= too_many).then(|| last.how())
 }
 
-fn sentence(deploy: &Deploy, current: &Run, previous: &Run, how: &str) -> String {
+fn sentence(deploy: &Deploy, current: &Run, how: &str) -> String {
     let (crashes, seconds) = (times(deploy.rollback_crashes), deploy.rollback_seconds);
     format!(
         "{} crashed {crashes} within {seconds} s of its deployment (last: {}); \
-         rolled back to the release {}",
-        current.run, how, previous.release
+         rolled back to the previous release",
+        current.run, how
     )
 }
 

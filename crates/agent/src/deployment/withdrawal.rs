@@ -23,12 +23,13 @@ pub const GIVES_PORT_BACK: &str = "/run/flipless/gives-port-back";
 pub fn leave(system: &System, state: &mut State) -> Result<()> {
     *state = State::new(state.front);
     state.save(system)?;
-    // The marker stays: after an interrupted call EB may have flipped to a bundle that its `commit` stages again, and
-    // the stand-in must leave the port free until then. The marker of an earlier boot has no effect.
+    // The marker stays. After an interrupted call EB may have flipped to a bundle that `commit` stages again. Until
+    // `commit` runs, the marker keeps the stand-in from becoming the server, which would take the port. The marker of
+    // an earlier boot has no effect.
     let is_stopped = !Systemd::new(system).is_active(layout::NGINX)?;
     let again = alarm::restarted_by_systemd(system)?;
     let nginx = match nginx(system)? {
-        // systemd starts web.service again, so EB's flip has failed: EB does not start nginx.
+        // systemd has restarted web.service, so EB's flip has failed, and EB will not start nginx.
         _ if is_stopped && again && system.exists(PROXY_STAGING) => Nginx::Restarts,
         // EB itself has stopped the stand-in of nginx.
         Nginx::Restarts if is_stopped && !system.exists(GIVES_PORT_BACK) => Nginx::IsStopped,
@@ -50,7 +51,7 @@ pub fn withdraw(system: &System, state: &State) -> Result<()> {
 
 /// Gives the ports back and removes all units.
 pub fn give(system: &System, nginx: Nginx) -> Result<()> {
-    // With this lock, no stand-in can start the front meanwhile.
+    // While this command holds the lock, no stand-in can start the front.
     let _lock = front::lock(system, "withdraw")?;
     if nginx == Nginx::Restarts {
         // After an interruption, neither the front nor EB's nginx may have the port. This file tells the next command
@@ -61,7 +62,7 @@ pub fn give(system: &System, nginx: Nginx) -> Result<()> {
     system.remove(GIVES_PORT_BACK)
 }
 
-/// Decides how to treat EB's nginx. It has to start if the front has its port, or if an interrupted call has
+/// Decides how to treat EB's nginx. It has to start if the front has the public port, or if an interrupted call has
 /// already stopped the front.
 fn nginx(system: &System) -> Result<Nginx> {
     let systemd = Systemd::new(system);
@@ -82,7 +83,7 @@ pub fn remove_files(system: &System) -> Result<()> {
     Ok(())
 }
 
-/// If no run is current, but EB has flipped to a bundle with flipless, has EB's own web.service run the server of
+/// If no run is current, but EB has flipped to a bundle with flipless, makes EB's own web.service run the server of
 /// that bundle. systemd then restarts a server that fails, as on stock EB.
 pub fn serve_alone(system: &System, state: &State) -> Result<()> {
     let is_flipped = matches!(flipped(system), Flipped::Run(_) | Flipped::Unmarked);
@@ -92,7 +93,7 @@ pub fn serve_alone(system: &System, state: &State) -> Result<()> {
     }
 }
 
-/// Has EB's own web.service run the server of the bundle in `/var/app/current`: without our drop-in and without
+/// Makes EB's own web.service run the server of the bundle in `/var/app/current`: without our drop-in and without
 /// a marker, the stand-in becomes the server (`commands/stand_in.rs`). Does not wait for the server.
 pub fn start_alone(system: &System) -> Result<()> {
     flipped::unmark(system, Path::new(FLIPPED))?;

@@ -1,5 +1,5 @@
-//! Checks the folders that a server may write to, before anything starts. systemd itself starts the server without
-//! a folder that is missing, and the server would fail later.
+//! Checks the folders that a server may write to, before anything starts. systemd does not report a missing folder: it
+//! starts the server without this folder, and the server fails later.
 
 use std::fs::Metadata;
 use std::io;
@@ -16,8 +16,8 @@ use crate::proxy::advice::Advice;
 /// Checks each of `writable-paths`.
 ///
 /// # Errors
-/// If a path is no folder, or leads to a folder that no server may write to. If each run has a user of its own, also
-/// if the common group of these users may not write to the folder.
+/// If a path is not a folder, or leads to a folder that no server may write to. With `own-user`, also if the common
+/// group of the runs' users may not write to the folder.
 pub fn check(system: &System, server: &Server) -> Result<()> {
     for path in &server.writable_paths {
         let folder = folder(system, path)?;
@@ -55,7 +55,7 @@ fn folder(system: &System, path: &str) -> Result<Metadata, Advice> {
     }
 }
 
-/// The path of a real place on the instance.
+/// Returns the path on the instance for a real path, which a test has below another root.
 fn on_the_instance(system: &System, place: &Path) -> String {
     let root = system.locate("/").canonicalize().unwrap_or_default();
     let inside = place.strip_prefix(root).unwrap_or(place);
@@ -73,8 +73,8 @@ fn unusable(path: &str, why: &str, hint: &str) -> Advice {
 
 fn create(path: &str) -> String {
     format!(
-        "create it in a predeploy hook, for example with `mkdir -p {path} && chown {0}:{0} {path}`, or remove it \
-         from writable-paths",
+        "create the folder in a predeploy hook, for example with `mkdir -p {path} && chown {0}:{0} {path}`, or remove \
+         it from writable-paths",
         user::NAME
     )
 }
@@ -89,11 +89,11 @@ fn is_shared(system: &System, folder: &Metadata) -> Result<bool> {
 fn not_shared(path: &str) -> Advice {
     let group = user::NAME;
     let why = format!(
-        "with `own-user = true` each start of the server is another user of the group `{group}`, and this group has \
-         no right to write"
+        "with `own-user = true` each start of the server runs as another user of the group `{group}`, and this group \
+         has no right to write"
     );
     let hint = format!(
-        "`chgrp -R {group} {path} && chmod -R g+w {path}` in a predeploy hook gives it the right; \
+        "`chgrp -R {group} {path} && chmod -R g+w {path}` in a predeploy hook gives the group this right; \
          with `own-user = false` the server runs as the user `{group}`"
     );
     unusable(path, &why, &hint)

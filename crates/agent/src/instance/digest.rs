@@ -10,7 +10,8 @@ use sha2::{Digest, Sha256};
 
 use super::system::{System, open_plain};
 
-/// Returns a digest of everything in a folder: paths, kinds, exec bits, contents.
+/// Returns a digest of a folder: the paths, kinds, exec bits and contents of files, folders and links. Leaves out sockets
+/// and pipes, because no copy has them.
 pub fn of_tree(system: &System, folder: impl AsRef<Path>) -> Result<String> {
     let root = system.locate(folder);
     let mut digest = Sha256::new();
@@ -20,8 +21,11 @@ pub fn of_tree(system: &System, folder: impl AsRef<Path>) -> Result<String> {
     {
         let entry = entry.with_context(|| format!("cannot read {root:?}"))?;
         let path = entry.path();
-        digest.update(path.strip_prefix(&root)?.as_os_str().as_bytes());
         let kind = entry.file_type();
+        if !kind.is_symlink() && !kind.is_file() && !kind.is_dir() {
+            continue;
+        }
+        digest.update(path.strip_prefix(&root)?.as_os_str().as_bytes());
         if kind.is_symlink() {
             digest.update(b"\0l");
             digest.update(fs::read_link(path)?.as_os_str().as_bytes());
@@ -34,7 +38,7 @@ pub fn of_tree(system: &System, folder: impl AsRef<Path>) -> Result<String> {
                 .and_then(|mut file| io::copy(&mut file, &mut Writer(&mut digest)))
                 .with_context(|| format!("cannot read {path:?}"))?;
         } else {
-            digest.update(if kind.is_dir() { b"\0d" } else { b"\0o" });
+            digest.update(b"\0d");
         }
         digest.update(b"\0");
     }

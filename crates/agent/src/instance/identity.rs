@@ -1,8 +1,8 @@
 //! The identity of the EC2 instance, which the kernel knows without a network connection. Source: "Detect whether a
 //! host is an EC2 instance" in the EC2 User Guide.
 //!
-//! An instance keeps it over a reboot and over a stop and start. An instance that was started from an image of
-//! another one has an identity of its own.
+//! An instance has the same identity after a reboot, and after a stop and a start. An instance that was started from
+//! the image of another instance has a different identity.
 
 use crate::instance::system::System;
 
@@ -11,8 +11,8 @@ const ASSET_TAG: &str = "/sys/devices/virtual/dmi/id/board_asset_tag";
 /// The UUID of the virtual machine, on Xen. It begins with `ec2`.
 const HYPERVISOR: &str = "/sys/hypervisor/uuid";
 
-/// The instance id that cloud-init has read from the instance's metadata. It names the instance of the last boot until
-/// cloud-init has run, so the kernel's own sources come first.
+/// The instance id that cloud-init has read from the instance's metadata. Until cloud-init has run in this boot, the
+/// file may contain the id of another instance. So the kernel's own sources come first.
 /// <https://docs.cloud-init.io/en/latest/reference/faq.html>
 const CLOUD_INIT: &str = "/var/lib/cloud/data/instance-id";
 
@@ -29,8 +29,8 @@ pub fn of(system: &System) -> Option<String> {
         .or_else(|| read(CLOUD_INIT, "i-"))
 }
 
-/// Returns whether two identities belong to different instances. An id and a UUID can't be compared: a changed
-/// instance type may have moved the same instance from Xen to Nitro.
+/// Returns whether two identities belong to different instances. Returns false for an instance id and a UUID: a change
+/// of the instance type may have moved the same instance from Xen to Nitro.
 pub fn differ(one: &str, other: &str) -> bool {
     one.starts_with("i-") == other.starts_with("i-") && one != other
 }

@@ -27,11 +27,11 @@ pub fn take(system: &System, name: &str, purpose: &str, limit: Duration) -> Resu
     loop {
         let mut file = open(system, &path)?;
         match file.try_lock() {
-            // The previous holder may have removed the file, together with everything of flipless. Then other
-            // processes would lock another file.
+            // The previous holder may have removed the file, together with everything of flipless. Other processes
+            // then lock a new file. So this agent opens the new file, and tries again.
             Ok(()) if !is_at(&file, &system.locate(&path)) => {}
             Ok(()) => {
-                // The text in the lock file is only for people who look at it. So a full /run is no reason to fail.
+                // The text in the lock file is only for people, so a full /run is no error.
                 let _ = introduce(&mut file, purpose);
                 return Ok(Lock(file));
             }
@@ -40,7 +40,8 @@ pub fn take(system: &System, name: &str, purpose: &str, limit: Duration) -> Resu
             }
             Err(_) if Instant::now() < deadline => std::thread::sleep(LOOK_AGAIN),
             Err(_) => bail!(
-                "another agent has held the lock {path} for {} s: {}; try again after it has ended",
+                "other agents have held the lock {path} for {} s, most recently {}; try again after that command \
+                 has ended",
                 limit.as_secs(),
                 holder(&mut file)
             ),
@@ -57,7 +58,7 @@ fn open(system: &System, path: &str) -> Result<File> {
         .truncate(false)
         .mode(0o600)
         .open(system.locate(path))
-        .with_context(|| format!("cannot open the lock {path}: remove what is there"))
+        .with_context(|| format!("cannot open the lock {path}: remove what is at this path"))
 }
 
 fn is_at(file: &File, path: &Path) -> bool {
@@ -68,7 +69,8 @@ fn is_at(file: &File, path: &Path) -> bool {
     same().unwrap_or(false)
 }
 
-/// Writes this process into the lock file. Sets the file's mode, so that it does not depend on the umask.
+/// Writes the command and the pid of this process into the lock file. Sets the file's mode, so that the mode does not
+/// depend on the umask.
 fn introduce(file: &mut File, purpose: &str) -> io::Result<()> {
     file.set_permissions(Permissions::from_mode(0o600))?;
     file.set_len(0)?;
@@ -76,13 +78,13 @@ fn introduce(file: &mut File, purpose: &str) -> io::Result<()> {
     writeln!(file, "`flipless {purpose}`, process {}", std::process::id())
 }
 
-/// Reads which process holds the lock: the start of the file's first line.
+/// Returns the name of the process that holds the lock: the start of the file's first line.
 fn holder(file: &mut File) -> String {
     let mut said = Vec::new();
     let _ = file.take(200).read_to_end(&mut said);
     let said = String::from_utf8_lossy(&said);
     match said.lines().next().map(str::trim) {
-        None | Some("") => "the lock does not say which command".to_owned(),
+        None | Some("") => "a command that the lock file does not name".to_owned(),
         Some(line) => line.escape_debug().to_string(),
     }
 }

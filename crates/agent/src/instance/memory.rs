@@ -1,4 +1,4 @@
-//! Frees memory that a waiting process does not need. Only this module of the agent has `unsafe` code.
+//! Frees memory that a waiting process does not need.
 #![allow(unsafe_code)]
 
 use std::fs;

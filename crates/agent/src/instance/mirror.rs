@@ -1,4 +1,4 @@
-//! Makes one folder equal to another. The agent saves and restores nginx's configuration with it.
+//! Makes one folder equal to another. The agent uses this to save and to restore nginx's configuration.
 
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown};
@@ -26,7 +26,7 @@ pub fn mirror(system: &System, from: &str, to: &str) -> Result<()> {
     Ok(())
 }
 
-/// Removes every entry that `source` lacks, or has as another kind.
+/// Removes every entry of `target` that `source` lacks, or has as another kind. Creates a missing `target`.
 fn remove_others(system: &System, source: &Path, target: &Path, to: &str) -> Result<()> {
     if !target.is_dir() {
         return system.make_private_folder(to);

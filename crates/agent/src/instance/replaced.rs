@@ -37,11 +37,11 @@ impl Replaced {
         }
     }
 
-    /// Restores every file, the last one first, and makes systemd read the units again.
+    /// Restores the files in reverse order, and makes systemd read the units again.
     ///
     /// # Errors
-    /// If it can't restore a file, for example on a full disk. It still restores the others, and returns the first
-    /// error.
+    /// If a file can't be restored, for example on a full disk. This function still restores the other files, and
+    /// returns the first error.
     pub fn restore(&self, system: &System) -> Result<()> {
         let mut restored = Ok(());
         for before in self.0.iter().rev() {

@@ -1,6 +1,7 @@
-//! The seam between the agent and the instance: every effect goes through [`System`].
+//! The seam between the agent and the instance: every effect, which is a change outside the agent's process, goes
+//! through [`System`].
 //!
-//! Files are real; a test sets another root for them. Commands and signals go through [`Commands`], which a test
+//! Files are real, and a test sets another root for them. Commands and signals go through [`Commands`], which a test
 //! replaces.
 
 use std::fs;
@@ -15,6 +16,7 @@ use flipless_settings::{Settings, layout};
 mod commands;
 mod copy;
 mod real;
+mod share;
 
 pub use commands::{Commands, Signal};
 pub use copy::open_plain;
@@ -27,12 +29,12 @@ pub struct System {
 }
 
 impl System {
-    /// The instance itself.
+    /// Returns the real instance.
     pub fn real() -> Self {
         Self::new(Path::new("/"), Box::new(RealCommands))
     }
 
-    /// An instance with its files below `root`. Tests use a temporary folder.
+    /// Returns an instance with its files below `root`. Tests use a temporary folder.
     pub fn new(root: &Path, commands: Box<dyn Commands>) -> Self {
         Self {
             root: root.to_owned(),
@@ -45,14 +47,25 @@ impl System {
     /// # Errors
     /// If the file can't be read, or does not have the form that the build script writes.
     pub fn settings(&self) -> Result<Settings> {
-        match self.read(layout::SETTINGS)? {
+        self.settings_in(layout::SETTINGS)
+    }
+
+    /// Reads the settings of the last bundle that EB has flipped to. Without their file, returns [`System::settings`].
+    ///
+    /// # Errors
+    /// As [`System::settings`].
+    pub fn settings_in_force(&self) -> Result<Settings> {
+        match self.exists(layout::SETTINGS_IN_FORCE) {
+            true => self.settings_in(layout::SETTINGS_IN_FORCE),
+            false => self.settings(),
+        }
+    }
+
+    fn settings_in(&self, path: &str) -> Result<Settings> {
+        match self.read(path)? {
             None => Ok(Settings::default()),
-            Some(content) => Settings::from_json(&content).with_context(|| {
-                format!(
-                    "cannot use the settings in {}: deploy again",
-                    layout::SETTINGS
-                )
-            }),
+            Some(content) => Settings::from_json(&content)
+                .with_context(|| format!("cannot use the settings in {path}: deploy again")),
         }
     }
 
@@ -129,16 +142,17 @@ impl System {
         self.effect("signal", || self.commands.signal(pid, signal))
     }
 
-    /// Gives systemd a descriptor of another process. systemd passes it to the next main process of the unit that has
-    /// called this agent.
-    pub fn keep_descriptor(&self, pid: u32, descriptor: i32) -> io::Result<()> {
-        let keep = || self.commands.keep_descriptor(pid, descriptor);
+    /// Gives systemd a copy of another process's descriptor, for the unit of the process `sender`. systemd passes the
+    /// copy to the next main process of that unit.
+    pub fn keep_descriptor(&self, sender: u32, of: (u32, i32), name: &str) -> io::Result<()> {
+        let keep = || self.commands.keep_descriptor(sender, of, name);
         self.effect("keep a descriptor", keep)
     }
 
-    /// Makes systemd close the descriptors of [`Self::keep_descriptor`].
-    pub fn drop_descriptors(&self) -> io::Result<()> {
-        self.effect("drop descriptors", || self.commands.drop_descriptors())
+    /// Makes systemd close the descriptor of this name.
+    pub fn drop_descriptor(&self, sender: u32, name: &str) -> io::Result<()> {
+        let drop = || self.commands.drop_descriptor(sender, name);
+        self.effect("drop a descriptor", drop)
     }
 
     /// Does one effect. All effects go through here, so that a test can kill the agent before and after each.
@@ -241,21 +255,25 @@ impl System {
             .with_context(|| format!("cannot write to {}", path.display()))
     }
 
-    /// Makes a link. A link with the same target stays as it is.
+    /// Makes a link, and syncs its folder. A link with the same target stays as it is.
     pub fn link(&self, target: &Path, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         if self.link_target(path).as_deref() == Some(target) {
             return Ok(());
         }
         self.change("link", path, || {
-            std::os::unix::fs::symlink(target, self.locate(path))
+            std::os::unix::fs::symlink(target, self.locate(path))?;
+            sync_folder_of(&self.locate(path))
         })
         .with_context(|| format!("cannot make the link {}", path.display()))
     }
 
-    /// Renames a file or folder.
+    /// Renames a file or folder, and syncs the folder of the new name.
     pub fn rename(&self, from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> {
-        let rename = || fs::rename(self.locate(&from), self.locate(&to));
+        let rename = || {
+            fs::rename(self.locate(&from), self.locate(&to))?;
+            sync_folder_of(&self.locate(&to))
+        };
         self.change("rename", to.as_ref(), rename).with_context(|| {
             format!(
                 "cannot rename {} to {}",
@@ -265,7 +283,7 @@ impl System {
         })
     }
 
-    /// Removes a file, a link, or a folder with its content. A missing path is no error.
+    /// Removes a file, a link, or a folder with its content. Ignores a missing path.
     pub fn remove(&self, path: impl AsRef<Path>) -> Result<()> {
         let real = self.locate(&path);
         let removed = |folder| match folder {
@@ -284,8 +302,8 @@ impl System {
         }
     }
 
-    /// Copies a folder over another. Folders get mode 0755. Files get 0755 or 0644, depending on their owner's
-    /// exec bit. Links stay links, and are not followed. The copy does not depend on owners, umask or hard links.
+    /// Copies a folder over another. Folders get mode 0755. Files get 0755 if their owner may execute them, otherwise
+    /// 0644. Links stay links, and are not followed. The copy does not depend on owners, umask or hard links.
     ///
     /// # Errors
     /// If the folder contains anything but files, folders and links.
@@ -299,7 +317,7 @@ impl System {
             let entry = entry.with_context(|| format!("cannot read {:?}", from.as_ref()))?;
             let path = to.as_ref().join(entry.path().strip_prefix(&source)?);
             self.change("copy", &path, || copy::entry(&entry, &self.locate(&path)))
-                // A name may contain a line break, so the message has it as a literal.
+                // A name may contain a line break, so the message contains the name in an escaped form.
                 .with_context(|| format!("cannot copy {:?} to {path:?}", entry.path()))?;
         }
         Ok(())
@@ -311,6 +329,11 @@ impl System {
             || -> io::Result<()> { Ok(rustix::fs::syncfs(fs::File::open(self.locate(&path))?)?) };
         sync().with_context(|| format!("cannot sync {}", path.as_ref().display()))
     }
+}
+
+/// Makes a new name durable. fsync(2) of a file does not sync the folder that contains the file's name.
+fn sync_folder_of(path: &Path) -> io::Result<()> {
+    fs::File::open(path.parent().unwrap_or(path))?.sync_all()
 }
 
 #[cfg(test)]

@@ -29,7 +29,8 @@ impl<'a> Systemd<'a> {
         self.must(&["start", "--no-block", unit])
     }
 
-    /// Makes systemd start a unit in one second, after the job in which this command runs.
+    /// Makes systemd start a unit in one second. systemd would merge an immediate start with the job in which this
+    /// command runs.
     pub fn start_soon(&self, unit: &str) -> Result<()> {
         let timer = ["--on-active=1s", "--timer-property=AccuracySec=100ms"];
         let command = ["systemctl", "start", unit];
@@ -48,7 +49,7 @@ impl<'a> Systemd<'a> {
         self.must(&[&["stop"], units].concat())
     }
 
-    /// The same, but waits at most for `seconds`. Returns whether the units have ended.
+    /// Does the same as [`Self::stop_all`], but waits at most for `seconds`. Returns whether the units have ended.
     pub fn stop_within(&self, units: &[&str], seconds: u32) -> Result<bool> {
         // timeout(1) ends systemctl, and not the stop itself.
         let limit = seconds.to_string();
@@ -81,7 +82,7 @@ impl<'a> Systemd<'a> {
         self.must(&["restart", unit])
     }
 
-    /// Asks for a restart and does not wait: whether it comes up is the unit's own matter.
+    /// Requests a restart, and does not wait. The caller does not need to know whether the unit starts.
     pub fn restart_later(&self, unit: &str) -> Result<()> {
         self.must(&["restart", "--no-block", unit])
     }
@@ -105,11 +106,31 @@ impl<'a> Systemd<'a> {
         self.systemctl(&["reset-failed", unit]).map(drop)
     }
 
-    /// Returns a property. It is empty if it has no value, or if the unit does not exist.
+    /// Returns a property of a unit: an empty text if the property has no value, or if the unit does not exist.
     pub fn property(&self, unit: &str, name: &str) -> Result<String> {
         let output = self.systemctl(&["show", "--value", "--property", name, unit])?;
         succeed(&["show", unit], &output)?;
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
+    /// Returns several properties of a unit, in the order of the names. One call is faster than a call for each.
+    pub fn properties<const N: usize>(&self, unit: &str, names: [&str; N]) -> Result<[String; N]> {
+        let shown = self.show(&names.join(","), &[unit])?;
+        // systemd prints a line for each command of a property such as ExecStart=.
+        Ok(names.map(|name| values(&shown, name).collect::<Vec<_>>().join("\n")))
+    }
+
+    /// Returns a property of each unit, in the order of the units.
+    pub fn property_of_each(&self, units: &[&str], name: &str) -> Result<Vec<String>> {
+        let shown = self.show(name, units)?;
+        Ok(values(&shown, name).map(String::from).collect())
+    }
+
+    fn show(&self, names: &str, units: &[&str]) -> Result<String> {
+        let arguments = [&["show", "--property", names], units].concat();
+        let output = self.systemctl(&arguments)?;
+        succeed(&arguments, &output)?;
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
     /// Returns `active`, `activating`, `deactivating`, `failed` or `inactive`.
@@ -185,4 +206,30 @@ fn succeed(arguments: &[&str], output: &Output) -> Result<()> {
     }
     let said = String::from_utf8_lossy(&output.stderr);
     bail!("systemctl {} failed: {}", arguments.join(" "), said.trim())
+}
+
+/// Returns the values of a property in the output of `systemctl show`, one for each line `name=value`.
+fn values<'a>(shown: &'a str, name: &'a str) -> impl Iterator<Item = &'a str> {
+    let lines = shown.lines();
+    lines.filter_map(move |line| line.strip_prefix(name)?.strip_prefix('='))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_property_has_a_line_for_each_command_and_for_each_unit() {
+        let shown =
+            "ExecStart={ path=/a ; }\nExecStart={ path=/b ; }\nExecStartPre=\nType=notify\n";
+        let of = |name| values(shown, name).collect::<Vec<_>>();
+        assert_eq!(of("ExecStart"), ["{ path=/a ; }", "{ path=/b ; }"]);
+        assert_eq!(of("ExecStartPre"), [""]);
+        assert_eq!(of("Type"), ["notify"]);
+        assert_eq!(of("ExecStop"), [""; 0]);
+        // systemd separates units by an empty line.
+        let shown = "UnitFileState=enabled\n\nUnitFileState=\n\nUnitFileState=static\n";
+        let states: Vec<_> = values(shown, "UnitFileState").collect();
+        assert_eq!(states, ["enabled", "", "static"]);
+    }
 }

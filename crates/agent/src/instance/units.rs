@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use flipless_settings::{FrontMode, layout, unit_file};
 
 use crate::instance::labels;
-use crate::instance::paths::{DROP_INS, RUNTIME_UNITS, UNITS};
+use crate::instance::paths::{DROP_INS, EDITED_DROP_IN, RUNTIME_UNITS, UNITS};
 use crate::instance::replaced::Replaced;
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
@@ -49,8 +49,8 @@ impl Place {
 /// remembers the old files.
 ///
 /// # Errors
-/// If the address of an active socket would change. systemd would drop the listener at the next daemon-reload, and
-/// would not open it again. In this case nothing is written.
+/// If a new unit file changes the address of an active socket. At the next daemon-reload, systemd would drop the
+/// listener and not open it again. In this case nothing is written.
 pub fn install(
     system: &System,
     bundle: &Path,
@@ -76,7 +76,7 @@ pub fn install(
 /// second call changes nothing.
 pub fn settle(system: &System) -> Result<()> {
     let mut transient = installed_in(system, Place::UntilReboot)?;
-    // The drop-in of a held run ends with its hold.
+    // The drop-in of a held run stays in `/run`, because the handover removes it.
     transient.retain(|path| !path.contains("/flipless-app@"));
     for path in &transient {
         if let (Some(content), Some(name)) = (system.read(path)?, path.strip_prefix(RUNTIME_UNITS))
@@ -96,12 +96,13 @@ pub fn settle(system: &System) -> Result<()> {
     let systemd = Systemd::new(system);
     let mut units = vec![layout::APP_SOCKET, layout::GATE, layout::IDENTITY];
     units.extend(front_units(system.settings()?.front.mode));
-    let mut missing = Vec::new();
-    for unit in units {
-        if systemd.property(unit, "UnitFileState")? != "enabled" {
-            missing.push(unit);
-        }
-    }
+    let states = systemd.property_of_each(&units, "UnitFileState")?;
+    let missing: Vec<_> = units
+        .into_iter()
+        .zip(states)
+        .filter(|(_, state)| state != "enabled")
+        .map(|(unit, _)| unit)
+        .collect();
     match missing.is_empty() {
         true => Ok(()),
         // One call for all units, because each call makes systemd read all units again.
@@ -121,7 +122,7 @@ pub fn withdraw(system: &System) -> Result<()> {
     }
 }
 
-/// Removes our drop-in of one of EB's units, lasting or not.
+/// Removes flipless's drop-in of one of EB's units, on the disk and in `/run`.
 pub fn remove_drop_in(system: &System, unit: &str) -> Result<()> {
     for place in [Place::Lasting, Place::UntilReboot] {
         let path = format!("{}/{unit}.d/{}", place.drop_ins(), layout::DROP_IN);
@@ -130,7 +131,7 @@ pub fn remove_drop_in(system: &System, unit: &str) -> Result<()> {
     Ok(())
 }
 
-/// Removes a unit file or drop-in. With the last drop-in, removes its folder.
+/// Removes a unit file or drop-in. Also removes the folder of a drop-in if no other drop-in is left there.
 pub fn remove(system: &System, path: &str) -> Result<()> {
     system.remove(path)?;
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
@@ -143,7 +144,7 @@ pub fn remove(system: &System, path: &str) -> Result<()> {
 /// Returns the units of the front; none outside nginx mode.
 fn front_units(mode: FrontMode) -> Vec<&'static str> {
     match mode {
-        FrontMode::Nginx => vec![layout::FRONT_SOCKET, layout::FRONT],
+        FrontMode::Nginx => vec![layout::FRONT_SOCKET, layout::FRONT, layout::LISTENERS_TIMER],
         FrontMode::Direct | FrontMode::Stock => Vec::new(),
     }
 }
@@ -165,8 +166,9 @@ fn installed_in(system: &System, place: Place) -> Result<Vec<String>> {
     for name in system.names(place.drop_ins())? {
         let folder = format!("{}/{name}", place.drop_ins());
         if name.starts_with("flipless-") && name.ends_with(".d") {
-            let files = system.names(&folder)?;
-            paths.extend(files.into_iter().map(|file| format!("{folder}/{file}")));
+            let files = system.names(&folder)?.into_iter();
+            let ours = files.filter(|file| file != EDITED_DROP_IN);
+            paths.extend(ours.map(|file| format!("{folder}/{file}")));
         }
     }
     for unit in [layout::NGINX, layout::WEB] {

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 
 use crate::instance::system::System;
 
-/// EB's user for applications, and the group of the same name. A run has this user, or one of its own in this group.
+/// EB's user for applications, and the group of the same name. A run has this user, or a separate user in this group.
 pub const NAME: &str = "webapp";
 
 /// Checks that the user exists, before anything starts. systemd's own error would only be status 217/USER.
@@ -26,14 +26,14 @@ pub fn check(system: &System) -> Result<()> {
     )
 }
 
-/// Returns the number of the group.
+/// Returns the number of the group [`NAME`].
 pub fn group(system: &System) -> Result<Option<u32>> {
     let groups = groups(system)?;
     let own = groups.iter().find(|group| group.name == NAME);
     Ok(own.map(|group| group.number))
 }
 
-/// Returns the numbers of the other groups that the user is a member of.
+/// Returns the numbers of the other groups that the user [`NAME`] is a member of.
 pub fn further_groups(system: &System) -> Result<Vec<u32>> {
     let groups = groups(system)?.into_iter();
     let further = groups

@@ -1,12 +1,12 @@
-//! Waiting for something that only a look can tell.
+//! Waits for a condition that the agent has to check again and again.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-/// Calls `look` until it returns a value, with a pause after each call. Returns `None` if it returned none before
-/// `limit` was over.
+/// Calls `look` until it returns a value, with a pause after each call. Returns `None` if `look` has returned no value
+/// within `limit`.
 pub fn wait_for<T>(
     limit: Duration,
     pause: Duration,

@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::glob;
+use flipless_settings::nginx::glob;
+
 use super::syntax::{self, Directive};
+use super::view::View;
 use crate::instance::paths::{FLIPPED, NGINX, PROXY_STAGING};
 use crate::instance::system::System;
 
 /// nginx's main file.
 pub const MAIN: &str = "/etc/nginx/nginx.conf";
-/// The maximal depth of includes. nginx itself only has the limit of its open files.
+/// The maximal depth of includes. nginx itself is limited only by its number of open files.
 const MAX_DEPTH: usize = 32;
 
 /// The directives of each file, by path.
@@ -32,13 +34,10 @@ impl Configuration {
         Self { files }
     }
 
-    /// Reads the configuration in force.
-    pub fn in_force(system: &System) -> Self {
-        Disk {
-            system,
-            places: Vec::new(),
-        }
-        .read()
+    /// Reads the configuration in force, as a process sees it.
+    pub fn in_force(view: &View) -> Self {
+        let places = Vec::new();
+        Disk { view, places }.read()
     }
 
     /// Reads the configuration as it will be after the flip: EB copies its staged files over the ones in force, and
@@ -48,7 +47,8 @@ impl Configuration {
             (Path::new(PROXY_STAGING), Path::new(NGINX)),
             (bundle, Path::new(FLIPPED)),
         ];
-        Disk { system, places }.read()
+        let view = &View::own(system);
+        Disk { view, places }.read()
     }
 
     /// Removes a file, as if nothing included it.
@@ -65,6 +65,17 @@ impl Configuration {
     /// Returns every directive of every file, at any depth.
     pub fn directives(&self) -> impl Iterator<Item = &Directive> {
         self.files.values().flat_map(|file| syntax::all(file))
+    }
+
+    /// Returns every `server` block with the path of its file. The block is as written there: includes are not
+    /// expanded.
+    pub fn servers(&self) -> impl Iterator<Item = (&Path, &Directive)> {
+        let all = self.files.iter().flat_map(|(path, file)| {
+            let found = syntax::all(file).into_iter();
+            found.map(move |directive| (path.as_path(), directive))
+        });
+        // In an upstream, `server` has an argument: an address.
+        all.filter(|(_, found)| found.words == ["server"])
     }
 
     /// Returns the directives of `main`, with the included files in place of each `include`. Relative paths begin in
@@ -109,7 +120,7 @@ fn included(main: &Path, directive: &Directive) -> Option<PathBuf> {
 
 /// The files on the instance.
 struct Disk<'a> {
-    system: &'a System,
+    view: &'a View<'a>,
     /// Pairs of a folder and the path at which nginx will find its files.
     places: Vec<(&'a Path, &'a Path)>,
 }
@@ -134,20 +145,21 @@ impl Disk<'_> {
         configuration
     }
 
-    /// Returns the places on the disk where the file or folder of this path may be, the first of them first.
+    /// Returns the places on the disk where the file or folder of this path may be. The first one that exists counts.
     fn candidates(&self, path: &Path) -> Vec<PathBuf> {
         let moved = self.places.iter().filter_map(|(folder, place)| {
             let below = path.strip_prefix(place).ok()?;
             Some(folder.join(below))
         });
-        moved.chain([path.to_owned()]).collect()
+        moved.chain([self.view.place(path)]).collect()
     }
 
-    /// Returns a file's text; `None` without a readable file, because nginx itself reports it.
+    /// Returns a file's text. Returns `None` for an unreadable file, because nginx itself reports such a file.
     fn text(&self, path: &Path) -> Option<String> {
         let mut candidates = self.candidates(path).into_iter();
-        let file = candidates.find(|file| self.system.locate(file).is_file())?;
-        let content = self.system.read(file).ok()??;
+        let system = self.view.system;
+        let file = candidates.find(|file| system.locate(file).is_file())?;
+        let content = system.read(file).ok()??;
         Some(String::from_utf8_lossy(&content).into_owned())
     }
 
@@ -159,7 +171,7 @@ impl Disk<'_> {
         let (folder, depth) = glob::split(pattern);
         let mut found = Vec::new();
         for candidate in self.candidates(&folder) {
-            let root = self.system.locate(candidate);
+            let root = self.view.system.locate(candidate);
             let entries = walkdir::WalkDir::new(&root)
                 .follow_links(true)
                 .min_depth(depth)

@@ -8,8 +8,8 @@ use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 use crate::instance::units;
 
-/// Restores the last configuration that nginx has loaded, and adds to `error` what else it did. If the front does
-/// not run, starts it. If this start fails, too, gives the public port to EB's own nginx.
+/// Restores the last configuration that nginx has loaded. If the front does not run, starts it; if this start fails,
+/// gives the public port to EB's own nginx. Adds to `error` which of the two has happened.
 pub fn after(system: &System, error: anyhow::Error) -> anyhow::Error {
     let fallen = good::restore(system).and_then(|restored| {
         if Systemd::new(system).is_active(layout::FRONT)? {
@@ -24,7 +24,7 @@ pub fn after(system: &System, error: anyhow::Error) -> anyhow::Error {
         Ok("") => error,
         Ok(did) => error.context(did),
         Err(why) => error.context(format!(
-            "nginx does not run, and flipless can't restore its files or give back the public port: {why:#}"
+            "flipless can't restore nginx's files, or can't give the public port back to EB's nginx: {why:#}"
         )),
     }
 }
@@ -38,6 +38,7 @@ fn give_port_back(system: &System) -> Result<()> {
     unit::end(system)?;
     units::remove_drop_in(system, layout::NGINX)?;
     systemd.reload_units()?;
-    // This command runs during the start of nginx.service, so systemd would merge a start job with that one.
+    // This command runs during the start of nginx.service, so systemd would merge another start job with the running
+    // one.
     systemd.start_soon(layout::NGINX)
 }

@@ -1,4 +1,4 @@
-//! The front: starts the real nginx, and reloads it only if its configuration has changed.
+//! Reloads the front, and keeps its pid files.
 
 use std::time::Duration;
 
@@ -6,19 +6,19 @@ use anyhow::{Context, Result, bail};
 use flipless_settings::{FrontMode, layout};
 
 use crate::instance::lock::{self, Lock};
-use crate::instance::paths::{NGINX, PIDS};
+use crate::instance::paths::PIDS;
 use crate::instance::system::{Signal, System};
 use crate::instance::systemd::Systemd;
 use crate::instance::wait::wait_for;
 use crate::proxy::configuration::{Configuration, MAIN};
-use crate::proxy::unit::{master, start};
-use crate::proxy::{
-    fallback, good, loaded, logs, names, nginx, processes, program, retry, succession,
-};
+use crate::proxy::postponed::Postponed;
+use crate::proxy::unit::{master, runs};
+use crate::proxy::view::View;
+use crate::proxy::{flip, good, listens, loaded, nginx, port, postponed, processes, store};
 
 /// The pid file in EB's nginx.conf.
 const PID_FILE: &str = "/run/nginx.pid";
-/// The time limit for a reload: until then every worker must be new.
+/// How long a reload may take until every worker is new.
 const RELOAD_LIMIT: Duration = Duration::from_secs(20);
 /// How long an agent waits while another agent holds the lock of the front.
 const LOCK_LIMIT: Duration = Duration::from_secs(45);
@@ -28,13 +28,16 @@ pub fn lock(system: &System, who: &str) -> Result<Lock> {
     lock::take(system, "front.lock", who, LOCK_LIMIT)
 }
 
-/// Replaces EB's own nginx by the front. EB's nginx has the public port if nginx.service is active and the front
-/// is not: EB has then started it before the drop-in was installed. A restart of nginx.service, as in EB's flip,
+/// Replaces EB's own nginx by the front. If nginx.service is active and the front is not, EB has started its own nginx
+/// before the drop-in was installed. That nginx has the public port. A restart of nginx.service, as in EB's flip,
 /// starts the stand-in, which starts the front.
 pub fn replace_stock(system: &System) -> Result<()> {
     let systemd = Systemd::new(system);
     let is_stock = system.settings()?.front.mode == FrontMode::Nginx
-        && !systemd.is_active(layout::FRONT)?
+        && matches!(
+            systemd.state(layout::FRONT)?.as_str(),
+            "inactive" | "failed"
+        )
         && systemd.is_active(layout::NGINX)?;
     match is_stock {
         true => systemd.restart(layout::NGINX),
@@ -42,134 +45,103 @@ pub fn replace_stock(system: &System) -> Result<()> {
     }
 }
 
-/// The result of [`sync`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Synced {
-    /// There is no front in this front mode.
-    NoFront,
-    /// The front was not running, and is started.
-    Started,
-    /// The configuration, the address of a name or a log may have changed, and the front has loaded it.
-    Reloaded,
-    /// The sandbox had changed, and a new master process runs in it.
-    Replaced,
-    /// The program or one of its libraries had changed, and a new master process has loaded it.
-    Updated,
-    /// The front already runs with the configuration on disk.
-    Unchanged,
-}
-
-impl std::fmt::Display for Synced {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(match self {
-            Self::NoFront => "this front mode uses EB's own nginx",
-            Self::Started => "nginx started",
-            Self::Reloaded => "nginx reloaded",
-            Self::Replaced => "nginx restarted with the sandbox of this bundle",
-            Self::Updated => "nginx restarted, since its program or a library was updated",
-            Self::Unchanged => "nginx already has this configuration",
-        })
-    }
-}
-
-/// Makes sure that the front runs with the program, the sandbox and the configuration on disk. Starts, replaces or
-/// reloads it if necessary. Stock EB restarts nginx in every deployment, so this also renews addresses and logs.
-pub fn sync(system: &System) -> Result<Synced> {
-    sync_with(system, is_stale)
-}
-
-/// Does the same as [`sync`], but does not renew addresses and logs: an earlier step of the deployment has already
-/// renewed them.
-pub fn settle(system: &System) -> Result<Synced> {
-    sync_with(system, |_| false)
-}
-
-/// Returns whether a reload may change something although the configuration is the same: the address of a name, or
-/// the file into which nginx writes a log.
-fn is_stale(system: &System) -> bool {
-    let tree = Configuration::in_force(system).tree(MAIN);
-    let were_moved = |master| logs::were_moved(system, &tree, master);
-    names::are_looked_up(&tree) || master(system).is_ok_and(were_moved)
-}
-
-fn sync_with(system: &System, is_stale: fn(&System) -> bool) -> Result<Synced> {
-    if system.settings()?.front.mode != FrontMode::Nginx {
-        return Ok(Synced::NoFront);
-    }
-    let _lock = lock(system, "front-sync")?;
-    retry::tidy(system, NGINX)?;
-    match load(system, is_stale) {
-        Ok(synced) => {
-            good::keep(system);
-            if let Ok(master) = master(system) {
-                program::note_further(system, master)?;
-            }
-            Ok(synced)
-        }
-        Err(error) => Err(fallback::after(system, error)),
-    }
-}
-
-fn load(system: &System, is_stale: fn(&System) -> bool) -> Result<Synced> {
-    let systemd = Systemd::new(system);
-    if !systemd.is_active(layout::FRONT)? {
-        start(system)?;
-        return Ok(Synced::Started);
-    }
-    if succession::sandbox_changed(system)? {
-        succession::replace(system)?;
-        return Ok(Synced::Replaced);
-    }
-    if let Some(file) = program::replaced(system, master(system)?)? {
-        succession::replace(system)
-            .with_context(|| format!("cannot replace nginx after the update of {file}"))?;
-        return Ok(Synced::Updated);
-    }
-    if loaded::is_current(system)? && !is_stale(system) {
-        return Ok(Synced::Unchanged);
-    }
-    ask_for_reload(system)?;
-    Ok(Synced::Reloaded)
-}
-
-/// Reloads the front, because nginx.service is reloaded. For example, certbot requests this after it has renewed a
-/// certificate. Reloads even if no digest has changed, because a digest may not contain the certificate.
+/// Reloads the front, because another program has asked systemd to reload nginx.service. For example, certbot does so
+/// after it has renewed a certificate. Reloads even if the digest of the configuration is unchanged, because the digest
+/// may not cover the certificate.
 pub fn renew(system: &System) -> Result<()> {
     let _lock = lock(system, "front-renew")?;
-    if Systemd::new(system).is_active(layout::FRONT)? {
-        return ask_for_reload(system).map(|()| good::keep(system));
+    if flip::may_copy(system)? {
+        bail!(
+            "EB is replacing nginx's files: nginx loads the new files later in EB's flip, and not now"
+        );
+    }
+    if runs(system)? {
+        ask_for_reload(system)?;
+        good::keep(system);
+        return postponed::forget(system);
     }
     // Before the first flip nginx.service runs EB's own nginx. This does the same as that unit's own ExecReload=.
     nginx::reload_stock(system)
 }
 
+/// Makes a running front load a certificate that has replaced another. Returns `true` if nginx has loaded the new
+/// certificate, or will load it when it starts. After `false` the caller tries again later. The caller holds [`lock`].
+pub fn load_certificate(system: &System) -> Result<bool> {
+    // A reload now would close listeners that stay open until the postponed reload, or would load a mixture of two
+    // configurations.
+    if Postponed::read(system)?.is_some() || flip::may_copy(system)? {
+        return Ok(false);
+    }
+    match Systemd::new(system).state(layout::FRONT)?.as_str() {
+        // A flip has already loaded the certificate.
+        "active" if has_loaded(system)? => Ok(true),
+        "active" => match ask_for_reload(system) {
+            // The flip has begun during the reload. Its own reload loads the certificate.
+            Err(_) if flip::may_copy(system)? => Ok(false),
+            reloaded => reloaded.map(|()| true),
+        },
+        "inactive" | "failed" => Ok(true),
+        // An nginx that is starting or reloading may have read the old certificate already.
+        _ => Ok(false),
+    }
+}
+
 /// Reloads the front through systemd, so that the reload runs in the front's unit and not in the caller's.
-fn ask_for_reload(system: &System) -> Result<()> {
+pub fn ask_for_reload(system: &System) -> Result<()> {
     let reload = system.run("systemctl", &["reload", layout::FRONT])?;
-    if !reload.status.success() || !loaded::is_current(system)? {
+    if !reload.status.success() || !has_loaded(system)? {
         let lines = Systemd::new(system).last_lines(layout::FRONT, 10);
         bail!("nginx refused the new configuration and continues with the old one:\n{lines}");
     }
     Ok(())
 }
 
+/// Returns whether the running nginx has loaded the configuration that is on the disk now.
+fn has_loaded(system: &System) -> Result<bool> {
+    let view = View::of(system, master(system)?);
+    loaded::is_current(&view, &Configuration::in_force(&view))
+}
+
 /// Reloads nginx, and waits until every worker is new. SIGHUP alone would report success even if nginx then
 /// refused the configuration.
+///
+/// Updates systemd's store of listeners before and after the reload (`store.rs`). The agent may not know of an earlier
+/// reload in which nginx has closed an address. As long as the store holds this address, nginx can't open it again.
 pub fn reload(system: &System) -> Result<()> {
     let master = master(system)?;
-    let digest = loaded::digest(system)?;
-    nginx::test(system)?;
+    store::sync_or_warn(system, master);
+    let view = View::of(system, master);
+    let may_copy = flip::may_copy(system)?;
+    let digest = loaded::digest(&view, &Configuration::in_force(&view))?;
+    let listens = listens::in_dump(&nginx::dump(system)?, MAIN);
+    // Without the public port in its configuration, nginx would close its copy of the port, and clients would wait in
+    // the queue of systemd's copy.
+    port::serves(&listens, system.settings()?.front.port)?;
     let old = processes::workers(system, master)?;
+    // If this agent ends before it knows the outcome, the next comparison must find a difference.
+    loaded::forget(system)?;
     system
         .signal(master, Signal::Hangup)
         .context("cannot signal nginx")?;
     let replaced = wait_for(RELOAD_LIMIT, Duration::from_millis(10), || {
+        // systemd starts no other nginx before this reload ends.
+        if !processes::is_running(system, master) {
+            bail!("nginx ended during the reload");
+        }
         let now = processes::workers(system, master)?;
         let all_new = !now.is_empty() && now.iter().all(|worker| !old.contains(worker));
         Ok(all_new.then_some(()))
     })?;
     match replaced {
-        Some(()) => loaded::note(system, &digest),
+        Some(()) => {
+            store::sync_or_warn(system, master);
+            if !may_copy && flip::may_copy(system)? {
+                bail!(
+                    "EB began to replace nginx's files during this reload: nginx loads the new files later in EB's flip"
+                );
+            }
+            loaded::note(system, &digest)
+        }
         None => bail!(
             "nginx kept its old workers for {} s after the reload",
             RELOAD_LIMIT.as_secs()
@@ -201,6 +173,3 @@ pub fn record_pid(system: &System, name: &str, pid: u32) -> Result<()> {
         0o644,
     )
 }
-
-#[cfg(test)]
-mod tests;

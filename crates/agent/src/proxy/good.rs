@@ -27,14 +27,23 @@ pub fn keep(system: &System) {
 /// Replaces the copy. The copy is complete or absent: [`restore`] of a partial copy would remove files from
 /// /etc/nginx.
 fn replace(system: &System) -> Result<()> {
-    if system.exists(GOOD) && of_tree(system, GOOD)? == of_tree(system, NGINX)? {
+    if is_kept(system)? {
         return Ok(());
     }
     let new = format!("{GOOD}.new");
     system.remove(&new)?;
     mirror(system, NGINX, &new)?;
+    if of_tree(system, &new)? != of_tree(system, NGINX)? {
+        // EB is writing to /etc/nginx at the same time, so the copy may be a mixture. The flip makes another copy.
+        return system.remove(&new);
+    }
     system.remove(GOOD)?;
     system.rename(&new, GOOD)
+}
+
+/// Returns whether the copy has the same content as /etc/nginx.
+fn is_kept(system: &System) -> Result<bool> {
+    Ok(system.exists(GOOD) && of_tree(system, GOOD)? == of_tree(system, NGINX)?)
 }
 
 /// Restores the copy to /etc/nginx. Returns whether there was a copy.
@@ -53,6 +62,10 @@ pub fn forget(system: &System) -> Result<()> {
 /// Copies the configuration in force before a deployment. If nginx refuses this configuration, an interrupted
 /// deployment has left bad files in it, and the function restores the copy instead.
 pub fn settle(system: &System) -> Result<()> {
+    // There is nothing to copy, and nothing to restore. So nginx need not test this configuration, in every deployment.
+    if is_kept(system).unwrap_or(false) {
+        return Ok(());
+    }
     let Err(error) = nginx::test(system) else {
         keep(system);
         return Ok(());

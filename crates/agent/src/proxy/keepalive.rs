@@ -1,27 +1,27 @@
-//! The bundle's piece that keeps idle connections open while nginx replaces its workers.
+//! The bundle's piece of nginx's configuration that keeps idle connections open while nginx replaces its workers.
 
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
 use flipless_settings::nginx::{
-    KEEPALIVE, MIN_TIMEOUT, keepalive_for, knows_keepalive, parse_time,
+    KEEPALIVE, MIN_TIMEOUT, Version, keepalive_for, knows_keepalive, parse_time,
 };
 
 use super::configuration::{Configuration, MAIN};
-use super::nginx;
 use super::syntax::{self, Directive};
 use crate::instance::paths::{NGINX, PROXY_STAGING};
 use crate::instance::system::System;
 
-/// nginx's own `keepalive_timeout`.
+/// nginx's default for `keepalive_timeout`.
 const DEFAULT: Duration = Duration::from_secs(75);
 
-/// Adds the piece to EB's staged configuration, with the largest `keepalive_timeout` of the configuration. Leaves it
-/// out if nginx does not know the setting, or if the user sets it.
-pub fn stage(system: &System, bundle: &Path) -> Result<()> {
+/// Adds the piece to EB's staged configuration. The piece sets `keepalive_min_timeout` to the largest
+/// `keepalive_timeout` of the configuration. Leaves the piece out if nginx does not know `keepalive_min_timeout`, or if
+/// the user sets it.
+pub fn stage(system: &System, bundle: &Path, version: Version) -> Result<()> {
     let in_force = format!("{NGINX}/conf.d/{KEEPALIVE}");
-    let largest = match knows_keepalive(nginx::version(system)?) {
+    let largest = match knows_keepalive(version) {
         true => largest(
             &Configuration::staged(system, bundle)
                 .without(&in_force)

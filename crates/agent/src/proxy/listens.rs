@@ -1,6 +1,11 @@
-//! Finds the addresses on which nginx will listen in the output of `nginx -T`, which contains all included files.
+//! Finds, in the output of `nginx -T`, the addresses on which nginx will listen. The output contains all included
+//! files.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::configuration::Configuration;
+use super::sockets::Address;
 use super::syntax::Directive;
 
 /// One `listen` directive.
@@ -28,18 +33,17 @@ pub enum Host {
 }
 
 impl Listen {
-    /// Returns whether it accepts connections on this TCP port.
+    /// Returns whether this `listen` accepts connections on this TCP port.
     pub fn is_on(&self, port: u16) -> bool {
-        let is_udp = self.has("udp") || self.has("quic");
-        !matches!(self.host, Host::Unix(_)) && !is_udp && self.ports.contains(&port)
+        !matches!(self.host, Host::Unix(_)) && !self.is_udp() && self.ports.contains(&port)
     }
 
-    /// Returns whether it is an IPv6 address that also accepts IPv4 connections: `[::]` with `ipv6only=off`.
+    /// Returns whether this is an IPv6 address that also accepts IPv4 connections: `[::]` with `ipv6only=off`.
     pub fn is_dual(&self) -> bool {
         self.host == Host::Any6 && self.has("ipv6only=off")
     }
 
-    /// Returns whether nginx opens a separate socket for it even if a wildcard has the same port
+    /// Returns whether nginx opens a separate socket for this address, even if a wildcard has the same port
     /// (`ngx_http_core_listen`).
     pub fn binds(&self) -> bool {
         const BINDING: [&str; 9] = [
@@ -58,6 +62,44 @@ impl Listen {
         names.any(|name| BINDING.contains(&name.as_str()))
     }
 
+    /// Returns whether nginx opens this address because of the directive. A host name counts as every address, because
+    /// only nginx looks names up.
+    pub fn opens(&self, address: &Address) -> bool {
+        let (address, is_udp) = match address {
+            Address::Tcp(address) => (address, false),
+            Address::Udp(address) => (address, true),
+            Address::Unix(path) => return self.host == Host::Unix(path.clone()),
+        };
+        let is_host = match &self.host {
+            Host::Any => address.ip() == IpAddr::from(Ipv4Addr::UNSPECIFIED),
+            Host::Any6 => address.ip() == IpAddr::from(Ipv6Addr::UNSPECIFIED),
+            Host::Single(host) => {
+                let host = host.trim_matches(['[', ']']).parse::<IpAddr>();
+                host.map_or(true, |host| host == address.ip())
+            }
+            Host::Unix(_) => false,
+        };
+        is_host && self.is_udp() == is_udp && self.ports.contains(&address.port())
+    }
+
+    /// Returns whether an open socket with the address `other` keeps nginx from opening this `listen` (bind(2)). It
+    /// does if both have the same port, and one of the two addresses is a wildcard. Does not compare the families,
+    /// because `[::]` may include IPv4.
+    fn conflicts(&self, other: &Address) -> bool {
+        let (address, is_udp) = match other {
+            Address::Tcp(address) => (address, false),
+            Address::Udp(address) => (address, true),
+            Address::Unix(_) => return false,
+        };
+        let is_wild = address.ip().is_unspecified() || matches!(self.host, Host::Any | Host::Any6);
+        let is_on_port = self.is_udp() == is_udp && self.ports.contains(&address.port());
+        is_wild && is_on_port && !matches!(self.host, Host::Unix(_)) && !self.opens(other)
+    }
+
+    fn is_udp(&self) -> bool {
+        self.has("udp") || self.has("quic")
+    }
+
     fn has(&self, option: &str) -> bool {
         self.options.iter().any(|own| own == option)
     }
@@ -65,23 +107,53 @@ impl Listen {
 
 /// Returns every `listen` in the output of `nginx -T -c MAIN`.
 pub fn in_dump(dump: &str, main: &str) -> Vec<Listen> {
-    let directives = Configuration::in_dump(dump).tree(main);
+    of(&Configuration::in_dump(dump).tree(main))
+}
+
+/// Returns the open addresses that nginx does not use any more, and that keep it from opening new ones.
+pub fn blocking(listens: &[Listen], open: &BTreeSet<Address>) -> BTreeSet<Address> {
+    let is_used = |address: &Address| listens.iter().any(|listen| listen.opens(address));
+    let is_open = |listen: &Listen| open.iter().any(|address| listen.opens(address));
+    let new: Vec<_> = listens.iter().filter(|listen| !is_open(listen)).collect();
+    let blocks = |address: &&Address| {
+        !is_used(address) && new.iter().any(|listen| listen.conflicts(address))
+    };
+    open.iter().filter(blocks).cloned().collect()
+}
+
+/// Returns every path of a `listen`.
+pub fn unix_paths(listens: &[Listen]) -> impl Iterator<Item = String> {
+    listens.iter().filter_map(|listen| match &listen.host {
+        Host::Unix(path) => Some(path.clone()),
+        _ => None,
+    })
+}
+
+/// Returns every `listen` in these directives of a main file.
+pub fn of(directives: &[Directive]) -> Vec<Listen> {
     let mut listens = Vec::new();
-    for context in &directives {
+    // Other modules, such as stream, mail and rtmp, have contexts with servers, too.
+    for context in directives {
         let is_http = context.name() == "http";
-        if !is_http && !["stream", "mail"].contains(&context.name()) {
-            continue;
-        }
         for server in named(&context.block, "server") {
-            let found: Vec<_> = named(&server.block, "listen").collect();
-            // The default address of an http server (ngx_http_core_server).
-            if found.is_empty() && is_http {
-                listens.extend(listen(&["listen".into(), "*:80".into()]));
+            let has_address = named(&server.block, "listen").next().is_some();
+            if has_address || is_http {
+                listens.extend(of_server(server));
             }
-            listens.extend(found.iter().filter_map(|found| listen(&found.words)));
         }
     }
     listens
+}
+
+/// Returns the addresses of one http server. Its default is port 80 (ngx_http_core_server).
+pub fn of_server(server: &Directive) -> impl Iterator<Item = Listen> {
+    let mut found: Vec<_> = named(&server.block, "listen")
+        .map(|found| found.words.clone())
+        .collect();
+    if found.is_empty() {
+        found.push(vec!["listen".into(), "*:80".into()]);
+    }
+    found.into_iter().filter_map(|words| listen(&words))
 }
 
 fn named<'a>(directives: &'a [Directive], name: &'a str) -> impl Iterator<Item = &'a Directive> {

@@ -1,28 +1,30 @@
 //! Finds out whether nginx still writes into logs that were renamed or deleted. nginx opens its logs again only at a
-//! reload, or after SIGUSR1. On stock EB each deployment restarts nginx, so a log that was moved or removed comes
-//! back.
+//! reload, or after SIGUSR1. On stock EB each deployment restarts nginx, so a log that was moved or removed is created
+//! again.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
 
 use super::syntax::{self, Directive};
+use super::view::View;
 use crate::instance::system::System;
 
-/// Returns whether the master has not opened the file that is now at the path of one of its logs.
-pub fn were_moved(system: &System, tree: &[Directive], master: u32) -> bool {
-    let open = open(system, master);
+/// Returns whether a log was moved: the file that is now at its path is not open in the master. Looks at the path as
+/// the master sees it.
+pub fn were_moved(view: &View, tree: &[Directive], master: u32) -> bool {
+    let open = open(view.system, master);
     let all = syntax::all(tree).into_iter();
     let mut paths = all.filter_map(path);
     // If the master's files can't be read, the logs count as not moved.
     !open.is_empty()
-        && paths.any(|path| match system.locate(path).metadata() {
-            Ok(file) => file.is_file() && !open.contains(&(file.dev(), file.ino())),
-            Err(_) => true,
+        && paths.any(|path| match view.metadata(path) {
+            Some(file) => file.is_file() && !open.contains(&(file.dev(), file.ino())),
+            None => true,
         })
 }
 
-/// Returns the path of a log; `None` if the log is no file, or if each request may have another file. A path in /dev
-/// is `None`, too: it is a device, or, as /dev/stdout, another file for each process.
+/// Returns the path of a log; `None` if the log is not a file, or if the file may differ between requests. Also `None`
+/// for a path in /dev. It is a device, or it differs between processes, as /dev/stdout does.
 fn path(directive: &Directive) -> Option<&str> {
     let is_log = ["access_log", "error_log"].contains(&directive.name());
     let path = directive.arguments().first().filter(|_| is_log)?;
@@ -66,7 +68,7 @@ mod tests {
             system.link(Path::new(&target), link).unwrap();
         }
         change(system);
-        were_moved(system, &syntax::parse(text), 77)
+        were_moved(&View::of(system, 77), &syntax::parse(text), 77)
     }
 
     #[test]
@@ -96,6 +98,28 @@ mod tests {
             assert!(!after(text, |_| ()), "{text}");
         }
         let missing = syntax::parse("access_log /gone.log;");
-        assert!(!were_moved(&Instance::new().system, &missing, 77));
+        let instance = Instance::new();
+        assert!(!were_moved(&View::own(&instance.system), &missing, 77));
+    }
+
+    /// `PrivateTmp=` gives nginx another /tmp than the agent's.
+    #[test]
+    fn a_log_is_looked_for_where_nginx_sees_it() {
+        let text = "access_log /tmp/access.log;";
+        let with_root = |system: &System, log: &str| {
+            let opened = system.locate("/proc/77/open4");
+            let root = "/proc/77/root";
+            for folder in ["etc", "tmp"] {
+                system.make_folder(format!("{root}/{folder}")).unwrap();
+            }
+            std::fs::hard_link(opened, system.locate(format!("{root}{log}"))).unwrap();
+        };
+        assert!(!after(text, |system| with_root(system, "/tmp/access.log")));
+        assert!(after(text, |system| {
+            with_root(system, "/tmp/rotated.log");
+            std::fs::create_dir(system.locate("/tmp")).unwrap();
+            let opened = system.locate("/proc/77/open4");
+            std::fs::hard_link(opened, system.locate("/tmp/access.log")).unwrap();
+        }));
     }
 }

@@ -4,18 +4,9 @@
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
-use super::syntax::{self, Directive};
+use flipless_settings::nginx::TABLES;
 
-/// Blocks whose lines are no directives.
-const TABLES: [&str; 7] = [
-    "charset_map",
-    "geo",
-    "geoip2",
-    "map",
-    "match",
-    "split_clients",
-    "types",
-];
+use super::syntax::{self, Directive};
 
 /// Returns whether nginx looks up a name when it loads this configuration.
 pub fn are_looked_up(tree: &[Directive]) -> bool {
@@ -37,8 +28,8 @@ fn has_name(directives: &[Directive], groups: &BTreeSet<String>) -> bool {
     })
 }
 
-/// Returns the addresses that nginx looks up for a directive: all users of `ngx_parse_url` and
-/// `ngx_inet_resolve_host` in nginx's source.
+/// Returns the addresses that nginx looks up for a directive. The directives are those whose code calls `ngx_parse_url`
+/// or `ngx_inet_resolve_host`.
 fn addresses(directive: &Directive) -> Vec<&str> {
     let arguments = directive.arguments().iter().map(String::as_str);
     match directive.name() {
@@ -64,8 +55,8 @@ fn addresses(directive: &Directive) -> Vec<&str> {
     }
 }
 
-/// Returns the name of the host in an address. There is none in the path of a unix socket, in an IP address, in a
-/// bare port, and in an address with a variable, which nginx looks up for each request. `localhost` always has the
+/// Returns the name of the host in an address. The path of a unix socket, an IP address and a bare port contain no
+/// name. nginx looks up an address with a variable for each request, so it does not count. `localhost` always has the
 /// same address (RFC 6761, section 6.3).
 fn host(address: &str) -> Option<&str> {
     let address = address.split_once("://").map_or(address, |(_, rest)| rest);
@@ -118,6 +109,16 @@ mod tests {
     }
 
     #[test]
+    fn the_lines_of_a_table_name_no_server() {
+        for table in TABLES {
+            assert!(
+                !found(&format!("{table} $a $b {{ server db.internal; }}")),
+                "{table}"
+            );
+        }
+    }
+
+    #[test]
     fn an_address_that_nginx_does_not_look_up_is_no_name() {
         for text in [
             "",
@@ -149,7 +150,7 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// No text makes it panic.
+        /// No text makes the function panic.
         #[test]
         fn any_address_is_read(address in "[a-z0-9:/\\[\\].$é]{0,20}") {
             host(&address);

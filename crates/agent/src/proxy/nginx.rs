@@ -10,7 +10,7 @@ use crate::instance::paths::RUNTIME_UNITS;
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
-const PROGRAM: &str = "/usr/sbin/nginx";
+pub const PROGRAM: &str = "/usr/sbin/nginx";
 /// The prefix of the units in which nginx tests a configuration.
 pub const TEST_UNITS: &str = "nginx-test-flipless-";
 
@@ -27,6 +27,11 @@ pub fn version(system: &System) -> Result<Version> {
 /// Tests the configuration in force.
 pub fn test(system: &System) -> Result<()> {
     run_test(system, PROGRAM, &["-t", "-q"])
+}
+
+/// Tests another configuration than the one in force. `file` is its main file.
+pub fn test_file(system: &System, file: &str) -> Result<()> {
+    run_test(system, PROGRAM, &["-t", "-q", "-c", file])
 }
 
 /// Returns the configuration in force with all included files: `nginx -T`.
@@ -93,7 +98,7 @@ impl Surroundings {
     }
 }
 
-/// Removes what tests of an agent that was killed have left: units, and a dump that may hold secrets.
+/// Removes the files that a killed agent has left of its tests: units, and a dump that may contain secrets.
 pub fn forget_tests(system: &System) -> Result<()> {
     for folder in [RUNTIME_UNITS, layout::RUNTIME] {
         for name in system.names(folder)? {
@@ -105,9 +110,8 @@ pub fn forget_tests(system: &System) -> Result<()> {
     Ok(())
 }
 
-/// Returns a new unit name for each test, because systemd loads a unit with an unknown name without a
-/// daemon-reload. The name does not begin with `flipless-`, so that the agent does not take it for an installed
-/// unit.
+/// Returns a new unit name for each test, because systemd loads a unit with an unknown name without a daemon-reload.
+/// The name does not begin with `flipless-`, so that the agent does not mistake it for an installed unit.
 fn unit_name() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let next = NEXT.fetch_add(1, Ordering::Relaxed);

@@ -1,5 +1,5 @@
-//! Compares the addresses in nginx's configuration with those of systemd's sockets. `nginx -t` does not find these
-//! conflicts: it ignores EADDRINUSE, and does not know the public port.
+//! Finds conflicts between the addresses in nginx's configuration and systemd's sockets. `nginx -t` does not find them:
+//! it ignores EADDRINUSE, and does not know which port is public.
 
 use flipless_settings::Settings;
 
@@ -16,7 +16,7 @@ pub fn check(listens: &[Listen], settings: &Settings) -> Result<(), Advice> {
 
 /// Requires a `listen` for all IPv4 addresses on the public port. systemd's socket has this address, and nginx
 /// takes over a socket only if the addresses are equal (ngx_init_cycle).
-fn serves(listens: &[Listen], public: u16) -> Result<(), Advice> {
+pub fn serves(listens: &[Listen], public: u16) -> Result<(), Advice> {
     let on_port = || listens.iter().filter(|listen| listen.is_on(public));
     if on_port().any(|listen| listen.host == Host::Any) {
         return Ok(());
@@ -47,7 +47,7 @@ fn dual_stack(listen: &Listen, public: u16) -> Advice {
 }
 
 /// Refuses other addresses on the public port that nginx would open beside systemd's socket. If a wildcard has the
-/// port, nginx opens another IPv4 address only because of an option (ngx_http_add_addrs).
+/// port, nginx opens another IPv4 address only if an option requires it (ngx_http_add_addrs).
 fn beside_the_public_port(listens: &[Listen], public: u16) -> Result<(), Advice> {
     for listen in listens.iter().filter(|listen| listen.is_on(public)) {
         if listen.is_dual() {
@@ -84,7 +84,9 @@ fn beside_the_server(listens: &[Listen], server: u16) -> Result<(), Advice> {
                 "nginx can't open `{}` beside 127.0.0.1:{server}, which systemd holds for the server",
                 listen.text
             ),
-            hint: "choose another port for it, or another `[server] port` in flipless.toml".into(),
+            hint:
+                "choose another port for this `listen`, or another `[server] port` in flipless.toml"
+                    .into(),
         }),
     }
 }

@@ -7,7 +7,7 @@ use flipless_settings::{Settings, layout};
 
 use super::advice::Advice;
 use super::nginx::Surroundings;
-use super::{listens, port, retry, sandbox};
+use super::{https, listens, port, retry, sandbox};
 use crate::instance::paths::{FLIPPED, NGINX, PROXY_STAGING};
 use crate::instance::system::System;
 
@@ -61,7 +61,7 @@ impl<'a> Probe<'a> {
             })
     }
 
-    /// Tests the configuration that /etc/nginx will have after the flip: a copy of the one in force, with the
+    /// Tests the configuration that /etc/nginx will have after the flip: a copy of the configuration in force, with the
     /// staged files copied over it.
     fn in_place(&self) -> Result<()> {
         let (system, folder) = (self.system, format!("{}/nginx-test", layout::RUNTIME));
@@ -78,6 +78,7 @@ impl<'a> Probe<'a> {
             self.system.copy_tree(NGINX, folder)?;
         }
         self.system.copy_tree(PROXY_STAGING, folder)?;
+        https::tidy(self.system, folder)?;
         retry::tidy(self.system, folder)
     }
 
@@ -94,7 +95,8 @@ impl<'a> Probe<'a> {
             .run(self.system, &["-T", "-q"])
             .map_err(|error| self.blame(surroundings, error))?;
         let listens = listens::in_dump(&dump, &format!("{NGINX}/nginx.conf"));
-        Ok(port::check(&listens, self.settings)?)
+        port::check(&listens, self.settings)?;
+        Ok(https::check_dump(&dump, self.settings)?)
     }
 
     /// Runs the test again without the sandbox. If it then succeeds, returns an error that names the sandbox as

@@ -1,5 +1,7 @@
 //! Finds nginx's processes in /proc (proc(5)).
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 
 use crate::instance::system::System;
@@ -34,6 +36,14 @@ pub fn orphans(system: &System, pid: u32) -> Result<Vec<u32>> {
     Ok(pids(all(system)?, orphan))
 }
 
+/// Returns when the process started, as the time since the boot. `starttime` is the 22nd field of its `stat`, in
+/// hundredths of a second (proc_pid_stat(5)).
+pub fn start(system: &System, pid: u32) -> Option<Duration> {
+    let stat = system.read(format!("/proc/{pid}/stat")).ok().flatten()?;
+    let ticks: u64 = field(&String::from_utf8_lossy(&stat), 22)?.parse().ok()?;
+    Some(Duration::from_millis(ticks * 10))
+}
+
 /// Returns whether the process runs. A zombie has no command line.
 pub fn is_running(system: &System, pid: u32) -> bool {
     process(system, pid).is_some_and(|process| !process.title.trim().is_empty())
@@ -47,7 +57,7 @@ fn pids(processes: Vec<Process>, wanted: impl Fn(&Process) -> bool) -> Vec<u32> 
 fn all(system: &System) -> Result<Vec<Process>> {
     let names = system.names("/proc")?;
     let pids = names.iter().filter_map(|name| name.parse().ok());
-    // Omits a process that ends meanwhile.
+    // Leaves out a process that ends before its files are read.
     Ok(pids.filter_map(|pid| process(system, pid)).collect())
 }
 
@@ -58,14 +68,15 @@ fn process(system: &System, pid: u32) -> Option<Process> {
     Some(Process { pid, parent, title })
 }
 
-/// Returns the fourth field of `stat`. The second field, in parentheses, may contain spaces and parentheses.
 fn parent(stat: &str) -> Option<u32> {
-    stat.rsplit_once(')')?
-        .1
-        .split_whitespace()
-        .nth(1)?
-        .parse()
-        .ok()
+    field(stat, 4)?.parse().ok()
+}
+
+/// Returns a field of `stat`, from the third one on. The second field, in parentheses, may contain spaces and
+/// parentheses.
+fn field(stat: &str, number: usize) -> Option<&str> {
+    let fields = stat.rsplit_once(')')?.1;
+    fields.split_whitespace().nth(number.checked_sub(3)?)
 }
 
 fn cgroup(system: &System, pid: u32) -> Option<Vec<u8>> {

@@ -6,14 +6,15 @@ use std::os::unix::fs::MetadataExt;
 
 use anyhow::Result;
 
+use super::view::View;
 use crate::instance::system::System;
 
-/// The file with the files that nginx has loaded, and how each was then.
+/// The file that lists what nginx has loaded: each path, with the identity of the file at that time.
 const LOADED: &str = "/run/flipless/front-program";
 /// The kernel appends this text to the path of a deleted file (proc_pid_maps(5)).
 const DELETED: &str = " (deleted)";
-/// The places in which a program keeps code that it has written itself, in files that it has already deleted. For
-/// example, a library may compile regular expressions.
+/// The prefixes of deleted files in which a program keeps code that it has generated itself, for example from regular
+/// expressions.
 const OWN_CODE: [&str; 4] = ["/memfd:", "/dev/", "/tmp/", "/var/tmp/"];
 
 /// Records the files that this master has loaded. Forgets the files of the master before it.
@@ -28,8 +29,9 @@ pub fn note_further(system: &System, master: u32) -> Result<()> {
 
 fn write(system: &System, noted: &BTreeMap<String, String>, master: u32) -> Result<()> {
     let mut files = noted.clone();
+    let view = View::of(system, master);
     for path in loaded(system, master)? {
-        let now = identity(system, &path);
+        let now = identity(&view, &path);
         files.entry(path).or_insert(now);
     }
     if files == self::noted(system)? {
@@ -44,11 +46,12 @@ fn write(system: &System, noted: &BTreeMap<String, String>, master: u32) -> Resu
 /// Returns a file that was replaced since this master has loaded it.
 pub fn replaced(system: &System, master: u32) -> Result<Option<String>> {
     let noted = noted(system)?;
+    let view = View::of(system, master);
     let is_replaced = |path: &String| match path.strip_suffix(DELETED) {
         Some(path) => !OWN_CODE.iter().any(|folder| path.starts_with(folder)),
         None => noted
             .get(path)
-            .is_some_and(|noted| *noted != identity(system, path)),
+            .is_some_and(|noted| *noted != identity(&view, path)),
     };
     let mut loaded = loaded(system, master)?.into_iter();
     let found = loaded.find(is_replaced);
@@ -64,7 +67,7 @@ fn noted(system: &System) -> Result<BTreeMap<String, String>> {
         .collect())
 }
 
-/// Returns the files of which a process has mapped code. Each line of its maps is
+/// Returns the files of which a process has mapped code, with the paths that it sees. Each line of its maps is
 /// `address perms offset dev inode path` (proc_pid_maps(5)).
 fn loaded(system: &System, pid: u32) -> Result<Vec<String>> {
     let maps = system
@@ -79,11 +82,11 @@ fn loaded(system: &System, pid: u32) -> Result<Vec<String>> {
     Ok(code.collect())
 }
 
-/// Tells one file from another that has the same path, and from the same file with other content. The numbers in
-/// the maps do not: on an overlay file system they differ from those of the path.
-fn identity(system: &System, path: &str) -> String {
-    match system.locate(path).metadata() {
-        Ok(file) => format!(
+/// Returns a text that changes if another file is put at this path, or if the file's content changes. The device and
+/// inode in the maps can't serve for this: on an overlay file system they differ from those of the path.
+fn identity(view: &View, path: &str) -> String {
+    match view.metadata(path) {
+        Some(file) => format!(
             "{}:{}:{}:{}.{}",
             file.dev(),
             file.ino(),
@@ -91,7 +94,7 @@ fn identity(system: &System, path: &str) -> String {
             file.mtime(),
             file.mtime_nsec()
         ),
-        Err(_) => "missing".into(),
+        None => "missing".into(),
     }
 }
 

@@ -1,14 +1,14 @@
-//! Makes nginx repeat a request once if the server dies before it has answered, and if HTTP allows the repetition.
-//! For this, EB's `proxy_pass` gets an upstream with a second server (see its template).
+//! Makes nginx repeat a request once if the server dies before it has answered, and if HTTP allows the repetition. For
+//! this, EB's `proxy_pass` names an upstream with a second server (see the template of the upstream).
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use flipless_settings::nginx::{UPSTREAM, upstream_for};
+use flipless_settings::nginx::{UPSTREAM, Version, upstream_for};
 
 use crate::instance::paths::{NGINX, PROXY_STAGING};
 use crate::instance::system::System;
-use crate::proxy::{nginx, syntax};
+use crate::proxy::syntax;
 
 /// EB's file with `proxy_pass`.
 const APPLICATION: &str = "conf.d/elasticbeanstalk/00_application.conf";
@@ -18,8 +18,8 @@ fn direct(port: u16) -> String {
     format!("http://127.0.0.1:{port};")
 }
 
-/// The text that replaces [`direct`]. nginx repeats a request only after an error: after a timeout, a slow request
-/// would run twice. nginx never repeats a POST, PATCH or LOCK that it has sent (`non_idempotent`).
+/// The text that replaces [`direct`]. nginx repeats a request only after an error, and not after a timeout, so that a
+/// slow request does not run twice. nginx never repeats a POST, PATCH or LOCK that it has sent (`non_idempotent`).
 ///
 /// A repeated request has two upstream times in EB's healthd log (`0.001, 0.002`). EB's health ignores that field:
 /// it reads the request's own time and status (plugin.rb of its gem healthd-appstat 1.0.1).
@@ -27,7 +27,7 @@ const THROUGH_UPSTREAM: &str = "http://flipless_app; proxy_next_upstream error;"
 
 /// Changes EB's staged `proxy_pass` to the bundle's upstream, and returns whether it did. A customised
 /// `proxy_pass` stays unchanged. Without an upstream in the bundle, nothing changes.
-pub fn stage(system: &System, bundle: &Path, port: u16) -> Result<bool> {
+pub fn stage(system: &System, bundle: &Path, port: u16, version: Version) -> Result<bool> {
     restore(system, PROXY_STAGING, port)?;
     let upstream = system.read_in(bundle, format!("nginx/{UPSTREAM}"))?;
     let Some(upstream) = upstream.and_then(|content| String::from_utf8(content).ok()) else {
@@ -44,7 +44,7 @@ pub fn stage(system: &System, bundle: &Path, port: u16) -> Result<bool> {
         );
         return Ok(false);
     };
-    let upstream = upstream_for(&upstream, nginx::version(system)?);
+    let upstream = upstream_for(&upstream, version);
     let path = format!("{PROXY_STAGING}/conf.d/{UPSTREAM}");
     system.write(path, upstream.as_bytes(), 0o644)?;
     system.write(

@@ -38,17 +38,11 @@ const GROUPS_OF_THE_MANAGER: [&str; 8] = [
     "FileDescriptorStore",
 ];
 
-/// The end of the path of the file that names the front's listeners.
-const LISTENERS: &str = "/front-listeners";
-
 /// Returns the sandbox lines of a unit and its drop-ins, as `Key=Value`, in their order.
 pub fn lines<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let directives = texts.into_iter().flat_map(unit_file::parse);
     directives
         .filter(|line| line.section == "Service" && !is_of_the_manager(&line.key))
-        // A test of nginx must not inherit the front's listeners.
-        .filter(|line| line.key != "Environment" || !line.value.starts_with("NGINX="))
-        .filter(|line| line.key != "EnvironmentFile" || !line.value.ends_with(LISTENERS))
         .map(|line| format!("{}={}", line.key, line.value))
         .collect()
 }
@@ -105,9 +99,8 @@ mod tests {
 
     #[test]
     fn only_lines_that_affect_the_process_belong_to_the_sandbox() {
-        let unit = "[Unit]\nAfter=x\n[Service]\nType=exec\nEnvironment=NGINX=3;\nExecStart=/x\n\
-                    EnvironmentFile=-/run/flipless/front-listeners\n\
-                    # ProtectHome=true\nProtectHome=read-only\nExecPaths=/x\nTimeoutStopSec=2\n\
+        let unit = "[Unit]\nAfter=x\n[Service]\nType=exec\nExecStart=/x\n\
+                    FileDescriptorStoreMax=9\n# ProtectHome=true\nProtectHome=read-only\nExecPaths=/x\nTimeoutStopSec=2\n\
                     Environment=A=b\nLimitNOFILE=9\n[Install]\nWantedBy=x\n";
         let expected = [
             "ProtectHome=read-only",

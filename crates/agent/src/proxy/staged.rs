@@ -7,7 +7,7 @@ use flipless_settings::Settings;
 use flipless_settings::nginx::{KEEPALIVE, UPSTREAM};
 
 use super::probe::Probe;
-use super::{good, keepalive, nginx, retry};
+use super::{good, https, keepalive, nginx, retry};
 use crate::instance::paths::{NGINX, PROXY_STAGING};
 use crate::instance::system::System;
 
@@ -20,11 +20,13 @@ pub fn test(system: &System, bundle: &Path, settings: &Settings) -> Result<()> {
     }
     good::settle(system)?;
     let port = settings.server.port;
-    keepalive::stage(system, bundle)?;
-    retry::stage(system, bundle, port)?;
+    let version = nginx::version(system)?;
+    keepalive::stage(system, bundle, version)?;
+    retry::stage(system, bundle, port, version)?;
+    https::stage(system, bundle, settings, version)?;
     let probe = Probe::new(system, bundle, settings)?;
     let mut tested = probe.run();
-    // Each removes a piece from the staged configuration, and returns whether the piece was there.
+    // Each closure removes a piece from the staged configuration, and returns whether the piece was there.
     let take_out_retry = || take_out_retry(system, port);
     let take_out_keepalive = || keepalive::take_out(system, bundle);
     let pieces: [(&str, &dyn Fn() -> Result<bool>); 2] = [
@@ -59,9 +61,10 @@ fn take_out_retry(system: &System, port: u16) -> Result<bool> {
 
 /// Removes all pieces of flipless from the configuration in force.
 pub fn restore_configuration(system: &System, port: u16) -> Result<()> {
-    // The copy would be outdated if flipless were installed again.
+    // The copy of the configuration would be outdated if flipless were installed again.
     good::forget(system)?;
     system.remove(format!("{NGINX}/conf.d/{KEEPALIVE}"))?;
+    https::restore(system)?;
     retry::restore(system, NGINX, port)
 }
 

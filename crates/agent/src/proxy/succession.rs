@@ -1,20 +1,19 @@
 //! The change from one master process of nginx to the next, after a crash, for another sandbox or for an update.
 //!
-//! The workers of a killed master continue to serve, and keep its listeners open. The new master inherits the public
-//! port from systemd, and the listeners that nginx opened itself from the old workers.
+//! The workers of a killed master continue to serve. The new master inherits every listener from systemd (`store.rs`).
 
-use std::os::unix::fs::FileTypeExt;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use flipless_settings::layout;
 
-use super::listens::{self, Host, Listen};
+use super::configuration::{Configuration, MAIN};
 use super::nginx::{self, Surroundings};
 use super::unit::master;
-use super::{listeners, loaded, processes, program, sandbox, sockets};
+use super::view::View;
+use super::{flip, listens, loaded, port, processes, program, sandbox, sockets, store};
 use crate::instance::digest::of_bytes;
-use crate::instance::paths::NGINX;
+use crate::instance::output::say;
 use crate::instance::system::{Signal, System};
 use crate::instance::systemd::Systemd;
 use crate::instance::wait::wait_for;
@@ -31,56 +30,66 @@ const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// ESRCH (kill(2)).
 const NO_SUCH_PROCESS: i32 = rustix::io::Errno::SRCH.raw_os_error();
 
-/// Prepares a start of nginx: records the digests of configuration and sandbox, and passes on nginx's listeners. If a
-/// file changes before nginx reads it, the next comparison finds a difference and causes a reload.
-pub fn starting(system: &System) -> Result<()> {
-    loaded::note(system, &loaded::digest(system)?)?;
-    system.write(SANDBOX, sandbox_now(system)?.as_bytes(), 0o644)?;
+/// Prepares a start of nginx: records the digests of configuration and sandbox, and frees the addresses that nginx
+/// needs. If a file changes before nginx reads it, the next comparison finds a difference and causes a reload.
+///
+/// nginx must start in any case, so a failure is only a warning.
+pub fn starting(system: &System) {
+    or_warn("record what nginx loads", record(system));
     // If nginx refuses the configuration, its start reports the error, and the old workers continue to serve.
-    match nginx::dump(system) {
-        Ok(dump) => make_way(system, &dump),
-        Err(_) => Ok(()),
+    if let Ok(dump) = nginx::dump(system) {
+        or_warn(
+            "free the addresses that nginx needs",
+            make_way(system, &dump),
+        );
     }
 }
 
-/// Passes on the listeners of old workers. If that is impossible, ends these workers: the new master would try to open
-/// their listeners for 2.5 s (ngx_open_listening_sockets), and then fail. Meanwhile connections to the public port
-/// wait in systemd's queue.
+fn record(system: &System) -> Result<()> {
+    // nginx does not run yet, so this uses the agent's own view of the files.
+    let view = View::own(system);
+    // After a crash of nginx during EB's copy, the flip has to load the files again.
+    match flip::may_copy(system)? {
+        true => loaded::forget(system)?,
+        false => loaded::note(
+            system,
+            &loaded::digest(&view, &Configuration::in_force(&view))?,
+        )?,
+    }
+    system.write(SANDBOX, sandbox_now(system)?.as_bytes(), 0o644)
+}
+
+fn or_warn(what: &str, done: Result<()>) {
+    if let Err(error) = done {
+        say(&format!("warning: cannot {what}: {error:#}"));
+    }
+}
+
+/// Gives systemd the listeners of old workers that systemd lacks, because nginx has opened them since the agent's last
+/// look. If that is impossible, ends these workers. Otherwise the new master would try to open their listeners for
+/// 2.5 s (ngx_open_listening_sockets), and then fail. Once the workers have ended, connections to the public port wait
+/// in systemd's queue.
 fn make_way(system: &System, dump: &str) -> Result<()> {
-    let public = system.settings()?.front.port;
-    // Parses the dump before it ends the workers, because then no process serves the public port.
-    let listens = listens::in_dump(dump, &format!("{NGINX}/nginx.conf"));
-    let orphans = processes::orphans(system, std::process::id()).unwrap_or_default();
-    let further = || sockets::further_listeners(system, &orphans, public);
-    if listeners::pass_on(system, &further()).is_err() {
-        listeners::take_back(system)?;
+    // Parses the dump first: after the workers have ended, no process serves the public port.
+    let listens = listens::in_dump(dump, MAIN);
+    let own = std::process::id();
+    let orphans = processes::orphans(system, own).unwrap_or_default();
+    let is_held = store::add(system, own, &orphans).is_ok();
+    let was_free = store::make_way(system, own, &listens);
+    if !is_held || !matches!(was_free, Ok(true)) {
         quit(system, &orphans)?;
         // After the limit, nginx itself reports that it can't open the listener.
         wait_for(CLOSE_LIMIT, LOOK_AGAIN, || {
-            Ok(further().is_empty().then_some(()))
+            Ok(sockets::held(system, &orphans).is_empty().then_some(()))
         })?;
     }
-    remove_stale_sockets(system, listens)
+    sockets::remove_unserved(system, listens::unix_paths(&listens))?;
+    was_free.map(drop)
 }
 
-/// Removes the files of unix sockets that no process serves. nginx can't open a socket whose file exists, and a
-/// killed master does not remove the file (ngx_close_listening_sockets in ngx_connection.c).
-fn remove_stale_sockets(system: &System, listens: Vec<Listen>) -> Result<()> {
-    for listen in listens {
-        let Host::Unix(path) = listen.host else {
-            continue;
-        };
-        let metadata = system.locate(&path).symlink_metadata();
-        let is_socket = metadata.is_ok_and(|metadata| metadata.file_type().is_socket());
-        if is_socket && !sockets::is_served(system, &path) {
-            system.remove(&path)?;
-        }
-    }
-    Ok(())
-}
-
-/// Completes a start of nginx: waits for its workers, records its program, and then lets the workers of a killed
-/// master finish.
+/// Completes a start of nginx: waits for its workers, records its program and gives systemd its listeners. Then makes
+/// the workers of a killed master finish. By then the new master has opened every listener, because nginx starts its
+/// workers only afterwards.
 pub fn started(system: &System, master: u32) -> Result<()> {
     let has_workers = wait_for(START_LIMIT, LOOK_AGAIN, || {
         if !processes::workers(system, master)?.is_empty() {
@@ -94,14 +103,17 @@ pub fn started(system: &System, master: u32) -> Result<()> {
     if has_workers.is_none() {
         bail!("nginx has no workers after {} s", START_LIMIT.as_secs());
     }
-    program::note(system, master)?;
-    listeners::take_back(system)?;
-    quit(system, &processes::orphans(system, master)?)
+    // nginx serves already, so a failure is only a warning.
+    or_warn("record the program of nginx", program::note(system, master));
+    store::sync_or_warn(system, master);
+    let quit = processes::orphans(system, master).and_then(|orphans| quit(system, &orphans));
+    or_warn("end the old workers of nginx", quit);
+    Ok(())
 }
 
 fn quit(system: &System, pids: &[u32]) -> Result<()> {
     for pid in pids {
-        // A process that has already ended is no error.
+        // Ignores a process that has already ended.
         match system.signal(*pid, Signal::Quit) {
             Err(error) if error.raw_os_error() != Some(NO_SUCH_PROCESS) => {
                 return Err(error).context("cannot stop an old worker");
@@ -123,15 +135,23 @@ fn sandbox_now(system: &System) -> Result<String> {
     Ok(of_bytes(sandbox::installed(system)?.join("\n").as_bytes()))
 }
 
-/// Replaces the master by one with the sandbox and the program on disk, if nginx accepts the configuration there:
-/// kills the old master, and systemd starts another. During a normal stop no process would accept connections. After
-/// a kill the old workers serve until the new ones run.
-pub fn replace(system: &System) -> Result<()> {
+/// Tests the configuration on disk, with the sandbox and the program on disk. The configuration must also listen on
+/// the public port.
+pub fn test(system: &System) -> Result<()> {
     let surroundings = Surroundings {
         lines: sandbox::installed(system)?,
         ..Surroundings::default()
     };
-    surroundings.run(system, &["-t", "-q"])?;
+    let dump = surroundings.run(system, &["-T", "-q"])?;
+    let listens = listens::in_dump(&dump, MAIN);
+    Ok(port::serves(&listens, system.settings()?.front.port)?)
+}
+
+/// Replaces the master by one with the sandbox and the program on disk, if nginx accepts the configuration with them.
+/// Kills the old master, and systemd starts another: the old workers serve until the new ones run. During a normal stop
+/// no process would accept connections.
+pub fn replace(system: &System) -> Result<()> {
+    test(system)?;
     let old = master(system)?;
     system
         .signal(old, Signal::Kill)

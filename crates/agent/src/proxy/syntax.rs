@@ -10,12 +10,12 @@ pub struct Directive {
 }
 
 impl Directive {
-    /// The first word.
+    /// Returns the first word.
     pub fn name(&self) -> &str {
         self.words.first().map_or("", String::as_str)
     }
 
-    /// The words behind the first one.
+    /// Returns the words after the first one.
     pub fn arguments(&self) -> &[String] {
         self.words.get(1..).unwrap_or_default()
     }
@@ -66,7 +66,7 @@ fn add(open: &mut [Directive], directive: Directive) {
 }
 
 fn close(open: &mut Vec<Directive>) {
-    // The text itself stays open.
+    // The first entry of `open` stands for the whole text, and stays.
     if open.len() > 1
         && let Some(block) = open.pop()
     {

@@ -5,12 +5,20 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use flipless_settings::layout;
 
+use super::configuration::{Configuration, MAIN};
+use super::listens;
+use super::sockets::{self, Address, Held, Table};
+use super::view::View;
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 use crate::instance::wait::wait_for;
 
 /// How long nginx may finish requests when it ends for good.
 const END_LIMIT: Duration = Duration::from_secs(5);
+/// How long a start or a reload of nginx may take, including its lookups of host names.
+const CHANGE_LIMIT: Duration = Duration::from_secs(40);
+/// How long systemd may take until it has closed what it held for nginx.
+const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 
 /// Starts the front with its listener. On failure the error contains nginx's last lines.
 pub fn start(system: &System) -> Result<()> {
@@ -22,10 +30,39 @@ pub fn start(system: &System) -> Result<()> {
     })
 }
 
+/// Returns whether the front runs. Waits until a start or a reload in progress has ended, because the unit is not
+/// active in this time.
+pub fn runs(system: &System) -> Result<bool> {
+    let systemd = Systemd::new(system);
+    let state = wait_for(CHANGE_LIMIT, Duration::from_millis(20), || {
+        let state = systemd.state(layout::FRONT)?;
+        let is_changing = match state.as_str() {
+            "reloading" => true,
+            // auto-restart: a start has failed, and systemd waits before the next one. The caller need not wait: nginx
+            // may start with a new configuration.
+            "activating" => systemd.property(layout::FRONT, "SubState")? != "auto-restart",
+            _ => false,
+        };
+        Ok((!is_changing).then_some(state))
+    })?;
+    match state {
+        Some(state) => Ok(state == "active"),
+        // The front does not become ready. After `false` the caller starts it, and so gets its error.
+        None if systemd.state(layout::FRONT)? == "activating" => Ok(false),
+        None => bail!(
+            "{} has been reloading for {} s",
+            layout::FRONT,
+            CHANGE_LIMIT.as_secs()
+        ),
+    }
+}
+
 /// Ends the real nginx for good. nginx may finish its open requests for as long as EB's own nginx may at a stop
-/// (`TimeoutStopSec=5`). Idle connections can't delay this any longer.
+/// (`TimeoutStopSec=5`). So idle connections can't delay the end any longer than that.
 pub fn end(system: &System) -> Result<()> {
     let systemd = Systemd::new(system);
+    let pids: Vec<_> = master(system).into_iter().collect();
+    let listeners = Table::read(system).held(system, &pids);
     // Stops the listener, too, so that it does not start the front again.
     systemd.stop_later(layout::FRONT_SOCKET)?;
     systemd.stop_later(layout::FRONT)?;
@@ -37,7 +74,25 @@ pub fn end(system: &System) -> Result<()> {
         systemd.terminate(layout::FRONT)?;
     }
     systemd.stop(layout::FRONT)?;
-    systemd.stop(layout::FRONT_SOCKET)
+    systemd.stop(layout::FRONT_SOCKET)?;
+    // systemd closes its copies shortly after the stop. Until then EB's own nginx could not open the addresses.
+    wait_for(CLOSE_LIMIT, Duration::from_millis(10), || {
+        let are_closed = !Table::read(system).has_any(listeners.keys());
+        Ok(are_closed.then_some(()))
+    })?;
+    remove_socket_files(system, listeners.into_values())
+}
+
+/// Removes the files of nginx's unix sockets, because EB's own nginx can't open a socket whose file exists. Takes the
+/// paths from the configuration, and also from `listeners`, because a hook may have changed the configuration.
+fn remove_socket_files(system: &System, listeners: impl Iterator<Item = Held>) -> Result<()> {
+    let view = View::own(system);
+    let listens = listens::of(&Configuration::in_force(&view).tree(MAIN));
+    let closed = listeners.filter_map(|held| match held.address {
+        Address::Unix(path) => Some(path),
+        _ => None,
+    });
+    sockets::remove_unserved(system, listens::unix_paths(&listens).chain(closed))
 }
 
 /// Returns the pid of the front's master process.
@@ -46,5 +101,27 @@ pub fn master(system: &System) -> Result<u32> {
     match pid.parse() {
         Ok(pid) if pid > 0 => Ok(pid),
         _ => bail!("{} is not running", layout::FRONT),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+    use crate::testing::Instance;
+
+    /// nginx does not remove the file of a socket that it has inherited.
+    #[test]
+    fn the_end_of_the_front_leaves_no_file_of_a_socket_that_ebs_nginx_opens() {
+        let instance = Instance::new();
+        let system = &instance.system;
+        let text = b"http { server { listen unix:/run/shop; } }";
+        system.write(MAIN, text, 0o644).unwrap();
+        system.make_folder("/run").unwrap();
+        drop(UnixListener::bind(system.locate("/run/shop")).unwrap());
+        end(system).unwrap();
+        assert!(!system.exists("/run/shop"));
     }
 }

@@ -1,6 +1,6 @@
 //! A model of systemd and nginx, as far as the agent needs them.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::unix::process::ExitStatusExt;
@@ -12,7 +12,13 @@ use flipless_settings::layout;
 
 use crate::instance::system::{Commands, Signal, System};
 
+pub mod certificates;
+mod front;
 mod nginx;
+pub mod processes;
+
+/// What another program does at a certain moment.
+type Happens = Box<dyn FnOnce()>;
 
 /// The state of the model. Tests set some of its fields.
 #[derive(Default)]
@@ -27,6 +33,8 @@ pub struct Model {
     pub boot: String,
     pub restarts_of_web: u32,
     pub enabled: BTreeSet<String>,
+    /// systemctl makes a link for each enabled unit, as systemd does. It does not sync the link.
+    pub links_units: bool,
     /// The number of effects until the agent is killed; `None` if it is not killed.
     pub killed_after: Option<usize>,
     /// Calls that have left no serving run, although one served before.
@@ -49,17 +57,17 @@ pub struct Model {
     pub properties: Option<(bool, Vec<u8>, String)>,
     /// Every file or folder that was changed.
     pub changed: Vec<PathBuf>,
-    /// What is wrong with the disk; `None`: nothing.
+    /// The fault of the disk; `None` if it works.
     pub disk: Option<Disk>,
-    /// By how many seconds the wall clock is ahead.
+    /// How many seconds the wall clock is ahead.
     pub clock: i64,
     /// nginx refuses a configuration with a file of this name in `conf.d`.
     pub nginx_refuses_with: Option<String>,
     /// The next test of nginx is killed before nginx prints anything.
     pub test_is_killed: bool,
-    /// EB's own test refuses that configuration.
+    /// EB's own test refuses a configuration with a file of this name in `conf.d`.
     pub eb_refuses_with: Option<String>,
-    /// nginx refuses that configuration in the front's sandbox.
+    /// In the front's sandbox, nginx refuses a configuration with a file of this name in `conf.d`.
     pub sandbox_refuses_with: Option<String>,
     /// The `listen` directives of the only server; `None` for only the public port.
     pub listens: Option<String>,
@@ -75,17 +83,29 @@ pub struct Model {
     pub reloads_of_stock: u32,
     /// nginx has connections that do not end.
     pub front_lingers: bool,
-    /// systemd takes descriptors.
-    pub keeps_descriptors: bool,
+    /// The kernel does not give the agent a descriptor of nginx.
+    pub refuses_descriptors: bool,
+    /// The front has processes and sockets. Its unit then calls the agent as the real one does.
+    pub has_processes: bool,
+    /// The uptime at which EB stopped the stand-in of nginx; 0 if it has not stopped it in this boot.
+    pub stand_in_stopped: u64,
+    /// How many more times the agent sees the front's unit in a reload.
+    pub looks_until_active: Cell<u32>,
+    /// What happens while the master handles SIGHUP.
+    pub at_hang_up: Option<Happens>,
+    /// What happens before the agent changes the file of this name.
+    pub at_change: Option<(&'static str, Happens)>,
     /// nginx refuses every configuration.
     pub nginx_refuses: bool,
+    /// The arguments of every call of nginx.
+    pub nginx_calls: Vec<String>,
     /// The runs do not end within the limit of the next stop.
     pub runs_linger: bool,
     /// Whether restorecon succeeds; `None` if the instance does not have it.
     pub restorecon_works: Option<bool>,
     /// The arguments of every call of restorecon.
     pub labelled: Vec<String>,
-    /// The owner in every call of chown.
+    /// The owner and the file's name in every call of chown.
     pub owners: Vec<String>,
     /// The kernel refuses to change the score of a process.
     pub cannot_set: bool,
@@ -119,9 +139,10 @@ impl Disk {
     }
 }
 
-/// The panic payload of a killed agent. Unwinding runs no clean-up except the kernel's.
+/// The panic payload of a killed agent. The unwinding only closes files, as the kernel does for a killed process.
 pub struct Killed;
 
+#[derive(Clone)]
 pub struct FakeCommands {
     pub model: Rc<RefCell<Model>>,
     pub root: PathBuf,
@@ -129,9 +150,15 @@ pub struct FakeCommands {
 
 impl Commands for FakeCommands {
     fn run(&self, program: &str, arguments: &[&str]) -> io::Result<Output> {
+        if let Some(output) = self.run_front(program, arguments) {
+            return Ok(output);
+        }
         let mut model = self.model.borrow_mut();
         if model.missing.iter().any(|missing| missing == program) {
             return Err(io::ErrorKind::NotFound.into());
+        }
+        if program == "/usr/sbin/nginx" {
+            model.nginx_calls.push(arguments.join(" "));
         }
         Ok(match (program, arguments) {
             ("systemctl", arguments) => model.systemctl(arguments, &self.root),
@@ -151,14 +178,20 @@ impl Commands for FakeCommands {
             ("/usr/sbin/nginx", ["-t", "-q"]) if model.refuses(&self.root) => {
                 answer(false, "", "unexpected \"}\" in bad.conf:1")
             }
+            ("/usr/sbin/nginx", ["-t", "-q", "-c", file]) => {
+                model.tested_with(&self.root.join(&file[1..]), &self.root)
+            }
+            (program, arguments) if program.ends_with("/bin/flipless-certificates") => {
+                model.certificates(arguments)
+            }
             ("/usr/sbin/nginx", ["-s", "reload"]) => {
                 model.reloads_of_stock += 1;
                 answer(true, "", "")
             }
             ("/usr/sbin/nginx", _) => answer(true, "", ""),
-            ("chmod", _) => answer(true, "", ""),
-            ("chown", [.., owner, _]) => {
-                model.owners.push((*owner).to_owned());
+            ("chown", ["-h", owner, path]) => {
+                let name = path.rsplit('/').next().unwrap_or_default();
+                model.owners.push(format!("{owner} {name}"));
                 answer(true, "", "")
             }
             ("restorecon", paths) => match model.restorecon_works {
@@ -187,7 +220,9 @@ impl Commands for FakeCommands {
             .borrow_mut()
             .calls
             .push(format!("{signal:?} {pid}"));
-        if signal == Signal::Kill {
+        if self.model.borrow().has_processes {
+            self.signal_front(pid, signal);
+        } else if signal == Signal::Kill {
             let mut model = self.model.borrow_mut();
             model.kills += 1;
             model.load_front(&self.root);
@@ -195,21 +230,20 @@ impl Commands for FakeCommands {
         Ok(())
     }
 
-    fn keep_descriptor(&self, pid: u32, descriptor: i32) -> io::Result<()> {
+    fn keep_descriptor(&self, _: u32, (pid, fd): (u32, i32), name: &str) -> io::Result<()> {
         let mut model = self.model.borrow_mut();
-        if !model.keeps_descriptors {
-            return Err(io::ErrorKind::Unsupported.into());
+        if model.refuses_descriptors {
+            return Err(io::ErrorKind::PermissionDenied.into());
         }
-        model.calls.push(format!("keep {descriptor} of {pid}"));
+        model.calls.push(format!("keep {fd} of {pid}"));
+        processes::keep(&self.root, (pid, fd), name);
         Ok(())
     }
 
-    fn drop_descriptors(&self) -> io::Result<()> {
-        let mut model = self.model.borrow_mut();
-        if !model.keeps_descriptors {
-            return Err(io::ErrorKind::Unsupported.into());
-        }
-        model.calls.push("drop".into());
+    fn drop_descriptor(&self, _: u32, name: &str) -> io::Result<()> {
+        let calls = &mut self.model.borrow_mut().calls;
+        calls.push(format!("drop {name}"));
+        processes::drop(&self.root, name);
         Ok(())
     }
 
@@ -233,6 +267,11 @@ impl Commands for FakeCommands {
     fn fault(&self, effect: &str, path: &Path) -> io::Result<()> {
         let mut model = self.model.borrow_mut();
         model.changed.push(path.to_owned());
+        if let Some((_, happens)) = model.at_change.take_if(|(name, _)| path.ends_with(name)) {
+            drop(model);
+            happens();
+            model = self.model.borrow_mut();
+        }
         if effect == "set" && model.cannot_set {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
@@ -247,7 +286,7 @@ impl Commands for FakeCommands {
         match &mut model.killed_after {
             Some(0) => {
                 drop(model);
-                // Not `panic!`, so that no hook reports it.
+                // Unlike `panic!`, this calls no panic hook, so nothing is printed.
                 std::panic::resume_unwind(Box::new(Killed));
             }
             Some(left) => *left -= 1,
@@ -259,7 +298,7 @@ impl Commands for FakeCommands {
 impl Model {
     fn get_config(&self, program: &str) -> Output {
         match self.properties.clone() {
-            // As timeout(1) says it.
+            // timeout(1) answers this for a missing program.
             _ if self.missing.iter().any(|missing| missing == program) => Output {
                 status: ExitStatus::from_raw(127 << 8),
                 ..answer(false, "", "No such file or directory")
@@ -274,15 +313,16 @@ impl Model {
 
     fn systemctl(&mut self, arguments: &[&str], root: &Path) -> Output {
         match arguments {
-            ["show", "--value", "--property", "Type", "nginx.service"] => {
-                let kind = match has_drop_in(root, "nginx.service") {
-                    true => "notify",
-                    false => "forking",
-                };
-                answer(true, kind, "")
-            }
             ["show", "--value", "--property", name, unit] => {
-                answer(true, &self.property(unit, name), "")
+                answer(true, &self.property(unit, name, root), "")
+            }
+            ["show", "--property", names, units @ ..] => {
+                let lines = |unit: &&str| {
+                    let line = |name| format!("{name}={}\n", self.property(unit, name, root));
+                    names.split(',').map(line).collect::<String>()
+                };
+                let blocks: Vec<_> = units.iter().map(lines).collect();
+                answer(true, &blocks.join("\n"), "")
             }
             ["list-units", .., pattern] => answer(true, &self.list(pattern), ""),
             ["reset-failed", _] => answer(true, "", ""),
@@ -337,7 +377,7 @@ impl Model {
                         // Restart=always restarts the unit without end.
                         self.units.insert((*unit).into(), "activating".into());
                     }
-                    // Without a wait there is nothing to tell yet.
+                    // With --no-block, systemctl does not report the failure.
                     let waits = !arguments.contains(&"--no-block");
                     return answer(!waits, "", if waits { "Job failed." } else { "" });
                 }
@@ -346,7 +386,7 @@ impl Model {
                     self.load_front(root);
                 }
             }
-            // A stop of the front waits for its connections.
+            // The front stops at once, unless it has connections that do not end.
             ["stop", "--no-block", unit] if *unit != layout::FRONT || self.front_lingers => {
                 self.units.insert((*unit).into(), "deactivating".into());
             }
@@ -358,9 +398,11 @@ impl Model {
             ["enable", "--quiet", units @ ..] => {
                 self.enabled
                     .extend(units.iter().map(|unit| (*unit).to_owned()));
+                self.link_units(root);
             }
             ["disable", "--quiet", unit] => {
                 self.enabled.remove(*unit);
+                self.link_units(root);
             }
             ["reload", _] if self.cannot_load(root) => return answer(false, "", "Job failed."),
             ["reload", _] => self.load_front(root),
@@ -369,16 +411,45 @@ impl Model {
         answer(true, "", "")
     }
 
-    /// Runs the commands of the front's unit around a start and a reload.
-    fn load_front(&mut self, root: &Path) {
-        let system = System::new(root, Box::new(Nothing));
-        crate::proxy::succession::starting(&system).unwrap();
+    fn link_units(&self, root: &Path) {
+        if !self.links_units {
+            return;
+        }
+        let folder = root.join(WANTS);
+        std::fs::create_dir_all(&folder).unwrap();
+        let linked = linked_units(root);
+        for unit in self.enabled.difference(&linked) {
+            let target = format!("/etc/systemd/system/{unit}");
+            std::os::unix::fs::symlink(target, folder.join(unit)).unwrap();
+        }
+        for unit in linked.difference(&self.enabled) {
+            std::fs::remove_file(folder.join(unit)).unwrap();
+        }
     }
 
-    fn property(&self, unit: &str, name: &str) -> String {
+    /// Does what the agent does for the front's unit before nginx loads its configuration.
+    fn load_front(&mut self, root: &Path) {
+        let system = System::new(root, Box::new(Nothing));
+        crate::proxy::succession::starting(&system);
+    }
+
+    fn property(&self, unit: &str, name: &str, root: &Path) -> String {
         let state = self.units.get(unit).map_or("inactive", String::as_str);
         match (unit, name) {
+            (layout::NGINX, "Type") if has_drop_in(root, layout::NGINX) => "notify".into(),
+            (layout::NGINX, "Type") => "forking".into(),
+            (layout::FRONT, "ActiveState") if self.looks_until_active.get() > 0 => {
+                self.looks_until_active
+                    .set(self.looks_until_active.get() - 1);
+                "reloading".into()
+            }
             (_, "ActiveState") => state.into(),
+            // systemd unloads a stopped unit that no loaded unit names, and so forgets this time. The timer names
+            // nginx.service.
+            (layout::NGINX, "InactiveEnterTimestampMonotonic") => {
+                let is_loaded = self.units.contains_key(layout::LISTENERS_TIMER);
+                (u64::from(is_loaded) * self.stand_in_stopped * 1_000_000).to_string()
+            }
             (_, "UnitFileState") if self.enabled.contains(unit) => "enabled".into(),
             (_, "Result") if self.failing.iter().any(|failing| unit.contains(failing)) => {
                 match self.start_result.as_str() {
@@ -406,6 +477,17 @@ impl Model {
     }
 }
 
+/// The folder with a link for each enabled unit.
+const WANTS: &str = "etc/systemd/system/multi-user.target.wants";
+
+/// Returns the enabled units, as systemd finds them at a boot.
+pub fn linked_units(root: &Path) -> BTreeSet<String> {
+    let links = std::fs::read_dir(root.join(WANTS)).into_iter().flatten();
+    links
+        .map(|link| link.unwrap().file_name().into_string().unwrap())
+        .collect()
+}
+
 pub fn has_drop_in(root: &Path, unit: &str) -> bool {
     let file = format!("{unit}.d/{}", layout::DROP_IN);
     let mut places = [
@@ -431,18 +513,18 @@ struct Nothing;
 impl Commands for Nothing {
     fn run(&self, program: &str, _: &[&str]) -> io::Result<Output> {
         match program {
-            "/usr/sbin/nginx" => Ok(answer(true, "", "")),
+            "/usr/sbin/nginx" | "systemctl" => Ok(answer(true, "", "")),
             other => panic!("{other} was run"),
         }
     }
     fn signal(&self, _: u32, _: Signal) -> io::Result<()> {
         panic!("a signal was sent")
     }
-    fn keep_descriptor(&self, _: u32, _: i32) -> io::Result<()> {
+    fn keep_descriptor(&self, _: u32, _: (u32, i32), _: &str) -> io::Result<()> {
         panic!("a descriptor was kept")
     }
-    fn drop_descriptors(&self) -> io::Result<()> {
-        panic!("descriptors were dropped")
+    fn drop_descriptor(&self, _: u32, _: &str) -> io::Result<()> {
+        panic!("a descriptor was dropped")
     }
     fn boot_id(&self) -> io::Result<String> {
         panic!("the boot was asked for")

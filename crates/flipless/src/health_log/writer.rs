@@ -1,4 +1,4 @@
-//! The queue of lines, and the thread that writes them into the hours' files.
+//! The queue of lines, and the thread that writes them into one file per hour.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ pub(crate) struct HealthLog {
     dropped: Arc<AtomicU64>,
 }
 
-/// The rights of a file: its owner and group write, and all read.
+/// The mode of a log file: owner and group may write, and everyone may read.
 const SHARED: u32 = 0o664;
 
 enum Message {
@@ -81,7 +81,8 @@ impl Writer {
 
     fn write(&mut self, line: &Line) {
         let hour = line.hour();
-        // Without a file, another server may have just created it, and not given the rights yet.
+        // If the last attempt to open a file has failed, tries again: another server may have just created the file,
+        // and not set its rights yet.
         if hour != self.hour || self.file.is_none() {
             self.open(hour);
         }
@@ -123,8 +124,8 @@ impl Writer {
     }
 }
 
-/// Opens a file that all servers of the instance append to, and EB's health agent reads. The next server may be
-/// another user of the same group. So the rights of a new file must not depend on the umask.
+/// Opens a file that all servers of the instance append to, and that EB's health daemon reads. The next server may run
+/// as another user of the same group. So the mode of a new file must not depend on the umask.
 fn open_shared(path: &Path) -> io::Result<fs::File> {
     let file = fs::OpenOptions::new()
         .create(true)
@@ -182,7 +183,7 @@ mod tests {
         assert_eq!(text, line_at(3600).to_string().repeat(2));
     }
 
-    /// The unit of a run takes these rights away from new files (UMask=).
+    /// The unit of a run has a `UMask=` that removes some of these rights from new files.
     #[tokio::test]
     async fn the_next_server_may_append_to_a_file_whatever_the_umask_was() {
         let directory = tempfile::tempdir().unwrap();
@@ -200,7 +201,7 @@ mod tests {
     async fn a_log_that_can_be_opened_later_continues() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("application.log.1970-01-01-00");
-        // A folder in the place of the file, because no right stops root.
+        // A folder at this path makes the open fail. A file without write permission would not stop root.
         fs::create_dir(&path).unwrap();
         let log = HealthLog::start(directory.path().to_owned()).unwrap();
         log.send(line_at(0));

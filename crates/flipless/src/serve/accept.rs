@@ -70,8 +70,8 @@ pub(super) async fn accept_all<L: Accept>(
     }
 }
 
-/// Returns whether the error concerns one connection, and not the listener. accept(2) also returns such errors, and its manual page says to
-/// treat them like EAGAIN.
+/// Returns whether the error concerns one connection, and not the listener. accept(2) also returns such errors, and its
+/// manual page says to treat them like EAGAIN.
 fn is_of_connection(error: &io::Error) -> bool {
     use io::ErrorKind::*;
     matches!(

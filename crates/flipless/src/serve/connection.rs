@@ -31,7 +31,7 @@ const FIELDS_TO_PROXY: usize = 1024;
 /// Serves a connection in a new task. The connection counts as open from this call on.
 pub(super) fn spawn<IO, S>(
     stream: IO,
-    service: RequestService<S>,
+    service: &RequestService<S>,
     lifecycle: &Arc<Lifecycle>,
     manner: Manner,
 ) where
@@ -42,8 +42,10 @@ pub(super) fn spawn<IO, S>(
         stream,
         _open: lifecycle.connected(),
     };
+    let service = service.clone();
     let lifecycle = lifecycle.clone();
-    // hyper measures the limit for the head from the end of the last answer, so it limits idle time, too.
+    // hyper measures the limit for a head from the end of the last answer, so this limit covers idle time, too. Only
+    // hyper, and not the service, knows when the client has the whole answer.
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
@@ -59,7 +61,7 @@ pub(super) fn spawn<IO, S>(
     tokio::spawn(async move {
         tokio::select! {
             served = connection => {
-                // The client has caused all other errors: it has hung up, or has not sent HTTP.
+                // The client causes all other errors. For example, it closes the connection, or does not send HTTP.
                 if let Err(error) = served && error.is_user() {
                     notice::say(format_args!("a request failed: {}", with_causes(&error)));
                 }

@@ -23,7 +23,7 @@ pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// A variable of the environment has a wrong value.
-    #[error("{name}={value:?} is not allowed: {allowed}")]
+    #[error("{name}={value:?} is not allowed: expected {allowed}")]
     Setting {
         /// The variable.
         name: &'static str,

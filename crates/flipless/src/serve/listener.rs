@@ -57,13 +57,11 @@ impl Listener {
         let shared = lifecycle.clone();
         match self {
             Self::Tcp(listener) => {
-                let serve =
-                    move |stream| connection::spawn(stream, service.clone(), &shared, manner);
+                let serve = move |stream| connection::spawn(stream, &service, &shared, manner);
                 accept::accept_all(&listener, &lifecycle, serve).await;
             }
             Self::Unix(listener) => {
-                let serve =
-                    move |stream| connection::spawn(stream, service.clone(), &shared, manner);
+                let serve = move |stream| connection::spawn(stream, &service, &shared, manner);
                 accept::accept_all(&listener, &lifecycle, serve).await;
             }
         }

@@ -188,19 +188,19 @@ mod tests {
         for (name, message) in [
             (
                 "PORT",
-                r#"PORT="-1" is not allowed: a port from 0 to 65535"#,
+                r#"PORT="-1" is not allowed: expected a port from 0 to 65535"#,
             ),
             (
                 "FLIPLESS_DRAIN_SECONDS",
-                r#"FLIPLESS_DRAIN_SECONDS="-1" is not allowed: a whole number of seconds"#,
+                r#"FLIPLESS_DRAIN_SECONDS="-1" is not allowed: expected a whole number of seconds"#,
             ),
             (
                 "FLIPLESS_HEALTH_STATUSES",
-                r#"FLIPLESS_HEALTH_STATUSES="-1" is not allowed: statuses such as `200-299,401`"#,
+                r#"FLIPLESS_HEALTH_STATUSES="-1" is not allowed: expected statuses such as `200-299,401`"#,
             ),
             (
                 "FLIPLESS_START_SECONDS",
-                r#"FLIPLESS_START_SECONDS="-1" is not allowed: a whole number of seconds"#,
+                r#"FLIPLESS_START_SECONDS="-1" is not allowed: expected a whole number of seconds"#,
             ),
         ] {
             let error = Chosen::default()

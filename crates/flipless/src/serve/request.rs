@@ -1,9 +1,9 @@
-//! The library's part in each request: extensions, counters, the log, and the close in a drain.
+//! The library's part in each request: counters, EB's health log, and the closing of connections in a drain. This part
+//! allocates nothing, unless there is a log.
 
-use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker, ready};
 
 use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response, StatusCode};
@@ -14,7 +14,6 @@ use tower_service::Service;
 use super::error::BoxError;
 use crate::drain::{Lifecycle, Phase};
 use crate::health_log::{HealthLog, LoggedRequest};
-use crate::{Activity, Draining};
 
 /// A service that the library can serve: one name for the bounds of [`Server::serve`](super::Server::serve).
 pub(super) trait HttpService:
@@ -46,10 +45,10 @@ pub(super) struct RequestService<S> {
 }
 
 impl<S> RequestService<S> {
-    pub(super) fn new(service: S, lifecycle: Arc<Lifecycle>, log: Option<HealthLog>) -> Self {
+    pub(super) fn new(service: S, lifecycle: &Arc<Lifecycle>, log: Option<HealthLog>) -> Self {
         Self {
             service,
-            lifecycle,
+            lifecycle: lifecycle.clone(),
             log,
         }
     }
@@ -57,38 +56,117 @@ impl<S> RequestService<S> {
 
 impl<S: HttpService> hyper::service::Service<Request<Incoming>> for RequestService<S> {
     type Response = Response<LoggedBody<S::Body>>;
-    type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, S::Error>> + Send>>;
+    type Error = BoxError;
+    type Future = Answering<S>;
 
-    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        let extensions = request.extensions_mut();
-        extensions.insert(Draining(self.lifecycle.clone()));
-        extensions.insert(Activity(self.lifecycle.clone()));
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
         let log = self.log.as_ref();
-        let mut logged = log.map(|log| log.begin(request.uri().path(), request.headers()));
-        let (mut service, lifecycle) = (self.service.clone(), self.lifecycle.clone());
-        Box::pin(async move {
-            let answered = answer(&mut service, request).await;
-            if let Some(logged) = &mut logged {
-                let failed = StatusCode::INTERNAL_SERVER_ERROR;
-                logged.answered(answered.as_ref().map_or(failed, Response::status));
-            }
-            let mut response = answered?;
-            lifecycle.count_request();
-            if lifecycle.is_in(Phase::Draining) {
-                close_after(&mut response);
-            }
-            Ok(response.map(|body| LoggedBody {
-                body,
-                _logged: logged,
-            }))
-        })
+        let logged = log.map(|log| log.begin(request.uri().path(), request.headers()));
+        Answering {
+            step: Step::of(self.service.clone(), request),
+            lifecycle: self.lifecycle.clone(),
+            logged,
+        }
     }
 }
 
-async fn answer<S: Service<R>, R>(service: &mut S, request: R) -> Result<S::Response, S::Error> {
-    poll_fn(|context| service.poll_ready(context)).await?;
-    service.call(request).await
+pin_project_lite::pin_project! {
+    /// One request until its answer begins. hyper stores this future inside the connection, without an allocation.
+    pub(super) struct Answering<S: HttpService> {
+        #[pin]
+        step: Step<S, S::Future>,
+        lifecycle: Arc<Lifecycle>,
+        logged: Option<LoggedRequest>,
+    }
+}
+
+pin_project_lite::pin_project! {
+    #[project = StepProjection]
+    enum Step<S, F> {
+        /// The service is not ready for the request yet.
+        Waiting { service: S, request: Option<Request<Incoming>> },
+        /// The service has the request.
+        Called { #[pin] future: F },
+        /// The service can't take requests.
+        Failed { error: Option<BoxError> },
+    }
+}
+
+impl<S: HttpService> Step<S, S::Future> {
+    /// Passes the request on at once if the service is ready. hyper reads from the connection again before it polls the
+    /// answer. If the service has dropped the request by then, hyper reads into the same memory. Otherwise hyper
+    /// allocates more memory.
+    fn of(mut service: S, request: Request<Incoming>) -> Self {
+        match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(())) => Self::Called {
+                future: service.call(request),
+            },
+            Poll::Ready(Err(error)) => Self::failed(error),
+            // The first poll asks again, with a waker.
+            Poll::Pending => Self::Waiting {
+                service,
+                request: Some(request),
+            },
+        }
+    }
+
+    fn failed(error: S::Error) -> Self {
+        Self::Failed {
+            error: Some(error.into()),
+        }
+    }
+
+    fn poll(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<S::Response, BoxError>> {
+        loop {
+            let next = match self.as_mut().project() {
+                StepProjection::Called { future } => {
+                    return future.poll(context).map_err(Into::into);
+                }
+                StepProjection::Failed { error } => {
+                    return error
+                        .take()
+                        .map_or(Poll::Pending, |error| Poll::Ready(Err(error)));
+                }
+                StepProjection::Waiting { service, request } => {
+                    match (ready!(service.poll_ready(context)), request.take()) {
+                        (Ok(()), Some(request)) => Self::Called {
+                            future: service.call(request),
+                        },
+                        (Err(error), _) => Self::failed(error),
+                        // Reached only by a poll after the future's end, which is not allowed.
+                        (Ok(()), None) => return Poll::Pending,
+                    }
+                }
+            };
+            self.set(next);
+        }
+    }
+}
+
+impl<S: HttpService> Future for Answering<S> {
+    type Output = Result<Response<LoggedBody<S::Body>>, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let answered = ready!(this.step.poll(context));
+        let mut logged = this.logged.take();
+        if let Some(logged) = &mut logged {
+            let failed = StatusCode::INTERNAL_SERVER_ERROR;
+            logged.answered(answered.as_ref().map_or(failed, Response::status));
+        }
+        let mut response = answered?;
+        this.lifecycle.count_request();
+        if this.lifecycle.is_in(Phase::Draining) {
+            close_after(&mut response);
+        }
+        Poll::Ready(Ok(response.map(|body| LoggedBody {
+            body,
+            _logged: logged,
+        })))
+    }
 }
 
 /// Makes hyper close the connection after this answer, and tells the client. An upgrade stays open.
@@ -101,7 +179,7 @@ fn close_after<B>(response: &mut Response<B>) {
 }
 
 pin_project_lite::pin_project! {
-    /// An answer's body. Its drop ends the request in the log.
+    /// An answer's body. When the body is dropped, the request's line goes to the log.
     pub(super) struct LoggedBody<B> {
         #[pin]
         body: B,

@@ -1,5 +1,6 @@
 //! The life of a server: listen, check its health, report ready, wait for the flip, accept, drain.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
@@ -16,12 +17,16 @@ use crate::{hold, notice, readiness};
 /// How long the server waits for the last lines of the health log.
 const LAST_LINES: Duration = Duration::from_secs(2);
 
-pub(super) async fn run(options: Options, service: impl HttpService) -> Result<(), ServeError> {
+pub(super) async fn run(
+    options: Options,
+    service: impl HttpService,
+    lifecycle: Arc<Lifecycle>,
+) -> Result<(), ServeError> {
     let mut signals = Signals::new().map_err(ServeError::Signals)?;
     let listeners = listeners(&options.socket, options.bind).await?;
 
-    // Uses a separate lifecycle and no log, because the server must not count or log its health check.
-    let probe = RequestService::new(service.clone(), Lifecycle::new(), None);
+    // The probe has a separate lifecycle and no log, because the server must not count or log its own health check.
+    let probe = RequestService::new(service.clone(), &Lifecycle::new(), None);
     let (path, statuses) = (&options.health_path, &options.health_statuses);
     let health = readiness::check_health(probe, path, statuses, options.start);
     tokio::select! {
@@ -31,14 +36,13 @@ pub(super) async fn run(options: Options, service: impl HttpService) -> Result<(
 
     let log = options.health_log.map(HealthLog::start);
     let log = log.transpose().map_err(ServeError::HealthLog)?;
-    let lifecycle = Lifecycle::new();
     let _end = EndOnDrop(lifecycle.clone());
-    let service = RequestService::new(service, lifecycle.clone(), log.clone());
+    let service = RequestService::new(service, &lifecycle, log.clone());
     let hold = options.hold.as_deref().filter(|file| hold::is_held(file));
     readiness::ready(hold.is_some()).map_err(ServeError::Notify)?;
 
-    // The pings have to run on the workers, which serve. The thread of `block_on` may still run while the
-    // workers are stuck.
+    // The pings have to run on the runtime's workers, which serve the requests. The thread of `block_on` may still
+    // run while the workers are stuck.
     let mut watchdog = JoinSet::new();
     watchdog.spawn(readiness::ping_watchdog());
     if let Some(file) = hold {

@@ -4,14 +4,14 @@ use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// systemd sends SIGTERM, a terminal SIGINT.
+/// SIGTERM, which systemd sends, and SIGINT, which a terminal sends.
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Signals {
-    /// Installs the handlers: the signals no longer end the process.
+    /// Installs the handlers. From then on, the signals no longer end the process.
     pub(super) fn new() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,

@@ -17,7 +17,7 @@ fn head(status: u16, fields: &[(&str, &str)]) -> Parts {
         .0
 }
 
-/// Sorted by name: only the order of fields with the same name has a meaning (RFC 9110, 5.3).
+/// Returns the fields sorted by name: only the order of fields with the same name has a meaning (RFC 9110, 5.3).
 fn fields(head: &Parts) -> Vec<(&str, &str)> {
     let pairs = head.headers.iter();
     let pairs = pairs.map(|(name, value)| (name.as_str(), value.to_str().unwrap()));

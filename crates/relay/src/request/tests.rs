@@ -15,7 +15,7 @@ fn head(method: &str, target: &str, fields: &[(&str, &str)]) -> Parts {
     request.body(()).unwrap().into_parts().0
 }
 
-/// Sorted by name: only the order of fields with the same name has a meaning (RFC 9110, 5.3).
+/// Returns the fields sorted by name: only the order of fields with the same name has a meaning (RFC 9110, 5.3).
 fn fields(head: &Parts) -> Vec<(&str, &str)> {
     let pairs = head.headers.iter();
     let pairs = pairs.map(|(name, value)| (name.as_str(), value.to_str().unwrap()));
@@ -141,6 +141,16 @@ fn a_target_without_a_path_and_a_tunnel_are_refused() {
 }
 
 #[test]
+fn in_direct_mode_there_are_as_many_fields_as_nginx_takes() {
+    let fields = [vec![("host", "a")], vec![("x", "y"); 1000]].concat();
+    let mut most = head("GET", "/", &fields[..1000]);
+    assert_eq!(prepare(&mut most, true), Ok(false));
+    assert_eq!(refused("GET", "/", &fields), 400);
+    // Behind nginx, nginx's own `max_headers` limits the fields.
+    assert_eq!(prepare(&mut head("GET", "/", &fields), false), Ok(false));
+}
+
+#[test]
 fn two_hosts_are_refused_everywhere() {
     for second in ["a", "b", ""] {
         let fields = &[("host", "a"), ("x", "y"), ("host", second)];
@@ -225,8 +235,8 @@ fn name() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(any_input(2048))]
 
-    /// Whatever a client names in `Connection`: the server gets all other fields, in their order, and none of the
-    /// connection's but those that the relay itself sets.
+    /// A client may name any field in `Connection`. The server still gets all fields of the message, in their order. Of
+    /// the fields of a connection it gets only those that the relay itself sets.
     #[test]
     fn all_fields_of_the_message_are_passed_on(
         sent in proptest::collection::vec((name(), "[ -~]{0,12}"), 0..12),

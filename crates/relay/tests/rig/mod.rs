@@ -97,7 +97,8 @@ impl Played {
             .expect("a request at the server")
     }
 
-    /// Kills the relay's child. The test has to drop the requests that have arrived, as the kernel would.
+    /// Kills the relay's child. The test itself has to drop the requests that have arrived, as the kernel closes the
+    /// connections of a killed server.
     pub fn kill_server(&self) {
         kill(child(&self.relay));
     }
@@ -140,7 +141,7 @@ pub fn send(front: &TcpListener, text: &str) -> TcpStream {
     stream
 }
 
-/// Reads until the connection ends, also by a reset.
+/// Reads until the connection ends, even if a reset ends it.
 pub fn rest(mut stream: TcpStream) -> String {
     let mut bytes = Vec::new();
     if let Err(error) = stream.read_to_end(&mut bytes) {

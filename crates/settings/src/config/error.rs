@@ -41,11 +41,17 @@ pub(super) fn invalid(
         path: path.to_owned(),
         line: before.matches('\n').count() + 1,
         column: before[line_start..].chars().count() + 1,
-        message: message.replace('\n', " "),
+        message: message
+            .replace('\n', " ")
+            // serde calls a list of TOML a sequence.
+            .replace(
+                "expected a sequence",
+                "expected a list, such as `[\"a\", \"b\"]`",
+            ),
     }
 }
 
-/// The first line in the text that sets `key`, in any section: exact enough for a message.
+/// Returns the place of the first line that sets `key`, in any section. This is exact enough for a message.
 pub(super) fn find_key(text: &str, key: &str) -> Option<std::ops::Range<usize>> {
     let mut offset = 0;
     for line in text.split_inclusive('\n') {

@@ -151,7 +151,7 @@ fn the_drain_deadline_fits_the_front_mode_until_it_is_set() {
 
 #[test]
 fn settings_that_contradict_each_other_are_refused_at_their_place() {
-    for taken in ["flipless", "flipless-relay"] {
+    for taken in ["flipless", "flipless-relay", "flipless-certificates"] {
         let error = parse(&format!("[server]\nbin = {taken:?}")).unwrap_err();
         assert!(error.starts_with("flipless.toml:2:1: "), "{error}");
     }
@@ -172,10 +172,11 @@ fn the_file_that_comes_with_the_project_names_every_key_with_its_default() {
         .lines()
         .map(|line| line.strip_prefix("# ").filter(is_key).unwrap_or(line))
         .collect();
-    // This key excludes others; `a_command_line_takes_the_place_of_a_binary` tests it.
+    // These keys exclude others, and have tests of their own.
+    let excludes = ["command = ", "certificate = ", "key = "];
     let uncommented: Vec<&str> = uncommented
         .into_iter()
-        .filter(|line| !line.starts_with("command = "))
+        .filter(|line| !excludes.iter().any(|key| line.starts_with(key)))
         .collect();
     let mut all = parse(&uncommented.join("\n")).unwrap();
     assert_eq!(
@@ -213,6 +214,19 @@ fn the_file_that_comes_with_the_project_names_every_key_with_its_default() {
         Some(true),
         "the default without writable paths"
     );
+    let https = std::mem::take(&mut all.https);
+    assert_eq!(https.resolve().email.as_deref(), Some("you@example.com"));
+    assert_eq!(https.domains.len(), 2, "an example");
+    let examples = Https {
+        domains: https.domains.clone(),
+        email: https.email.clone(),
+        profile: https.profile.clone(),
+        account_key_id: https.account_key_id.clone(),
+        account_hmac_property: https.account_hmac_property.clone(),
+        trusted_root: https.trusted_root.clone(),
+        ..Https::default()
+    };
+    assert_eq!(https, examples, "the others are defaults");
     assert_eq!(all, Config::default());
     let keys = uncommented.iter().filter(|line| is_key(line)).count();
     let known = serde_count(&Config::default());
@@ -223,11 +237,11 @@ fn the_file_that_comes_with_the_project_names_every_key_with_its_default() {
 fn serde_count(settings: &Config) -> usize {
     let value = toml::Value::try_from(settings).unwrap();
     let sections = value.as_table().unwrap().values();
-    // TOML has no null: the six keys without a default are not in the table. The example of a process is a key, too.
+    // TOML has no null: the 11 keys without a default are not in the table. The example of a process is a key, too.
     sections
         .map(|section| section.as_table().unwrap().len())
         .sum::<usize>()
-        + 7
+        + 12
 }
 
 #[test]
@@ -376,4 +390,143 @@ fn a_server_behind_the_relay_can_read_its_port_from_other_variables() {
         error.starts_with("flipless.toml:2:1: ") && error.contains("handover = \"port\""),
         "{error}"
     );
+}
+
+fn https(lines: &str) -> Result<Config, String> {
+    parse(&format!(
+        "[https]\ndomains = [\"shop.example.com\"]\n{lines}\n"
+    ))
+}
+
+#[test]
+fn two_lines_are_enough_for_https() {
+    let config = https("email = \"you@example.com\"").unwrap();
+    let resolved = config.resolve().https;
+    assert_eq!(resolved.domains, ["shop.example.com"]);
+    assert_eq!(resolved.email.as_deref(), Some("you@example.com"));
+    assert_eq!((resolved.port, resolved.redirect), (443, true));
+    assert_eq!(
+        parse("").unwrap().resolve().https,
+        settings::Https::default()
+    );
+}
+
+#[test]
+fn the_names_of_a_certificate_are_in_lower_case_and_each_is_there_once() {
+    let with = |names: &str| parse(&format!("[https]\ndomains = [{names}]\n"));
+    let config = with(r#""WWW.Example.com", "example.com""#).unwrap();
+    assert_eq!(
+        config.resolve().https.domains,
+        ["www.example.com", "example.com"]
+    );
+    let error = parse("[https]\ndomains = \"a.example\"\n").unwrap_err();
+    assert!(
+        error.starts_with("flipless.toml:2:") && error.contains("a list, such as"),
+        "{error}"
+    );
+    for (names, said) in [
+        (r#""a.example", "A.Example""#, "`a.example` is listed twice"),
+        (r#""*.a.example""#, "wildcard"),
+        (r#""b\u00fccher.example""#, "`xn--`"),
+    ] {
+        let error = with(names).unwrap_err();
+        assert!(
+            error.starts_with("flipless.toml:2:") && error.contains(said),
+            "{error}"
+        );
+    }
+    let many = |count: usize| {
+        let names = (0..count).map(|number| format!("\"a{number}.example\""));
+        names.collect::<Vec<_>>().join(", ")
+    };
+    assert!(with(&many(100)).is_ok());
+    assert!(with(&many(101)).unwrap_err().contains("at most 100"));
+}
+
+#[test]
+fn settings_of_https_need_a_name() {
+    for lines in [
+        "email = \"a@b.example\"",
+        "certificate = \"/a.pem\"\nkey = \"/b.pem\"",
+        "account-key-id = \"k\"\naccount-hmac-property = \"H\"",
+    ] {
+        let error = parse(&format!("[https]\n{lines}\n")).unwrap_err();
+        assert!(
+            error.starts_with("flipless.toml:2:") && error.contains("needs `domains`"),
+            "{error}"
+        );
+        parse(&format!("[https]\ndomains = [\"a.example\"]\n{lines}\n")).unwrap();
+    }
+}
+
+#[test]
+fn https_needs_the_front_and_ports_of_its_own() {
+    for mode in ["direct", "stock"] {
+        let front = format!("[front]\nmode = \"{mode}\"");
+        let error = https(&front).unwrap_err();
+        assert!(
+            error.starts_with("flipless.toml:2:1: ") && error.contains(mode),
+            "{error}"
+        );
+        let config = https("").unwrap();
+        let error = config.with_front_mode(Some(mode)).unwrap_err();
+        assert!(error.contains("`[front] mode = \"nginx\"`"), "{error}");
+        // Without a name there is no HTTPS.
+        assert!(parse(&format!("[https]\nport = 8443\n{front}")).is_ok());
+    }
+    for (line, other) in [
+        ("port = 80", "[front] port"),
+        ("port = 5000", "[server] port"),
+    ] {
+        let error = https(line).unwrap_err();
+        assert!(error.contains(other) && error.contains("differ"), "{error}");
+    }
+    let error = https("[server]\nhealth-path = \"/.well-known/acme-challenge/up\"").unwrap_err();
+    assert!(error.contains("health path"), "{error}");
+}
+
+#[test]
+fn keys_of_https_that_need_or_exclude_each_other_are_named() {
+    let own = "certificate = \"/a.pem\"\nkey = \"/b.pem\"";
+    assert!(https(own).is_ok());
+    assert!(https("account-key-id = \"k\"\naccount-hmac-property = \"H\"").is_ok());
+    for (lines, said) in [
+        ("certificate = \"/a.pem\"", "`certificate` needs `key`"),
+        ("key = \"/a.pem\"", "`key` needs `certificate`"),
+        (
+            "account-key-id = \"k\"",
+            "`account-key-id` needs `account-hmac-property`",
+        ),
+        (
+            "account-hmac-property = \"H\"",
+            "`account-hmac-property` needs `account-key-id`",
+        ),
+        (
+            &format!("{own}\nemail = \"a@b.example\""),
+            "`certificate` and `email` exclude",
+        ),
+        (
+            &format!("{own}\nprofile = \"a\""),
+            "`certificate` and `profile` exclude",
+        ),
+        (
+            &format!("{own}\ndirectory = \"https://a.example/\""),
+            "`certificate` and `directory` exclude",
+        ),
+        (
+            &format!("{own}\ntrusted-root = \"/c.pem\""),
+            "`certificate` and `trusted-root` exclude",
+        ),
+        ("certificate = \"/var/app/current/a.pem\"", "/var/app"),
+        ("certificate = \"a.pem\"", "absolute path"),
+        ("email = \"you\"", "you@example.com"),
+        ("directory = \"http://a.example/\"", "`https://`"),
+        ("directory = \"https://\"", "`https://`"),
+        ("account-hmac-property = \"A-B\"", "environment property"),
+        ("strict-transport-security-seconds = 63072001", "63072000"),
+    ] {
+        let error = https(lines).unwrap_err();
+        assert!(error.starts_with("flipless.toml:"), "{error}");
+        assert!(error.contains(said), "{lines}: {error}");
+    }
 }

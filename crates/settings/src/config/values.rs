@@ -95,7 +95,7 @@ checked_string! {
 }
 checked_string! {
     /// An absolute path on the instance.
-    AbsolutePath, is_absolute, "an absolute path on the instance is needed, of letters, digits and `/._-`, without `..`"
+    AbsolutePath, is_absolute, "only an absolute path on the instance is allowed, with letters, digits and `/._-`, and without `..`"
 }
 checked_string! {
     /// A path inside the bundle or the project.
@@ -124,6 +124,52 @@ checked_string! {
     /// The name of a process in a Procfile, which is also the name of EB's unit for it.
     ProcessName, is_process_name, "the name of a process has letters, digits, `-` and `_`; `web` is the server, and \
                                    `nginx` and names that begin with `flipless` belong to other units"
+}
+
+checked_string! {
+    /// An address for mail.
+    Email, is_email, "an address such as you@example.com is needed, in ASCII"
+}
+checked_string! {
+    /// The address of an ACME directory. A client asks an authority over HTTPS only (RFC 8555, 6.1).
+    Directory, is_directory, "an address that begins with `https://` is needed"
+}
+checked_string! {
+    /// An authority's name for a profile of certificates.
+    Profile, is_name, "the name of a profile has 1 to 64 letters, digits, `-` and `_`"
+}
+checked_string! {
+    /// The key identifier of an external account binding: any text in ASCII.
+    KeyId, is_key_id, "1 to 256 characters in ASCII are needed, without spaces"
+}
+checked_string! {
+    /// The name of an environment property.
+    Property, is_variable, "the name of an environment property has letters, digits and `_`, and no digit first"
+}
+
+/// A file on the instance that outlives a deployment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LastingFile(AbsolutePath);
+
+impl std::fmt::Display for LastingFile {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+impl<'de> Deserialize<'de> for LastingFile {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let path = AbsolutePath::deserialize(deserializer)?;
+        // This comparison ignores doubled slashes, as the kernel does.
+        match std::path::Path::new(path.as_str()).starts_with("/var/app") {
+            false => Ok(Self(path)),
+            true => Err(D::Error::custom(format!(
+                "{:?} is not allowed: EB replaces the folders in /var/app in every deployment, and a key in a bundle \
+                 is in S3, too. Use a file elsewhere, such as one in /etc/pki",
+                path.0
+            ))),
+        }
+    }
 }
 
 /// EB's pattern for a line of the Procfile is `^[A-Za-z0-9_-]+:\s*[^\s].*$`.
@@ -202,7 +248,7 @@ impl<'de> Deserialize<'de> for PortVariable {
     }
 }
 
-/// Whether systemd, too, takes this name of a variable (systemd.exec(5)).
+/// Whether this is a name for a variable, also by the rules of systemd (systemd.exec(5)).
 fn is_variable(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
     !name.is_empty() && name.chars().all(plain) && !name.starts_with(|c: char| c.is_ascii_digit())
@@ -230,9 +276,28 @@ impl<'de> Deserialize<'de> for CheckName {
         let name = names.find(|name| *name == text);
         name.map(Self).ok_or_else(|| {
             let known = ALLOWABLE.map(|name| format!("`{name}`")).join(", ");
-            D::Error::custom(format!("{text:?} is not the name of a check: {known}"))
+            D::Error::custom(format!(
+                "{text:?} is not the name of a check; the names are {known}"
+            ))
         })
     }
+}
+
+/// Whether the text looks like an address for mail. The authority itself checks the address.
+fn is_email(text: &str) -> bool {
+    let (name, host) = text.rsplit_once('@').unwrap_or_default();
+    let plain = text.bytes().all(|byte| byte.is_ascii_graphic()) && !text.contains(',');
+    plain && !name.is_empty() && host.contains('.') && text.len() <= 254
+}
+
+fn is_directory(text: &str) -> bool {
+    let host = text.strip_prefix("https://").unwrap_or_default();
+    let plain = |c: char| c.is_ascii_graphic() && !r#""'\"#.contains(c);
+    !host.is_empty() && !host.starts_with('/') && host.chars().all(plain)
+}
+
+fn is_key_id(text: &str) -> bool {
+    (1..=256).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn is_build_path(text: &str) -> bool {

@@ -26,7 +26,7 @@ fn reason(said: &str) -> String {
     }
 }
 
-/// If a key occurs twice, EB's own parser uses the last value.
+/// Reads a document. If a key occurs twice, the last value counts, as in EB's own parser.
 pub(super) fn read<T: DeserializeOwned + Default>(text: &str) -> Result<T, SyntaxError> {
     let options = serde_saphyr::options! {
         duplicate_keys: DuplicateKeyPolicy::LastWins,

@@ -26,7 +26,7 @@ fn properties() -> String {
     PROPERTIES.to_owned()
 }
 
-/// `NAMESPACE: {NAME: VALUE}`, or a list of namespace, option_name and value.
+/// Reads `NAMESPACE: {NAME: VALUE}`, or a list of options, each with namespace, option_name and value.
 pub(super) fn either<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<OptionSetting>, D::Error> {

@@ -18,7 +18,7 @@ pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String,
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
-/// Reads a boolean, which may also be the text `true`.
+/// Reads a boolean. The texts `true`, `yes` and `1` mean true.
 pub(super) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     let text = text(deserializer)?.to_ascii_lowercase();
     Ok(matches!(text.as_str(), "true" | "yes" | "1"))

@@ -80,9 +80,25 @@ fn a_tab_as_indentation_is_an_error_with_its_place() {
 proptest::proptest! {
     #![proptest_config(flipless_testing::any_input(2048))]
 
-    /// The parser accepts or refuses any text, because the file comes from the user.
+    /// The file comes from the user, so the parser must accept or refuse any text, and never panic.
     #[test]
     fn any_text_is_read_or_refused(text in "(option_settings|files|commands|[a-z]{1,3}):[ \\n\\t][ -~\\n\\t]{0,60}") {
         let _ = parse(&text);
+    }
+}
+
+#[test]
+fn the_packages_are_known_by_name_and_a_wrong_section_is_none() {
+    for (text, expected) in [
+        (
+            "packages:\n  yum:\n    git: []\n    epel-release:\n  rpm:\n    x: http://y\n",
+            &["x", "epel-release", "git"][..],
+        ),
+        ("packages:\n  yum:\n", &[]),
+        ("packages: [git]\n", &[]),
+        ("commands: {}\n", &[]),
+    ] {
+        let file = parse(text).unwrap();
+        assert_eq!(file.packages, expected, "{text}");
     }
 }

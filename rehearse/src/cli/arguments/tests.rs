@@ -41,3 +41,10 @@ fn one_variant_is_the_usual_one() {
     assert_eq!(arguments.variants(), [variants::STANDARD]);
     assert_eq!(refused("--front nginx,stock --variant all"), "");
 }
+
+#[test]
+fn several_hooks_can_be_left_out() {
+    let words = ["rehearse", "--skip-hook", "a*", "--skip-hook", "hooks/*/b"];
+    let arguments = Arguments::try_parse_from(words).unwrap();
+    assert_eq!(arguments.skipped_hooks, ["a*", "hooks/*/b"]);
+}

@@ -210,6 +210,8 @@ fn the_history_lists_the_parts_that_the_model_leaves_out() {
         "the file /a, which is downloaded",
         "the option InstanceType of aws:autoscaling:launchconfiguration",
     ];
+    let (_, placed) = ran(&engine, "--packages");
+    assert_eq!(placed.words[2..], ["git"]);
     let mut said = engine.history().left_out.clone();
     said.sort();
     assert_eq!(said, expected);

@@ -21,6 +21,10 @@ pub(super) struct Fake {
     /// Units that are not loaded.
     pub(super) unloaded: Vec<&'static str>,
     pub(super) files: Vec<(&'static str, &'static str, u32)>,
+    /// Links of the bundle, with their targets.
+    pub(super) links: Vec<(&'static str, &'static str)>,
+    /// The lines in `not-run` after each hook. The placeholders that the hook calls write these lines.
+    pub(super) not_run: &'static str,
 }
 
 impl Fake {
@@ -51,6 +55,8 @@ impl Fake {
             said: "no".into(),
             unloaded: Vec::new(),
             files,
+            links: Vec::new(),
+            not_run: "",
         }
     }
 
@@ -64,6 +70,10 @@ impl Fake {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(&path, text).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(*mode)).unwrap();
+        }
+        for (path, target) in &self.links {
+            let path = self.folder.path().join("var/app/staging").join(path);
+            std::os::unix::fs::symlink(target, path).unwrap();
         }
     }
 
@@ -119,6 +129,14 @@ impl Fake {
 impl Instance for Fake {
     fn run(&self, command: &Command) -> io::Result<Output> {
         self.ran.borrow_mut().push(command.clone());
+        if command.words[0].starts_with(".platform") && !self.not_run.is_empty() {
+            let path = self
+                .folder
+                .path()
+                .join("opt/elasticbeanstalk/model/not-run");
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, self.not_run).unwrap();
+        }
         let line = command.words.last().unwrap().clone();
         if self.failing.iter().any(|failing| line.contains(failing)) {
             return Ok(Output {

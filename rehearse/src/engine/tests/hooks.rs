@@ -1,6 +1,7 @@
 //! The bundle's hooks: their order, folder and environment, and the effects of a failed hook.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use super::super::*;
 use super::fake::{Fake, bundle, created, engine};
@@ -61,15 +62,104 @@ fn a_failing_predeploy_hook_stops_nothing() {
 }
 
 #[test]
-fn a_hook_without_the_exec_bit_fails() {
+fn eb_repairs_the_mode_and_the_line_ends_of_hooks() {
     let mut fake = Fake::new();
-    fake.files[1].2 = 0o644;
+    let binary = "\u{7f}ELF\r\n";
+    fake.files[1] = (fake.files[1].0, "#!/bin/sh\r\necho 'a\r'\r\n", 0o644);
+    fake.files[2] = (fake.files[2].0, binary, 0o644);
     let mut engine = engine(fake, variants::STANDARD);
-    let error = engine
-        .create_environment(bundle().path(), Properties::new())
-        .outcome
-        .unwrap_err();
-    assert!(matches!(error, EngineError::NotExecutable(hook) if hook.ends_with("20-b.sh")));
+    let created = engine.create_environment(bundle().path(), Properties::new());
+    created.outcome.unwrap();
+    let file = |name: &str| engine.path(&format!("/var/app/current/.platform/hooks/{name}"));
+    let script = fs::read_to_string(file("predeploy/20-b.sh")).unwrap();
+    assert_eq!(script, "#!/bin/sh\necho 'a\r'\n");
+    assert_eq!(
+        fs::read_to_string(file("predeploy/10-a.sh")).unwrap(),
+        binary
+    );
+    for name in ["predeploy/10-a.sh", "predeploy/20-b.sh"] {
+        let mode = file(name).metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o111, 0o111, "{name}");
+    }
+}
+
+#[test]
+fn a_skipped_hook_does_not_run_and_the_history_names_it() {
+    let mut engine = engine(Fake::new(), variants::STANDARD);
+    engine.skip_hooks(&["hooks/predeploy/1*".into(), "c.sh".into()]);
+    let created = engine.create_environment(bundle().path(), Properties::new());
+    created.outcome.unwrap();
+    let ran = engine.instance.ran.borrow();
+    let hooks = ran.iter().map(|command| command.words[0].as_str());
+    let hooks: Vec<_> = hooks.filter(|word| word.starts_with(".platform")).collect();
+    assert_eq!(hooks, [".platform/hooks/predeploy/20-b.sh"]);
+    let skipped = [
+        "the hook .platform/hooks/predeploy/10-a.sh, as --skip-hook says",
+        "the hook .platform/hooks/postdeploy/c.sh, as --skip-hook says",
+    ];
+    assert_eq!(engine.history().left_out, skipped);
+}
+
+#[test]
+fn the_history_names_what_placeholders_did_not_run_and_the_hook_that_called_them() {
+    let mut engine = created(variants::STANDARD);
+    engine.instance.not_run = "`yum install x` was not run: no \n\n`aws` was not run\n";
+    engine.deploy(bundle().path()).outcome.unwrap();
+    let hook = ".platform/hooks/predeploy/10-a.sh";
+    let lines = [
+        format!("{hook}: `yum install x` was not run: no"),
+        format!("{hook}: `aws` was not run"),
+    ];
+    assert_eq!(engine.history().left_out[..2], lines);
+    assert!(engine.history().left_out[2].starts_with(".platform/hooks/predeploy/20-b.sh: "));
+}
+
+/// The names of the hooks of a stage that ran, in order.
+fn hooks_that_ran(engine: &Engine<Fake>, stage: &str) -> Vec<String> {
+    let folder = format!(".platform/hooks/{stage}/");
+    let ran = engine.instance.ran.borrow();
+    let hooks = ran
+        .iter()
+        .filter_map(|command| command.words[0].strip_prefix(&folder));
+    hooks.map(str::to_owned).collect()
+}
+
+#[test]
+fn a_hook_may_be_a_link_to_a_file_of_the_bundle() {
+    let mut fake = Fake::new();
+    fake.links
+        .push((".platform/hooks/postdeploy/d.sh", "../predeploy/10-a.sh"));
+    fake.links
+        .push((".platform/hooks/postdeploy/e.sh", "no-such-file"));
+    let mut engine = engine(fake, variants::STANDARD);
+    let created = engine.create_environment(bundle().path(), Properties::new());
+    created.outcome.unwrap();
+    assert_eq!(hooks_that_ran(&engine, "postdeploy"), ["c.sh", "d.sh"]);
+}
+
+/// A rehearsal runs as root, so the repair of such a hook would change that file.
+#[test]
+fn a_hook_that_links_to_a_file_of_this_machine_is_left_out() {
+    let own = tempfile::NamedTempFile::new().unwrap();
+    let path = own.path().to_str().unwrap();
+    let climbing: &str = Box::leak(format!("{}{path}", "../".repeat(30)).into_boxed_str());
+    let absolute: &str = Box::leak(path.to_owned().into_boxed_str());
+    let mut fake = Fake::new();
+    fake.links
+        .push((".platform/hooks/postdeploy/d.sh", climbing));
+    fake.links
+        .push((".platform/hooks/postdeploy/e.sh", absolute));
+    let mut engine = engine(fake, variants::STANDARD);
+    let created = engine.create_environment(bundle().path(), Properties::new());
+    created.outcome.unwrap();
+    let ran = engine.instance.ran.borrow();
+    assert!(
+        !ran.iter()
+            .any(|command| command.words[0].ends_with("d.sh")
+                || command.words[0].ends_with("e.sh"))
+    );
+    let mode = own.path().metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o111, 0);
 }
 
 #[test]
@@ -82,12 +172,10 @@ fn hooks_run_in_the_order_of_their_bytes() {
     let mut engine = engine(fake, variants::STANDARD);
     let created = engine.create_environment(bundle().path(), Properties::new());
     created.outcome.unwrap();
-    let ran = engine.instance.ran.borrow();
-    let words = ran.iter().map(|command| command.words[0].as_str());
-    let hooks: Vec<_> = words
-        .filter_map(|word| word.strip_prefix(".platform/hooks/prebuild/"))
-        .collect();
-    assert_eq!(hooks, ["00-a", "00_b", "Z", "zz-c"]);
+    assert_eq!(
+        hooks_that_ran(&engine, "prebuild"),
+        ["00-a", "00_b", "Z", "zz-c"]
+    );
 }
 
 #[test]

@@ -128,6 +128,6 @@ fn a_boot_starts_the_proxy_or_nothing_or_deploys() {
     assert_eq!(whole.last().unwrap(), "RunAppDeployPostDeployHooks");
     assert!(
         !whole.iter().any(|name| name == "GetBundle"),
-        "the bundle is there: {whole:?}"
+        "EB has already stored the bundle: {whole:?}"
     );
 }

@@ -23,7 +23,7 @@ fn an_answer_has_status_run_headers_and_body() {
     assert_eq!(&got.body[..], b"ok\n");
 }
 
-/// A server that a balancer's header changes.
+/// The server's status depends on a header that a load balancer adds.
 #[test]
 fn every_request_has_the_headers_and_the_usual_status_is_no_failure() {
     let server = Server::start(|mut stream| {
@@ -195,7 +195,7 @@ fn a_limit_that_ends_the_load_is_an_error() {
     for limited in [most, longest] {
         let load = Load::start(limited, Namespace::here(), Instant::now()).unwrap();
         let _ = load.wait_for(5, Duration::from_secs(1));
-        // The load must end before the test ends it, or the test would prove nothing.
+        // The limit must end the load before the test does. Otherwise the test proves nothing.
         let deadline = Instant::now() + LIMIT;
         while !load.thread.is_finished() && Instant::now() < deadline {
             std::thread::yield_now();
@@ -251,7 +251,7 @@ fn records_that_were_taken_do_not_come_again() {
     load.wait_for(20, LIMIT).unwrap();
     let rest = load.stop().unwrap();
     assert!(first.len() >= 20 && rest.len() >= 20);
-    // Each request is due at a time of its own.
+    // No two requests are due at the same time.
     let again = |record: &&Record| first.iter().any(|taken| taken.at == record.at);
     assert_eq!(rest.iter().find(again), None);
 }

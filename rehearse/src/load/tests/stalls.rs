@@ -9,11 +9,13 @@ use tokio::sync::watch;
 use super::server::{OK, Server, answer};
 use super::{outcomes, plan, records_of};
 use crate::load::client::{Client, Records};
-use crate::load::{Plan, open_loop};
-use crate::record::{Outcome, Record};
+use crate::load::{Load, Namespace, Plan, open_loop};
+use crate::record::{Kind, Outcome, Record};
 
 const STALL: Duration = Duration::from_millis(600);
 const HALF: Duration = Duration::from_millis(300);
+
+const RATE: u32 = 200;
 
 /// At 200 requests per second, 60 fall into the first half of the stall, and wait during the second half.
 const MOST_OF_THEM: usize = 45;
@@ -37,7 +39,12 @@ fn a_stalled_load_counts_from_the_intended_start() {
     let server = Server::start(|mut stream| _ = answer(&mut stream, OK));
     let (stop, stopping) = watch::channel(false);
     let client = Client {
-        plan: Arc::new(steady(server.address)),
+        dialer: None,
+        // The timeout is shorter than the load's stall, but the server itself answers in time.
+        plan: Arc::new(Plan {
+            timeout: STALL - Duration::from_millis(100),
+            ..steady(server.address)
+        }),
         records: Arc::new(Records::new(usize::MAX)),
         zero: Instant::now(),
         stop: stopping,
@@ -48,7 +55,7 @@ fn a_stalled_load_counts_from_the_intended_start() {
         .build()
         .unwrap();
     runtime.block_on(async {
-        let load = tokio::spawn(open_loop::run(client));
+        let load = tokio::spawn(open_loop::run(client, Kind::New, RATE));
         tokio::time::sleep(HALF).await;
         // Blocks the load's only thread.
         thread::sleep(STALL);
@@ -61,7 +68,7 @@ fn a_stalled_load_counts_from_the_intended_start() {
 
 fn steady(address: std::net::SocketAddr) -> Plan {
     Plan {
-        rate: 200,
+        rate: RATE,
         ..plan(address)
     }
 }
@@ -81,4 +88,29 @@ fn assert_long(records: &[Record]) {
     );
     let gap = records.windows(2).map(|two| two[1].at - two[0].at).max();
     assert_eq!(gap.unwrap().as_millis(), 5, "the rate is kept in the stall");
+}
+
+/// The server answers only after the witness was called.
+#[test]
+fn a_witness_sees_the_instance_while_requests_wait() {
+    let (called, calls) = std::sync::mpsc::channel();
+    let waits = std::sync::Mutex::new(Some(calls));
+    let server = Server::start(move |mut stream| {
+        if let Some(calls) = waits.lock().unwrap().take() {
+            assert_eq!(calls.recv_timeout(super::LIMIT), Ok(1));
+        }
+        answer(&mut stream, OK);
+    });
+    let one = Plan {
+        keep_alive: 1,
+        timeout: super::LIMIT,
+        ..plan(server.address)
+    };
+    let load = Load::start(one, Namespace::here(), Instant::now()).unwrap();
+    // Sending fails in a later call, because the receiver is gone.
+    load.when_late(move |number| _ = called.send(number));
+    load.wait_for(1, super::LIMIT).unwrap();
+    let first = load.stop().unwrap().remove(0);
+    assert_eq!(first.outcome, Outcome::Ok);
+    assert!(first.latency > Duration::from_secs(2), "{first:?}");
 }

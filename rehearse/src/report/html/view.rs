@@ -117,11 +117,18 @@ fn values(latency: Option<&Latency>) -> [f64; 4] {
 fn sentence(run: &ScenarioResult, timeline: &Timeline) -> String {
     let summary = &run.summary;
     let requests = format::count(summary.requests);
+    let left = match summary.unprocessed {
+        0 => String::new(),
+        left => format!(
+            " {} requests of HTTP/2 were left unprocessed, so that a client may send them again.",
+            format::count(left)
+        ),
+    };
     if summary.failed == 0 {
-        return format!("None of {requests} requests failed.");
+        return format!("None of {requests} requests failed.{left}");
     }
     format!(
-        "{} of {requests} requests failed ({}) during {}: {}.",
+        "{} of {requests} requests failed ({}) during {}: {}.{left}",
         format::count(summary.failed),
         format::share(summary.failed, summary.requests),
         format::duration(timeline.failing()),
@@ -138,6 +145,7 @@ fn kinds(kinds: &Failures) -> String {
         timeout,
         status,
         truncated,
+        handshake,
     } = kinds;
     let named = [
         (refused, "refused"),
@@ -146,6 +154,7 @@ fn kinds(kinds: &Failures) -> String {
         (timeout, "timed out"),
         (status, "answered with a status other than 2xx"),
         (truncated, "cut off"),
+        (handshake, "without a TLS handshake"),
     ];
     let some = named.into_iter().filter(|(count, _)| **count > 0);
     some.map(|(count, name)| format!("{} {name}", format::count(*count)))

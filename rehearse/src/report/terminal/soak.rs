@@ -26,9 +26,13 @@ pub(super) fn table(soak: &SoakResult, out: &mut impl Write) -> io::Result<()> {
         .map_or("without faults".into(), |seed| format!("seed {seed}"));
     let (deployments, aborted, kills) = (soak.deployments, soak.aborted, soak.kills);
     let seconds = format::seconds(soak.seconds);
+    let renewals = match soak.renewals {
+        0 => String::new(),
+        renewals => format!(", {renewals} renewals"),
+    };
     writeln!(
         out,
-        "{deployments} deployments, {aborted} aborted, {kills} kills in {seconds}, {seed}\n"
+        "{deployments} deployments, {aborted} aborted, {kills} kills{renewals} in {seconds}, {seed}\n"
     )
 }
 

@@ -61,7 +61,7 @@ pub fn change_environment(subject: &mut Subject) -> Acted {
     let deployment = subject.engine.configure(&changes);
     subject.succeed(deployment)?;
     if subject.serves_long_requests()? {
-        let answer = subject.get(&format!("/env?name={name}"))?;
+        let answer = subject.get_page(&format!("/env?name={name}"))?;
         let served = String::from_utf8_lossy(&answer.body).into_owned();
         subject.check(
             "the server does not have the new value",
@@ -72,7 +72,7 @@ pub fn change_environment(subject: &mut Subject) -> Acted {
     Ok(())
 }
 
-/// Only EB's own file has a secret. So the flip fails, and the current run stays.
+/// Sets a secret that only EB's own file contains. The flip must fail, and the current run must stay.
 fn lack_a_secret(subject: &mut Subject) -> Acted {
     let (name, value) = ("FLIPLESS_TEST_WITHHELD", "hunter2");
     let before = subject.status().run();
@@ -84,10 +84,11 @@ fn lack_a_secret(subject: &mut Subject) -> Acted {
     subject.failed(deployment, in_flip)?;
     let run = subject.status().run();
     let detail = format!("run {before:?} before, {run:?} now");
-    subject.check("the current run did not stay", run == before, detail);
+    subject.check("the current run changed", run == before, detail);
     let said = subject.say("journalctl --no-pager -u web; /opt/flipless/bin/flipless status");
     let told = said.contains(name) && !said.contains(value);
-    subject.check("the missing property is not named", told, said);
+    let fault = "the journal does not name the missing property, or shows its value";
+    subject.check(fault, told, said);
     Ok(())
 }
 
@@ -146,7 +147,7 @@ pub fn deploy_hanging(subject: &mut Subject) -> Acted {
     refuse(subject, &bundle, "the rehearsal hangs")
 }
 
-/// Uses a configuration deployment: its hooks must refuse the bundle as the hooks of an application deployment do.
+/// Uses a configuration deployment, whose hooks must refuse the bundle as the hooks of an application deployment do.
 pub fn deploy_unhealthy(subject: &mut Subject) -> Acted {
     let deployment = subject
         .engine

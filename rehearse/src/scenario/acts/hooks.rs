@@ -9,28 +9,29 @@ use crate::scenario::subject::Subject;
 const MIGRATION: &str = "#!/bin/sh\nexec sleep 5\n";
 const FAILING: &str = "#!/bin/sh\nsleep 2\necho the rehearsal fails >&2\nexit 7\n";
 
-/// A migration runs after our hook.
+/// Deploys a bundle with a migration that runs after flipless's predeploy hook.
 pub fn deploy_with_migration(subject: &mut Subject) -> Acted {
     let file = (".platform/hooks/predeploy/~~migrate", MIGRATION, 0o755);
     let bundle = with_file(subject, file)?;
     subject.deploy(&bundle)
 }
 
-/// A hook fails after our hook. EB ends the deployment and stops nothing.
+/// Deploys a bundle with a hook that fails after flipless's predeploy hook. EB ends the deployment and stops nothing.
 pub fn deploy_with_late_failure(subject: &mut Subject) -> Acted {
     let file = (".platform/hooks/predeploy/~~fails", FAILING, 0o755);
     fail(subject, file)
 }
 
-/// A hook fails after the flip and before our hook. EB does not undo the flip.
+/// Deploys a bundle with a hook that fails after the flip and before flipless's postdeploy hook. EB does not undo the
+/// flip.
 pub fn deploy_with_failure_after_the_flip(subject: &mut Subject) -> Acted {
     let file = (".platform/hooks/postdeploy/!!fails", FAILING, 0o755);
     fail(subject, file)
 }
 
-/// The deployment is aborted after staging. EB's time limit or a person can cause this.
+/// Aborts a deployment after the staging. In EB, a time limit or a person can cause this.
 pub fn abort(subject: &mut Subject) -> Acted {
-    // The hook takes long enough: a staged version that is not held would answer meanwhile.
+    // While this hook runs, a staged version must not answer requests.
     let file = (".platform/hooks/predeploy/~~migrate", MIGRATION, 0o755);
     let bundle = with_file(subject, file)?;
     subject.engine.abort_before("stop X-Ray");
@@ -39,7 +40,8 @@ pub fn abort(subject: &mut Subject) -> Acted {
     subject.failed(deployment, expected)
 }
 
-/// The first flipless bundle fails after staging. Then a plain bundle is deployed, and flipless again.
+/// Deploys the first bundle with flipless, which fails after the staging. Then deploys a plain bundle, and flipless
+/// again.
 pub fn fail_adoption(subject: &mut Subject) -> Acted {
     deploy_with_late_failure(subject)?;
     super::ways::deploy_stock(subject)?;

@@ -53,8 +53,7 @@ pub fn nothing_left(subject: &mut Subject) {
     subject.check("files or units of flipless are left", left.is_empty(), left);
 }
 
-/// Deploys a bundle without flipless, changes a property, and deploys flipless again. No command tells the
-/// agent to uninstall.
+/// Deploys a bundle without flipless, changes a property, and deploys flipless again. No `flipless uninstall` runs.
 pub fn leave_and_return(subject: &mut Subject) -> Acted {
     deploy_stock(subject)?;
     nothing_left(subject);

@@ -44,7 +44,8 @@ impl Act {
         !matches!(self, Self::Abort | Self::AbortedFlip | Self::LateHook)
     }
 
-    /// Returns whether the engine performs a whole deployment. It may stop anywhere in it.
+    /// Returns whether the engine performs a whole deployment. A fault may stop the engine anywhere in such a
+    /// deployment.
     pub(super) fn is_deployment(self) -> bool {
         matches!(
             self,
@@ -52,7 +53,7 @@ impl Act {
         )
     }
 
-    /// Returns whether only EB's flip changes the version in this act.
+    /// Returns whether only EB's flip can change the version in this act.
     pub(super) fn changes_by_the_flip(self) -> bool {
         !matches!(self, Self::Restart | Self::Rollback)
     }

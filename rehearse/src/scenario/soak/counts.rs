@@ -11,6 +11,7 @@ use crate::result::{SoakResult, SoakRow};
 pub(super) struct Counts {
     all: SoakRow,
     kills: u32,
+    renewals: u32,
     acts: BTreeMap<super::act::Act, SoakRow>,
     faults: BTreeMap<String, SoakRow>,
 }
@@ -19,6 +20,7 @@ impl Counts {
     /// Counts a deployment. A kill counts only if its process was found.
     pub fn note(&mut self, step: &Step, succeeded: bool, killed: bool, seconds: f64) {
         self.kills += u32::from(killed);
+        self.renewals += u32::from(step.renewal.is_some());
         let fault = step.fault.and_then(|fault| name(&fault, killed));
         let act = self.acts.entry(step.act).or_insert_with(|| SoakRow {
             name: step.act.to_string(),
@@ -50,6 +52,7 @@ impl Counts {
             deployments: self.all.times,
             aborted: self.all.aborted,
             kills: self.kills,
+            renewals: self.renewals,
             seed,
             seconds,
             rows: self
@@ -79,6 +82,7 @@ fn name(fault: &Fault, killed: bool) -> Option<String> {
 mod tests {
     use super::*;
     use crate::scenario::soak::act::Act;
+    use std::time::Duration;
 
     #[test]
     fn a_deployment_is_counted_by_what_it_was_and_by_what_went_wrong() {
@@ -86,17 +90,19 @@ mod tests {
         let dies = Step {
             act: Act::Version,
             fault: Some(Fault::EngineDies("stop proxy")),
+            renewal: Some(Duration::ZERO),
         };
         let plain = Step {
             fault: None,
+            renewal: None,
             ..dies
         };
         counts.note(&dies, false, false, 2.0);
         counts.note(&plain, true, false, 4.0);
         let result = counts.result(Some(7), 10.0);
         assert_eq!(
-            (result.deployments, result.aborted, result.kills),
-            (2, 1, 0)
+            (result.deployments, result.aborted, result.renewals),
+            (2, 1, 1)
         );
         let rows: Vec<_> = result
             .rows

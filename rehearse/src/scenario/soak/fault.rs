@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::act::Act;
 use super::random::Random;
+use super::wanted::Wanted;
 
 /// The process that gets SIGKILL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,7 +36,7 @@ pub struct Kill {
 pub enum Fault {
     /// A process is killed.
     Kill(Kill),
-    /// The engine stops for good before this instruction.
+    /// The engine stops before this instruction, and does not continue.
     EngineDies(&'static str),
 }
 
@@ -55,18 +56,23 @@ const INSTRUCTIONS: [&str; 9] = [
 /// The latest moment of a kill, counted from the start of an agent or of the staged server.
 const AGENT: Duration = Duration::from_millis(2500);
 /// The latest moment of a kill, counted from the start of the deployment.
-const DEPLOYMENT: Duration = Duration::from_secs(6);
+pub(super) const DEPLOYMENT: Duration = Duration::from_secs(6);
 
-/// Draws a fault for this act. Draws a kill of a server only if `server` allows it, and one of nginx only if
-/// there is a front.
-pub(super) fn draw(random: &mut Random, act: Act, server: bool, nginx: bool) -> Fault {
+/// Draws a fault for this act. Draws a kill of a server only if `server` is true, and a kill of nginx only if there is
+/// a front. Kills of nginx are more frequent if there is a certificate.
+pub(super) fn draw(random: &mut Random, act: Act, server: bool, wanted: &Wanted) -> Fault {
+    let nginx = match (wanted.has_front, wanted.has_authority) {
+        (false, _) => 0,
+        (true, false) => 15,
+        (true, true) => 90,
+    };
     let deaths = if act.is_deployment() { 20 } else { 0 };
     let weights = [
         (None, deaths),
         (Some(Victim::Agent), 50),
         (Some(Victim::Server), if server { 20 } else { 0 }),
         (Some(Victim::Staged), if server { deaths / 2 } else { 0 }),
-        (Some(Victim::Nginx), if nginx { 15 } else { 0 }),
+        (Some(Victim::Nginx), nginx),
     ];
     let Some(victim) = random.weighted(&weights) else {
         return Fault::EngineDies(random.one_of(&INSTRUCTIONS));

@@ -55,6 +55,7 @@ mod tests {
         let step = Step {
             act: Act::Version,
             fault,
+            renewal: None,
         };
         is_as_planned(&step, None, Outcome { succeeded, flipped })
     }
@@ -93,6 +94,7 @@ mod tests {
             latency: Duration::from_millis(10),
             outcome: record::Outcome::Ok,
             run: Some(run.into()),
+            certificate: None,
         };
         let records = [
             record(1, "a-9"),

@@ -24,7 +24,7 @@ pub(super) struct Killer {
 }
 
 impl Killer {
-    /// Starts to wait. `root` is the root directory of the instance.
+    /// Starts the thread. `root` is the root directory of the instance.
     pub fn arm(kill: Kill, root: PathBuf, clock: Clock) -> Self {
         let over = Arc::new(AtomicBool::new(false));
         let hunt = Hunt {
@@ -40,8 +40,8 @@ impl Killer {
         Self { over, thread }
     }
 
-    /// Reports that the deployment has ended. A server or nginx that is still due to be killed is killed now.
-    /// Returns the time from the kill to the end of the process.
+    /// Tells the thread that the deployment has ended. If the kill of a server or of nginx is still due, the thread
+    /// kills that process now. Returns the time from the kill to the end of the process.
     pub fn disarm(self) -> Option<Window> {
         self.over.store(true, Ordering::Relaxed);
         self.thread.join().unwrap_or(None)
@@ -84,7 +84,8 @@ impl Hunt {
         self.shoot(&find())
     }
 
-    /// If the agent ends before the moment of the kill, waits for the next agent, with half of the delay.
+    /// Kills the agent with the number `nth` when `after` has passed since its start. If the agent ends earlier, waits
+    /// for the next agent, with half of the delay.
     fn agent(&self, nth: u32, mut after: Duration) -> Option<Window> {
         let mut seen = BTreeSet::new();
         while !self.is_over() {

@@ -39,16 +39,15 @@ impl Ledger {
         }
     }
 
-    /// Returns the releases that may serve afterwards: the new one after the flip, the old one before it.
-    /// `previous` is the release to which a rollback returns. A killed rollback may or may not have taken
-    /// effect.
+    /// Returns the releases that may serve after the command: the new one if EB has flipped, and otherwise the old one.
+    /// `previous` is the release to which a rollback returns. A killed rollback may or may not have taken effect.
     pub fn expected(&self, act: Act, previous: Option<Label>, outcome: Outcome) -> Vec<Label> {
         let deployed = Label {
             version: self.stored,
             property: self.property,
         };
         match act {
-            // A restart takes a property over that EB has changed in an interrupted deployment.
+            // A restart also applies a property that EB has changed in an interrupted deployment.
             Act::Restart => vec![
                 self.serving,
                 Label {

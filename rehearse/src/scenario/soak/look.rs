@@ -4,6 +4,7 @@ use std::os::unix::fs::MetadataExt;
 
 use super::versions::{Label, PROXY_PAGE};
 use crate::machine::Instance;
+use crate::record::Certificate;
 use crate::scenario::subject::Subject;
 
 /// The state of the instance before a step.
@@ -14,6 +15,8 @@ pub(super) struct Before {
     /// The current run, and the run that answers.
     pub runs: Vec<String>,
     pub staged: bool,
+    /// The certificate that nginx sends.
+    pub certificate: Result<Certificate, String>,
 }
 
 impl Before {
@@ -27,6 +30,7 @@ impl Before {
             previous: previous.and_then(|release| Label::of(&root, &release)),
             runs: answering.into_iter().chain(status.run()).collect(),
             staged: status.is_staged(),
+            certificate: certificate(subject),
         }
     }
 }
@@ -52,14 +56,24 @@ pub(super) fn serving(subject: &Subject, settled: bool) -> Result<Label, String>
 
 /// Returns the number of the configuration that nginx has loaded.
 pub(super) fn proxy(subject: &Subject) -> Result<String, String> {
-    let answer = subject.get(PROXY_PAGE).map_err(|error| error.to_string())?;
+    let answer = subject
+        .get_page(PROXY_PAGE)
+        .map_err(|error| error.to_string())?;
     Ok(String::from_utf8_lossy(&answer.body).into_owned())
+}
+
+/// Returns the certificate that nginx sends.
+pub(super) fn certificate(subject: &Subject) -> Result<Certificate, String> {
+    let tls = subject.tls().ok_or("the bundle has no domain")?;
+    let answer = subject.get_with_tls(&tls, &subject.path);
+    let answer = answer.map_err(|error| error.to_string())?;
+    answer.certificate().ok_or("no certificate".into())
 }
 
 /// Returns logs and the agent's status, for the analysis of a failed step.
 pub(super) fn evidence(subject: &Subject) -> String {
     subject.say(
-        "journalctl --no-pager -o short-precise -n 60 | grep -v pids.max; \
+        "journalctl --no-pager -o short-precise -n 200 | grep -v pids.max; \
          /opt/flipless/bin/flipless status; tail -n 15 /var/log/eb-engine.log",
     )
 }

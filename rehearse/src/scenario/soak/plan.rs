@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use super::act::{self, Act};
 use super::fault::{self, Fault};
 use super::random::Random;
+use super::wanted::Wanted;
 use crate::engine::{Variants, variants};
 
 /// One deployment.
@@ -15,6 +17,8 @@ pub struct Step {
     pub act: Act,
     /// The fault in the deployment, if any.
     pub fault: Option<Fault>,
+    /// How long after the start of the deployment a renewal of the certificate begins; `None` without a renewal.
+    pub renewal: Option<Duration>,
 }
 
 /// All deployments of a soak.
@@ -24,19 +28,6 @@ pub struct Plan {
     pub variants: Variants,
     /// The deployments, in order.
     pub steps: Vec<Step>,
-}
-
-/// The inputs of a plan.
-#[derive(Debug, Clone, Copy)]
-pub struct Wanted {
-    /// The number of deployments.
-    pub deployments: u32,
-    /// The seed of the faults; `None` for a soak without faults.
-    pub faults: Option<u64>,
-    /// The engine's behaviour; `None` to draw it from the seed.
-    pub variants: Option<Variants>,
-    /// Whether the bundle has a front.
-    pub has_front: bool,
 }
 
 /// The seed for the acts of a soak without faults.
@@ -66,8 +57,8 @@ impl Plan {
     }
 }
 
-/// After a kill of a server, the next one comes only after a deployment without a fault has replaced the run. A
-/// run that crashes repeatedly would be rolled back, and other tests cover that.
+/// Draws the deployments. After a kill of a server, the next kill of a server comes only after a deployment without a
+/// fault has replaced the run. A run that crashes repeatedly is rolled back, and other tests cover that.
 fn steps(random: &mut Random, wanted: &Wanted) -> Vec<Step> {
     let mut spared = true;
     let mut steps = Vec::new();
@@ -80,13 +71,18 @@ fn steps(random: &mut Random, wanted: &Wanted) -> Vec<Step> {
             draw_act(random, wanted)
         };
         let faulty = wanted.faults.is_some() && random.below(2) == 0 && !is_last;
-        let fault = faulty.then(|| fault::draw(random, act, spared, wanted.has_front));
+        let fault = faulty.then(|| fault::draw(random, act, spared, wanted));
         match fault {
             Some(fault) if fault.is_of_a_server() => spared = false,
             None if act.replaces_the_run() => spared = true,
             _ => {}
         }
-        steps.push(Step { act, fault });
+        let renews = wanted.has_authority && (is_last || random.below(2) == 0);
+        steps.push(Step {
+            act,
+            fault,
+            renewal: renews.then(|| random.delay(fault::DEPLOYMENT)),
+        });
     }
     steps
 }
@@ -101,14 +97,17 @@ fn draw_act(random: &mut Random, wanted: &Wanted) -> Act {
 impl fmt::Display for Step {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}", self.act)?;
-        match &self.fault {
-            Some(fault) => write!(formatter, "; {fault}"),
+        if let Some(fault) = &self.fault {
+            write!(formatter, "; {fault}")?;
+        }
+        match self.renewal {
+            Some(after) => write!(formatter, "; a renewal at {} ms", after.as_millis()),
             None => Ok(()),
         }
     }
 }
 
-/// A summary: how many deployments of each kind, how many faults of each kind, and the variant.
+/// A summary: how many deployments of each kind, faults of each kind and renewals, and the variant.
 impl fmt::Display for Plan {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let acts = self.count(|step| Some(step.act.to_string()));
@@ -121,11 +120,13 @@ impl fmt::Display for Plan {
         } else {
             &faults
         };
-        write!(
-            formatter,
-            "{acts}; {faults}; variant {}",
-            self.variants.name
-        )
+        write!(formatter, "{acts}; {faults}; ")?;
+        let renewals = self.steps.iter().filter(|step| step.renewal.is_some());
+        match renewals.count() {
+            0 => {}
+            count => write!(formatter, "{count} renewals; ")?,
+        }
+        write!(formatter, "variant {}", self.variants.name)
     }
 }
 

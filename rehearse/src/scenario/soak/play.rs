@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use super::ledger::Ledger;
 use super::leftovers;
-use super::plan::{Plan, Wanted};
+use super::plan::Plan;
+use super::renewal;
 use super::session::Session;
 use super::tell;
 use super::versions::{EARLIER, Label, Versions};
+use super::wanted::Wanted;
 use crate::bundle;
 use crate::clock::Clock;
 use crate::engine::{Engine, Variants};
+use crate::evidence;
 use crate::load::{self, Load};
 use crate::machine::Machine;
 use crate::progress;
@@ -23,6 +26,7 @@ use crate::scenario::excuse::Circumstances;
 use crate::scenario::parameters::Parameters;
 use crate::scenario::play::Played;
 use crate::scenario::subject::Subject;
+use crate::scenario::verdict;
 
 /// How long the load runs before the first deployment and after the last one.
 const STEADY: Duration = Duration::from_secs(5);
@@ -41,7 +45,7 @@ pub struct Soak {
 /// The result of a soak.
 #[derive(Debug)]
 pub struct Soaked {
-    /// The same result as that of any other scenario.
+    /// The part of the result that every scenario has.
     pub played: Played,
     /// The additional results of a soak.
     pub soak: SoakResult,
@@ -58,6 +62,7 @@ pub fn soak(soak: &Soak, parameters: &Parameters) -> Result<Soaked, ScenarioErro
         faults: soak.faults,
         variants: soak.variants,
         has_front: bundle::has_front(&parameters.from)?,
+        has_authority: bundle::https::settings(&parameters.from)?.needs_authority(),
     };
     let plan = Plan::of(&wanted);
     progress::status("Planned", &plan);
@@ -83,8 +88,10 @@ fn launch(
         folder: parameters.bundles.clone(),
     };
     let machine = Machine::boot(&parameters.image, &parameters.machines)?;
-    let engine = Engine::new(machine, plan.variants, clock);
+    let mut engine = Engine::new(machine, plan.variants, clock);
+    engine.skip_hooks(&parameters.skipped_hooks);
     let mut subject = Subject::new(engine, parameters.clone(), clock)?;
+    subject.start_authority()?;
     acts::launch(&mut subject)?;
     for number in 1..=EARLIER {
         let bundle = versions.make(number, 0, None)?;
@@ -92,6 +99,9 @@ fn launch(
     }
     subject.deployments.clear();
     subject.wait_until_serving()?;
+    if subject.https.needs_authority() {
+        renewal::enable(&subject)?;
+    }
     let serving = Label {
         version: EARLIER,
         property: 0,
@@ -107,8 +117,10 @@ fn launch(
         killed: None,
         direct: !has_front,
         retries: bundle::retries(&parameters.from)?,
+        renews: subject.https.needs_authority(),
     };
     let load = Load::start(load_of(&subject, plan)?, subject.namespace()?, clock.zero())?;
+    load.when_late(evidence::witness(subject.engine.instance()));
     Ok(Session::new(subject, versions, ledger, circumstances, load))
 }
 
@@ -119,6 +131,8 @@ fn load_of(subject: &Subject, plan: &Plan) -> Result<load::Plan, ScenarioError> 
         false => load::Plan::only_path(""),
     };
     Ok(load::Plan {
+        host: subject.host(),
+        tls: subject.tls(),
         rate: subject.parameters.rate,
         path: subject.path.clone(),
         manner: subject.parameters.manner.clone(),
@@ -133,8 +147,13 @@ fn finish(
     window: Range<Duration>,
     seed: Option<u64>,
 ) -> Result<Soaked, ScenarioError> {
+    if session.subject.https.needs_authority() {
+        renewal::disable(&session.subject)?;
+    }
     let mut checks = std::mem::take(&mut session.checks);
     checks.extend(leftovers::of(&mut session.subject, &session.beginning));
+    let left_out = &session.subject.engine.history().left_out;
+    checks.extend(verdict::left_out(left_out));
     let (systemd, nginx) = session.subject.versions();
     let seconds = (window.end - window.start).as_secs_f64();
     let soak = session.counts.result(seed, seconds);

@@ -45,7 +45,7 @@ impl Process {
     }
 }
 
-/// Returns the processes that `victim` now stands for.
+/// Returns the processes that match `victim` at this moment.
 pub(super) fn find(root: &Path, victim: Victim) -> Vec<Process> {
     let proc = root.join("proc");
     let entries = fs::read_dir(&proc).into_iter().flatten().flatten();
@@ -66,7 +66,7 @@ fn of_run(all: impl Iterator<Item = Process>, unit: Option<String>) -> Vec<Proce
     all.filter(|process| is_of(process, &unit)).collect()
 }
 
-/// Returns whether the process is an agent. The stand-ins run the same program, but are no agents. A child of
+/// Returns whether the process is an agent. The stand-ins run the same program, but do not count as agents. A child of
 /// an agent counts as an agent until its exec.
 fn is_agent(process: &Process) -> bool {
     process.text("comm").trim() == layout::AGENT_BIN && is_command(&process.text("cmdline"))

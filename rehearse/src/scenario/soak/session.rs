@@ -11,6 +11,7 @@ use super::leftovers::Beginning;
 use super::look::{self, Before};
 use super::perform::{Done, Performer};
 use super::plan::Step;
+use super::renewal;
 use super::tally::Tally;
 use super::tell;
 use super::versions::{EARLIER, Label, Versions};
@@ -66,16 +67,20 @@ impl Session {
 
     /// Performs and judges one deployment. `index` counts from 1.
     pub fn step(&mut self, index: u32, of: usize, step: &Step) -> Result<(), ScenarioError> {
-        // The earlier versions have the lower numbers.
+        // The versions before the load have the lower numbers.
         let number = EARLIER + index;
         let before = Before::look(&self.subject);
         self.ledger.tell(step.act, number);
+        if let Some(after) = step.renewal {
+            renewal::begin(&self.subject, after)?;
+        }
         let (done, killed) = self.perform(step, number)?;
         let outcome = Outcome {
             succeeded: done.error.is_none(),
             flipped: look::folder(&self.subject) != before.folder,
         };
         let mut problems = self.judge(step, &before, outcome);
+        problems.extend(self.judge_renewal(step, &before));
         std::thread::sleep(PAUSE);
         problems.extend(self.judge_records(step, &before, &done, outcome, killed));
         let seconds = done.window.length().as_secs_f64();
@@ -123,7 +128,7 @@ impl Session {
         if step.fault.is_some_and(Fault::may_spoil_the_flip) && !outcome.succeeded {
             expected.push(self.ledger.serving);
         }
-        // After a killed command of a person, the instance is settled only by the next command.
+        // If a command of a person was killed, only the next command completes its work.
         let settled = outcome.succeeded || !step.act.is_by_hand();
         match self.wait_for(&expected, settled) {
             Ok(label) => self.ledger.serving = label,
@@ -160,6 +165,15 @@ impl Session {
             }
         });
         found.ok_or(last)
+    }
+
+    /// Waits for the end of the renewal. A fault may make the renewal fail.
+    fn judge_renewal(&self, step: &Step, before: &Before) -> Option<String> {
+        step.renewal?;
+        match &before.certificate {
+            Ok(before) => renewal::end(&self.subject, before, step.fault.is_some()),
+            Err(why) => Some(format!("no certificate before the renewal: {why}")),
+        }
     }
 
     /// Checks that nginx has loaded the configuration of the deployed version.

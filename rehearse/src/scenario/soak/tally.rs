@@ -3,11 +3,11 @@
 mod histogram;
 
 use crate::clock::Window;
-use crate::record::{Kind, Record};
+use crate::record::Record;
 use crate::scenario::excuse::{
-    Circumstances, IDLE, IN_FLIGHT, describe, is_idle_close, is_lost, keeps_idle,
+    Circumstances, IDLE, IN_FLIGHT, describe, is_closed_by_reload, is_lost,
 };
-use crate::summary::{Failures, Summary};
+use crate::summary::{self, Failures, Summary};
 use histogram::Histogram;
 
 /// How many failures are kept. Further ones are only counted.
@@ -17,6 +17,7 @@ const KEPT: usize = 10_000;
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     requests: usize,
+    unprocessed: usize,
     kinds: Failures,
     steady: Histogram,
     deploy: Histogram,
@@ -48,6 +49,7 @@ impl Tally {
             }
         }
         self.requests += records.len();
+        self.unprocessed += summary::unprocessed(records);
         self.kinds.add(&Failures::of(records));
         let room = KEPT.saturating_sub(self.failures.len());
         self.failures.extend(failed.into_iter().take(room).cloned());
@@ -59,8 +61,8 @@ impl Tally {
     }
 
     fn measure(&mut self, records: &[Record], window: Window) {
-        let answered = records.iter().filter(|record| !record.outcome.failed());
-        let quick = answered.filter(|record| matches!(record.kind, Kind::New | Kind::KeepAlive));
+        let quick = |record: &&Record| record.kind.is_quick() && record.outcome.answered();
+        let quick = records.iter().filter(quick);
         for Record { at, latency, .. } in quick {
             match *at < window.end && *at + *latency >= window.start {
                 true => self.deploy.add(*latency),
@@ -74,6 +76,7 @@ impl Tally {
         Summary {
             requests: self.requests,
             failed: self.kinds.total(),
+            unprocessed: self.unprocessed,
             kinds: self.kinds,
             steady: self.steady.latency(),
             deploy: self.deploy.latency(),
@@ -94,14 +97,14 @@ fn excuse(record: &Record, with: &Circumstances) -> Option<&'static str> {
         .is_some_and(|killed| is_lost(record, killed, with));
     match killed {
         true => Some(IN_FLIGHT),
-        false => (!keeps_idle(&with.nginx) && is_idle_close(record)).then_some(IDLE),
+        false => is_closed_by_reload(record, with).then_some(IDLE),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Outcome;
+    use crate::record::{Kind, Outcome};
     use std::time::Duration;
 
     fn record(at: u64, kind: Kind, outcome: Outcome) -> Record {
@@ -111,6 +114,7 @@ mod tests {
             latency: Duration::from_millis(10),
             outcome,
             run: None,
+            certificate: None,
         }
     }
 
@@ -124,6 +128,7 @@ mod tests {
             killed: killed.map(at),
             direct: false,
             retries: true,
+            renews: false,
         }
     }
 

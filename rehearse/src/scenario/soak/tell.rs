@@ -59,6 +59,7 @@ mod tests {
         let step = Step {
             act: Act::Version,
             fault: Some(Fault::EngineDies("stop proxy")),
+            renewal: None,
         };
         let done = Done {
             window: Window {

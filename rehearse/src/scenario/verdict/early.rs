@@ -9,7 +9,7 @@ use crate::scenario::expectation::After;
 /// EB's name for the instruction that changes the version.
 pub(super) const FLIP: &str = "FlipApplication";
 
-/// `before` is the run that served first. `flip` is the start of the first flip.
+/// Checks the answers of new runs. `before` is the run that served first. `flip` is the start of the first flip.
 pub(super) fn of(
     after: After,
     records: &[Record],
@@ -17,7 +17,7 @@ pub(super) fn of(
     flip: Option<Duration>,
 ) -> Option<Check> {
     let before = before.filter(|_| after != After::Any)?;
-    // Without a flip, a restart of the server may still start another run.
+    // Another run may also start without a flip, by a restart of the server.
     if flip.is_none() && after != After::SameRun {
         return None;
     }
@@ -49,6 +49,7 @@ mod tests {
             latency: Duration::from_millis(10),
             outcome: Outcome::Ok,
             run: run.map(String::from),
+            certificate: None,
         }
     }
 

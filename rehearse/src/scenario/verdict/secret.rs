@@ -13,7 +13,7 @@ pub(super) fn of(subject: &Subject) -> Result<Option<Check>, ScenarioError> {
     if !subject.serves_long_requests()? {
         return Ok(None);
     }
-    let answer = subject.get(&format!("/env?name={name}"))?;
+    let answer = subject.get_page(&format!("/env?name={name}"))?;
     let detail = format!("status {}", answer.status);
     Ok(Some(Check::new(
         "the server does not have the value of the secret",

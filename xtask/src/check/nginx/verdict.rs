@@ -106,8 +106,8 @@ fn without_numbers(message: &str) -> &str {
     }
 }
 
-/// Whether EB's nginx may accept what this nginx refuses: EB's has every module, and may be newer. With modules of
-/// the bundle it may know any name.
+/// Whether EB's nginx may accept what this nginx refuses: EB's nginx has every module, and may be newer. With modules
+/// of the bundle, EB's nginx may know any name.
 fn known_to_eb(message: &str, version: Version, modules: bool) -> bool {
     let quoted = message.split('"').nth(1).unwrap_or_default();
     let directive = message.starts_with("unknown directive");
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn an_error_of_nginx_is_a_finding_or_skips_the_check() {
-        // As nginx writes it, with its process and thread.
+        // A line of nginx, with the numbers of its process and thread.
         let emerg = |message: &str| {
             format!("2026/11/26 13:00:00 [emerg] 7#7: {message} in conf.d/a.conf:1\n")
         };

@@ -48,7 +48,7 @@ fn a_fault_ends_the_reading_of_the_file() {
 
 #[test]
 fn included_files_are_read_in_their_block() {
-    let text = "http { include /etc/nginx/conf.d/*.conf; include x*; include a/b; }";
+    let text = "http { include /etc/nginx/conf.d/*.conf; include ./x*; include a/b; include '{xy,conf.d}/*'; }";
     let others = [
         (
             "conf.d/a.conf",
@@ -77,12 +77,30 @@ fn included_files_are_read_in_their_block() {
 }
 
 #[test]
-fn the_lines_of_a_map_are_no_directives() {
-    let text = format!(
-        "map $a $b {{ {} }}\ngzip on;",
-        "10.0.0.1 x;\n".repeat(300_000)
-    );
-    let found = shown(&read(&text, &[]));
+fn the_lines_of_a_table_are_no_directives() {
+    for table in TABLES {
+        let text = format!("{table} $a $b {{ 10.0.0.1 x; }}\ngzip on;");
+        assert_eq!(shown(&read(&text, &[])).len(), 2, "{table}");
+    }
+    let lines = "10.0.0.1 x;\n".repeat(300_000);
+    let found = shown(&read(&format!("map $a $b {{ {lines} }}\ngzip on;"), &[]));
     assert_eq!(found.len(), 2);
     assert_eq!(found[1], ("gzip|on".into(), 300_002, String::new()));
+}
+
+#[test]
+fn includes_are_compared_with_a_limited_number_of_files() {
+    let text = "include *ab;\n".repeat(50_000);
+    let names: Vec<String> = (0..200)
+        .map(|n| format!("{}{n}", "a".repeat(200)))
+        .collect();
+    let mut files = Files::from([("nginx.conf", text.into())]);
+    files.extend(
+        names
+            .iter()
+            .map(|name| (name.as_str(), Cow::from("gzip on;"))),
+    );
+    let mut found = Configuration::default();
+    found.read("nginx.conf", &files, &mut Vec::new());
+    assert!(found.compared < MAX_COMPARED + files.len());
 }

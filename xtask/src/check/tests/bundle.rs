@@ -11,7 +11,7 @@ use flipless_settings::{Config, render, templates};
 
 use crate::bundle::Bundle;
 use crate::check::{Check, without_programs};
-use crate::project;
+use crate::roots::Roots;
 
 pub const STAGE: &str = ".platform/hooks/predeploy/~flipless-stage.sh";
 pub const COMMIT: &str = ".platform/confighooks/postdeploy/!flipless-commit.sh";
@@ -24,11 +24,22 @@ pub struct Zip(pub Vec<(String, u32, Vec<u8>)>);
 impl Zip {
     /// The rendered templates, and two programs.
     pub fn good() -> Self {
-        let templates = templates::read_all(&project::root().join("platform-templates")).unwrap();
-        let rendered = render::platform_tree(&templates, &Config::default()).unwrap();
-        let mut zip = Self(Vec::new())
-            .with("bin/flipless", 0o755, &program(X86_64))
-            .with("bin/server", 0o755, &program(X86_64));
+        let server = |zip: Self| zip.with("bin/server", 0o755, &program(X86_64));
+        server(Self::rendered(&Config::default()))
+    }
+
+    /// The rendered templates for a server that a command line starts, the agent, and the relay.
+    pub fn of_command(line: &str) -> Self {
+        let config = format!("[server]\ncommand = '{line}'\n");
+        let config = Config::parse(&config, "flipless.toml".as_ref()).unwrap();
+        Self::rendered(&config).with("bin/flipless-relay", 0o755, &program(X86_64))
+    }
+
+    fn rendered(config: &Config) -> Self {
+        let templates =
+            templates::read_all(&Roots::of_flipless().flipless.join("platform-templates")).unwrap();
+        let rendered = render::platform_tree(&templates, config).unwrap();
+        let mut zip = Self(Vec::new()).with("bin/flipless", 0o755, &program(X86_64));
         for (name, text) in rendered {
             let hook = name.ends_with(".sh");
             zip = zip.with(&name, if hook { 0o755 } else { 0o644 }, text.as_bytes());
@@ -36,7 +47,7 @@ impl Zip {
         zip
     }
 
-    /// Adds an entry, or replaces the one of this name.
+    /// Adds an entry, or replaces the entry of this name.
     pub fn with(self, name: &str, mode: u32, content: &[u8]) -> Self {
         let mut zip = self.without(name);
         zip.0.push((name.into(), mode, content.into()));

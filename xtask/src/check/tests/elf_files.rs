@@ -10,7 +10,7 @@ const HEADER: usize = 64;
 const SEGMENT: usize = 56;
 const SECTION: usize = 64;
 
-/// Only a header: a static program without a C library.
+/// A file with only a header: a static program without a C library.
 pub fn program(machine: u16) -> Vec<u8> {
     with_segments(machine, &[])
 }

@@ -1,6 +1,6 @@
 //! Hooks, configuration files and files of macOS, as people ship them.
 
-use super::bundle::{Zip, assert_fails, warned};
+use super::bundle::{Zip, assert_fails, failed, warned};
 
 const HOOK: &str = ".platform/hooks/postdeploy/00_get_certificate.sh";
 const TWIN: &str = ".platform/confighooks/postdeploy/00_get_certificate.sh";
@@ -9,7 +9,7 @@ fn with(name: &str, text: &str) -> Zip {
     Zip::good().with(name, 0o755, text.as_bytes())
 }
 
-/// The warnings about a hook that has its twin.
+/// The warnings about a hook that is in both folders of hooks.
 fn about(text: &str) -> String {
     warned(&with(HOOK, text).with(TWIN, 0o755, b"#!/bin/sh\n")).join("; ")
 }
@@ -70,6 +70,28 @@ fn commands_that_flipless_changes_are_named_with_their_line() {
     );
     let found = about("#!/bin/sh\nmkdir -p /etc/systemd/system/nginx.service.d\n");
     assert!(found.contains("a drop-in for nginx.service"), "{found}");
+}
+
+/// CloudFormation refuses a rule of a group that does not exist.
+#[test]
+fn a_rule_of_the_security_group_that_eb_does_not_make_fails() {
+    let rule = ".ebextensions/flipless-https.config";
+    let option = |value: &str| {
+        format!(
+            "option_settings:\n  aws:autoscaling:launchconfiguration:\n    DisableDefaultEC2SecurityGroup: {value}\n"
+        )
+    };
+    let zip = with(".ebextensions/group.config", &option("true"));
+    assert_eq!(failed(&zip.bytes()), []);
+    let zip = zip.with(rule, 0o644, b"Resources: {}\n");
+    assert_fails(
+        &zip.bytes(),
+        "ebextensions",
+        "`[https] security-group = false`",
+    );
+    let zip = with(".ebextensions/group.config", &option("false"));
+    let zip = zip.with(rule, 0o644, b"Resources: {}\n");
+    assert_eq!(failed(&zip.bytes()), []);
 }
 
 #[test]

@@ -89,7 +89,7 @@ fn headers_that_disagree() {
 fn entries_that_overlap_or_lie_elsewhere() {
     let first = patched(CENTRAL, 42, &[0, 0, 0, 0]);
     assert_fails(&first, "zip", "overlaps");
-    // Both of the last two read the same data.
+    // The headers of the last two entries point to the same data.
     let mut same = zip();
     replace(&mut same, b"aa/bbbb", b"aa/cccc");
     let at = last(&same, CENTRAL);
@@ -101,13 +101,13 @@ fn entries_that_overlap_or_lie_elsewhere() {
     assert_fails(
         &patched(CENTRAL, 42, &[0, 0, 0, 0x70]),
         "zip",
-        "belong to nothing",
+        "belong to no record",
     );
     assert_fails(&patched_in_both(18, 20, &[0, 0, 0, 0x70]), "zip", "outside");
     assert_fails(
         &patched_in_both(18, 20, &[8, 0, 0, 0]),
         "zip",
-        "belong to nothing",
+        "belong to no record",
     );
     let reaching = patched_in_both(18, 20, &[12, 0, 0, 0]);
     assert_fails(&reaching, "zip", "outside");
@@ -136,7 +136,7 @@ fn bytes_that_belong_to_nothing() {
     assert_fails(
         &[b"#!/bin/sh\n", &zip()[..]].concat(),
         "zip",
-        "belong to nothing",
+        "belong to no record",
     );
     assert_fails(&[&zip()[..], b"x"].concat(), "zip", "after the end record");
     let middle = last(&zip(), LOCAL);
@@ -151,10 +151,14 @@ fn bytes_that_belong_to_nothing() {
     assert_fails(
         &hidden,
         "zip",
-        "6 bytes before entry \"aa/cccc\" belong to nothing",
+        "6 bytes before entry \"aa/cccc\" belong to no record",
     );
     let directory = zip().windows(4).position(|at| at == CENTRAL).unwrap();
-    assert_fails(&inserted(directory, b"hidden"), "zip", "belong to nothing");
+    assert_fails(
+        &inserted(directory, b"hidden"),
+        "zip",
+        "belong to no record",
+    );
 }
 
 #[test]
@@ -221,7 +225,7 @@ fn a_second_name_and_zip64_in_extra_fields() {
     assert_eq!(failed(&with_extra(0x5455)), [], "a time stamp");
 }
 
-/// As Windows has them.
+/// Zips from Windows have no Unix modes.
 #[test]
 fn an_executable_without_a_unix_mode() {
     let mut bytes = Zip::good().with("bin/server", 0o644, b"x").bytes();
@@ -244,7 +248,7 @@ fn a_link_whose_target_is_not_text() {
     crc.update(b"\xff123456789");
     put(&mut bytes, local + 14, &crc.sum().to_le_bytes());
     put(&mut bytes, at + 16, &crc.sum().to_le_bytes());
-    assert_fails(&bytes, "content", "a link's target that is not UTF-8");
+    assert_fails(&bytes, "content", "the link's target is not UTF-8");
 }
 
 /// A part of the name becomes an extra field, in both headers or only in the local header.
@@ -273,7 +277,7 @@ fn a_data_descriptor_that_differs_from_the_headers() {
     let mut bytes = Zip::good().streamed();
     let at = last(&bytes, DESCRIPTOR);
     bytes[at + 8] ^= 1;
-    assert_fails(&bytes, "zip", "what follows its data");
+    assert_fails(&bytes, "zip", "the data descriptor");
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use flipless_settings::layout;
 
-use super::bundle::{COMMIT, EXPECTED, STAGE, Zip, assert_fails, failed, open};
-use super::elf_files::{AARCH64, X86_64, program, static_glibc, with_interpreter};
+use super::bundle::{COMMIT, EXPECTED, STAGE, Zip, assert_fails, failed, open, warned};
+use super::elf_files::{AARCH64, X86_64, needing, program, static_glibc, with_interpreter};
 use crate::bundle::elf::Elf;
 use crate::check::{self, Check, without_programs};
 
@@ -38,20 +38,31 @@ fn names() {
 }
 
 #[test]
-fn links_stay_inside() {
+fn a_link_out_of_the_bundle_is_a_warning() {
     let good = Zip::good().with("public/a", 0o120_777, b"../bin/server");
     assert_eq!(failed(&good.bytes()), []);
     let link = |target: &[u8]| Zip::good().with("public/a", 0o120_777, target).bytes();
     let long = "a".repeat(4096);
+    for (target, place) in [
+        ("../../shared", "/var/app/shared"),
+        ("/mnt/efs", "/mnt/efs"),
+    ] {
+        let warned = warned(&Zip::good().with("public/a", 0o120_777, target.as_bytes())).join("; ");
+        let expected = format!("links: public/a -> {target:?} leads out of the bundle");
+        assert!(
+            warned.starts_with(&expected) && warned.ends_with(place),
+            "{warned}"
+        );
+    }
+    let through = Zip::good().with("public", 0o120_777, b"/etc");
+    assert_fails(
+        &through.with("public/passwd", 0o644, b"").bytes(),
+        "clashes",
+        "public",
+    );
     for (target, check, detail) in [
-        (
-            "../../etc/passwd",
-            "links",
-            "public/a -> \"../../etc/passwd\" leads out",
-        ),
-        ("/etc/passwd", "links", "is absolute"),
         ("a\0b", "links", "leads nowhere"),
-        (&long, "content", "a link's target of this length"),
+        (&long, "content", "the link's target is too long"),
     ] {
         assert_fails(&link(target.as_bytes()), check, detail);
     }
@@ -143,6 +154,29 @@ fn settings_that_the_agent_could_not_read() {
 }
 
 #[test]
+fn a_home_page_that_is_not_redirected_to_https() {
+    let file = layout::SETTINGS_FILE;
+    let warnings = |https: &str, path: &str| {
+        let text = format!(r#"{{"https": {https}, "server": {{"health_path": "{path}"}}}}"#);
+        let zip = Zip::good().without(file).with(file, 0o644, text.as_bytes());
+        let checks = without_programs(&open(&zip.bytes()), None);
+        let check = checks.into_iter().find(|check| check.name == "settings");
+        check.unwrap().warnings
+    };
+    let domains = r#"{"domains": ["shop.example.com"]}"#;
+    let said = warnings(domains, "/");
+    assert!(said[0].starts_with("http://shop.example.com/ "), "{said:?}");
+    assert_eq!(warnings(domains, "/?a=b").len(), 1);
+    for (https, path) in [
+        (domains, "/health"),
+        ("{}", "/"),
+        (r#"{"domains": ["a.example"], "redirect": false}"#, "/"),
+    ] {
+        assert_eq!(warnings(https, path), [""; 0], "{https} {path}");
+    }
+}
+
+#[test]
 fn static_glibc_is_fine_if_no_program_resolves_names() {
     let yes = "\"resolves_names\": true";
     let zip = Zip::good()
@@ -171,7 +205,7 @@ fn a_newer_glibc_is_named_with_its_symbols() {
     assert_fails(&zip.bytes(), "glibc", " (__libc_start_main");
 }
 
-/// `units/tests.rs` tests each rule. This tests that the rules receive the bundle's units.
+/// `units/tests.rs` tests each rule. This test shows that the rules receive the bundle's units.
 #[test]
 fn units() {
     let app = "systemd/flipless-app@.service";
@@ -319,4 +353,70 @@ fn every_check_has_a_name_that_can_be_allowed() {
         .filter(|name| !["zip", "settings"].contains(name))
         .collect();
     assert_eq!(names, flipless_settings::checks::ALLOWABLE);
+}
+
+/// `[server] command` names a program of the bundle. The faults of this program count like those of `[server] bin`.
+#[test]
+fn the_program_of_a_command_line_has_to_run_on_the_instance() {
+    for line in [
+        "./shop -v",
+        "exec ./shop",
+        "A=1 shop/../shop",
+        "/var/app/current/shop",
+    ] {
+        let with = |mode, content: &[u8]| Zip::of_command(line).with("shop", mode, content);
+        assert_eq!(failed(&with(0o755, &program(X86_64)).bytes()), [], "{line}");
+        if line.contains("..") {
+            continue;
+        }
+        let new = needing(&[], &["GLIBC_2.99"]);
+        assert_fails(&with(0o755, &new).bytes(), "glibc", "shop needs GLIBC_2.99");
+        assert_fails(
+            &with(0o755, &program(AARCH64)).bytes(),
+            "machine",
+            "shop is for aarch64",
+        );
+        assert_fails(
+            &with(0o644, &program(X86_64)).bytes(),
+            "executables",
+            "shop has no exec bit",
+        );
+        let missing = Zip::of_command(line);
+        assert_fails(
+            &missing.bytes(),
+            "executables",
+            "shop is missing, and `[server] command`",
+        );
+        let made = missing.with(".platform/hooks/prebuild/a.sh", 0o755, b"#!/bin/sh\n");
+        assert!(warned(&made).join("; ").contains("shop is missing"));
+    }
+    for line in [
+        "java -jar x.jar",
+        "cd web && ./run",
+        "\"$APP\"",
+        "/opt/shop",
+    ] {
+        assert_eq!(failed(&Zip::of_command(line).bytes()), [], "{line}");
+    }
+}
+
+#[test]
+fn a_further_process_has_its_program() {
+    let procfile = |line: &str| {
+        let web = "web: bin/flipless stand-in web\n";
+        Zip::good().with("Procfile", 0o644, format!("{web}{line}\n").as_bytes())
+    };
+    for line in [
+        "mailer: ./mailer.sh -q",
+        "mailer: exec ./mailer.sh",
+        "mailer: A=1 ./mailer.sh",
+    ] {
+        assert_fails(
+            &procfile(line).bytes(),
+            "Procfile",
+            "mailer.sh is not in the bundle",
+        );
+        let fine = procfile(line).with("mailer.sh", 0o755, b"#!/bin/sh\n");
+        assert_eq!(failed(&fine.bytes()), [], "{line}");
+    }
 }

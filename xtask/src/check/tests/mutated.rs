@@ -71,7 +71,7 @@ fn good() -> &'static [Vec<u8>; 2] {
     })
 }
 
-/// Asserts that another reader finds the same in a zip that has passed the checks.
+/// Asserts that another reader finds the same entries in a zip that has passed the checks.
 fn same_as_the_library(bytes: &[u8]) -> Result<(), TestCaseError> {
     let bundle = open(bytes);
     if bundle.fault.is_some() {

@@ -134,6 +134,40 @@ fn nginx_accepts_files_in_their_places() {
     }
 }
 
+/// The agent adds these files on the instance.
+#[test]
+fn nginx_tests_the_pieces_of_https_with_the_files_of_the_bundle() {
+    let with = |name: &str, text: &str| {
+        let settings = br#"{"https": {"domains": ["shop.example.com"]}}"#;
+        let zip = Zip::good().without("nginx/zz-flipless-keepalive.conf");
+        let zip = zip.without("flipless.json");
+        let zip = zip.with("flipless.json", 0o644, settings);
+        nginx::check(&open(&zip.with(name, 0o644, text.as_bytes()).bytes()))
+    };
+    let location = ".platform/nginx/conf.d/elasticbeanstalk/a.conf";
+    let fine = with(location, "location /static { root /srv; }\n");
+    assert!(!fine.failed(), "{}", fine.detail);
+    for (name, text, said) in [
+        (
+            location,
+            "location ^~ /.well-known/acme-challenge/ { root /srv; }\n",
+            "duplicate location",
+        ),
+        (
+            ".platform/nginx/conf.d/a.conf",
+            "server { listen 443 default_server; }\n",
+            "duplicate default server",
+        ),
+    ] {
+        let refused = with(name, text);
+        assert!(
+            refused.failed() && refused.detail.contains(said),
+            "{}",
+            refused.detail
+        );
+    }
+}
+
 #[test]
 fn nginx_names_the_file_and_the_line() {
     for (name, text, detail) in [
@@ -185,7 +219,7 @@ fn a_file_that_needs_the_instance_is_not_checked_here() {
     assert!(check.detail.starts_with("not checked: "), "{check:?}");
 }
 
-/// A hook or a configuration file of EB may write it; the rest is checked all the same.
+/// A hook or a configuration file of EB may write the file. The rest is still checked.
 #[test]
 fn a_file_that_a_hook_may_write_is_a_warning() {
     let piece = ".platform/nginx/conf.d/a.conf";

@@ -1,4 +1,4 @@
-//! Our own rules for units. An experiment has shown the need for each rule (see ARCHITECTURE.md).
+//! Our own rules for units. ARCHITECTURE.md ("What must stay true") has the reason for each rule.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -8,7 +8,7 @@ use flipless_settings::unit_file::Directive;
 
 use super::syntax::Unit;
 
-/// EB's own units, whose drop-ins make them stand-ins.
+/// EB's own units, which flipless's drop-ins turn into stand-ins.
 const OF_EB: [&str; 2] = [layout::NGINX, layout::WEB];
 
 /// Services to which systemd passes a socket: by `Sockets=`, by the `Service=` of a socket, or by the socket's
@@ -63,7 +63,7 @@ pub fn not_of_eb(units: &[Unit]) -> Vec<String> {
 }
 
 /// EB deletes and renames the folders in /var/app in every deployment. The unit of a run may name them, because it
-/// has mount points of its own there.
+/// has its own mount points there.
 pub fn moving_paths(units: &[Unit]) -> Vec<String> {
     let mut findings = Vec::new();
     for unit in units {
@@ -78,17 +78,19 @@ pub fn moving_paths(units: &[Unit]) -> Vec<String> {
     findings
 }
 
-/// Whether /var/app in the unit is a file system of its own, so that a flip removes no mount point there.
+/// Whether the unit has its own file system at /var/app, so that a flip removes no mount point there.
 fn has_own_mounts(unit: &Unit) -> bool {
     let mut mounts = unit.all("Service", "TemporaryFileSystem");
     mounts.any(|mount| mount.split(':').next() == Some("/var/app"))
 }
 
-/// Whether the directive names a place in the unit's own file systems. The source of a mount is in the real file
-/// system.
+/// Whether the directive names a place in the unit's own file systems. The source of a mount, and a command with the
+/// prefix `+`, are in the real file system (systemd.service(5)).
 fn names_a_mount(directive: &Directive) -> bool {
     match directive.key.as_str() {
-        "WorkingDirectory" => true,
+        "WorkingDirectory" | "Environment" => true,
+        // `[server]` `command`, `args` and `port-variables` may name files of the bundle.
+        "ExecStart" => !directive.value.starts_with('+'),
         "BindPaths" | "BindReadOnlyPaths" => {
             let source = directive.value.trim_start_matches('-').split(':').next();
             let source = Path::new(source.unwrap_or_default());
@@ -121,7 +123,7 @@ pub fn gate(units: &[Unit]) -> Vec<String> {
         .filter(stays)
         .map(|unit| {
             format!(
-                "{} has RemainAfterExit=: it would start only once",
+                "{} has RemainAfterExit=, so systemd starts it only once",
                 unit.name
             )
         })
@@ -170,7 +172,8 @@ pub fn references(units: &[Unit]) -> Vec<String> {
     findings
 }
 
-/// A setting that remains of EB's nginx.service acts on the real nginx: EB's stop of the stand-in would kill it.
+/// The drop-in must reset every setting of EB's nginx.service that acts on the real nginx. Otherwise EB's stop of
+/// the stand-in would, for example, kill the real nginx.
 pub fn stand_in(units: &[Unit]) -> Vec<String> {
     const RESETS: [&str; 7] = [
         "PIDFile",

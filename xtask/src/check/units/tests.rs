@@ -49,8 +49,10 @@ fn units_that_keep_the_rules_are_fine() {
 #[test]
 fn a_run_may_name_the_mounts_that_are_its_own() {
     let mounts = "[Service]\nTemporaryFileSystem=/var/app:ro\nWorkingDirectory=/var/app/current\n\
-                  BindReadOnlyPaths=/opt/flipless/runs/%i/app:/var/app/current\nBindPaths=-/var/app/data\n";
+                  BindReadOnlyPaths=/opt/flipless/runs/%i/app:/var/app/current\nBindPaths=-/var/app/data\n\
+                  Environment=\"CONFIG=/var/app/current/a.toml\"\n";
     let service = SERVICE.replace("[Service]\n", mounts);
+    let service = service.replace("/bin/true", "/bin/true /var/app/current/shop");
     let mut files = GOOD;
     files[1].1 = &service;
     assert_eq!(failed(&files), []);
@@ -133,9 +135,9 @@ fn each_rule_is_broken_alone() {
         (
             1,
             "/bin/true",
-            "/var/app/current/x\nTemporaryFileSystem=/var/app:ro",
+            "+/var/app/current/x\nTemporaryFileSystem=/var/app:ro",
             "paths",
-            "ExecStart=/var/app/current/x",
+            "ExecStart=+/var/app/current/x",
         ),
         (
             1,

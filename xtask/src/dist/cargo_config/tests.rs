@@ -66,7 +66,7 @@ fn flags_in_an_included_file_are_refused_and_the_error_names_the_right_file() {
             let config = format!("include = [{list}]");
             let error = included(&[("config.toml", &config), ("more.toml", flags)]);
             let error = error.unwrap_err().to_string();
-            assert!(error.contains(".cargo/more.toml: `rustflags`"), "{error}");
+            assert!(error.contains(".cargo/more.toml: `dist`"), "{error}");
         }
     }
     let deep = [

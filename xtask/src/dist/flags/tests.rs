@@ -8,11 +8,12 @@ use std::path::Path;
 use cargo_config2::ResolveOptions;
 
 use super::*;
+use crate::roots::Roots;
 
 const SEPARATOR: char = '\u{1f}';
 const ADDED: &str = "--remap-path-prefix=/a b=/c";
 
-/// Writes the flags that cargo has for the target beside itself
+/// Writes cargo's flags for the target to the file `flags` in the package
 /// (<https://doc.rust-lang.org/cargo/reference/environment-variables.html#environment-variables-cargo-sets-for-build-scripts>).
 const BUILD_SCRIPT: &str = r#"fn main() {
     println!("cargo::rerun-if-changed=never there");
@@ -69,8 +70,8 @@ fn flags_of(cargo: &mut Command, folder: &Path) -> Vec<String> {
     flags.map(str::to_owned).collect()
 }
 
-/// Asserts that cargo uses the expected flags with this configuration and these variables. With our flags, it uses
-/// the same flags, followed by ours.
+/// Asserts that cargo uses the expected flags with this configuration and these variables. Then adds our flags, and
+/// asserts that cargo uses the same flags, followed by ours.
 #[track_caller]
 fn assert_kept(config: &str, variables: &[(&str, &str)], expected: &[&str]) {
     let package = package(config);
@@ -140,12 +141,13 @@ fn a_flag_with_the_separator_in_it_is_an_error() {
     add(&mut tools::cargo(), &config, target(), &flags).unwrap_err();
 }
 
-/// Other flags would compile the agent and the relay again for each project.
+/// If the flags differed, cargo would compile the agent and the relay again for each project.
 #[test]
 fn our_own_programs_have_the_same_flags_for_a_server_in_any_project() {
-    let here = Project::load(None).unwrap();
+    let roots = Roots::of_flipless();
+    let here = Project::load(&roots, None).unwrap();
     let example = here.root.join("examples/own-port");
-    let elsewhere = Project::load(Some(&example.join("flipless.toml"))).unwrap();
+    let elsewhere = Project::load(&roots, Some(&example.join("flipless.toml"))).unwrap();
     assert_eq!(of_own(&elsewhere).unwrap(), of_own(&here).unwrap());
     let server = of_server(&elsewhere).unwrap();
     let replaced = format!("--remap-path-prefix={}=/server", example.display());

@@ -1,8 +1,9 @@
-//! The command line of a wrapped bundle's server, and what can be known of it before it runs.
+//! The command line of a wrapped bundle's server, and the checks of this line before it runs.
 
 use std::path::Path;
 
 use anyhow::Result;
+use flipless_settings::procfile::{program, program_in_bundle};
 
 use crate::bundle::{Bundle, Content, Entry};
 use crate::dist::procfile::Process;
@@ -29,7 +30,8 @@ pub fn of_web(processes: &[Process], bundle: &Bundle, zip: &Path) -> Result<Stri
     }
     let default = DEFAULTS.iter().find(|name| bundle.get(name).is_some());
     match default {
-        Some(program) if processes.is_empty() => Ok((*program).to_owned()),
+        // Without a slash, a shell would look for the program in PATH.
+        Some(program) if processes.is_empty() => Ok(format!("./{program}")),
         _ => Err(ui::advised(
             format!(
                 "{} has no Procfile with a line `web: COMMAND`, and no executable {}",
@@ -38,7 +40,7 @@ pub fn of_web(processes: &[Process], bundle: &Bundle, zip: &Path) -> Result<Stri
             ),
             [
                 "add a Procfile to the root of the zip, for example with the line `web: bin/server`",
-                "a program that EB's platform compiles on the instance has to be compiled before",
+                "if EB's platform compiles the program on the instance, compile it before you pack the zip",
             ],
         )),
     }
@@ -49,20 +51,12 @@ pub fn of_web(processes: &[Process], bundle: &Bundle, zip: &Path) -> Result<Stri
 /// # Errors
 /// If the bundle lacks the program, or if the platform lacks it or its interpreter.
 pub fn check(line: &str, bundle: &Bundle, zip: &Path) -> Result<()> {
-    let Some(program) = program_of(line) else {
-        return Ok(());
-    };
-    if let Some(name) = on_path(program) {
+    if let Some(name) = program(line).and_then(on_path) {
         return on_platform(name, &format!("`web: {line}` starts `{name}`"), bundle);
     }
-    let places = ["/var/app/current/", "./"].into_iter();
-    let file = places
-        .filter_map(|place| program.strip_prefix(place))
-        .next();
-    let file = file.unwrap_or(program);
-    if file.starts_with('/') || bundle.get("Buildfile").is_some() {
+    let Some(file) = program_in_bundle(line).filter(|_| bundle.get("Buildfile").is_none()) else {
         return Ok(());
-    }
+    };
     let Some(entry) = bundle.get(file) else {
         return Err(ui::advised(
             format!(
@@ -84,18 +78,6 @@ pub fn check(line: &str, bundle: &Bundle, zip: &Path) -> Result<()> {
         Some(name) => on_platform(name, &format!("{file} is a script for `{name}`"), bundle),
         None => Ok(()),
     }
-}
-
-/// The first word that is a program: not a variable, and not `exec`. None if the shell interprets the word.
-fn program_of(line: &str) -> Option<&str> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
-    let is_variable = |word: &str| {
-        let name = word.split_once('=').map(|(name, _)| name);
-        name.is_some_and(|name| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
-    };
-    let mut words = line.split_whitespace();
-    let word = words.find(|word| *word != "exec" && !is_variable(word))?;
-    word.chars().all(plain).then_some(word)
 }
 
 /// The name of a program that the shell finds on PATH or in a folder of programs.
@@ -156,23 +138,5 @@ fn on_platform(name: &str, what: &str, bundle: &Bundle) -> Result<()> {
                  .ebextensions",
             ],
         )),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_program_is_the_first_plain_word() {
-        for (line, program) in [
-            ("./shop -v", Some("./shop")),
-            ("exec bin/shop", Some("bin/shop")),
-            ("RUST_LOG=info A=1 exec java -jar x.jar", Some("java")),
-            ("\"$APP\" -v", None),
-            ("(cd web && ./run)", None),
-        ] {
-            assert_eq!(program_of(line), program, "{line}");
-        }
     }
 }

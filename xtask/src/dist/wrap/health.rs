@@ -1,4 +1,5 @@
-//! The health check of a wrapped bundle: that of its `.ebextensions`, or one that every server answers.
+//! The health check of a wrapped bundle: the check in its `.ebextensions`, or else a check that every working
+//! server passes.
 
 use flipless_settings::ebextensions::{self, OptionSetting};
 
@@ -17,7 +18,7 @@ pub struct Health {
 }
 
 impl Health {
-    /// Says which check was chosen if the bundle names none.
+    /// Warns which check was chosen if the bundle names none.
     pub fn explain(&self) {
         if !self.named {
             ui::warning(format!(
@@ -30,7 +31,7 @@ impl Health {
 }
 
 /// The health check that the options in `.ebextensions` name. If they name none, EB itself does not judge the
-/// answers. Then every status below 500 means healthy, because such an answer is no failure of the server.
+/// answers. Then every status below 500 means healthy, because such an answer does not show a failure of the server.
 /// <https://docs.aws.amazon.com/elasticbeanstalk/latest/dg/command-options-general.html>
 pub fn of(bundle: &Bundle) -> Health {
     let options = options(bundle);
@@ -61,7 +62,7 @@ pub fn of(bundle: &Bundle) -> Health {
     }
 }
 
-/// The options of all files, in the order in which EB applies them. `check` reports a file that is no YAML.
+/// The options of all files, in the order in which EB applies them. `check` reports a file that is not YAML.
 fn options(bundle: &Bundle) -> Vec<OptionSetting> {
     let entries = bundle.entries.iter();
     let mut files: Vec<_> = entries

@@ -1,4 +1,5 @@
-//! The settings that serve a wrapped bundle: those of the user's flipless.toml, and what the bundle itself says.
+//! flipless's settings for a wrapped bundle: the keys of the user's flipless.toml, and the settings that the bundle
+//! itself implies.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +12,7 @@ use crate::bundle::Bundle;
 use crate::dist::procfile;
 use crate::ui;
 
-/// The flipless.toml to obey: the named one, or the one beside the zip, which may not exist.
+/// The flipless.toml to use: the named file, or the file beside the zip, which may not exist.
 pub fn file(zip: &Path, config: Option<&Path>) -> Result<PathBuf> {
     let zip = std::path::absolute(zip)?;
     match config {
@@ -20,7 +21,7 @@ pub fn file(zip: &Path, config: Option<&Path>) -> Result<PathBuf> {
     }
 }
 
-/// The text of the flipless.toml that serves the bundle. A key of the user's file at `config` stays as it is.
+/// Returns the text of a flipless.toml for the bundle. The keys of the user's file at `config` stay as they are.
 ///
 /// # Errors
 /// If the user's file is invalid or names a server to build, or if the bundle has no server that can be started.
@@ -47,7 +48,7 @@ pub fn derive(zip: &Path, bundle: &Bundle, procfile: &str, config: &Path) -> Res
             .or_insert_with(|| health.statuses.into());
     }
     let text = toml::to_string(&table)?;
-    // A value of the bundle may be one that a setting does not allow.
+    // The bundle may contain a value that a setting does not allow.
     Config::parse(&text, config)?;
     Ok(text)
 }
@@ -93,7 +94,8 @@ fn section<'a>(table: &'a mut Table, name: &str) -> Result<&'a mut Table> {
         .with_context(|| format!("`{name}` is not a table"))
 }
 
-/// The zip's name without its suffix, as far as a name of an application may contain it.
+/// The zip's name without its suffix, with `-` in place of each character that is not allowed in the name of an
+/// application.
 fn name_of(zip: &Path) -> String {
     let stem = zip.file_stem().unwrap_or_default().to_string_lossy();
     let plain = |c: char| {

@@ -24,7 +24,7 @@ pub fn aborted(taken: bool) -> Instance {
     instance
 }
 
-/// Checks that no unit, file or process of flipless is left.
+/// Checks that no unit and no run of flipless is left.
 fn assert_withdrawn(instance: &Instance, when: &str) {
     assert!(!instance.has_drop_in("web.service"), "{when}");
     assert_eq!(instance.serving(), [""; 0], "{when}");
@@ -61,7 +61,7 @@ fn without_a_flip_a_start_of_web_starts_the_old_application() {
             let calls = instance.take_calls();
             assert!(calls.ends_with(&["daemon-reload".into()]), "{calls:?}");
             let started = calls.iter().find(|call| call.contains("start"));
-            assert_eq!(started, None, "systemd is about to");
+            assert_eq!(started, None, "systemd itself starts it next");
             assert_nothing_left(&instance, &when);
             deploy(&instance, "v2");
             assert_eq!(instance.serving(), [current_unit(&instance)], "{when}");
@@ -112,7 +112,7 @@ fn a_lost_state_is_no_first_deployment() {
     });
 }
 
-/// The old application crashed in a deployment that was not aborted.
+/// An instance after a late flip: before the flip, the old application crashed, and the agent gave the instance back.
 fn flipped_after_all() -> Instance {
     let instance = aborted(true);
     start_of_web(&instance.system).unwrap();
@@ -135,7 +135,7 @@ fn a_flip_after_the_instance_was_given_back_is_adopted_by_its_commit() {
         assert!(instance.model.borrow().enabled.contains(layout::APP_SOCKET));
         assert!(
             instance.has_drop_in("web.service"),
-            "in the next deployment"
+            "for the next start of web.service"
         );
         assert_eq!(instance.unit(layout::DEADMAN_TIMER), "inactive");
         // EB's nginx had the public port until the server was ready. Now the front has the port.
@@ -147,7 +147,7 @@ fn a_flip_after_the_instance_was_given_back_is_adopted_by_its_commit() {
             assert!(started < nginx, "{calls:?}");
             assert!(nginx < at(format!("start {}", layout::FRONT)), "{calls:?}");
         }
-        // From then on nginx.service is the stand-in, and is not restarted.
+        // Now nginx.service is the stand-in, so another `commit` does not restart it.
         commit::commit(&instance.system).unwrap();
         let again = instance.take_calls();
         assert!(
@@ -212,8 +212,7 @@ fn a_reboot_while_a_late_adoption_waits_for_the_server_starts_it() {
     });
 }
 
-/// Checks that the version that EB has flipped to is current, also after a boot, and that both stand-ins are
-/// installed.
+/// Checks that the version that EB has flipped to is current, also after a boot, and that its stand-ins are installed.
 fn assert_adopted(instance: &Instance, when: &str) {
     assert_eq!(instance.serving(), [current_unit(instance)], "{when}");
     assert_eq!(
@@ -246,7 +245,7 @@ fn a_flip_in_the_middle_of_a_withdrawal_is_adopted_by_its_commit() {
                     let instance = aborted(taken);
                     instance.make_active("nginx.service");
                     if front {
-                        crate::proxy::front::sync(&instance.system).unwrap();
+                        crate::proxy::sync::sync(&instance.system).unwrap();
                     }
                     if instance.kill_at(point, start_of_web).is_none() {
                         assert!(point > 10, "{when}");
@@ -258,7 +257,7 @@ fn a_flip_in_the_middle_of_a_withdrawal_is_adopted_by_its_commit() {
                         web_started::web_started(&instance.system).unwrap();
                     }
                     if instance.has_drop_in("nginx.service") {
-                        crate::proxy::front::sync(&instance.system).unwrap();
+                        crate::proxy::sync::sync(&instance.system).unwrap();
                     }
                     // Without the marker EB's own web.service would run the server, which would take the port.
                     let marker = format!("{FLIPPED}/{}", layout::MARKER);
@@ -323,7 +322,7 @@ fn a_late_adoption_that_does_not_start_fails_its_commit_and_leaves_nothing() {
             let error = format!("{error:#}");
             assert!(error.contains("did not become ready"), "{error}");
             assert_withdrawn(&instance, &error);
-            // The process that waits to be the stand-in becomes the server.
+            // EB's own web.service runs the server in place of the stand-in.
             let calls = instance.take_calls();
             assert!(
                 calls.contains(&"restart --no-block web.service".into()),

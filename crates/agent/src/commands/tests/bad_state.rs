@@ -142,7 +142,7 @@ fn a_change_of_the_clock_affects_only_ages() {
         expire::expire(&instance.system).unwrap();
         assert!(
             state(&instance).staged.is_some(),
-            "the deadline is not the clock's"
+            "the deadline does not depend on the clock"
         );
         flip(&instance).unwrap();
         commit::commit(&instance.system).unwrap();

@@ -32,7 +32,7 @@ fn with_two() -> Instance {
     instance
 }
 
-/// The same, with a configuration of nginx to test.
+/// The instance of [`with_two`], with a configuration of nginx to test.
 fn with_a_proxy() -> Instance {
     let instance = with_two();
     let path = format!("{PROXY_STAGING}/nginx.conf");
@@ -46,7 +46,7 @@ fn staged() -> Instance {
     instance
 }
 
-/// EB has renamed the folder, and starts web.service.
+/// An instance in the flip: EB has renamed the folder, and starts web.service next.
 fn renamed() -> Instance {
     let instance = staged();
     instance.flip();
@@ -80,8 +80,7 @@ fn crashed_release() -> String {
     state(&crashing()).current.unwrap().release
 }
 
-/// Every command that changes a serving instance. Each has a condition that must hold after the command was killed
-/// and has run a second time.
+/// Every command that changes a serving instance: its name, the instance before the command, and the call.
 pub const COMMANDS: &[(&str, Prepare, Act)] = &[
     ("stage", with_two, stage_bundle),
     ("stage", with_a_proxy, stage_bundle),
@@ -91,6 +90,7 @@ pub const COMMANDS: &[(&str, Prepare, Act)] = &[
     ("rollback", with_two, rollback::rollback),
     ("restart", with_two, restart::restart),
     ("restart", properties::rotated, restart::restart),
+    ("rollback", properties::rotated_with_two, rollback::rollback),
     ("web-started", with_two, web_started::web_started),
     ("expire", expired, expire::expire),
     ("recover", crashing, recover::recover),
@@ -186,7 +186,7 @@ fn the_same_command_completes_the_work_of_a_killed_one() {
                 let back = state(instance).current.unwrap().release;
                 assert_ne!(back, crashed_release(), "{when}");
             }
-            // A run that the killed command has left may also serve.
+            // A run that the killed command has left may serve until the dead man's switch stops this run.
             let_the_dead_man_come(instance, when);
             assert_settled(instance, when);
         });
@@ -232,9 +232,9 @@ fn the_dead_mans_switch_completes_or_undoes_a_killed_command() {
             };
             let_the_dead_man_come(instance, when);
             assert_eq!(current_unit(instance), current, "{when}");
-            // No run stays staged: that would keep "restart app server" and the automatic rollback off.
+            // A run that stays staged would prevent "restart app server" and the automatic rollback.
             assert_eq!(state(instance).staged, None, "{when}");
-            // The next deployment removes a release that is not in the state.
+            // A release that the state does not name may remain until the next deployment.
             assert_eq!(instance.serving(), [current], "{when}");
             assert_eq!(instance.model.borrow().gaps, [""; 0], "{when}");
         });

@@ -5,12 +5,13 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use super::*;
 use crate::instance::paths::{FLIPPED, HEALTH_LOG};
 
-/// The mode of EB's own folder, which the server's user can't enter.
+/// EB's own mode of the folder of the health log. The server's user can't enter the folder.
 const BEFORE: u32 = 0o750;
+/// The log of this hour, which nginx has begun.
+const NOW: &str = "/var/log/nginx/healthd/application.log.2026-11-26-22";
 
-fn mode(instance: &Instance) -> u32 {
-    let folder = instance.system.locate(HEALTH_LOG).metadata();
-    folder.unwrap().mode() & 0o7777
+fn mode(instance: &Instance, path: &str) -> u32 {
+    instance.system.locate(path).metadata().unwrap().mode() & 0o7777
 }
 
 fn owner_before(instance: &Instance) -> String {
@@ -21,10 +22,62 @@ fn owner_before(instance: &Instance) -> String {
 /// An instance whose folder of the health log has another mode than the server needs.
 fn with_a_health_log() -> Instance {
     let instance = Instance::new();
-    instance.system.make_folder(HEALTH_LOG).unwrap();
+    instance.system.write(NOW, b"a line\n", 0o644).unwrap();
     let folder = instance.system.locate(HEALTH_LOG);
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(BEFORE)).unwrap();
     instance
+}
+
+fn has_list(instance: &Instance) -> bool {
+    let folder = instance.system.locate(HEALTH_LOG);
+    let name = "system.posix_acl_access";
+    rustix::fs::getxattr(&folder, name, &mut [0u8; 256]).is_ok()
+}
+
+fn take_owners(instance: &Instance) -> Vec<String> {
+    std::mem::take(&mut instance.model.borrow_mut().owners)
+}
+
+/// Before the flip EB's nginx writes the log.
+#[test]
+fn the_health_log_changes_hands_in_the_flip() {
+    in_each_mode(|| {
+        let instance = with_a_health_log();
+        stage_version(&instance, "v1").unwrap();
+        let modes = |instance: &Instance| (mode(instance, HEALTH_LOG), mode(instance, NOW));
+        assert_eq!(modes(&instance), (BEFORE, 0o644));
+        assert_eq!(take_owners(&instance), [""; 0]);
+        let other = format!("{HEALTH_LOG}/other");
+        let link = format!("{HEALTH_LOG}/application.log.link");
+        let system = &instance.system;
+        system.write(&other, b"", 0o600).unwrap();
+        system.link(std::path::Path::new("other"), link).unwrap();
+        flip(&instance).unwrap();
+        if has_front() {
+            assert_eq!(modes(&instance), (BEFORE, 0o644));
+            return;
+        }
+        assert_eq!(modes(&instance), (0o775, 0o664));
+        assert!(
+            has_list(&instance),
+            "only the list lets the server's group write"
+        );
+        let file = "application.log.2026-11-26-22";
+        let owners = [":0 healthd".into(), format!(":900 {file}")];
+        assert_eq!(take_owners(&instance), owners);
+        // The server has begun the log of the next hour.
+        let next = format!("{HEALTH_LOG}/application.log.2026-11-26-23");
+        system.write(&next, b"", 0o664).unwrap();
+        let owner = owner_before(&instance);
+        uninstall::uninstall(system).unwrap();
+        assert_eq!(modes(&instance), (BEFORE, 0o644));
+        assert_eq!(mode(&instance, &next), 0o644);
+        assert_eq!(mode(&instance, &other), 0o600);
+        assert!(!has_list(&instance));
+        let names = [file, "application.log.2026-11-26-23", "healthd"];
+        let owners = names.map(|name| format!("{owner} {name}"));
+        assert_eq!(take_owners(&instance), owners);
+    });
 }
 
 #[test]
@@ -37,6 +90,8 @@ fn giving_the_instance_back_restores_the_folder_of_the_health_log() {
         ("a plain bundle", |instance| {
             let system = &instance.system;
             system.remove(FLIPPED).unwrap();
+            // EB's rename leaves no staging folder.
+            system.remove(BUNDLE).unwrap();
             let procfile = format!("{FLIPPED}/Procfile");
             system.write(procfile, b"web: ./shop\n", 0o644).unwrap();
             start_web(instance).unwrap();
@@ -53,14 +108,15 @@ fn giving_the_instance_back_restores_the_folder_of_the_health_log() {
             } else {
                 deploy(&instance, "v1");
                 deploy(&instance, "v2");
-                assert_eq!(mode(&instance) == BEFORE, has_front(), "{name}");
+                let is_unchanged = mode(&instance, HEALTH_LOG) == BEFORE;
+                assert_eq!(is_unchanged, has_front(), "{name}");
                 give_back(&instance);
             }
-            assert_eq!(mode(&instance), BEFORE, "{name}");
-            let owners = std::mem::take(&mut instance.model.borrow_mut().owners);
-            match has_front() {
+            assert_eq!(mode(&instance, HEALTH_LOG), BEFORE, "{name}");
+            let owners = take_owners(&instance);
+            match has_front() || name == "a failed adoption" {
                 true => assert_eq!(owners, [""; 0], "{name}"),
-                false => assert_eq!(owners.last(), Some(&owner), "{name}"),
+                false => assert_eq!(owners.last(), Some(&format!("{owner} healthd")), "{name}"),
             }
         }
     });

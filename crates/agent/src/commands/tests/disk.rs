@@ -1,4 +1,4 @@
-//! The disk becomes full or read-only before any change. The command then fails with a clear error, and the
+//! The disk becomes full or read-only, once before each change. The command then fails with a clear error, and the
 //! current version continues to serve. After the disk is repaired, the next deployment succeeds.
 
 use rustix::io::Errno;
@@ -24,7 +24,7 @@ fn at_every_change(error: Errno, everywhere: bool, then: impl Fn(&Instance, Outc
             instance.model.borrow_mut().disk = Some(disk);
             let outcome = act(&instance.system);
             if !instance.model.borrow().disk.as_ref().unwrap().failed {
-                // The flip has already done everything before `commit`.
+                // `commit` may have nothing to change, because the flip has already done everything.
                 let least = if *name == "commit" { 0 } else { 2 };
                 assert!(healthy >= least, "{name} makes {healthy} changes");
                 outcome.unwrap();
@@ -47,8 +47,8 @@ fn at_every_change(error: Errno, everywhere: bool, then: impl Fn(&Instance, Outc
 
 type Outcome = anyhow::Result<()>;
 
-/// Checks that a failure names a path and says what to do. A command may also succeed: if it could not remove or
-/// record something, the next command does so.
+/// Checks that a failure names a path and says what to do. A command may also succeed: if it could not remove or record
+/// something, the next command does it.
 fn assert_says_so(outcome: &Outcome, error: Errno, when: &str) {
     let Err(why) = outcome else { return };
     let said = format!("{why:#}");
@@ -104,7 +104,7 @@ fn a_full_run_folder_besides_a_full_disk_only_makes_the_deployment_fail() {
     });
 }
 
-/// Returns every path below these folders, for a comparison.
+/// Returns the paths of all files in flipless's folders, for a comparison.
 fn kept(instance: &Instance) -> Vec<String> {
     let paths = instance.files().into_keys();
     let ours = [
@@ -150,7 +150,7 @@ fn many_failed_deployments_leave_no_files() {
         deploy(&instance, "v2");
         instance.let_drain();
         commit::commit(&instance.system).unwrap();
-        // The first deployment may create the lock's file and a record.
+        // The first failed deployment may create files that stay, such as the lock's file and a record.
         fail(&instance);
         let before = kept(&instance);
         let fresh = deployed("v1");

@@ -12,7 +12,7 @@ pub fn units_in(instance: &Instance, folder: &str) -> Vec<String> {
         .collect()
 }
 
-/// An instance on which another application has the server's port.
+/// An instance with a staged first version, on which another application has the server's port.
 fn adopting() -> Instance {
     let instance = Instance::new();
     instance
@@ -68,10 +68,27 @@ fn the_flip_itself_makes_a_first_version_current_and_lasting() {
         assert_eq!(
             instance.serving(),
             std::slice::from_ref(&current),
-            "EB never came to its postdeploy hooks"
+            "EB has not run its postdeploy hooks"
         );
         commit::commit(&instance.system).unwrap();
         assert_eq!(current_unit(&instance), current);
+    });
+}
+
+/// A person makes such a drop-in with `systemctl edit --runtime` (systemctl(1)).
+#[test]
+fn a_persons_runtime_drop_in_stays_where_it_is() {
+    in_each_mode(|| {
+        let instance = adopting();
+        let folder = format!("{}.d/override.conf", layout::DEADMAN);
+        let drop_in = format!("{RUNTIME_UNITS}/{folder}");
+        let content = b"[Service]\nNice=5\n";
+        instance.system.write(&drop_in, content, 0o644).unwrap();
+        instance.model.borrow_mut().failing.clear();
+        flip(&instance).unwrap();
+        commit::commit(&instance.system).unwrap();
+        assert!(instance.system.exists(&drop_in));
+        assert!(!instance.system.exists(format!("{DROP_INS}/{folder}")));
     });
 }
 
@@ -97,17 +114,18 @@ fn failing_in_the_flip() -> Instance {
     let failing = vec!["flipless-app@".to_owned()];
     instance.model.borrow_mut().failing = failing;
     flip(&instance).unwrap_err();
-    crate::proxy::front::sync(&instance.system).unwrap();
+    crate::proxy::sync::sync(&instance.system).unwrap();
     instance
 }
 
-/// The time limit of a first version has passed, before the flip or after it.
+/// An instance on which the time limit of a first version has passed before the flip.
 pub fn expired_staged() -> Instance {
     let instance = adopting();
     instance.model.borrow_mut().uptime = DEAD_MAN_SECONDS;
     instance
 }
 
+/// An instance on which the time limit has passed after a flip in which the server did not start.
 pub fn expired_in_the_flip() -> Instance {
     let instance = failing_in_the_flip();
     instance.model.borrow_mut().uptime = DEAD_MAN_SECONDS;
@@ -135,11 +153,15 @@ fn a_first_version_that_never_starts_gives_the_public_port_back_to_ebs_nginx() {
             let freed = at(format!("stop {}", layout::FRONT_SOCKET));
             assert!(freed < at("start nginx.service".into()), "{calls:?}");
         } else {
-            // EB's nginx never had the port.
+            // In direct mode EB's nginx never had the public port.
             let touched = calls.iter().find(|call| call.contains("nginx.service"));
             assert_eq!(touched, None);
         }
-        assert_eq!(instance.unit(layout::DEADMAN), "activating", "not himself");
+        assert_eq!(
+            instance.unit(layout::DEADMAN),
+            "activating",
+            "not stopped by its own process"
+        );
         assert_eq!(instance.unit(layout::APP_SOCKET), "inactive");
         assert_eq!(instance.unit(layout::FRONT_SOCKET), "inactive");
         for folder in [UNITS, RUNTIME_UNITS, DROP_INS] {
@@ -164,9 +186,9 @@ fn commit_tries_again_to_start_a_first_version_that_did_not_start_in_the_flip() 
     });
 }
 
-/// The server of such a version crashes also when EB's own web.service runs it.
+/// The server of this version also crashes when EB's own web.service runs the server.
 #[test]
-fn the_switch_gives_an_instance_back_whose_server_crashes_as_ebs_own_too() {
+fn the_switch_gives_the_instance_back_even_if_the_server_also_crashes_in_ebs_unit() {
     in_each_mode(|| {
         let instance = failing_in_the_flip();
         let mut model = instance.model.borrow_mut();
@@ -252,7 +274,7 @@ fn a_first_version_that_fails_twice_leaves_nothing_and_a_third_deployment_works(
             assert_eq!(
                 instance.unit("nginx.service"),
                 "inactive",
-                "not ours to start"
+                "only EB may start it"
             );
             instance.model.borrow_mut().failing.clear();
         }
@@ -337,7 +359,7 @@ fn a_killed_adoption_is_continued_by_the_next_deployment() {
                     instance.model.borrow_mut().gaps.clear();
                     deploy(&instance, "v2");
                     assert_eq!(instance.serving(), [current_unit(&instance)], "{when}");
-                    // Before the flip, a discarded first version gets no requests.
+                    // A first version that is discarded before the flip gets no requests, so a gap is harmless.
                     assert!(!adopts || instance.model.borrow().gaps.is_empty(), "{when}");
                     assert_eq!(units_in(&instance, RUNTIME_UNITS), [""; 0], "{when}");
                 }
@@ -379,7 +401,7 @@ fn a_run_that_was_staged_before_a_reboot_is_not_shown_as_staged() {
 }
 
 #[test]
-fn a_state_that_is_lost_before_the_flip_makes_no_success_of_the_old_version() {
+fn if_the_state_is_lost_before_the_flip_eb_reports_no_success_with_the_old_version() {
     in_each_mode(|| {
         let instance = deployed("v1");
         stage_version(&instance, "v2").unwrap();
@@ -394,7 +416,7 @@ fn a_state_that_is_lost_before_the_flip_makes_no_success_of_the_old_version() {
     });
 }
 
-/// EB stops when web.service fails. Otherwise it would have started nginx next.
+/// EB ends its deployment when web.service fails, before its start of nginx.
 #[test]
 fn a_first_version_that_fails_in_the_flip_leaves_an_nginx_that_runs() {
     in_each_mode(|| {
@@ -430,7 +452,7 @@ fn a_first_version_that_is_aborted_in_its_flip_serves_alone_as_on_stock_eb() {
 
 /// The disk is full during the flip. The version serves as soon as there is space again.
 #[test]
-fn a_disk_that_is_full_in_the_flip_of_a_first_version_does_not_give_it_up() {
+fn a_full_disk_in_the_flip_does_not_discard_a_first_version() {
     in_each_mode(|| {
         for healthy in 0.. {
             let instance = adopting();

@@ -4,13 +4,15 @@ use super::first::units_in;
 use super::*;
 use crate::instance::paths::{FLIPPED, RUNTIME_UNITS};
 
-/// An instance during EB's flip from v1 to a bundle without flipless. EB has stopped the stand-ins.
+/// Plays EB's flip from v1 to a bundle without flipless, until the start of web.service. EB has stopped the stand-ins.
 fn flipping(instance: &Instance) {
     let system = &instance.system;
     for unit in ["nginx.service", "web.service"] {
         instance.model.borrow_mut().units.remove(unit);
     }
     system.remove(FLIPPED).unwrap();
+    // EB's rename leaves no staging folder.
+    system.remove(BUNDLE).unwrap();
     let procfile = format!("{FLIPPED}/Procfile");
     system.write(procfile, b"web: ./shop\n", 0o644).unwrap();
     stage_proxy(instance);
@@ -51,6 +53,24 @@ fn assert_given_back(instance: &Instance, when: &str) {
         .any(|ours| path.contains(ours) && !path.contains(BUNDLE))
     };
     assert_eq!(left.iter().find(is_ours), None, "{when}");
+}
+
+#[test]
+fn after_a_reboot_a_half_removed_application_is_no_bundle_without_flipless() {
+    in_each_mode(|| {
+        let instance = serving();
+        let current = current_unit(&instance);
+        stage_version(&instance, "v2").unwrap();
+        // EB has begun to remove the old folder, and has not renamed the new one yet.
+        for file in [layout::MARKER, "bin"] {
+            instance.system.remove(format!("{FLIPPED}/{file}")).unwrap();
+        }
+        assert!(instance.system.exists(FLIPPED));
+        instance.reboot();
+        assert_eq!(current_unit(&instance), current);
+        assert_eq!(instance.serving(), [current]);
+        deploy(&instance, "v3");
+    });
 }
 
 #[test]
@@ -167,7 +187,7 @@ fn a_plain_bundle_right_after_a_failed_adoption_is_stock() {
     });
 }
 
-/// The application's user may own the folder. A forged marker must have no effect.
+/// The application's user may own `/var/app/current`, and forge a marker there. Such a marker must have no effect.
 #[test]
 fn a_lost_or_forged_marker_changes_no_version() {
     in_each_mode(|| {

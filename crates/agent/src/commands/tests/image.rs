@@ -1,4 +1,4 @@
-//! An instance that was started from an image of another one gives everything of that instance back.
+//! An instance that was started from an image of another instance. The agent gives it back to stock EB.
 
 use super::first::units_in;
 use super::*;
@@ -6,7 +6,7 @@ use crate::commands::identify;
 use crate::deployment::withdrawal::GIVES_PORT_BACK;
 use crate::instance::paths::{FLIPPED, RUNTIME_UNITS};
 
-/// The disk of an image: v1 is current on its instance.
+/// The disk of an instance on which v1 is current. An image is made of this disk.
 fn image() -> Instance {
     let instance = Instance::new();
     instance.identify_as("i-0000000000000000a\n");
@@ -43,7 +43,7 @@ fn assert_given_back(instance: &Instance, when: &str) {
     assert_eq!(line, Some(flipped::OF_ANOTHER_INSTANCE), "{when}");
 }
 
-/// EB's first deployment on the instance.
+/// Checks that EB's first deployment on the instance succeeds.
 fn assert_adopts(instance: &Instance, when: &str) {
     deploy(instance, "v2");
     instance.let_drain();
@@ -76,7 +76,7 @@ fn a_reboot_and_an_unknown_identity_change_nothing() {
         assert_eq!(instance.serving(), [current_unit(&instance)], "{id:?}");
         instance.let_drain();
         deploy(&instance, "v2");
-        // A `stage` without an identity keeps the known one.
+        // If the identity is unknown, `stage` keeps the identity in the state.
         assert!(state(&instance).instance.is_some(), "{id:?}");
     }
     // An instance that never had an identity, such as a container.
@@ -86,7 +86,8 @@ fn a_reboot_and_an_unknown_identity_change_nothing() {
     assert_eq!(instance.serving(), [current_unit(&instance)]);
 }
 
-/// systemd restarts a killed `identify` while its unit exists. The next boot, and EB's first deployment, continue too.
+/// systemd restarts a killed `identify` while its unit exists. The next boot and EB's first deployment also continue
+/// its work.
 #[test]
 fn a_killed_agent_gives_an_image_back_the_next_time() {
     type Next = fn(&Instance);

@@ -3,7 +3,7 @@
 use super::*;
 use crate::instance::paths::RUNTIME_UNITS;
 
-/// The files that a label was restored for since the last call, as arguments of restorecon.
+/// Returns the paths that were passed to restorecon since the last call of this function.
 fn labelled(instance: &Instance) -> Vec<String> {
     let calls = std::mem::take(&mut instance.model.borrow_mut().labelled);
     let paths = calls.iter().map(|call| call.strip_prefix("-RF "));
@@ -35,7 +35,7 @@ fn each_install_restores_the_labels_of_what_it_has_written() {
     }
     commit::commit(&instance.system).unwrap();
     labelled(&instance);
-    // Another agent, units and release; then a run of the previous release.
+    // Next come a deployment with another release, and a rollback, which starts a run of the previous release.
     stage_version(&instance, "v2").unwrap();
     let paths = labelled(&instance);
     assert!(paths.contains(&layout::ROOT.to_owned()), "{paths:?}");

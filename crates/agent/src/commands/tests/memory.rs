@@ -1,4 +1,5 @@
-//! If memory runs out in a deployment, the kernel ends the held run: its score is the highest until the handover.
+//! If memory runs out in a deployment, the kernel ends the held run, because its OOM score is the highest until the
+//! handover.
 
 use super::*;
 use crate::instance::paths::RUNTIME_UNITS;
@@ -32,7 +33,7 @@ fn a_held_run_is_the_first_that_the_kernel_ends_and_a_current_one_is_not() {
     let text = instance.system.read(held_drop_in(&new)).unwrap().unwrap();
     assert_eq!(text, b"[Service]\nOOMScoreAdjust=1000\n");
     assert!(!instance.system.exists(held_drop_in(&old)));
-    // The server, its child in a group of its own, a child that has lowered its score, and other processes.
+    // The server, a child in a group below the run's, a child that has lowered its score, and processes of other units.
     process(&instance, 11, &format!("flipless.slice/{new}"), "1000\n");
     process(&instance, 12, &format!("{new}/child"), "1000\n");
     process(&instance, 13, &new, "300\n");
@@ -43,10 +44,10 @@ fn a_held_run_is_the_first_that_the_kernel_ends_and_a_current_one_is_not() {
     let scores = [11, 12, 13, 14, 15].map(|pid| score(&instance, pid));
     assert_eq!(scores, ["0", "0", "300", "1000", "1000"]);
     assert!(!instance.system.exists(held_drop_in(&new)));
-    // Otherwise the next start of the run would have the old score.
+    // Without a daemon-reload, the next start of the run would have the old score.
     let calls = instance.take_calls();
     assert!(calls.contains(&"daemon-reload".into()), "{calls:?}");
-    // The old run drains before systemd reads its units, which takes long.
+    // The old run begins to drain before the daemon-reload, because a daemon-reload takes long.
     let at = |call: &str| calls.iter().position(|made| made == call);
     assert!(at(&format!("stop --no-block {old}")) < at("daemon-reload"));
 }
@@ -73,7 +74,7 @@ fn a_first_version_keeps_no_drop_in_of_its_hold() {
     }
 }
 
-/// The agent's rights may not suffice. A version that can't be protected serves all the same.
+/// The agent may lack the right to change the score. The version then still serves.
 #[test]
 fn a_score_that_cannot_be_lowered_fails_no_deployment() {
     let instance = deployed("v1");

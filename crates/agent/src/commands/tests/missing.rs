@@ -69,7 +69,7 @@ fn an_instance_without_user_namespaces_is_named_before_anything_starts() {
         let report = crate::report::describe(&error);
         assert!(report.contains("forbids user namespaces"), "{report}");
         assert!(report.contains(reason), "{report}");
-        assert!(report.contains("hint: allow them"), "{report}");
+        assert!(report.contains("hint: allow user namespaces"), "{report}");
         assert_eq!(instance.take_calls(), [""; 0]);
         assert_eq!(instance.serving(), [current]);
     }
@@ -98,14 +98,14 @@ fn a_start_that_its_sandbox_prevents_names_the_setting() {
     assert!(hint_after(failed, true).contains("jit = true"));
     assert!(
         hint_after(failed, false).contains("journalctl"),
-        "it has the setting"
+        "jit is already true"
     );
     assert!(hint_after("panicked at line 1", true).contains("journalctl"));
     let failed = "open /srv/key.pem: Permission denied";
     assert!(hint_after(failed, true).contains("own-user = false"));
     assert!(
         hint_after(failed, false).contains("journalctl"),
-        "as on stock"
+        "own-user is already false"
     );
     let failed = "Failed to set up user namespacing: No space left on device";
     assert!(hint_after(failed, true).contains("user.max_user_namespaces"));
@@ -160,7 +160,7 @@ fn a_value_that_systemd_or_the_kernel_refuses_fails_the_deployment_and_is_not_pr
     }
 }
 
-/// systemd starts a server without the folders that are missing.
+/// systemd itself would start the server without the missing folder.
 #[test]
 fn a_missing_writable_folder_is_named_with_its_setting_before_anything_is_touched() {
     let instance = deployed("v1");
@@ -173,7 +173,7 @@ fn a_missing_writable_folder_is_named_with_its_setting_before_anything_is_touche
     let path = format!("{BUNDLE}/{}", layout::SETTINGS_FILE);
     system.write(path, settings.as_bytes(), 0o644).unwrap();
     instance.new_version("v2");
-    // The state has the failure, for `status`. The lock names the command.
+    // These files may change: the state records the failure for `status`, and the lock names the command.
     let differ = [layout::STATE, "/run/flipless/lock"];
     let differ = differ.map(|path| system.locate(path).display().to_string());
     let files = || {
@@ -187,7 +187,7 @@ fn a_missing_writable_folder_is_named_with_its_setting_before_anything_is_touche
     for part in [
         "/srv/data",
         "[server] writable-paths",
-        "hint: create it",
+        "hint: create the folder",
         "mkdir",
     ] {
         assert!(said.contains(part), "{said}");

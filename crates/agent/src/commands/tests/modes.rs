@@ -31,7 +31,7 @@ fn modes() -> String {
     lines
 }
 
-/// Runs the same test in a child with another umask.
+/// Runs this module's test in a child with this umask, and returns the modes that the child prints.
 fn modes_with(umask: &str) -> Vec<String> {
     let script = format!("umask {umask} && exec \"$0\" --exact {NAME} --nocapture");
     let test = std::env::current_exe().unwrap();

@@ -1,12 +1,13 @@
-//! The environment properties of a release, beside EB's own file of them.
+//! The environment properties of a release, compared with those in EB's own file.
 
 use flipless_settings::Settings;
 
 use super::*;
 use crate::hint;
 use crate::instance::paths::{ENVIRONMENT, FLIPPED};
+use crate::testing::SERVER_BIN;
 
-/// EB writes its own file, as in the flip and before it restarts the application.
+/// Writes EB's own file, as EB does in the flip and before it restarts the application.
 fn eb_writes(instance: &Instance, content: &str) {
     let system = &instance.system;
     system
@@ -14,7 +15,7 @@ fn eb_writes(instance: &Instance, content: &str) {
         .unwrap();
 }
 
-/// `get-config` prints these properties from now on.
+/// Makes `get-config` print these properties from now on.
 fn get_config_prints(instance: &Instance, json: &str) {
     let answer = Some((true, json.into(), String::new()));
     instance.model.borrow_mut().properties = answer;
@@ -33,7 +34,7 @@ fn with_token() -> Instance {
     instance
 }
 
-/// The same, and EB has written a rotated secret.
+/// The instance of [`with_token`], after EB has written a rotated secret.
 pub fn rotated() -> Instance {
     let instance = with_token();
     eb_writes(&instance, &format!("{EB_S_OWN}TOKEN=\"two\"\n"));
@@ -83,7 +84,7 @@ fn a_property_that_only_eb_s_file_has_fails_the_flip_by_name() {
 }
 
 #[test]
-fn what_eb_adds_or_lacks_or_writes_otherwise_fails_no_flip() {
+fn variables_that_eb_adds_omits_or_writes_differently_fail_no_flip() {
     for content in [
         "HOME=/\nPATH=/\nLANG=C\nGOPATH=/\nEB_IS_COMMAND_LEADER=true\nPORT=5000\nTOKEN=one\n",
         "TOKEN=other\n",
@@ -105,7 +106,7 @@ fn what_eb_adds_or_lacks_or_writes_otherwise_fails_no_flip() {
     flip(&instance).unwrap();
 }
 
-/// The old application is gone, so the bundle's server starts as on stock EB, with EB's own file.
+/// EB has already replaced the old application, so the bundle's server starts as on stock EB, with EB's own file.
 #[test]
 fn a_first_version_that_lacks_a_property_is_given_back_to_eb() {
     let instance = Instance::new();
@@ -129,7 +130,7 @@ fn a_first_version_that_lacks_a_property_is_given_back_to_eb() {
     deploy(&instance, "v1");
 }
 
-/// EB flips to a first version that was discarded before, and its `commit` stages it again.
+/// EB flips to a first version that was discarded. `commit` stages this version again.
 #[test]
 fn a_commit_that_stages_again_compares_too() {
     let instance = Instance::new();
@@ -147,7 +148,7 @@ fn a_commit_that_stages_again_compares_too() {
     assert_eq!(calls.last().unwrap(), "restart --no-block web.service");
 }
 
-/// The agent was killed in the flip before it compared.
+/// The agent was killed in the flip, before it compared the properties.
 #[test]
 fn each_command_that_completes_a_flip_compares_too() {
     let commands: [(&str, crash_points::Act); 4] = [
@@ -173,7 +174,7 @@ fn each_command_that_completes_a_flip_compares_too() {
 }
 
 #[test]
-fn a_restart_takes_a_rotated_secret_and_rollback_returns_to_the_old_one() {
+fn a_restart_takes_a_rotated_secret() {
     let instance = rotated();
     let old = state(&instance).current.unwrap();
     start_web(&instance).unwrap();
@@ -182,23 +183,122 @@ fn a_restart_takes_a_rotated_secret_and_rollback_returns_to_the_old_one() {
     assert_eq!(environment_of(&instance), "TOKEN=\"two\"\n");
     assert_eq!(instance.serving(), [new.unit()]);
     assert_eq!(instance.unit(&old.unit()), "deactivating");
-    assert_eq!(state(&instance).previous.unwrap().release, old.release);
-    assert!(
-        state(&instance).trial.is_some(),
-        "a new release is on trial"
-    );
     instance.let_drain();
     // Nothing has changed since then.
     start_web(&instance).unwrap();
     assert_eq!(state(&instance).current.unwrap().release, new.release);
     instance.let_drain();
-    rollback::rollback(&instance.system).unwrap();
-    assert_eq!(environment_of(&instance), "TOKEN=\"one\"\n");
-    instance.let_drain();
+    assert!(
+        rollback::rollback(&instance.system).is_err(),
+        "only one bundle"
+    );
     // The same bundle with the same properties is the same release.
     get_config_prints(&instance, r#"{"TOKEN":"two"}"#);
     deploy(&instance, "v1");
-    assert_eq!(state(&instance).current.unwrap().release, new.release);
+    let now = state(&instance);
+    assert_eq!(now.current.unwrap().release, new.release);
+    assert_eq!(now.previous, None);
+}
+
+fn server_of(instance: &Instance) -> Vec<u8> {
+    let release = state(instance).current.unwrap().release;
+    let path = format!("{}/{release}/app/bin/{SERVER_BIN}", layout::RELEASES);
+    instance.system.read(path).unwrap().unwrap()
+}
+
+/// An instance on which v2 is current and v1 is the previous version, after EB has written a rotated secret.
+pub fn rotated_with_two() -> Instance {
+    let instance = with_token();
+    deploy(&instance, "v2");
+    instance.let_drain();
+    eb_writes(&instance, &format!("{EB_S_OWN}TOKEN=two\n"));
+    instance
+}
+
+#[test]
+fn a_rotated_secret_leaves_the_bundle_to_roll_back_to() {
+    let instance = rotated_with_two();
+    let trial = state(&instance).trial;
+    let previous = state(&instance).previous;
+    for value in ["two", "three", "one", "two"] {
+        eb_writes(&instance, &format!("{EB_S_OWN}TOKEN={value}\n"));
+        restart::restart(&instance.system).unwrap();
+        instance.let_drain();
+        let now = state(&instance);
+        assert_eq!((now.previous, now.trial), (previous.clone(), trial.clone()));
+    }
+    // The old secret may not work any more.
+    for bundle in ["v1", "v2", "v1"] {
+        rollback::rollback(&instance.system).unwrap();
+        instance.let_drain();
+        assert_eq!(server_of(&instance), bundle.as_bytes());
+        assert_eq!(environment_of(&instance), "TOKEN=\"two\"\n");
+        restart::restart(&instance.system).unwrap();
+        instance.let_drain();
+        assert_eq!(server_of(&instance), bundle.as_bytes());
+    }
+}
+
+#[test]
+fn an_automatic_rollback_restores_the_properties_but_gets_the_rotated_secret() {
+    let instance = with_token();
+    get_config_prints(&instance, r#"{"TOKEN":"one","COLOUR":"blue"}"#);
+    stage_version(&instance, "v2").unwrap();
+    eb_writes(&instance, "TOKEN=two\nCOLOUR=blue\n");
+    flip(&instance).unwrap();
+    trial::crash_too_often(&instance);
+    crate::commands::recover::recover(&instance.system).unwrap();
+    assert_eq!(server_of(&instance), b"v1");
+    assert_eq!(environment_of(&instance), "TOKEN=\"two\"\n");
+}
+
+/// EB's file may have a property with the name of a variable that the server's unit sets itself.
+#[test]
+fn a_rollback_does_not_fail_because_of_changed_properties() {
+    let instance = rotated_with_two();
+    eb_writes(&instance, "TOKEN=two\nFLIPLESS_RUN=x\n");
+    assert!(restart::restart(&instance.system).is_err());
+    rollback::rollback(&instance.system).unwrap();
+    assert_eq!(server_of(&instance), b"v1");
+    assert_eq!(environment_of(&instance), "TOKEN=\"one\"\n");
+}
+
+/// A hook restarts the server, as `systemctl restart web` does.
+#[test]
+fn a_restart_between_flip_and_commit_fails_no_deployment() {
+    let instance = with_token();
+    stage_version(&instance, "v2").unwrap();
+    eb_writes(&instance, "TOKEN=two\n");
+    flip(&instance).unwrap();
+    instance.let_drain();
+    start_web(&instance).unwrap();
+    assert_eq!(environment_of(&instance), "TOKEN=\"two\"\n");
+    commit::commit(&instance.system).unwrap();
+    instance.let_drain();
+    rollback::rollback(&instance.system).unwrap();
+    let error = commit::commit(&instance.system).unwrap_err();
+    assert!(error.to_string().contains("rolled back"), "{error}");
+}
+
+/// `stage` has read the old value, and EB's file has the new one in the flip.
+#[test]
+fn a_secret_that_rotates_in_a_deployment_reaches_the_server_at_the_next_restart() {
+    let instance = with_token();
+    stage_version(&instance, "v2").unwrap();
+    eb_writes(&instance, &format!("{EB_S_OWN}TOKEN=two\n"));
+    flip(&instance).unwrap();
+    commit::commit(&instance.system).unwrap();
+    assert_eq!(environment_of(&instance), "TOKEN=\"one\"\n");
+    for value in ["two", "three", "one", "two"] {
+        eb_writes(&instance, &format!("{EB_S_OWN}TOKEN={value}\n"));
+        instance.let_drain();
+        start_web(&instance).unwrap();
+        assert_eq!(
+            environment_of(&instance),
+            format!("TOKEN=\"{value}\"\n"),
+            "as on stock EB"
+        );
+    }
 }
 
 #[test]
@@ -212,7 +312,7 @@ fn a_restart_without_a_change_of_eb_s_file_keeps_the_release() {
     get_config_prints(&instance, r#"{"TOKEN":"two"}"#);
     restart::restart(&instance.system).unwrap();
     assert_eq!(release(), before);
-    // Neither EB nor systemd can have meant this file.
+    // An unreadable file of EB changes nothing.
     for content in ["TOKEN=\"\u{fffe}", "A=1\0"] {
         eb_writes(&instance, content);
         restart::restart(&instance.system).unwrap();
@@ -281,4 +381,32 @@ fn a_lost_copy_of_eb_s_file_still_lets_a_restart_take_a_rotated_secret() {
     instance.system.write(copy, b"\xff=", 0o600).unwrap();
     restart::restart(&instance.system).unwrap();
     assert_eq!(environment_of(&instance), "TOKEN=\"two\"\n");
+}
+
+/// An instance in the flip of a deployment that changes a property. EB has renamed the folder.
+fn with_a_changed_property() -> Instance {
+    let instance = with_token();
+    get_config_prints(&instance, r#"{"TOKEN":"two"}"#);
+    stage_version(&instance, "v1").unwrap();
+    eb_writes(&instance, &format!("{EB_S_OWN}TOKEN=two\n"));
+    instance.flip();
+    instance
+}
+
+/// A deployment has changed this property. A rollback keeps only the changes that EB has made since the flip.
+#[test]
+fn a_rollback_undoes_a_changed_property_wherever_the_flip_was_interrupted() {
+    for point in 0.. {
+        let instance = with_a_changed_property();
+        let killed = instance.kill_at(point, web_started::web_started);
+        if killed.is_none() {
+            assert!(point > 5, "{point} points");
+            break;
+        }
+        commit::commit(&instance.system).unwrap();
+        instance.let_drain();
+        assert_eq!(environment_of(&instance), "TOKEN=\"two\"\n", "{point}");
+        rollback::rollback(&instance.system).unwrap();
+        assert_eq!(environment_of(&instance), "TOKEN=\"one\"\n", "{point}");
+    }
 }

@@ -33,7 +33,7 @@ fn a_command_changes_only_what_the_sandbox_of_its_unit_lets_it_change() {
     }
 }
 
-/// The `ReadWritePaths=` of a unit as it is shipped.
+/// Returns the `ReadWritePaths=` of a unit in the shipped templates.
 fn writable(unit: &str) -> Vec<PathBuf> {
     let folder = flipless_testing::programs::workspace().join("platform-templates");
     let templates = flipless_settings::templates::read_all(&folder).unwrap();

@@ -4,7 +4,7 @@ use super::*;
 use crate::commands::{recover, run_ended, status, web_starting};
 use crate::deployment::alarm;
 
-/// The default settings: so many crashes within so many seconds cause a rollback.
+/// By default, this many crashes within this many seconds cause a rollback.
 const CRASHES: usize = 3;
 const TRIAL_SECONDS: u64 = 120;
 
@@ -72,13 +72,17 @@ fn a_new_release_that_crashes_too_often_is_rolled_back() {
         assert!(said.contains("reports failure to EB"), "{said}");
         let reason = alarm::reason(&instance.system).unwrap().unwrap();
         assert!(reason.contains(&bad.run), "{reason}");
-        assert_eq!(instance.unit("web.service"), "inactive", "ended, to report");
+        assert_eq!(
+            instance.unit("web.service"),
+            "inactive",
+            "ended by the alarm"
+        );
         instance.take_calls();
         recover::recover(&instance.system).unwrap();
         assert_eq!(
             instance.take_calls(),
             [""; 0],
-            "there is nothing to do twice"
+            "the second call has nothing to do"
         );
     });
 }
@@ -107,7 +111,7 @@ fn an_end_is_recorded_even_if_systemd_does_not_answer() {
     assert_eq!(
         crashes,
         [true, false],
-        "nothing is known against the second"
+        "a stop may have caused the second end"
     );
 }
 
@@ -123,7 +127,7 @@ fn a_restored_release_is_not_on_trial_when_it_is_deployed_again() {
     crash_too_often(&instance);
     assert!(
         !recovery_is_due(&instance),
-        "the one before is known as bad"
+        "the previous release has crashed"
     );
 }
 
@@ -146,7 +150,7 @@ fn the_alarm_lasts_after_an_aborted_deployment_and_ends_with_a_commit() {
     restart::restart(&aborted.system).unwrap();
     assert_eq!(alarm::reason(&aborted.system).unwrap(), None);
     assert_eq!(aborted.unit("web.service"), "active");
-    // This engine has not started the failed unit.
+    // Here EB has flipped, but has not started the failed web.service.
     let committed = alarmed();
     committed.flip();
     commit::commit(&committed.system).unwrap();
@@ -194,14 +198,14 @@ fn a_deployment_in_progress_and_a_reboot_prevent_a_rollback() {
     assert_eq!(
         state(&instance),
         before,
-        "what is staged replaces the bad one"
+        "the staged run will replace the bad one"
     );
 
     let instance = second();
     crash_too_often(&instance);
     let before = state(&instance);
     instance.reboot();
-    // A reboot ends the trial, so a crash does not count any more.
+    // A reboot ends the trial, so a later crash does not count.
     crash_too_often(&instance);
     recover::recover(&instance.system).unwrap();
     assert_eq!(state(&instance), before);

@@ -2,11 +2,11 @@
 
 use flipless_settings::layout;
 
-/// The value that EB gives PORT if there is no such property.
+/// The value that EB gives to PORT if the environment has no property PORT.
 const EB_PORT: &str = "5000";
 
 /// Variables that EB's engine and the programs around it add by themselves. Some of them are credentials, and none
-/// of them belongs to the server. A property may have such a name too: `get-config` lists it then.
+/// of them belongs to the server. A property may have such a name, too. `get-config` then lists the name.
 const NAMES: &[&str] = &[
     // EB gives these to hooks, and GOPATH to the server.
     "EB_IS_COMMAND_LEADER",
@@ -27,7 +27,7 @@ const NAMES: &[&str] = &[
     "CFN_OLD_METADATA",
     "CFN_NEW_METADATA",
     "CFN_LAST_UPDATED",
-    // A shell, a login and sudo.
+    // A shell, a login or sudo sets these.
     "PWD",
     "OLDPWD",
     "SHLVL",
@@ -39,7 +39,7 @@ const NAMES: &[&str] = &[
     "LS_COLORS",
     "MAIL",
     "which_declare",
-    // systemd (systemd.exec(5), "Environment Variables in Spawned Processes"), besides INVOCATION_ID.
+    // systemd sets these, and INVOCATION_ID (systemd.exec(5), "Environment Variables in Spawned Processes").
     "USER",
     "LOGNAME",
     "SHELL",
@@ -71,13 +71,13 @@ const NAMES: &[&str] = &[
     "SYSTEMD_EXEC_PID",
 ];
 
-/// The same for whole families of names.
+/// Prefixes of further such names.
 const PREFIXES: &[&str] = &["BASH_FUNC_", "LC_", "MONITOR_", "SUDO_", "TRIGGER_", "XDG_"];
 
-/// Returns whether this variable is no property, unless `get-config` lists it.
+/// Returns whether EB or the system sets this variable. It is then a property only if `get-config` lists it.
 pub(super) fn is_ambient(name: &str, value: &str) -> bool {
     match name {
-        // Any other value is a property.
+        // PORT with any other value is a property.
         "PORT" => value == EB_PORT,
         _ => {
             NAMES.contains(&name)

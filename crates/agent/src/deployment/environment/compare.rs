@@ -1,5 +1,7 @@
 //! Compares the environment of a release with EB's own file, which EB has just written in the flip.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 
 use super::ambient::is_ambient;
@@ -23,30 +25,44 @@ pub(super) struct Differences {
     pub other: Vec<String>,
 }
 
-/// Fails if the release lacks a property that stock EB would serve with. Prints a warning for any other
+/// EB's file, as [`check`] has read it.
+#[derive(Debug, Default)]
+pub struct Compared {
+    /// The variables of the file; `None` if the file can't be read.
+    pub file: Option<Environment>,
+    /// The properties with another value than in the release: a secret may have rotated since `stage`. A restart uses
+    /// the value in the file.
+    pub rotated: BTreeSet<String>,
+}
+
+/// Fails if the release lacks a property that the server has on stock EB. Prints a warning for any other
 /// difference, or if EB's file can't be read.
 ///
 /// # Errors
 /// An [`Advice`] with the names. No message contains a value.
-pub fn check(system: &System, release: &str) -> Result<()> {
+pub fn check(system: &System, release: &str) -> Result<Compared> {
     let file = match of_eb(system) {
         Ok(Some(file)) => file,
         Ok(None) => {
             say(&format!(
                 "warning: {ENVIRONMENT} is missing, so the release's environment properties can't be compared"
             ));
-            return Ok(());
+            return Ok(Compared::default());
         }
         Err(error) => {
             say(&format!(
-                "warning: the release's environment properties can't be compared: {error:#}"
+                "warning: cannot compare the release's environment properties with EB's file: {error:#}"
             ));
-            return Ok(());
+            return Ok(Compared::default());
         }
     };
     let differences = compare(&file, &of_release(system, release)?);
     differences.warnings().iter().for_each(|line| say(line));
-    differences.refuse()
+    differences.refuse()?;
+    Ok(Compared {
+        file: Some(file),
+        rotated: differences.other.into_iter().collect(),
+    })
 }
 
 /// Compares EB's `file` with the environment of a release.
@@ -80,7 +96,7 @@ impl Differences {
             ),
             (
                 &self.other,
-                "warning: these environment properties have another value in EB's file",
+                "warning: a restart will change these environment properties to the values in EB's file",
             ),
         ];
         let told = lines.iter().filter(|(names, _)| !names.is_empty());
@@ -97,8 +113,8 @@ impl Differences {
             "the new version lacks environment properties that EB has written to {ENVIRONMENT}: {names}"
         );
         let hint = format!(
-            "in the predeploy hook, neither `{GET_CONFIG} environment` nor the hook's own environment had them: \
-             deploy again, and if that fails too, set them as plain environment properties"
+            "in the predeploy hook, neither `{GET_CONFIG} environment` nor the hook's own environment had these \
+             properties: deploy again, and if that fails too, set them as plain environment properties"
         );
         Err(Advice { reason, hint }.into())
     }

@@ -23,23 +23,38 @@ pub(super) const RESERVED: &[&str] = &[
 
 /// The longest name and value that the kernel accepts, without `=` and NUL (MAX_ARG_STRLEN, execve(2)).
 pub(super) const LONGEST_PROPERTY: usize = 128 * 1024 - "=\0".len();
-/// The largest file. With the usual stack limit of 8 MiB, environment and arguments have 2 MiB together
-/// (execve(2)); this is half of it.
+/// The largest file. With the usual stack limit of 8 MiB, the kernel allows 2 MiB for environment and arguments
+/// together (execve(2)). This is half of that limit.
 const LONGEST_FILE: usize = 1 << 20;
 
-/// Returns the content of the file that `EnvironmentFile=` reads. Every value is in double quotes. Inside them a
-/// backslash escapes `"`, `\`, `` ` `` and `$`, and a line break needs no escape (systemd.exec(5)).
+/// Returns the content of the file that `EnvironmentFile=` of a run reads.
 ///
 /// # Errors
 /// If systemd would silently drop a name or value, or if a name is reserved for the unit.
 pub fn to_file(environment: &Environment, port: u16) -> Result<String> {
+    let mut properties = environment.clone();
+    if let Some(value) = properties.remove("PORT") {
+        check_port(&value, port)?;
+    }
+    for (name, value) in &properties {
+        check(name, value)?;
+    }
+    let file = written(&properties);
+    if file.len() > LONGEST_FILE {
+        bail!(
+            "the environment properties have {} bytes in all, and flipless allows no more than \
+             {LONGEST_FILE}: keep large values elsewhere, for example in S3 or Secrets Manager",
+            file.len()
+        );
+    }
+    Ok(file)
+}
+
+/// Writes the variables for `EnvironmentFile=`. Every value is in double quotes. Inside them a backslash escapes `"`,
+/// `\`, `` ` `` and `$`, and a line break needs no escape (systemd.exec(5)).
+pub(super) fn written(environment: &Environment) -> String {
     let mut file = String::new();
     for (name, value) in environment {
-        if name == "PORT" {
-            check_port(value, port)?;
-            continue;
-        }
-        check(name, value)?;
         file.push_str(name);
         file.push_str("=\"");
         for character in value.chars() {
@@ -50,14 +65,7 @@ pub fn to_file(environment: &Environment, port: u16) -> Result<String> {
         }
         file.push_str("\"\n");
     }
-    if file.len() > LONGEST_FILE {
-        bail!(
-            "the environment properties have {} bytes in all, and flipless allows no more than \
-             {LONGEST_FILE}: keep large values elsewhere, for example in S3 or Secrets Manager",
-            file.len()
-        );
-    }
-    Ok(file)
+    file
 }
 
 fn check(name: &str, value: &str) -> Result<()> {
@@ -91,7 +99,7 @@ fn check(name: &str, value: &str) -> Result<()> {
     // systemd accepts every other control character (env_value_is_valid in its env-util.c).
     if value.contains('\0') {
         bail!(
-            "the value of the environment property {name} contains NUL, which no environment variable can: \
+            "the value of the environment property {name} contains NUL, which no environment variable can contain: \
              encode the value, for example as base64"
         );
     }
@@ -110,8 +118,8 @@ fn check_port(value: &str, port: u16) -> Result<()> {
         return Ok(());
     }
     bail!(
-        "the environment property PORT is not {port}, which the bundle was built for: \
-         remove it, or set `port` under [server] in flipless.toml"
+        "the environment property PORT is not {port}, the port that the bundle was built for: \
+         remove the property, or set `port` under [server] in flipless.toml"
     )
 }
 

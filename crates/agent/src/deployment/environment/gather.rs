@@ -14,13 +14,14 @@ use crate::instance::system::System;
 
 /// How long `get-config` may take, in seconds. EB gives all hooks together a few minutes.
 const PATIENCE: &str = "30";
-/// How long it may take to end after that.
+/// timeout(1) kills `get-config` if it has not ended this many seconds after that.
 const LAST_PATIENCE: &str = "--kill-after=5";
 /// The status of timeout(1) for a program that has taken too long.
 const TIMED_OUT: i32 = 124;
 
 /// Collects the new properties. EB's own file contains the old ones until the flip. `get-config` returns the new
-/// ones, but it may lack the values of secrets, and sometimes it fails. A hook's own environment has both
+/// ones, but it may lack the values of secrets, and sometimes it fails. A hook's own environment has the new properties
+/// with the values of secrets
 /// (<https://docs.aws.amazon.com/elasticbeanstalk/latest/dg/AWSHowTo.secrets.env-vars.html>).
 pub fn gather(system: &System) -> Result<Environment> {
     let listed = ask(system).unwrap_or_else(|error| {
@@ -58,14 +59,14 @@ pub(super) fn answered(output: &Output) -> Result<Environment> {
         let status = output.status;
         bail!("{GET_CONFIG} failed ({status}; `{GET_CONFIG} environment` shows why)");
     }
-    parse_properties(&output.stdout).with_context(|| format!("{GET_CONFIG} returned no properties"))
+    parse_properties(&output.stdout).with_context(|| format!("{GET_CONFIG} printed invalid output"))
 }
 
 /// Merges the properties that `get-config` has `listed` with the `variables` of the hook.
 ///
-/// A listed name is a property, whatever the name is. For any other name the hook's value wins: `get-config` may
-/// have the name of a secret without its value. For a name that EB or the system also uses, the value of
-/// `get-config` wins: in the hook, a shell may have replaced the property's value.
+/// Each listed name is a property, whatever the name is. Usually the hook's value wins, because `get-config` may list
+/// a secret without its value. Only for a name that EB or the system also uses, the value of `get-config` wins,
+/// because a shell may have replaced the property's value in the hook.
 ///
 /// # Errors
 /// If a value is not UTF-8. The error names the property, never its value.
@@ -74,7 +75,7 @@ pub(super) fn merge(
     variables: impl Iterator<Item = (OsString, OsString)>,
 ) -> Result<Environment> {
     for (name, value) in variables {
-        // systemd accepts no name that is not UTF-8, so such a name is left out.
+        // systemd accepts only names in UTF-8. [`leave_out_names`] later removes any other name.
         let name = name.to_string_lossy().into_owned();
         if is_ambient(&name, &value.to_string_lossy()) {
             continue;
@@ -92,8 +93,8 @@ pub(super) fn merge(
 }
 
 /// Removes the properties whose names systemd does not accept, and returns these names. EB allows more characters
-/// than systemd. On stock EB systemd drops these lines of the EnvironmentFile, so the server lacks them there,
-/// too.
+/// than systemd. On stock EB systemd drops these lines of the EnvironmentFile, so the server lacks these properties
+/// there, too.
 pub(super) fn leave_out_names(properties: &mut Environment) -> Vec<String> {
     let (taken, left_out): (Environment, Environment) = std::mem::take(properties)
         .into_iter()
@@ -102,13 +103,13 @@ pub(super) fn leave_out_names(properties: &mut Environment) -> Vec<String> {
     left_out.into_keys().collect()
 }
 
-/// The environment of this process.
+/// Returns the environment of this process.
 fn variables() -> impl Iterator<Item = (OsString, OsString)> {
     // The environment of a test is not a hook's.
     std::env::vars_os().filter(|_| !cfg!(test))
 }
 
-/// Parses one JSON object. Messages may precede the object, on lines of their own.
+/// Parses one JSON object. Messages may precede the object, on separate lines.
 pub(super) fn parse_properties(output: &[u8]) -> Result<Environment> {
     let whole = parse_object(output);
     let brace =
@@ -116,8 +117,8 @@ pub(super) fn parse_properties(output: &[u8]) -> Result<Environment> {
     let starts = (1..output.len()).filter(brace);
     match whole {
         Ok(properties) => Ok(properties),
-        // The object begins at the start of a line. A message may begin with the same character, so the first line
-        // that parses counts.
+        // The object begins at the start of a line. A line of a message may also begin with `{`. So the object begins
+        // at the first such line from which the rest can be parsed.
         Err(error) => starts
             .map(|start| parse_object(&output[start..]))
             .find_map(Result::ok)
@@ -126,7 +127,7 @@ pub(super) fn parse_properties(output: &[u8]) -> Result<Environment> {
 }
 
 /// Parses one JSON object. EB writes every value as a string. Any other value is kept as its JSON text, except
-/// null, which is no value.
+/// null, which means that there is no value.
 fn parse_object(json: &[u8]) -> Result<Environment> {
     // serde_json's own message quotes the text, which may be a secret.
     let properties: BTreeMap<String, serde_json::Value> =

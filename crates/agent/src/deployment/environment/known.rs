@@ -1,18 +1,18 @@
-//! The environments on the disk: the one in EB's own file, and the one of a release.
+//! The environments on the disk: that of EB's own file, and that of a release.
 
 use anyhow::{Context, Result};
 use flipless_settings::layout;
 
-use super::file::Environment;
+use super::file::{Environment, written};
 use super::reader::read;
 use crate::instance::paths::ENVIRONMENT;
 use crate::instance::system::System;
 
-/// A copy of EB's file, from the last flip or restart.
+/// A copy of EB's file, from the last flip.
 const LAST: &str = "/var/lib/flipless/environment-of-eb";
 
-/// Reads EB's own file; `None` if there is none. EB writes it in the flip and before it restarts the application,
-/// and EB's `web.service` would serve with it.
+/// Reads EB's own file; `None` if there is none. EB writes this file in the flip, and before it restarts the
+/// application. On stock EB `web.service` reads this file.
 pub(super) fn of_eb(system: &System) -> Result<Option<Environment>> {
     read_file(system, ENVIRONMENT)
 }
@@ -21,22 +21,25 @@ pub(super) fn of_eb(system: &System) -> Result<Option<Environment>> {
 pub(super) fn of_release(system: &System, release: &str) -> Result<Environment> {
     let path = format!("{}/{release}/environment", layout::RELEASES);
     let environment = read_file(system, &path)?;
-    environment.with_context(|| format!("{path} is missing; deploy its bundle again"))
+    environment
+        .with_context(|| format!("{path} is missing; deploy the bundle of this release again"))
 }
 
 /// Reads the copy that [`remember`] has made; `None` if there is none, or if it is damaged.
-pub(super) fn last_of_eb(system: &System) -> Option<Environment> {
+pub fn last_of_eb(system: &System) -> Option<Environment> {
     read_file(system, LAST).ok().flatten()
 }
 
-/// Copies EB's file, so that a later restart finds out what EB has changed. Prints a warning on failure: the
-/// restart then compares with the release instead.
-pub fn remember(system: &System) {
-    let copy = || match system.read(ENVIRONMENT)? {
-        Some(content) => system.write(LAST, &content, 0o600),
+/// Keeps EB's file as it was in the flip, so that a restart finds out what EB has changed since then. Prints a warning
+/// on failure: the restart then compares with the release instead.
+pub fn remember(system: &System, file: Option<&Environment>) {
+    let copied = match file {
+        Some(file) => system.write(LAST, written(file).as_bytes(), 0o600),
         None => system.remove(LAST),
     };
-    if let Err(error) = copy() {
+    if let Err(error) = copied {
+        // Compared with an older copy, the changes of this deployment would look like changes by EB after the flip.
+        let _ = system.remove(LAST);
         eprintln!("flipless: warning: cannot keep a copy of EB's environment file: {error:#}");
     }
 }
@@ -44,5 +47,5 @@ pub fn remember(system: &System) {
 fn read_file(system: &System, path: &str) -> Result<Option<Environment>> {
     let content = system.read(path)?;
     let environment = content.map(|content| read(&content)).transpose();
-    environment.with_context(|| format!("systemd would not read {path}"))
+    environment.with_context(|| format!("systemd can't read {path}"))
 }

@@ -25,7 +25,7 @@ pub(super) fn read(content: &[u8]) -> Result<Environment> {
             (Ok(name), Ok(value)) if !unusable(&name) && !unusable(&value) => {
                 environment.insert(name, value);
             }
-            (Ok(name), _) => bail!("{name:?} has a name or value that is not UTF-8"),
+            (Ok(name), _) => bail!("the name or the value of the variable {name:?} is not UTF-8"),
             (Err(_), _) => bail!("a name is not UTF-8"),
         }
     }
@@ -53,7 +53,8 @@ struct Reader {
     place: Place,
     name: Vec<u8>,
     value: Vec<u8>,
-    /// How much of the value stays if the line ends here. Unquoted white space at the end does not.
+    /// The length of the value if the line ends here. White space at the end of a value does not count, unless it is
+    /// quoted.
     kept: usize,
     pairs: Vec<(Vec<u8>, Vec<u8>)>,
 }
@@ -74,7 +75,7 @@ impl Reader {
             Place::BeforeValue => self.begin_value(byte),
             Place::Value => self.in_value(byte),
             Place::ValueEscape => {
-                // Unlike an escaped line end, any other character stays.
+                // An escaped line end is dropped. Any other escaped character stays.
                 self.value.extend((!is_line_end(byte)).then_some(byte));
                 self.kept = self.value.len();
                 self.place = Place::Value;
@@ -91,7 +92,7 @@ impl Reader {
         }
     }
 
-    /// Before an unquoted value, or after a quoted part of it.
+    /// Reads a byte before an unquoted value, or after a quoted part of a value.
     fn begin_value(&mut self, byte: u8) {
         self.place = match byte {
             b'\'' => Place::SingleQuotes,
@@ -106,7 +107,7 @@ impl Reader {
         };
     }
 
-    /// In an unquoted value. Quotes have no meaning here.
+    /// Reads a byte of an unquoted value. Quotes have no meaning here.
     fn in_value(&mut self, byte: u8) {
         if byte == b'\\' {
             self.kept = self.value.len();
@@ -119,7 +120,8 @@ impl Reader {
         }
     }
 
-    /// Only these four characters need an escape in double quotes. Before any other one the backslash stays.
+    /// Reads a byte after a backslash in double quotes. Before four characters the backslash is dropped. Before a line
+    /// end, both are dropped. Before any other character the backslash stays.
     fn in_quotes_after_backslash(&mut self, byte: u8) {
         match byte {
             b'"' | b'\\' | b'`' | b'$' => self.value.push(byte),
@@ -129,7 +131,7 @@ impl Reader {
         self.place = Place::DoubleQuotes;
     }
 
-    /// The end of a line or of the file. A line without `=` has no effect.
+    /// Ends a line or the file. A line without `=` has no effect.
     fn end(&mut self) {
         if self.place == Place::Value {
             self.value.truncate(self.kept);

@@ -4,6 +4,8 @@ use std::os::unix::fs::PermissionsExt;
 use super::*;
 use crate::testing::{Instance, SERVER_BIN};
 
+mod shared;
+
 /// An instance with a bundle in `/b`.
 fn bundle() -> Instance {
     let instance = Instance::new();

@@ -39,10 +39,12 @@ fn a_later_version_and_garbage_are_refused() {
 }
 
 fn any_run() -> impl Strategy<Value = Run> {
-    ("[a-z0-9]{1,12}", 0..=HIGHEST_RUN, any::<u64>()).prop_map(|(release, number, since)| Run {
+    let names = ("[a-z0-9]{1,12}", prop::option::of("[a-z0-9]{1,12}"));
+    (names, 0..=HIGHEST_RUN, any::<u64>()).prop_map(|((release, copy_of), number, since)| Run {
         run: format!("{release}-{number}"),
         release,
         since,
+        copy_of,
     })
 }
 

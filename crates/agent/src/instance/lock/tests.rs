@@ -43,7 +43,7 @@ fn stale_content_blocks_no_agent_and_is_replaced() {
 #[test]
 fn an_empty_or_damaged_lock_file_still_gives_an_error() {
     for (content, expected) in [
-        (&b""[..], "does not say"),
+        (&b""[..], "does not name"),
         (b"\xff\x1b[31m\nsecond", "\u{fffd}\\u{1b}[31m;"),
     ] {
         let instance = Instance::new();
@@ -56,16 +56,16 @@ fn an_empty_or_damaged_lock_file_still_gives_an_error() {
 }
 
 #[test]
-fn a_folder_in_its_place_is_named_with_what_to_do() {
+fn a_folder_in_place_of_the_lock_file_is_named_with_what_to_do() {
     let instance = Instance::new();
     instance.system.make_folder(path()).unwrap();
     let said = refusal(&instance);
     assert!(said.contains(&path()) && said.contains("remove"), "{said}");
 }
 
-/// Who gives the instance back removes the lock's file while others wait for it.
+/// A command that gives the instance back removes the lock's file, while other commands wait for the lock.
 #[test]
-fn a_lock_whose_file_is_removed_holds_others_off_all_the_same() {
+fn after_its_file_was_removed_a_lock_still_blocks_others() {
     let instance = Instance::new();
     let first = take(&instance.system, "lock", "uninstall", NO_TIME).unwrap();
     let folder = instance.system.locate(layout::RUNTIME);
@@ -77,5 +77,5 @@ fn a_lock_whose_file_is_removed_holds_others_off_all_the_same() {
     let waiting = take(&instance.system, "lock", "expire", Duration::from_secs(20));
     let _held = waiting.unwrap();
     ends.join().unwrap();
-    assert!(refusal(&instance).contains("another agent has held"));
+    assert!(refusal(&instance).contains("other agents have held"));
 }

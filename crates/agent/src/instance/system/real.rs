@@ -43,12 +43,12 @@ impl Commands for RealCommands {
         )?)
     }
 
-    fn keep_descriptor(&self, pid: u32, descriptor: i32) -> io::Result<()> {
-        store::keep(pid, descriptor)
+    fn keep_descriptor(&self, sender: u32, of: (u32, i32), name: &str) -> io::Result<()> {
+        store::keep(sender, of, name)
     }
 
-    fn drop_descriptors(&self) -> io::Result<()> {
-        store::clear()
+    fn drop_descriptor(&self, sender: u32, name: &str) -> io::Result<()> {
+        store::forget(sender, name)
     }
 
     fn boot_id(&self) -> io::Result<String> {

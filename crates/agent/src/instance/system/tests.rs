@@ -41,7 +41,7 @@ fn a_failed_write_leaves_the_old_file() {
 }
 
 #[test]
-fn a_copied_tree_has_modes_of_its_own_and_keeps_links() {
+fn a_copied_tree_has_fixed_modes_and_keeps_links() {
     let root = tempfile::tempdir().unwrap();
     let system = system(root.path());
     system.write("/from/bin/tool", b"x", 0o700).unwrap();
@@ -63,7 +63,7 @@ fn removing_a_missing_path_succeeds() {
 }
 
 #[test]
-fn a_copy_over_a_link_to_a_folder_does_not_reach_what_it_leads_to() {
+fn a_copy_over_a_link_to_a_folder_does_not_change_that_folder() {
     let root = tempfile::tempdir().unwrap();
     let system = system(root.path());
     system.write("/real/own", b"own", 0o644).unwrap();

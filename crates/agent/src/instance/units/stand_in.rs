@@ -1,4 +1,4 @@
-//! Checks that nginx.service is the stand-in: no other drop-in may override its drop-in.
+//! Checks that nginx.service is the stand-in: no other drop-in may override flipless's drop-in.
 
 use anyhow::{Result, bail};
 use flipless_settings::{FrontMode, layout};
@@ -6,8 +6,8 @@ use flipless_settings::{FrontMode, layout};
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
-/// Checks the effective properties of nginx.service. A drop-in with a later name overrides the stand-in's. EB
-/// could then stop the real nginx, or its flip could fail.
+/// Checks the effective properties of nginx.service. A drop-in with a later name overrides flipless's drop-in. EB could
+/// then stop the real nginx, or EB's flip could fail.
 ///
 /// # Errors
 /// If a property is not the stand-in's. The message names the property, and says how to find the drop-in.
@@ -15,14 +15,13 @@ pub fn verify_stand_in(system: &System) -> Result<()> {
     if system.settings()?.front.mode != FrontMode::Nginx {
         return Ok(());
     }
-    let systemd = Systemd::new(system);
-    let nginx = |name: &str| systemd.property(layout::NGINX, name);
-    let mut wrong = Vec::new();
-    for (name, fits) in EXPECTED {
-        if !fits(&nginx(name)?) {
-            wrong.push(*name);
-        }
-    }
+    let names = EXPECTED.map(|(name, _)| name);
+    let values = Systemd::new(system).properties(layout::NGINX, names)?;
+    let pairs = EXPECTED.iter().zip(&values);
+    let wrong: Vec<_> = pairs
+        .filter(|((_, fits), value)| !fits(value))
+        .map(|((name, _), _)| *name)
+        .collect();
     if wrong.is_empty() {
         return Ok(());
     }
@@ -37,7 +36,7 @@ pub fn verify_stand_in(system: &System) -> Result<()> {
 type Fits = fn(&str) -> bool;
 
 /// The properties of the stand-in. Every command in them must be the agent's.
-const EXPECTED: &[(&str, Fits)] = &[
+const EXPECTED: [(&str, Fits); 7] = [
     ("Type", |value| value == "notify"),
     ("PIDFile", str::is_empty),
     ("ExecStartPre", is_agents),

@@ -29,7 +29,7 @@ fn includes_are_followed_through_blocks_links_lines_and_patterns() {
     let target = Path::new("../../../srv/linked");
     let link = "/etc/nginx/conf.d/l.conf";
     instance.system.link(target, link).unwrap();
-    let tree = Configuration::in_force(&instance.system).tree(MAIN);
+    let tree = Configuration::in_force(&View::own(&instance.system)).tree(MAIN);
     let map = ["map $a $b", "x 1"];
     let expected = [&["events", "http", "a", "linked"][..], &map, &map].concat();
     assert_eq!(words(&tree), expected);
@@ -39,7 +39,7 @@ fn includes_are_followed_through_blocks_links_lines_and_patterns() {
 fn an_include_of_itself_ends() {
     let instance = Instance::new();
     put(&instance, MAIN, "a; include nginx.conf; include missing;");
-    let configuration = Configuration::in_force(&instance.system);
+    let configuration = Configuration::in_force(&View::own(&instance.system));
     assert_eq!(configuration.paths().count(), 1);
     assert!(configuration.tree(MAIN).len() <= MAX_DEPTH);
 }
@@ -60,6 +60,6 @@ fn staged_files_and_the_bundle_are_where_they_will_be_after_the_flip() {
     put(&instance, &format!("{BUNDLE}/own/x"), "next;");
     let tree = Configuration::staged(&instance.system, instance.bundle()).tree(MAIN);
     assert_eq!(words(&tree), ["new", "stays", "next"]);
-    let tree = Configuration::in_force(&instance.system).tree(MAIN);
+    let tree = Configuration::in_force(&View::own(&instance.system)).tree(MAIN);
     assert_eq!(words(&tree), ["old", "stays", "current"]);
 }

@@ -1,7 +1,12 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::proxy::nginx;
 use crate::testing::{BUNDLE, Instance};
+
+fn version(system: &System) -> Version {
+    nginx::version(system).unwrap()
+}
 
 fn seconds(text: &str) -> Option<u64> {
     largest(&syntax::parse(text)).map(|time| time.as_secs())
@@ -98,22 +103,22 @@ fn the_piece_has_the_time_of_the_configuration_after_the_flip() {
             STAGED,
             "http { keepalive_timeout 60; include conf.d/*.conf; }",
         ),
-        // In force, and EB deletes nothing.
+        // This file stays in force, because EB deletes nothing.
         (
             "/etc/nginx/conf.d/own.conf",
             "server { keepalive_timeout 2h; }",
         ),
         ("/etc/nginx/conf.d/off", "keepalive_timeout 9h;"),
-        // Of the deployment before.
+        // The piece of the previous deployment.
         (OURS, "keepalive_min_timeout 600s;"),
     ]);
     let (system, bundle) = (&instance.system, instance.bundle());
-    stage(system, bundle).unwrap();
+    stage(system, bundle, version(system)).unwrap();
     let expected = "# ours\nkeepalive_min_timeout 7200s;\n";
     assert_eq!(piece(&instance).as_deref(), Some(expected));
     let own = format!("{PROXY_STAGING}/conf.d/own.conf");
     system.write(own, b"keepalive_requests 9;", 0o644).unwrap();
-    stage(system, bundle).unwrap();
+    stage(system, bundle, version(system)).unwrap();
     let expected = "# ours\nkeepalive_min_timeout 60s;\n";
     assert_eq!(piece(&instance).as_deref(), Some(expected));
 }
@@ -128,7 +133,12 @@ fn where_the_user_sets_the_time_neither_this_piece_nor_an_earlier_one_stays() {
         (OURS, "keepalive_min_timeout 600s;"),
         (&staged(), "keepalive_min_timeout 600s;"),
     ]);
-    stage(&instance.system, instance.bundle()).unwrap();
+    stage(
+        &instance.system,
+        instance.bundle(),
+        version(&instance.system),
+    )
+    .unwrap();
     assert_eq!(piece(&instance), None);
     assert!(!instance.system.exists(OURS));
 }
@@ -137,7 +147,7 @@ fn where_the_user_sets_the_time_neither_this_piece_nor_an_earlier_one_stays() {
 fn a_piece_that_nginx_refuses_hides_that_of_an_earlier_deployment() {
     let instance = instance(&[(STAGED, "http {}"), (OURS, "keepalive_min_timeout 600s;")]);
     let (system, bundle) = (&instance.system, instance.bundle());
-    stage(system, bundle).unwrap();
+    stage(system, bundle, version(system)).unwrap();
     assert!(take_out(system, bundle).unwrap());
     assert_eq!(piece(&instance).as_deref(), Some("# ours\n"));
     assert!(!take_out(system, bundle).unwrap(), "only once");

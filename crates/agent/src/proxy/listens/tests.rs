@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used)]
+
 use super::*;
 
 fn dump(files: &[(&str, &str)]) -> String {
@@ -124,5 +126,78 @@ proptest::proptest! {
     fn any_dump_is_read(text in "\\PC{0,200}") {
         let text = format!("# configuration file {MAIN}:\n{text}");
         in_dump(&text, MAIN);
+    }
+}
+
+#[test]
+fn an_address_belongs_to_the_directive_that_opens_it() {
+    let opens = |directive: &str, address: Address| {
+        let text = format!("http {{ server {{ listen {directive}; }} }}");
+        in_dump(&dump(&[(MAIN, &text)]), MAIN)[0].opens(&address)
+    };
+    let tcp = |address: &str| Address::Tcp(address.parse().unwrap());
+    let udp = |address: &str| Address::Udp(address.parse().unwrap());
+    for (directive, address) in [
+        ("443 ssl", tcp("0.0.0.0:443")),
+        ("*:443", tcp("0.0.0.0:443")),
+        ("[::]:443 ipv6only=off", tcp("[::]:443")),
+        ("127.0.0.1:8000-8002", tcp("127.0.0.1:8001")),
+        ("[::1]:81", tcp("[::1]:81")),
+        ("[0:0::1]:81", tcp("[::1]:81")),
+        ("443 quic reuseport", udp("0.0.0.0:443")),
+        // Only nginx knows the address of a name.
+        ("localhost:81", tcp("127.0.0.1:81")),
+        ("unix:/run/x", Address::Unix("/run/x".into())),
+    ] {
+        assert!(opens(directive, address.clone()), "{directive} {address}");
+    }
+    for (directive, address) in [
+        ("443 ssl", tcp("[::]:443")),
+        ("443 ssl", udp("0.0.0.0:443")),
+        ("443 ssl", tcp("127.0.0.1:443")),
+        ("443 quic", tcp("0.0.0.0:443")),
+        ("[::]:443", tcp("0.0.0.0:443")),
+        ("127.0.0.1:443", tcp("0.0.0.0:443")),
+        ("localhost:81", tcp("127.0.0.1:82")),
+        ("unix:/run/x", Address::Unix("/run/y".into())),
+        ("unix:/run/x", tcp("0.0.0.0:80")),
+    ] {
+        assert!(!opens(directive, address.clone()), "{directive} {address}");
+    }
+}
+
+#[test]
+fn servers_of_other_modules_count_too() {
+    let found = texts(&[(MAIN, "rtmp { server { listen 1935; } }")], MAIN);
+    assert_eq!(found, ["listen 1935"]);
+}
+
+#[test]
+fn a_listener_blocks_an_address_if_one_of_the_two_is_the_wildcard_of_the_other() {
+    let blocks = |directives: &str, address: &str| {
+        let text = format!("http {{ server {{ listen 80; {directives} }} }}");
+        let listens = in_dump(&dump(&[(MAIN, &text)]), MAIN);
+        let tcp = |address: &str| Address::Tcp(address.parse().unwrap());
+        let open = [tcp("0.0.0.0:80"), tcp(address)].into();
+        blocking(&listens, &open).contains(&tcp(address))
+    };
+    for (directives, address) in [
+        ("listen 10.0.0.1:443;", "0.0.0.0:443"),
+        ("listen 443;", "10.0.0.1:443"),
+        ("listen [::]:443 ipv6only=off;", "0.0.0.0:443"),
+        ("listen 443;", "[::]:443"),
+    ] {
+        assert!(blocks(directives, address), "{directives} {address}");
+    }
+    for (directives, address) in [
+        ("listen 443;", "0.0.0.0:443"),
+        ("listen 443; listen 10.0.0.1:443;", "0.0.0.0:443"),
+        ("listen 8443;", "0.0.0.0:443"),
+        ("", "[::]:80"),
+        ("listen 10.0.0.1:443;", "10.0.0.2:443"),
+        ("listen 443 quic;", "10.0.0.1:443"),
+        ("listen unix:/run/x;", "0.0.0.0:443"),
+    ] {
+        assert!(!blocks(directives, address), "{directives} {address}");
     }
 }

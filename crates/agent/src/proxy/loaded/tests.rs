@@ -23,12 +23,14 @@ fn is_a_change(own: &str, changed: &str) -> bool {
     ] {
         system.link(Path::new(target), link).unwrap();
     }
-    note(system, &digest(system).unwrap()).unwrap();
-    assert!(is_current(system).unwrap());
+    let view = View::own(system);
+    let read = || Configuration::in_force(&view);
+    note(system, &digest(&view, &read()).unwrap()).unwrap();
+    assert!(is_current(&view, &read()).unwrap());
     put(changed, "two");
-    let is_change = !is_current(system).unwrap();
+    let is_change = !is_current(&view, &read()).unwrap();
     put(changed, "one");
-    assert!(is_current(system).unwrap());
+    assert!(is_current(&view, &read()).unwrap());
     is_change
 }
 
@@ -37,7 +39,7 @@ fn a_change_in_another_folder_or_behind_a_link_is_found() {
     for (own, changed) in [
         ("ssl_certificate /etc/live/a.pem;\n", "/etc/live/a.pem"),
         ("ssl_certificate_key tls/b.pem;\n", "/etc/live/b.pem"),
-        // Only a wildcard names it.
+        // Only a wildcard names this file.
         ("", "/etc/live/linked.conf"),
         ("include /etc/live/more/*.conf;\n", "/etc/live/more/a.conf"),
         ("include /etc/live/*/a.conf;\n", "/etc/live/more/a.conf"),
@@ -88,4 +90,26 @@ fn a_change_of_a_file_that_nginx_does_not_load_is_ignored() {
     ] {
         assert!(!is_a_change(own, file), "{own}");
     }
+}
+
+/// A drop-in of the front may bind another file to a path.
+#[test]
+fn a_file_counts_as_nginx_sees_it() {
+    let instance = Instance::new();
+    let system = &instance.system;
+    let put = |path: &str, text: &str| system.write(path, text.as_bytes(), 0o644).unwrap();
+    for root in ["", "/proc/77/root"] {
+        let text = "include /tmp/*.conf; ssl_certificate /srv/a.pem;";
+        put(&format!("{root}/etc/nginx/nginx.conf"), text);
+        put(&format!("{root}/srv/a.pem"), "one");
+    }
+    let view = View::of(system, 77);
+    let is_loaded = || is_current(&view, &Configuration::in_force(&view)).unwrap();
+    let now = digest(&view, &Configuration::in_force(&view)).unwrap();
+    note(system, &now).unwrap();
+    put("/srv/a.pem", "two");
+    put("/tmp/a.conf", "proxy_pass http://api.example.com;");
+    assert!(is_loaded(), "nginx does not see these");
+    put("/proc/77/root/srv/a.pem", "two");
+    assert!(!is_loaded());
 }

@@ -6,7 +6,7 @@ use crate::testing::Instance;
 const NGINX: &str = "/usr/sbin/nginx";
 const LIBRARY: &str = "/usr/lib64/libcrypto.so.3.0.8";
 
-/// The maps of a master that has loaded nginx and a library. `gone` has no name any more.
+/// The maps of a master that has loaded nginx and a library. The file at `gone` was deleted.
 fn maps(gone: &str) -> String {
     let line = |perms: &str, path: &str| {
         let deleted = if path == gone { DELETED } else { "" };
@@ -47,7 +47,7 @@ fn found(instance: &Instance) -> Option<String> {
 fn nothing_was_replaced_while_the_files_are_the_same() {
     let instance = running();
     assert_eq!(found(&instance), None);
-    // No code.
+    // This file contains no code.
     put(&instance, "/usr/share/zone", "two");
     assert_eq!(found(&instance), None);
 }
@@ -66,14 +66,14 @@ fn a_file_with_the_same_path_is_another_one() {
     }
 }
 
-/// An update of OpenSSL gives the library another name.
+/// An update may remove a library instead of replacing it: OpenSSL's libraries get other names.
 #[test]
 fn a_file_that_was_removed_was_replaced() {
     let instance = running();
     instance.system.remove(LIBRARY).unwrap();
     put(&instance, "/proc/77/maps", &maps(LIBRARY));
     assert_eq!(found(&instance).as_deref(), Some(LIBRARY));
-    // Even if that happened before its files were recorded.
+    // The removed library is found even if it was removed before `note` recorded the files.
     note(&instance.system, 77).unwrap();
     assert_eq!(found(&instance).as_deref(), Some(LIBRARY));
 }
@@ -91,5 +91,21 @@ fn a_module_that_a_reload_has_loaded_counts_from_then_on() {
     note(&instance.system, 77).unwrap();
     assert_eq!(found(&instance), None);
     put(&instance, module, "two");
+    assert_eq!(found(&instance).as_deref(), Some(module));
+}
+
+/// A drop-in of the front may bind another folder to a path.
+#[test]
+fn a_module_is_looked_for_where_nginx_sees_it() {
+    let instance = running();
+    let module = "/opt/own.so";
+    put(&instance, &format!("/proc/77/root{module}"), "one");
+    put(&instance, "/proc/77/root/etc/nginx/nginx.conf", "");
+    let maps = format!("7f00-7f01 r-xp 0000 fd:00 7 {module}\n");
+    put(&instance, "/proc/77/maps", &maps);
+    note(&instance.system, 77).unwrap();
+    put(&instance, module, "of the agent");
+    assert_eq!(found(&instance), None);
+    put(&instance, &format!("/proc/77/root{module}"), "two");
     assert_eq!(found(&instance).as_deref(), Some(module));
 }

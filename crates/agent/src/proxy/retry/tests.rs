@@ -3,7 +3,8 @@
 use flipless_settings::Config;
 
 use super::*;
-use crate::proxy::front::Synced;
+use crate::proxy::nginx;
+use crate::proxy::sync::Synced;
 use crate::testing::{BUNDLE, Instance};
 
 mod live;
@@ -53,7 +54,8 @@ fn result(instance: &Instance) -> (String, bool) {
 }
 
 fn stage_it(instance: &Instance) {
-    stage(&instance.system, instance.bundle(), 5000).unwrap();
+    let version = nginx::version(&instance.system).unwrap();
+    stage(&instance.system, instance.bundle(), 5000, version).unwrap();
 }
 
 #[test]
@@ -232,11 +234,11 @@ fn an_unused_upstream_is_removed_from_the_configuration_in_force() {
     let upstream = format!("{NGINX}/conf.d/{UPSTREAM}");
     tidy(&instance.system, NGINX).unwrap();
     assert!(instance.system.exists(&upstream), "it is in use");
-    crate::proxy::front::sync(&instance.system).unwrap();
-    // The next bundle has `retry = false`: EB copies its own file over.
+    crate::proxy::sync::sync(&instance.system).unwrap();
+    // The next bundle has `retry = false`: EB copies its own file to /etc/nginx.
     put(&instance, &format!("{NGINX}/{APPLICATION}"), EBS);
     assert_eq!(
-        crate::proxy::front::sync(&instance.system).unwrap(),
+        crate::proxy::sync::sync(&instance.system).unwrap(),
         Synced::Reloaded
     );
     assert!(!instance.system.exists(&upstream));
@@ -249,7 +251,7 @@ fn an_unused_upstream_is_also_removed_when_the_front_starts() {
     put(&instance, &format!("{NGINX}/{APPLICATION}"), EBS);
     put(&instance, &upstream_file, &upstream());
     assert_eq!(
-        crate::proxy::front::sync(&instance.system).unwrap(),
+        crate::proxy::sync::sync(&instance.system).unwrap(),
         Synced::Started
     );
     assert!(!instance.system.exists(upstream_file));
@@ -267,7 +269,7 @@ fn the_test_before_the_flip_omits_an_upstream_that_the_flip_removes() {
 }
 
 #[test]
-fn an_nginx_that_keeps_upstream_connections_by_default_must_not() {
+fn an_nginx_that_keeps_upstream_connections_by_default_is_told_not_to() {
     let upstream = upstream();
     let has = |version| {
         let fitting = upstream_for(&upstream, version);

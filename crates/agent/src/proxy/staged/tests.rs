@@ -38,7 +38,7 @@ fn has(instance: &Instance, piece: &str) -> bool {
     instance.system.exists(path)
 }
 
-/// An absolute include of /etc/nginx/conf.d: EB's test reads the staged proxy_pass and the old conf.d.
+/// With an absolute include of /etc/nginx/conf.d, EB's test reads the staged proxy_pass and the old conf.d.
 #[test]
 fn a_piece_of_the_bundle_that_ebs_own_test_refuses_is_left_out() {
     for (refused, kept) in [(UPSTREAM, KEEPALIVE), (KEEPALIVE, "own.conf")] {
@@ -50,7 +50,7 @@ fn a_piece_of_the_bundle_that_ebs_own_test_refuses_is_left_out() {
     }
 }
 
-/// Otherwise the configuration would lack flipless's pieces until the next deployment.
+/// If a killed test counted as a refusal, the configuration would lack flipless's pieces until the next deployment.
 #[test]
 fn a_test_that_is_killed_refuses_nothing() {
     let instance = staged();
@@ -139,4 +139,13 @@ fn the_test_leaves_no_current_application_behind() {
     instance.system.remove(FLIPPED).unwrap();
     test(&instance).unwrap();
     assert!(!instance.system.exists(FLIPPED));
+}
+
+#[test]
+fn a_deployment_asks_nginx_for_its_version_once() {
+    let instance = staged();
+    test(&instance).unwrap();
+    assert!(has(&instance, UPSTREAM) && has(&instance, KEEPALIVE));
+    let calls = instance.take_nginx_calls();
+    assert_eq!(calls.iter().filter(|call| *call == "-v").count(), 1);
 }

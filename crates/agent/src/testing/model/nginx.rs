@@ -3,10 +3,12 @@
 use std::path::Path;
 use std::process::Output;
 
+use flipless_settings::nginx::https::SERVER;
+
 use super::{Model, answer};
 
 impl Model {
-    /// By a test, as what is in force.
+    /// Whether a test refuses the configuration in force.
     pub(super) fn refuses(&self, root: &Path) -> bool {
         in_force(root, self.nginx_refuses_with.as_ref())
     }
@@ -15,7 +17,7 @@ impl Model {
         in_force(root, self.front_fails_with.as_ref())
     }
 
-    /// nginx in a service of its own: which files it is given, and in which sandbox.
+    /// Tests the configuration as nginx does in the unit `name`. The unit names nginx's files and sandbox.
     pub(super) fn tested(&mut self, name: &str, root: &Path) -> Output {
         let unit = std::fs::read_to_string(root.join("run/systemd/system").join(name)).unwrap();
         self.tests.push(unit.clone());
@@ -50,11 +52,15 @@ impl Model {
             put("Error", "host not found in upstream \"flipless_app\"");
         } else {
             let listens = self.listens.as_deref().unwrap_or("listen 80;");
-            let text = format!("http {{ server {{ {listens} }} }}");
-            put(
-                "Output",
-                &format!("# configuration file /etc/nginx/nginx.conf:\n{text}\n"),
-            );
+            let mut text = format!("http {{ server {{ {listens} }} }}");
+            if self.has_processes && bound.is_none() {
+                text = std::fs::read_to_string(root.join("etc/nginx/nginx.conf")).unwrap();
+            }
+            let mut dump = format!("# configuration file /etc/nginx/nginx.conf:\n{text}\n");
+            if let Ok(https) = std::fs::read_to_string(folder.join("zz-flipless-https.conf")) {
+                dump += &format!("# configuration file /etc/nginx/{SERVER}:\n{https}");
+            }
+            put("Output", &dump);
             return answer(true, "", "");
         }
         answer(false, "", "Job failed.")

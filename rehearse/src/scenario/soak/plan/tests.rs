@@ -1,11 +1,15 @@
+#![allow(clippy::unwrap_used)]
+
 use super::*;
 use crate::scenario::soak::fault::Victim;
+use crate::scenario::soak::wanted::Wanted;
 
 const WANTED: Wanted = Wanted {
     deployments: 400,
     faults: Some(7),
     variants: None,
     has_front: true,
+    has_authority: false,
 };
 
 fn faults(plan: &Plan) -> impl Iterator<Item = Fault> {
@@ -53,6 +57,31 @@ fn a_long_plan_has_every_act_and_every_fault() {
 }
 
 #[test]
+fn with_an_authority_half_of_the_deployments_renew_and_nginx_dies_more_often() {
+    let with = Wanted {
+        has_authority: true,
+        ..WANTED
+    };
+    let (plain, with) = (Plan::of(&WANTED), Plan::of(&with));
+    let renewals = |plan: &Plan| {
+        plan.steps
+            .iter()
+            .filter(|step| step.renewal.is_some())
+            .count()
+    };
+    assert_eq!(renewals(&plain), 0);
+    assert!((150..250).contains(&renewals(&with)));
+    assert!(with.steps.last().unwrap().renewal.is_some());
+    let kills = |plan| {
+        faults(plan)
+            .filter(|fault| fault.kills(Victim::Nginx))
+            .count()
+    };
+    assert!(kills(&with) > 2 * kills(&plain));
+    assert!(with.to_string().contains(" renewals; variant"));
+}
+
+#[test]
 fn the_last_deployment_is_a_plain_one() {
     for seed in 0..20 {
         let wanted = Wanted {
@@ -64,6 +93,7 @@ fn the_last_deployment_is_a_plain_one() {
         let plain = Step {
             act: Act::Version,
             fault: None,
+            renewal: None,
         };
         assert_eq!(last, Some(plain));
     }
@@ -116,6 +146,8 @@ fn a_step_says_what_it_does() {
     let step = Step {
         act: Act::Version,
         fault: Some(Fault::Kill(kill)),
+        renewal: Some(std::time::Duration::from_millis(300)),
     };
-    assert_eq!(step.to_string(), "version; kill -9 of agent 2 after 70 ms");
+    let told = "version; kill -9 of agent 2 after 70 ms; a renewal at 300 ms";
+    assert_eq!(step.to_string(), told);
 }

@@ -11,6 +11,7 @@ fn failure(kind: Kind, outcome: Outcome) -> Vec<Record> {
         latency: Duration::ZERO,
         outcome: Outcome::Ok,
         run: None,
+        certificate: None,
     };
     let mut records = vec![ok.clone(); 200];
     records.push(Record {
@@ -54,6 +55,40 @@ fn any_failure_counts_if_nothing_is_tolerated() {
 }
 
 #[test]
+fn an_old_nginx_may_close_idle_connections_when_a_certificate_arrives() {
+    let passes = |kind, outcome, nginx: &str, renews| {
+        let circumstances = Circumstances {
+            nginx: nginx.into(),
+            renews,
+            ..Circumstances::default()
+        };
+        went_well(Tolerance::Nothing, &failure(kind, outcome), &circumstances)
+    };
+    assert!(passes(Kind::TlsKeepAlive, Outcome::Closed, "1.22.1", true));
+    assert!(!passes(
+        Kind::TlsKeepAlive,
+        Outcome::Closed,
+        "1.22.1",
+        false
+    ));
+    assert!(!passes(Kind::TlsKeepAlive, Outcome::Closed, "1.28.0", true));
+    assert!(!passes(Kind::New, Outcome::Closed, "1.22.1", true));
+}
+
+/// A client may send an unprocessed request again, so the request has not failed. But it has no answer either.
+#[test]
+fn an_unprocessed_request_is_neither_failed_nor_answered() {
+    let left = failure(Kind::Http2, Outcome::Unprocessed);
+    assert!(passes(Tolerance::Nothing, &left, "1.22.1"));
+    assert!(!Outcome::Unprocessed.answered());
+    let unsigned = failure(Kind::Tls, Outcome::Handshake);
+    assert!(!passes(Tolerance::IdleKeepAlives, &unsigned, "1.22.1"));
+    let idle = failure(Kind::TlsKeepAlive, Outcome::Closed);
+    assert!(passes(Tolerance::IdleKeepAlives, &idle, "1.22.1"));
+    assert!(!passes(Tolerance::IdleKeepAlives, &idle, "1.28.0"));
+}
+
+#[test]
 fn only_an_old_nginx_may_close_only_idle_connections() {
     let tolerance = Tolerance::IdleKeepAlives;
     assert!(passes(
@@ -91,6 +126,7 @@ fn only_requests_in_flight_may_fail_because_of_a_kill() {
         latency: at(latency),
         outcome: Outcome::Status(502),
         run: None,
+        certificate: None,
     };
     assert!(was_in_flight(&lost(995, 10), killed));
     assert!(was_in_flight(&lost(1005, 3), killed));

@@ -125,7 +125,7 @@ fn a_get_config_that_fails_or_hangs_is_named_without_its_output() {
         (124 << 8, "get-config has not ended within 30 s"),
         (127 << 8, "get-config failed (exit status: 127"),
         (9, "get-config failed (signal: 9"),
-        (0, "get-config returned no properties"),
+        (0, "get-config printed invalid output"),
     ] {
         let output = Output {
             status: ExitStatus::from_raw(status),

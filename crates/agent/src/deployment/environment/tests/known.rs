@@ -1,11 +1,11 @@
 //! Comparing a release with EB's own file, in the flip and at a restart.
 
 use super::super::compare::*;
-use super::super::refresh::apply;
+use super::super::refresh::{apply, changes};
 use super::environment;
 
 #[test]
-fn a_property_that_the_release_lacks_is_told_from_what_eb_adds() {
+fn a_property_that_the_release_lacks_is_not_confused_with_what_eb_adds() {
     let file = environment(&[
         ("A", "1"),
         ("B", "2"),
@@ -50,7 +50,7 @@ fn a_restart_makes_the_changes_that_eb_has_made() {
     ]);
     let own = environment(&[("A", "1"), ("GONE", "x"), ("S", "real"), ("OWN", "o")]);
     let expected = environment(&[("A", "2"), ("NEW", "y"), ("S", "real"), ("OWN", "o")]);
-    assert_eq!(apply(&last, &now, own), expected);
+    assert_eq!(apply(&changes(&last, &now), &now, own), expected);
 }
 
 #[test]
@@ -64,5 +64,8 @@ fn a_restart_leaves_out_what_eb_itself_adds() {
     ]);
     // The user has a property HOME, and the release has it.
     let own = environment(&[("HOME", "/a")]);
-    assert_eq!(apply(&last, &now, own), environment(&[("HOME", "/b")]));
+    assert_eq!(
+        apply(&changes(&last, &now), &now, own),
+        environment(&[("HOME", "/b")])
+    );
 }

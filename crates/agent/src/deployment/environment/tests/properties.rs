@@ -6,8 +6,8 @@ use super::super::file::*;
 use super::super::gather::*;
 use flipless_testing::any_input;
 
-/// A second implementation of `EnvironmentFile=`, from systemd.exec(5). When it was written, it was compared with
-/// systemd's own (load_env_file in its env-file.c) on the same number of inputs.
+/// A second implementation of `EnvironmentFile=`, from systemd.exec(5). It was compared once with systemd's own
+/// implementation (load_env_file in its env-file.c), on as many inputs as these tests use.
 fn as_systemd_reads(file: &str) -> Vec<(String, String)> {
     let mut characters = file.chars().peekable();
     let mut pairs = Vec::new();

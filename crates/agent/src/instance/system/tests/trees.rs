@@ -144,7 +144,7 @@ fn a_copy_shares_no_inode_and_has_no_special_bits() {
 }
 
 #[test]
-fn a_folder_over_a_link_to_a_file_changes_nothing_there() {
+fn a_folder_over_a_link_to_a_file_does_not_change_that_file() {
     let (_root, system) = empty();
     system.make_folder("/from/x").unwrap();
     system.write("/outside", b"", 0o600).unwrap();
@@ -155,7 +155,7 @@ fn a_folder_over_a_link_to_a_file_changes_nothing_there() {
 }
 
 #[test]
-fn a_link_or_pipe_that_replaces_a_file_meanwhile_is_an_error() {
+fn a_link_or_pipe_that_has_replaced_a_file_is_an_error() {
     let (_root, system) = empty();
     system.write("/secret", b"secret", 0o600).unwrap();
     symlink("../secret", system.locate("/from/link")).unwrap();

@@ -50,7 +50,7 @@ impl Nginx {
         Self { process, folder }
     }
 
-    /// The status line of the answer.
+    /// Returns the status line of the answer.
     fn ask(&self, method: &str) -> String {
         let path: PathBuf = self.folder.path().join("front");
         let deadline = Instant::now() + LIMIT;

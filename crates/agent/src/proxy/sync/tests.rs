@@ -62,3 +62,25 @@ fn a_deployment_looks_names_up_again_once() {
     let instance = running(&named.replace("api.example.com", "127.0.0.1:5000"));
     assert_eq!(sync(&instance.system).unwrap(), Synced::Unchanged);
 }
+
+/// Another program reloads the front's unit, so the unit is not active for a moment.
+#[test]
+fn a_front_that_is_reloading_runs() {
+    let put = |instance: &Instance, text: &str| put(instance, &format!("{NGINX}/nginx.conf"), text);
+    let busy = |instance: &Instance| instance.model.borrow_mut().looks_until_active.set(3);
+    let instance = running("events {}");
+    let system = &instance.system;
+    instance.make_active(layout::NGINX);
+    busy(&instance);
+    assert_eq!(sync(system).unwrap(), Synced::Unchanged);
+    put(&instance, "events { }");
+    busy(&instance);
+    assert_eq!(sync(system).unwrap(), Synced::Reloaded);
+    busy(&instance);
+    instance.take_calls();
+    crate::proxy::front::replace_stock(system).unwrap();
+    assert_eq!(instance.take_calls(), [""; 0]);
+    busy(&instance);
+    crate::proxy::front::renew(system).unwrap();
+    assert_eq!(instance.model.borrow().reloads_of_stock, 0);
+}

@@ -1,0 +1,153 @@
+//! An instance with the project's bundle, booted in a container by the package `rehearse`.
+
+use std::fs;
+use std::os::fd::AsFd;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::Once;
+use std::thread;
+
+use anyhow::{Context as _, anyhow, ensure};
+use rehearse::bundle::{Changes, changed};
+use rehearse::clock::Clock;
+use rehearse::engine::{Engine, Properties, variants};
+use rehearse::image::{Image, Suite};
+use rehearse::machine::{Command, Instance as _, Machine, tear_down_on_signals};
+use rehearse::requirements;
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+use crate::context::{Context, workspace};
+use crate::row::Trouble;
+
+/// The suite with the nginx that is nearest to EB's. Its systemd records when it executes a program, which older ones
+/// don't.
+const SUITE: Suite = Suite::Forky;
+
+/// A folder on the instance for files of the bench.
+pub const FOLDER: &str = "/run/bench";
+
+/// A file of a bundle: path, text and mode.
+pub type File = (&'static str, &'static str, u32);
+
+/// A booted instance.
+pub struct Instance<'a> {
+    engine: Engine<Machine>,
+    context: &'a Context,
+    /// Files that each deployed bundle has besides the project's.
+    files: &'a [File],
+    deployments: u32,
+}
+
+impl<'a> Instance<'a> {
+    /// Boots an instance. Builds the image if this is the first time.
+    ///
+    /// # Errors
+    /// [`Trouble::Missing`] if this machine can't boot an instance.
+    pub fn boot(context: &'a Context, files: &'a [File]) -> Result<Self, Trouble> {
+        requirements::check(true)
+            .map_err(|missing| Trouble::Missing(format!("an instance: {missing}")))?;
+        static HANDLERS: Once = Once::new();
+        // Without the handlers, only the next boot removes the folder of an interrupted machine.
+        HANDLERS.call_once(|| drop(tear_down_on_signals()));
+        let store = workspace().join("target/rehearse");
+        let image = Image::with_packages(SUITE, &[], &store.join("images"));
+        let image = image.context("cannot build the image of an instance")?;
+        let machine = Machine::boot(&image, &store.join("machines"));
+        let machine = machine.context("cannot boot an instance")?;
+        let instance = Self {
+            engine: Engine::new(machine, variants::STANDARD, Clock::start()),
+            context,
+            files,
+            deployments: 0,
+        };
+        instance.run(&format!("mkdir {FOLDER}"))?;
+        Ok(instance)
+    }
+
+    /// Deploys another version of the project's bundle, as EB does.
+    ///
+    /// # Errors
+    /// If the deployment fails.
+    pub fn deploy(&mut self) -> anyhow::Result<()> {
+        self.deployments += 1;
+        let version = self.deployments.to_string();
+        let zip = self.context.scratch.path().join("version.zip");
+        let files = self.files.to_vec();
+        let changes = Changes {
+            files: &[&files[..], &[("VERSION", &version, 0o644)]].concat(),
+            ..Changes::default()
+        };
+        changed(self.context.bundle()?, &zip, &changes)?;
+        let deployment = match self.deployments {
+            1 => self.engine.create_environment(&zip, Properties::new()),
+            _ => self.engine.deploy(&zip),
+        };
+        deployment.outcome.context("a deployment failed")
+    }
+
+    /// Runs a line with the shell, and returns its output.
+    ///
+    /// # Errors
+    /// If the line fails.
+    pub fn run(&self, line: &str) -> anyhow::Result<String> {
+        let output = self.engine.instance().run(&Command::shell(line))?;
+        ensure!(output.succeeded(), "`{line}` failed: {}", output.text());
+        Ok(output.stdout.trim().to_owned())
+    }
+
+    /// The only run of the server.
+    ///
+    /// # Errors
+    /// If no run is active.
+    pub fn run_of_server(&self) -> anyhow::Result<String> {
+        let units = self.run("systemctl list-units --plain --no-legend --full 'flipless-app@*'")?;
+        let unit = units.split_whitespace().next().unwrap_or_default();
+        let run = flipless_settings::layout::run_of_unit(unit);
+        Ok(run.context("no run of the server is active")?.to_owned())
+    }
+
+    /// The path of a file on the instance, as a path on this machine.
+    pub fn path(&self, path: &str) -> PathBuf {
+        let root = self.engine.instance().root();
+        root.join(path.trim_start_matches('/'))
+    }
+
+    /// Reads a text file of the instance.
+    ///
+    /// # Errors
+    /// If the file can't be read.
+    pub fn read(&self, path: &str) -> anyhow::Result<String> {
+        let text = fs::read_to_string(self.path(path));
+        text.with_context(|| format!("cannot read {path} of the instance"))
+    }
+
+    /// Writes a file of the instance. It is executable.
+    ///
+    /// # Errors
+    /// If the file can't be written.
+    pub fn write(&self, path: &str, text: &str) -> anyhow::Result<()> {
+        let file = self.path(path);
+        fs::write(&file, text)
+            .and_then(|()| fs::set_permissions(&file, fs::Permissions::from_mode(0o755)))
+            .with_context(|| format!("cannot write {path} of the instance"))
+    }
+
+    /// Runs `clients` in a thread in the network of the instance. Threads that it starts are there too.
+    ///
+    /// # Errors
+    /// If the thread can't enter the network, or `clients` fails.
+    pub fn inside<T: Send>(
+        &self,
+        clients: impl FnOnce() -> anyhow::Result<T> + Send,
+    ) -> anyhow::Result<T> {
+        let network = self.engine.instance().network()?;
+        let enter = move || {
+            // A new thread has the namespaces of the thread that starts it (clone(2)).
+            let kind = Some(LinkNameSpaceType::Network);
+            move_into_link_name_space(network.as_fd(), kind)?;
+            clients()
+        };
+        let ended = thread::scope(|scope| scope.spawn(enter).join());
+        ended.unwrap_or_else(|_| Err(anyhow!("a client panicked")))
+    }
+}

@@ -1,0 +1,92 @@
+//! `cargo xtask bench`: compares flipless with its peers. Each figure comes from both sides in one run on one
+//! machine, so it does not depend on the machine's speed.
+//!
+//! `rows` → `server` → `load`: a module calls only modules to its right. Rows that need an instance boot one with the
+//! package `rehearse` (`instance`).
+
+mod context;
+mod figure;
+mod files;
+mod instance;
+mod load;
+mod machine;
+mod peer;
+mod process;
+mod progress;
+mod result;
+mod row;
+mod rows;
+mod server;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use context::Context;
+use peer::Peer;
+use result::Report;
+
+/// Compare flipless with its peers, in one run on this machine
+#[derive(Parser)]
+#[command(name = "cargo xtask bench", bin_name = "cargo xtask bench")]
+struct Arguments {
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
+    /// List the rows, and measure nothing
+    #[arg(long)]
+    list: bool,
+    /// Measure only this row and those of the same measurement (may be repeated)
+    #[arg(long, value_name = "NAME", value_parser = rows::known)]
+    row: Vec<String>,
+    /// How many times to measure both sides; a row shows the median
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=99))]
+    runs: u32,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve as one of the peers
+    #[command(hide = true)]
+    Peer(Peer),
+}
+
+/// Exit status: 0 if every measured row meets its budget, 1 if one does not or can't be measured because of an error,
+/// 2 for a usage error. A row that needs something which this machine lacks does not fail.
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if let Some(Command::Peer(peer)) = &arguments.command {
+        return peer.serve();
+    }
+    if arguments.list {
+        print!("{}", table::list());
+        return ExitCode::SUCCESS;
+    }
+    match run(&arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            progress::failure("error", format_args!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Measures the chosen rows, and prints the report. Returns whether no row failed.
+fn run(arguments: &Arguments) -> anyhow::Result<bool> {
+    let context = Context::new(arguments.runs)?;
+    let mut results = Vec::new();
+    for measurement in rows::chosen(&arguments.row) {
+        results.extend(measurement.measure(&context));
+    }
+    let report = Report::new(results, arguments.runs);
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        anstream::print!("{}", table::report(&report));
+    }
+    Ok(report.ok())
+}

@@ -1,0 +1,50 @@
+//! The memory of a stand-in against that of the smallest idle program: `sleep infinity`.
+
+use std::process::{Command, Stdio};
+
+use anyhow::Context as _;
+
+use crate::context::Context;
+use crate::figure::{Budget, Figure, MIB, Pair};
+use crate::process::{Process, require, wait_for};
+use crate::row::{Measurement, Row, Samples, Trouble};
+
+pub const MEASUREMENT: Measurement = Measurement {
+    rows: &[Row {
+        name: "stand-in-memory",
+        what: "resident memory of a stand-in against `sleep infinity`",
+        unit: "MiB",
+        figure: Figure::Ratio,
+        budget: Budget::AtMost(0.7),
+    }],
+    samples,
+};
+
+fn samples(context: &Context) -> Result<Vec<Samples>, Trouble> {
+    require("unzip", "unzip")?;
+    let agent = context.shipped("flipless")?;
+    let pairs = context.each_run(|_| {
+        let ours = idle(Command::new(&agent).args(["stand-in", "web"]))?;
+        let peer = idle(Command::new("sleep").arg("infinity"))?;
+        anyhow::Ok(Pair { ours, peer })
+    })?;
+    Ok(vec![pairs.into()])
+}
+
+/// The resident memory of a program once it sleeps.
+fn idle(command: &mut Command) -> anyhow::Result<f64> {
+    let command = command.stdin(Stdio::null()).stderr(Stdio::null());
+    let process = Process(command.spawn().context("cannot start an idle program")?);
+    let pid = process.0.id();
+    // `sleep` and a stand-in sleep only after their start.
+    wait_for("idle program", || {
+        let wait = std::fs::read_to_string(format!("/proc/{pid}/wchan"))?;
+        let name = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+        let sleeps = name
+            .rsplit(") ")
+            .next()
+            .is_some_and(|rest| rest.starts_with('S'));
+        Ok((sleeps && !wait.is_empty()).then_some(()))
+    })?;
+    Ok(process.resident()? / MIB)
+}

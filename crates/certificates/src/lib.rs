@@ -1,0 +1,33 @@
+//! Certificates for HTTPS from an ACME authority (RFC 8555), by challenges over HTTP.
+//!
+//! The decisions are pure functions: [`schedule`] says whether an order is due, [`back_off`] when to try again after
+//! a failure, and [`problem`] what an answer of the authority means. [`renew`] has the effects: it writes files below
+//! the state folder, and sends requests, each with a time-out. It never changes the certificate that nginx serves: the
+//! agent checks the new certificate in the state folder, and installs it. In this package, a run is one call of
+//! `renew`.
+
+pub mod account;
+pub mod authority;
+pub mod back_off;
+pub mod candidate;
+pub mod certificate;
+pub mod challenge;
+pub mod client;
+pub mod clock;
+pub mod entry;
+pub mod failure;
+pub mod files;
+pub mod http;
+pub mod names;
+pub mod newest;
+pub mod options;
+pub mod order;
+pub mod ordering;
+pub mod problem;
+pub mod progress;
+pub mod reach;
+pub mod renew;
+pub mod run;
+pub mod schedule;
+pub mod self_signed;
+pub mod tls;

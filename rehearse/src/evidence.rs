@@ -1,0 +1,88 @@
+//! Saves the state of an instance while requests wait: the listeners, the processes that hold each socket, and nginx's
+//! files. This helps to find the cause of a rare fault.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::machine::{Command, Handle, Instance, Machine};
+use crate::progress;
+
+/// How long one command may take. The instance may be overloaded.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// The files, each with the command that prints its content.
+const COMMANDS: [(&str, &str); 7] = [
+    // Recv-Q of a listener is the number of connections that no process has accepted.
+    ("listeners.txt", "date +%T.%N; ss -ltnpe; ss -lxpe"),
+    (
+        "connections.txt",
+        "ss -tanpoi '( sport = :80 or sport = :443 or dport = :5000 )'",
+    ),
+    ("counters.txt", "nstat -az; cat /proc/loadavg"),
+    (
+        // The `fdinfo` of an epoll descriptor shows which listeners a worker waits for.
+        "processes.txt",
+        "for pid in 1 $(pgrep nginx); do echo; tr '\\0' ' ' </proc/$pid/cmdline; echo; \
+         cd /proc/$pid && cat stat wchan syscall stack; ls -l fd; \
+         for fd in fd/*; do case $(readlink $fd) in *eventpoll*) cat fdinfo/${fd#fd/};; esac; done; done",
+    ),
+    (
+        "systemd.txt",
+        "systemctl show flipless-front.service flipless-front.socket nginx.service; \
+         head -n 50 /run/flipless/front-*; cat /proc/1/net/tcp /proc/1/net/unix",
+    ),
+    (
+        "journal.txt",
+        "journalctl -n 500 -o short-precise --no-pager; tail -n 50 /var/log/nginx/error.log",
+    ),
+    ("etc-nginx.txt", "ls -lR --time-style=full-iso /etc/nginx"),
+];
+
+/// Returns the witness for [`Load::when_late`](crate::load::Load::when_late): it saves the state of `machine`. Removes
+/// the evidence of an earlier load.
+pub fn witness(machine: &Machine) -> impl Fn(usize) + Send + Sync + 'static {
+    let (handle, folder) = (machine.handle(), machine.evidence());
+    // Usually the folder does not exist.
+    let _ = fs::remove_dir_all(&folder);
+    move |number| {
+        let folder = folder.join(number.to_string());
+        match save(handle, &folder) {
+            Ok(()) => {
+                let what = format!(
+                    "the instance's state while requests wait: {}",
+                    folder.display()
+                );
+                progress::warning("Saved", what);
+            }
+            Err(error) => {
+                let what = format!("the instance's state in {}: {error}", folder.display());
+                progress::failure("Not saved", what);
+            }
+        }
+    }
+}
+
+fn save(handle: Handle, folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    for (name, line) in COMMANDS {
+        let command = Command::shell(line).with_merged_output().within(LIMIT);
+        // Each command may fail, for example because the instance reboots. The output of the others is still useful.
+        let said = match handle.run(&command) {
+            Ok(output) => output.stdout,
+            Err(error) => error.to_string(),
+        };
+        fs::write(folder.join(name), said)?;
+    }
+    let nginx = handle.root().join("etc/nginx");
+    let copied = std::process::Command::new("cp")
+        .arg("-rp")
+        .arg(nginx)
+        .arg(folder.join("nginx"))
+        .output()?;
+    match copied.status.success() {
+        true => Ok(()),
+        false => Err(io::Error::other(String::from_utf8_lossy(&copied.stderr))),
+    }
+}
