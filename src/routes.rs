@@ -103,6 +103,9 @@ fn ten() -> u64 {
 }
 
 /// Numbered events. The last one, `end`, says whether the stream is complete or the server drains.
+///
+/// nginx would keep the events until the stream ends. The header makes it send each one at once
+/// (`proxy_buffering` in ngx_http_proxy_module).
 async fn stream(
     Query(asked): Query<Stream>,
     Extension(draining): Extension<Draining>,
@@ -131,7 +134,10 @@ async fn stream(
         // This fails only if the client has hung up.
         let _ = send(Event::default().event("end").data(reason)).await;
     });
-    Sse::new(ReceiverStream::new(receiver))
+    (
+        [("x-accel-buffering", "no")],
+        Sse::new(ReceiverStream::new(receiver)),
+    )
 }
 
 async fn echo(upgrade: WebSocketUpgrade, Extension(draining): Extension<Draining>) -> Response {

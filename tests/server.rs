@@ -332,6 +332,7 @@ fn events_are_numbered_and_have_an_end() {
     let server = Launch::plain(SERVER).serving();
     let answer = server.connect().get("/stream?count=2&ms=1");
     assert_eq!(answer.header("content-type"), Some("text/event-stream"));
+    assert_eq!(answer.header("x-accel-buffering"), Some("no"));
     assert_eq!(
         answer.body,
         "data: 1\n\ndata: 2\n\nevent: end\ndata: complete\n\n"

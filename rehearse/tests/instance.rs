@@ -43,6 +43,7 @@ fn a_root_directory_serves_as_an_image_and_is_not_written_to() {
     let root = foreign_root(folder.path());
     let source: Source = root.to_str().unwrap().parse().unwrap();
     let image = Image::obtain(&source, &store("images")).unwrap();
+    booted::take_place();
     let machine = Machine::boot(&image, &store("machines")).unwrap();
     let zip = folder.path().join("1.zip");
     bundle::stock_app(&zip, "one").unwrap();

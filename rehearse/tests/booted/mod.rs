@@ -1,19 +1,24 @@
 //! Shared parts of the tests on booted instances.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+use std::cell::OnceCell;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::thread;
+use std::time::Duration;
 
 use flipless_settings::FrontMode;
 use rehearse::bundle::{self, Changes};
 use rehearse::engine::{Variants, variants};
 use rehearse::image::{Image, Suite};
 use rehearse::load::Manner;
-use rehearse::machine::{Command, Instance, Machine};
+use rehearse::machine::{Command, Instance, Machine, wait_for};
 use rehearse::requirements;
 use rehearse::result::ScenarioResult;
 use rehearse::scenario::{self, Parameters, Soak, Soaked};
 use rehearse::stall::Waits;
+use rustix::fs::{FlockOperation, flock};
 
 /// Returns whether these tests can't run here, and prints the reason. As root on Linux they always run.
 pub fn unavailable() -> bool {
@@ -32,6 +37,30 @@ pub fn store(name: &str) -> PathBuf {
         .join(name)
 }
 
+/// How many threads have instances at the same time, for each processor. On a machine with too many busy instances,
+/// clients wait for a processor until their time limit, and the test reports lost requests.
+const PLACES_PER_PROCESSOR: usize = 2;
+/// Much longer than the tests of one thread take.
+const TURN: Duration = Duration::from_secs(3600);
+
+/// Waits until this thread has one of the places for instances, and keeps the place until the thread ends. A thread
+/// uses its instances one after the other, or at least keeps only one of them busy. A place is a lock on a file,
+/// because several test programs run at the same time.
+pub fn take_place() {
+    thread_local!(static PLACE: OnceCell<File> = const { OnceCell::new() });
+    let folder = store("places");
+    fs::create_dir_all(&folder).unwrap();
+    let count = PLACES_PER_PROCESSOR * thread::available_parallelism().unwrap().get();
+    let free = || {
+        (0..count).find_map(|number| {
+            let file = File::create(folder.join(number.to_string())).unwrap();
+            let locked = flock(&file, FlockOperation::NonBlockingLockExclusive);
+            locked.is_ok().then_some(file)
+        })
+    };
+    PLACE.with(|place| place.get_or_init(|| wait_for(TURN, free).unwrap()));
+}
+
 pub fn image(suite: Suite) -> Image {
     image_with(suite, &[])
 }
@@ -47,7 +76,9 @@ pub fn boot(suite: Suite) -> Machine {
 
 /// Boots an image that also has these Debian packages.
 pub fn boot_with(suite: Suite, packages: &[&str]) -> Machine {
-    Machine::boot(&image_with(suite, packages), &store("machines")).unwrap()
+    let image = image_with(suite, packages);
+    take_place();
+    Machine::boot(&image, &store("machines")).unwrap()
 }
 
 pub fn say(machine: &Machine, line: &str) -> String {
@@ -114,6 +145,7 @@ pub fn play(name: &str, suite: Suite, from: &Path, variants: Variants) -> Scenar
         variants,
         ..parameters(suite, from, folder.path())
     };
+    take_place();
     scenario::play(scenario::named(name).unwrap(), &parameters)
         .unwrap()
         .run
@@ -141,6 +173,7 @@ pub fn soak(deployments: u32, seed: u64, suite: Suite, from: &Path) -> Soaked {
         faults: Some(seed),
         variants: None,
     };
+    take_place();
     scenario::soak(&soak, &parameters(suite, from, folder.path())).unwrap()
 }
 
