@@ -51,8 +51,9 @@ pub fn witness(machine: &Machine) -> impl Fn(usize) + Send + Sync + 'static {
         match save(handle, &folder) {
             Ok(()) => {
                 let what = format!(
-                    "the instance's state while requests wait: {}",
-                    folder.display()
+                    "the instance's state while requests wait: {} (load average of this machine: {})",
+                    folder.display(),
+                    load_average(),
                 );
                 progress::warning("Saved", what);
             }
@@ -62,6 +63,13 @@ pub fn witness(machine: &Machine) -> impl Fn(usize) + Send + Sync + 'static {
             }
         }
     }
+}
+
+/// The number of runnable tasks, as a mean over one minute (proc_loadavg(5)). With many more tasks than processors, the
+/// machine itself makes clients wait.
+fn load_average() -> String {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').next().unwrap_or_default().to_owned()
 }
 
 fn save(handle: Handle, folder: &Path) -> io::Result<()> {

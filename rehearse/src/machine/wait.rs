@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 /// The shortest and the longest pause between two questions.
 const SHORTEST: Duration = Duration::from_millis(10);
-const LONGEST: Duration = Duration::from_millis(200);
+const LONGEST: Duration = Duration::from_millis(400);
 /// A question may run programs on the instance. With pauses of this many times its length, waiting keeps only a
-/// fifth of a processor busy.
-const REST: u32 = 4;
+/// tenth of a processor busy.
+const REST: u32 = 9;
 
 /// Calls `condition` until it returns a value, or until `deadline` has passed.
 ///

@@ -58,7 +58,9 @@ pub fn take_place() {
             locked.is_ok().then_some(file)
         })
     };
-    PLACE.with(|place| place.get_or_init(|| wait_for(TURN, free).unwrap()));
+    PLACE.with(|place| {
+        place.get_or_init(|| wait_for(TURN, free).unwrap());
+    });
 }
 
 pub fn image(suite: Suite) -> Image {
