@@ -29,7 +29,8 @@ pub enum Figure {
 }
 
 impl Figure {
-    fn of(self, pair: &Pair) -> f64 {
+    /// The figure of one pair.
+    pub fn of(self, pair: &Pair) -> f64 {
         match self {
             Self::Ratio => pair.ours / pair.peer,
             Self::Speedup => pair.peer / pair.ours,

@@ -10,7 +10,10 @@ mod files;
 mod instance;
 mod load;
 mod machine;
+mod measurement;
+mod page;
 mod peer;
+mod plot;
 mod process;
 mod progress;
 mod result;
@@ -19,8 +22,11 @@ mod rows;
 mod server;
 mod table;
 
+use std::fs;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
 use context::Context;
@@ -34,6 +40,9 @@ struct Arguments {
     /// Print the report as JSON
     #[arg(long)]
     json: bool,
+    /// Write the report as an HTML page with a plot for each row
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
     /// List the rows, and measure nothing
     #[arg(long)]
     list: bool,
@@ -83,6 +92,11 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         results.extend(measurement.measure(&context));
     }
     let report = Report::new(results, arguments.runs);
+    if let Some(path) = &arguments.report {
+        fs::write(path, page::html(&report))
+            .with_context(|| format!("cannot write the report {}", path.display()))?;
+        progress::status("Wrote", path.display());
+    }
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {

@@ -25,8 +25,10 @@ pub struct Figures {
     pub ours: f64,
     /// The median of the other side.
     pub peer: f64,
-    /// The figure that the budget limits.
+    /// The figure that the budget limits: the median of `figures`.
     pub figure: f64,
+    /// The figure of each run.
+    pub figures: Vec<f64>,
     /// Whether the budget is met; `None` without a budget.
     pub met: Option<bool>,
     /// A note for the reader of the report.
@@ -42,6 +44,11 @@ impl Outcome {
             ours: median(samples.pairs.iter().map(|pair| pair.ours)),
             peer: median(samples.pairs.iter().map(|pair| pair.peer)),
             figure,
+            figures: samples
+                .pairs
+                .iter()
+                .map(|pair| row.figure.of(pair))
+                .collect(),
             met: row.budget.is_met_by(figure),
             note: samples.note.clone(),
         })
@@ -59,6 +66,17 @@ impl Outcome {
             Self::Measured(_) => "-",
             Self::Missing(_) => "not measured",
             Self::Failed(_) => "FAILED",
+        }
+    }
+}
+
+impl Outcome {
+    /// A note for the reader of the report, or the reason why there are no figures.
+    pub fn remark(&self) -> Option<String> {
+        match self {
+            Self::Measured(figures) => figures.note.clone(),
+            Self::Missing(what) => Some(format!("needs {what}")),
+            Self::Failed(error) => Some(error.clone()),
         }
     }
 }

@@ -1,9 +1,6 @@
-//! A row of the table, and a measurement, which fills one or more rows.
+//! A row of the table, and its samples.
 
-use crate::context::Context;
 use crate::figure::{Budget, Figure, Pair};
-use crate::progress;
-use crate::result::{Outcome, Shown};
 
 /// A row of the table.
 pub struct Row {
@@ -42,32 +39,5 @@ pub struct Samples {
 impl From<Vec<Pair>> for Samples {
     fn from(pairs: Vec<Pair>) -> Self {
         Self { pairs, note: None }
-    }
-}
-
-/// A measurement, which fills one or more rows.
-pub struct Measurement {
-    /// The rows, in the order of the samples that `samples` returns.
-    pub rows: &'static [Row],
-    /// Measures both sides.
-    pub samples: fn(&Context) -> Result<Vec<Samples>, Trouble>,
-}
-
-impl Measurement {
-    /// Measures, and judges every row.
-    pub fn measure(&self, context: &Context) -> Vec<Shown> {
-        let names: Vec<_> = self.rows.iter().map(|row| row.name).collect();
-        progress::status("Measuring", names.join(", "));
-        let samples = (self.samples)(context);
-        let rows = self.rows.iter().enumerate();
-        rows.map(|(index, row)| {
-            let outcome = match &samples {
-                Ok(all) => Outcome::measured(row, &all[index]),
-                Err(Trouble::Missing(what)) => Outcome::Missing(what.clone()),
-                Err(Trouble::Failed(error)) => Outcome::Failed(format!("{error:#}")),
-            };
-            Shown::new(row, outcome)
-        })
-        .collect()
     }
 }

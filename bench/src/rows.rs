@@ -12,7 +12,8 @@ mod second_release;
 mod stand_in;
 mod start;
 
-use crate::row::{Measurement, Row};
+use crate::measurement::Measurement;
+use crate::row::Row;
 
 /// All measurements; quick ones first.
 const ALL: &[Measurement] = &[

@@ -63,17 +63,13 @@ fn line(text: &mut String, row: &Shown) {
 }
 
 fn remark(text: &mut String, row: &Shown) {
-    let why = match &row.outcome {
-        Outcome::Measured(figures) => figures.note.as_deref().map(str::to_owned),
-        Outcome::Missing(what) => Some(format!("needs {what}")),
-        Outcome::Failed(error) => Some(error.clone()),
-    };
-    if let Some(why) = why {
+    if let Some(why) = row.outcome.remark() {
         let _ = writeln!(text, "{}: {why}", row.name);
     }
 }
 
-fn budget(budget: Budget) -> String {
+/// The limit as text, such as `<= 1.3`.
+pub fn budget(budget: Budget) -> String {
     match budget {
         Budget::AtMost(limit) => format!("<= {limit}"),
         Budget::AtLeast(limit) => format!(">= {limit}"),
@@ -81,7 +77,8 @@ fn budget(budget: Budget) -> String {
     }
 }
 
-fn number(value: f64, unit: &str) -> String {
+/// A value with its unit.
+pub fn number(value: f64, unit: &str) -> String {
     match unit {
         "" => plain(value),
         unit => format!("{} {unit}", plain(value)),
@@ -89,7 +86,7 @@ fn number(value: f64, unit: &str) -> String {
 }
 
 /// Three or more significant digits.
-fn plain(value: f64) -> String {
+pub fn plain(value: f64) -> String {
     match value.abs() {
         100.0.. => format!("{value:.0}"),
         10.0.. => format!("{value:.1}"),

@@ -7,7 +7,8 @@ use flipless_settings::layout::{self, app_unit};
 use crate::context::Context;
 use crate::figure::{Budget, Figure, Pair};
 use crate::instance::{File, Instance};
-use crate::row::{Measurement, Row, Samples, Trouble};
+use crate::measurement::Measurement;
+use crate::row::{Row, Samples, Trouble};
 
 pub const MEASUREMENT: Measurement = Measurement {
     rows: &[

@@ -7,7 +7,8 @@ use anyhow::ensure;
 
 use crate::context::{Context, cargo, dist};
 use crate::figure::{Budget, Figure, Pair};
-use crate::row::{Measurement, Row, Samples, Trouble};
+use crate::measurement::Measurement;
+use crate::row::{Row, Samples, Trouble};
 
 pub const MEASUREMENT: Measurement = Measurement {
     rows: &[Row {

@@ -12,8 +12,9 @@ use crate::context::Context;
 use crate::figure::{Budget, Figure, Pair};
 use crate::instance::{FOLDER, File, Instance};
 use crate::load::{Answers, Connection, Manner, answers};
+use crate::measurement::Measurement;
 use crate::process::wait_for;
-use crate::row::{Measurement, Row, Samples, Trouble};
+use crate::row::{Row, Samples, Trouble};
 
 pub const MEASUREMENT: Measurement = Measurement {
     rows: &[

@@ -10,9 +10,10 @@ use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use crate::context::Context;
 use crate::figure::{Budget, Figure, Pair};
 use crate::load::Connection;
+use crate::measurement::Measurement;
 use crate::peer::Kind;
 use crate::process::wait_for;
-use crate::row::{Measurement, Row, Samples, Trouble};
+use crate::row::{Row, Samples, Trouble};
 use crate::server::Server;
 
 pub const MEASUREMENT: Measurement = Measurement {

@@ -9,9 +9,10 @@ use rustix::process::Signal;
 use crate::context::Context;
 use crate::figure::{Budget, Figure, Pair};
 use crate::load::Connection;
+use crate::measurement::Measurement;
 use crate::peer::Kind;
 use crate::process::require;
-use crate::row::{Measurement, Row, Samples, Trouble};
+use crate::row::{Row, Samples, Trouble};
 use crate::server::Server;
 
 pub const MEASUREMENT: Measurement = Measurement {

@@ -12,8 +12,9 @@ use anyhow::{Context as _, ensure};
 use crate::context::{Context, cargo, workspace};
 use crate::figure::{Budget, Figure, MIB, Pair};
 use crate::files::gather;
+use crate::measurement::Measurement;
 use crate::process::{self, Process, require};
-use crate::row::{Measurement, Row, Samples, Trouble};
+use crate::row::{Row, Samples, Trouble};
 
 pub const MEASUREMENT: Measurement = Measurement {
     rows: &[

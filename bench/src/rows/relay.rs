@@ -5,8 +5,9 @@ use std::process::Command;
 use crate::context::{Context, built};
 use crate::figure::{Budget, Figure};
 use crate::load::Manner;
+use crate::measurement::Measurement;
 use crate::peer::Kind;
-use crate::row::{Measurement, Row, Samples, Trouble};
+use crate::row::{Row, Samples, Trouble};
 use crate::rows::requests::alternate;
 use crate::server::{Server, free_port};
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 use crate::context::Context;
 use crate::figure::{Budget, Figure, Pair};
 use crate::load::{Manner, rate};
+use crate::measurement::Measurement;
 use crate::peer::Kind;
-use crate::row::{Measurement, Row, Samples, Trouble};
+use crate::row::{Row, Samples, Trouble};
 use crate::server::Server;
 
 /// The share of the peer's requests per second that the library must reach.

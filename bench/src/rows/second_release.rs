@@ -8,8 +8,9 @@ use anyhow::{Context as _, ensure};
 use crate::context::{Context, cargo};
 use crate::figure::{Budget, Figure, Pair};
 use crate::files::{gather, gather_large};
+use crate::measurement::Measurement;
 use crate::process::{self, require};
-use crate::row::{Measurement, Row, Samples, Trouble};
+use crate::row::{Row, Samples, Trouble};
 
 pub const MEASUREMENT: Measurement = Measurement {
     rows: &[

@@ -6,8 +6,9 @@ use anyhow::Context as _;
 
 use crate::context::Context;
 use crate::figure::{Budget, Figure, MIB, Pair};
+use crate::measurement::Measurement;
 use crate::process::{Process, require, wait_for};
-use crate::row::{Measurement, Row, Samples, Trouble};
+use crate::row::{Row, Samples, Trouble};
 
 pub const MEASUREMENT: Measurement = Measurement {
     rows: &[Row {

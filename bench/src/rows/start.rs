@@ -8,8 +8,9 @@ use flipless_settings::unit_file;
 use crate::context::Context;
 use crate::figure::{Budget, Figure, MIB, Pair, median};
 use crate::instance::Instance;
+use crate::measurement::Measurement;
 use crate::process::resident;
-use crate::row::{Measurement, Row, Samples, Trouble};
+use crate::row::{Row, Samples, Trouble};
 
 pub const MEASUREMENT: Measurement = Measurement {
     rows: &[
