@@ -95,11 +95,11 @@ const NGINX: ModelFile = ModelFile(
 );
 
 /// Everything that the content of an image depends on. The name of the image in the cache is made from it.
-pub(super) fn fingerprint() -> impl Iterator<Item = &'static str> {
+pub(super) fn fingerprint() -> impl Iterator<Item = String> {
     FILES
         .iter()
         .chain([&NGINX])
-        .flat_map(|ModelFile(path, _, text)| [*path, *text])
+        .map(|ModelFile(path, mode, text)| format!("{path} {mode:o} {text}"))
 }
 
 /// Writes the model's files below `root`. The caller must then run [`SETUP`] inside `root`.

@@ -4,13 +4,15 @@ use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
+use std::time::Instant;
 
 use rustix::process::Pid;
 
 use super::command::{Command, Output};
 
-/// The exit status of `timeout` if it has killed the command (timeout(1)).
-const TIMED_OUT: i32 = 124;
+/// The exit statuses of `timeout` if the command has exceeded its time limit: the second one if the command had to be
+/// killed with SIGKILL (timeout(1)).
+const TIMED_OUT: [i32; 2] = [124, 128 + 9];
 
 pub(super) fn run(leader: Pid, command: &Command) -> io::Result<Output> {
     // The output goes to files, because a process that the command leaves behind keeps a pipe open.
@@ -19,6 +21,7 @@ pub(super) fn run(leader: Pid, command: &Command) -> io::Result<Output> {
         true => &stdout,
         false => &stderr,
     };
+    let started = Instant::now();
     let status = std::process::Command::new("timeout")
         .arg("--kill-after=5")
         .arg(command.deadline.as_secs_f64().to_string())
@@ -41,7 +44,8 @@ pub(super) fn run(leader: Pid, command: &Command) -> io::Result<Output> {
         .stdout(stdout.try_clone()?)
         .stderr(errors.try_clone()?)
         .status()?;
-    if status.code() == Some(TIMED_OUT) {
+    // A command that something else has killed ends before its limit.
+    if TIMED_OUT.contains(&code(status)) && started.elapsed() >= command.deadline {
         let text = format!("{:?} ran longer than {:?}", command.words, command.deadline);
         return Err(io::Error::new(io::ErrorKind::TimedOut, text));
     }

@@ -106,11 +106,12 @@ fn read(folder: &Path, name: &str, files: &mut Vec<File>) -> io::Result<()> {
         let path = entry?.path();
         let own = path.file_name().unwrap_or_default().to_string_lossy();
         let name = format!("{name}{own}");
-        if path.is_symlink() {
-            let target = fs::read_link(&path)?.to_string_lossy().into_owned();
-            files.push((name, target, LINK));
-        } else if path.is_dir() {
+        if path.is_dir() {
             read(&path, &format!("{name}/"), files)?;
+        } else if let Some(link) = name.strip_suffix(".link") {
+            // The file contains the target. Not every copy of the sources keeps symbolic links.
+            let target = fs::read_to_string(&path)?.trim_end().to_owned();
+            files.push((link.to_owned(), target, LINK));
         } else {
             files.push(file(&path, &name)?);
         }

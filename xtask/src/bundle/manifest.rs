@@ -29,11 +29,12 @@ impl Purpose {
     /// Reads the manifest beside `zip`; `None` if there is none.
     ///
     /// # Errors
-    /// If the file is not a manifest.
+    /// If the file can't be read, or is not a manifest.
     pub fn beside(zip: &Path) -> io::Result<Option<Self>> {
         match File::open(zip.with_extension("json")) {
             Ok(file) => Ok(Some(parse(file)?)),
-            Err(_) => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
         }
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rustls::crypto::ring;
 use rustls::pki_types::PrivateKeyDer;
+use rustls::server::ProducesTickets;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
@@ -148,15 +149,33 @@ fn a_resumed_session_is_told_from_a_full_handshake() {
     assert!(resumed.count() > 10, "{records:?}");
 }
 
-/// As after a reload with another ticket key.
+/// Sends tickets, and refuses each of them, as nginx does after a reload with another key.
+#[derive(Debug)]
+struct AnotherKey;
+
+impl ProducesTickets for AnotherKey {
+    fn enabled(&self) -> bool {
+        true
+    }
+
+    fn lifetime(&self) -> u32 {
+        3600
+    }
+
+    fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
+        Some(plain.to_vec())
+    }
+
+    fn decrypt(&self, _: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+}
+
 #[test]
 fn a_ticket_that_the_server_refuses_costs_nothing() {
-    let without_tickets = || {
-        let mut config = config(&[]);
-        config.send_tls13_tickets = 0;
-        config
-    };
-    let server = server(without_tickets(), |session| _ = answer(session, OK));
+    let mut config = config(&[]);
+    config.ticketer = Arc::new(AnotherKey);
+    let server = server(config, |session| _ = answer(session, OK));
     let records = records_of(resuming(server.address), 10);
     assert!(all(&records, Outcome::Ok), "{records:?}");
     assert!(records.iter().all(|record| record.kind == Kind::Tls));

@@ -67,6 +67,6 @@ pub(super) fn end(subject: &Subject, before: &Certificate, faulty: bool) -> Opti
             None
         }
     });
-    let wrong = || format!("nginx does not send the new certificate {last}");
+    let wrong = || format!("nginx does not send the new certificate; last error: {last:?}");
     renewed.is_none().then(wrong)
 }
