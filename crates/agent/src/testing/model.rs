@@ -97,6 +97,8 @@ pub struct Model {
     pub at_change: Option<(&'static str, Happens)>,
     /// nginx refuses every configuration.
     pub nginx_refuses: bool,
+    /// systemd knows that nginx has ended, and the unit's state is not yet another.
+    pub nginx_ends: bool,
     /// The arguments of every call of nginx.
     pub nginx_calls: Vec<String>,
     /// The runs do not end within the limit of the next stop.
@@ -463,6 +465,7 @@ impl Model {
             (unit, "StatusText") if unit.starts_with("flipless-app@") => self.says.clone(),
             ("nginx.service", "ExecStart") => format!("{{ path={} ; argv[]=x }}", layout::AGENT),
             ("web.service", "NRestarts") => self.restarts_of_web.to_string(),
+            (layout::FRONT, "MainPID") if self.nginx_ends => "0".into(),
             (layout::FRONT, "MainPID") => (77 + self.kills).to_string(),
             _ => String::new(),
         }

@@ -54,6 +54,13 @@ fn an_update_with_which_nginx_would_not_start_leaves_the_old_one_running() {
 }
 
 #[test]
+fn a_check_while_nginx_ends_is_no_error() {
+    let instance = running("events {}");
+    instance.model.borrow_mut().nginx_ends = true;
+    assert_eq!(check(&instance.system).unwrap(), Synced::Unchanged);
+}
+
+#[test]
 fn a_deployment_looks_names_up_again_once() {
     let named = "http { server { location / { proxy_pass http://api.example.com; } } }";
     let instance = running(named);
