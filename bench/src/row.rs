@@ -30,10 +30,10 @@ pub enum Trouble {
     Failed(#[from] anyhow::Error),
 }
 
-/// What a measurement found for one row.
+/// The result of a measurement for one row.
 #[derive(Debug, Default)]
 pub struct Samples {
-    /// Both sides, in each run.
+    /// The samples of both sides, in the order in which they were measured.
     pub pairs: Vec<Pair>,
     /// A note for the reader of the report.
     pub note: Option<String>,
@@ -54,7 +54,7 @@ pub struct Measurement {
 }
 
 impl Measurement {
-    /// Measures, and judges every row.
+    /// Measures both sides, and returns every row with its outcome.
     pub fn measure(&self, context: &Context) -> Vec<Shown> {
         let names: Vec<_> = self.rows.iter().map(|row| row.name).collect();
         progress::status("Measuring", names.join(", "));

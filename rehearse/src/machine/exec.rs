@@ -9,11 +9,12 @@ use rustix::process::Pid;
 
 use super::command::{Command, Output};
 
-/// The exit status of `timeout` if it has killed the command (timeout(1)).
+/// The exit status of `timeout` if the command has exceeded its time limit (timeout(1)).
 const TIMED_OUT: i32 = 124;
 
 pub(super) fn run(leader: Pid, command: &Command) -> io::Result<Output> {
-    // The output goes to files, because a process that the command leaves behind keeps a pipe open.
+    // The output goes to files. If it went to pipes, a process that the command leaves behind would keep them open, and
+    // reading would not end.
     let (mut stdout, mut stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
     let errors = match command.merges_output {
         true => &stdout,
