@@ -1,6 +1,6 @@
 //! Renders the platform tree from `flipless.toml` and `platform-templates/`, with the feature `platform`.
 //!
-//! `cargo xtask dist` builds the server without that feature, so that a changed setting compiles no server.
+//! `cargo xtask dist` builds the server without that feature, so that a changed setting does not recompile the server.
 
 fn main() {
     // Without this line, cargo would run the script after a change of any file in the package.

@@ -104,8 +104,8 @@ fn ten() -> u64 {
 
 /// Numbered events. The last one, `end`, says whether the stream is complete or the server drains.
 ///
-/// nginx would keep the events until the stream ends. The header makes it send each one at once
-/// (`proxy_buffering` in ngx_http_proxy_module).
+/// nginx would keep the events until the stream ends. The header `x-accel-buffering` makes nginx send each event at
+/// once (`proxy_buffering` in ngx_http_proxy_module).
 async fn stream(
     Query(asked): Query<Stream>,
     Extension(draining): Extension<Draining>,
@@ -191,7 +191,7 @@ struct Variable {
     name: String,
 }
 
-/// Shows only variables for tests: the environment has secrets.
+/// Shows only variables for tests, because the environment may contain secrets.
 async fn env(Query(Variable { name }): Query<Variable>) -> Result<String, StatusCode> {
     if !name.starts_with("FLIPLESS_TEST_") || name.contains(['=', '\0']) {
         return Err(StatusCode::NOT_FOUND);

@@ -176,7 +176,11 @@ fn a_held_server_is_ready_and_answers_only_when_its_hold_ends() {
         .set_read_timeout(Some(std::time::Duration::from_millis(200)))
         .unwrap();
     let early = std::io::Read::read(&mut &client, &mut [0]).unwrap_err();
-    assert_eq!(early.kind(), std::io::ErrorKind::WouldBlock, "it answered");
+    assert_eq!(
+        early.kind(),
+        std::io::ErrorKind::WouldBlock,
+        "the held server answered"
+    );
     std::fs::remove_file(&hold).unwrap();
     client
         .set_read_timeout(Some(flipless_testing::LIMIT))

@@ -45,7 +45,7 @@ impl Context {
         (0..self.runs).map(measure).collect()
     }
 
-    /// The project's bundle. Builds it if this is the first call.
+    /// Returns the path of the project's bundle. The first call builds the bundle.
     ///
     /// # Errors
     /// If the bundle can't be built.
@@ -58,7 +58,7 @@ impl Context {
         Ok(self.bundle.get_or_init(|| zip.trim().into()))
     }
 
-    /// A program as `dist` ships it.
+    /// Returns the path of a program as `dist` ships it.
     ///
     /// # Errors
     /// If the bundle can't be built or unpacked.
@@ -73,14 +73,14 @@ impl Context {
     }
 }
 
-/// `cargo xtask dist` with nothing else on its command line.
+/// Returns the command `cargo xtask dist`, without further arguments.
 pub fn dist() -> Command {
     let mut cargo = cargo();
     cargo.args(["xtask", "dist"]);
     cargo
 }
 
-/// cargo in the checkout of flipless.
+/// Returns a command that runs cargo in the checkout of flipless.
 pub fn cargo() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
     cargo.current_dir(workspace());
@@ -95,7 +95,7 @@ pub fn cargo() -> Command {
     cargo
 }
 
-/// The checkout of flipless.
+/// Returns the folder of the checkout of flipless.
 pub fn workspace() -> &'static Path {
     let own = Path::new(env!("CARGO_MANIFEST_DIR"));
     own.parent().unwrap_or(own)

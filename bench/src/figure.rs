@@ -14,13 +14,13 @@ pub struct Pair {
     pub peer: f64,
 }
 
-/// What a row shows of a pair.
+/// How a row computes its figure from a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Figure {
     /// flipless's side divided by the other side.
     Ratio,
-    /// The other side divided by flipless's side: for times, so that "1.8 times as fast" is 1.8.
+    /// The other side divided by flipless's side. A row of times uses it, so that "1.8 times as fast" is 1.8.
     Speedup,
     /// flipless's side minus the other side.
     Difference,
@@ -39,8 +39,8 @@ impl Figure {
         }
     }
 
-    /// The median of the figures of all pairs. It is not the figure of two medians: the machine's speed changes
-    /// between two pairs, but hardly within one.
+    /// Returns the median of the figures of all pairs. This differs from the figure of the two sides' medians. The
+    /// machine's speed changes between two pairs, but hardly within a pair.
     pub fn median(self, pairs: &[Pair]) -> f64 {
         median(pairs.iter().map(|pair| self.of(pair)))
     }
@@ -59,7 +59,7 @@ pub enum Budget {
 }
 
 impl Budget {
-    /// Whether the figure is within the budget; `None` without a budget.
+    /// Returns whether the figure is within the budget, or `None` if the row has no limit.
     pub fn is_met_by(self, figure: f64) -> Option<bool> {
         match self {
             Self::AtMost(limit) => Some(figure <= limit),
@@ -69,7 +69,7 @@ impl Budget {
     }
 }
 
-/// The median; NaN without values, which meets no budget.
+/// Returns the median. Without values it is NaN, which meets no budget.
 pub fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<_> = values.collect();
     values.sort_by(f64::total_cmp);
@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn the_median_is_that_of_the_pairs() {
         let pair = |ours, peer| Pair { ours, peer };
-        // The machine is twice as slow in the second pair.
+        // The machine is half as fast in the second pair.
         let pairs = [pair(10.0, 5.0), pair(20.0, 10.0), pair(90.0, 10.0)];
         assert_eq!(Figure::Ratio.median(&pairs), 2.0);
         assert_eq!(Figure::Speedup.median(&pairs), 0.5);

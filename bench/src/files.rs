@@ -9,11 +9,11 @@ use walkdir::WalkDir;
 use crate::process;
 use crate::row::Trouble;
 
-/// The bytes of all files.
+/// The limit for the bytes of all files.
 const BYTES: u64 = 400_000_000;
 /// The limit for the bytes of the texts.
 const TEXTS: u64 = 200_000_000;
-/// Larger files are no part of the mixture.
+/// The mixture contains no file of this size or larger.
 const LARGEST: u64 = 180_000_000;
 
 /// Copies files that every machine with cargo has: the sources of the dependencies, and the compiler's libraries.
@@ -47,7 +47,7 @@ pub fn gather_large(folder: &Path) -> Result<(), Trouble> {
     }
 }
 
-/// The folder of the compiler's libraries.
+/// Returns the folder of the compiler's libraries.
 fn library() -> Result<PathBuf, Trouble> {
     let sysroot = process::output("rustc", &["--print", "sysroot"]);
     let sysroot = sysroot.ok_or_else(|| Trouble::Missing("rustc".into()))?;
@@ -65,8 +65,8 @@ fn cargo_home() -> anyhow::Result<PathBuf> {
         .context("neither CARGO_HOME nor HOME is set")
 }
 
-/// Copies files in the order of their names, up to `limit` bytes in all, and none of `largest` bytes or more. Returns
-/// the number of bytes copied.
+/// Copies the files that are smaller than `largest` bytes, in the order of their names, and at most `limit` bytes in
+/// all. Returns the number of bytes copied.
 fn copy_up_to(limit: u64, largest: u64, from: &Path, to: &Path) -> anyhow::Result<u64> {
     let mut bytes = 0;
     for entry in WalkDir::new(from).sort_by_file_name() {

@@ -19,8 +19,7 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use crate::context::{Context, workspace};
 use crate::row::Trouble;
 
-/// The suite with the nginx that is nearest to EB's. Its systemd records when it executes a program, which older ones
-/// don't.
+/// The suite whose nginx is nearest to EB's. Its systemd records when it executes a program. An older systemd does not.
 const SUITE: Suite = Suite::Forky;
 
 /// A folder on the instance for files of the bench.
@@ -33,13 +32,13 @@ pub type File = (&'static str, &'static str, u32);
 pub struct Instance<'a> {
     engine: Engine<Machine>,
     context: &'a Context,
-    /// Files that each deployed bundle has besides the project's.
+    /// The files that each deployed bundle has in addition to the files of the project's bundle.
     files: &'a [File],
     deployments: u32,
 }
 
 impl<'a> Instance<'a> {
-    /// Boots an instance. Builds the image if this is the first time.
+    /// Boots an instance. Builds its image if this machine does not have the image yet.
     ///
     /// # Errors
     /// [`Trouble::Missing`] if this machine can't boot an instance.
@@ -47,7 +46,8 @@ impl<'a> Instance<'a> {
         requirements::check(true)
             .map_err(|missing| Trouble::Missing(format!("an instance: {missing}")))?;
         static HANDLERS: Once = Once::new();
-        // Without the handlers, only the next boot removes the folder of an interrupted machine.
+        // If a signal interrupts the bench, the handlers remove the instance's folder. Otherwise the folder would stay
+        // until the next boot of an instance.
         HANDLERS.call_once(|| drop(tear_down_on_signals()));
         let store = workspace().join("target/rehearse");
         let image = Image::with_packages(SUITE, &[], &store.join("images"));
@@ -85,7 +85,7 @@ impl<'a> Instance<'a> {
         deployment.outcome.context("a deployment failed")
     }
 
-    /// Runs a line with the shell, and returns its output.
+    /// Runs a line with the shell, and returns the line's standard output.
     ///
     /// # Errors
     /// If the line fails.
@@ -95,7 +95,7 @@ impl<'a> Instance<'a> {
         Ok(output.stdout.trim().to_owned())
     }
 
-    /// The only run of the server.
+    /// Returns the name of the server's only run.
     ///
     /// # Errors
     /// If no run is active.
@@ -106,7 +106,7 @@ impl<'a> Instance<'a> {
         Ok(run.context("no run of the server is active")?.to_owned())
     }
 
-    /// The path of a file on the instance, as a path on this machine.
+    /// Returns the path of an instance's file on this machine.
     pub fn path(&self, path: &str) -> PathBuf {
         let root = self.engine.instance().root();
         root.join(path.trim_start_matches('/'))
@@ -121,7 +121,7 @@ impl<'a> Instance<'a> {
         text.with_context(|| format!("cannot read {path} of the instance"))
     }
 
-    /// Writes a file of the instance. It is executable.
+    /// Writes an executable file on the instance.
     ///
     /// # Errors
     /// If the file can't be written.
@@ -132,7 +132,8 @@ impl<'a> Instance<'a> {
             .with_context(|| format!("cannot write {path} of the instance"))
     }
 
-    /// Runs `clients` in a thread in the network of the instance. Threads that it starts are there too.
+    /// Runs `clients` in a new thread in the instance's network namespace, and returns the result of `clients`. The
+    /// threads that `clients` starts are in this namespace, too.
     ///
     /// # Errors
     /// If the thread can't enter the network, or `clients` fails.

@@ -1,5 +1,5 @@
-//! Clients that need little time themselves, so that the measurement shows the server. They send the same bytes again
-//! and again, and expect answers of the same length.
+//! Clients that need little processor time themselves, so that a measurement shows the cost of the server. A client
+//! sends the same bytes again and again, and expects answers of the same length.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -13,7 +13,7 @@ use crate::process::LIMIT;
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: bench\r\n\r\n";
 
-/// A connection to a server. Its end is a reset, which leaves no port in TIME_WAIT.
+/// A connection to a server. The drop resets the connection, so that no port stays in TIME_WAIT.
 pub struct Connection {
     stream: TcpStream,
     /// The length of an answer, once it is known.
@@ -75,7 +75,7 @@ impl Connection {
     /// # Errors
     /// If there is no whole answer.
     pub fn last_request(&mut self) -> anyhow::Result<bool> {
-        // This answer may have one more header field.
+        // The length may change, because this answer may have the additional field `Connection`.
         self.answer = None;
         self.request()?;
         let length = self.answer.unwrap_or_default();
@@ -84,7 +84,7 @@ impl Connection {
     }
 }
 
-/// The length of the whole answer, once its head is complete.
+/// Returns the length of the whole answer, or `None` while its head is incomplete.
 fn length(bytes: &[u8]) -> anyhow::Result<Option<usize>> {
     let text = std::str::from_utf8(bytes)?;
     let Some(end) = text.find("\r\n\r\n") else {
@@ -120,12 +120,12 @@ pub struct Answers {
 }
 
 impl Answers {
-    /// Requests per second.
+    /// Returns the requests per second.
     pub fn rate(&self) -> f64 {
         self.waits.len() as f64 / self.time.as_secs_f64()
     }
 
-    /// The wait in milliseconds that this share of the requests did not exceed; NaN without an answer.
+    /// Returns the wait in milliseconds that this share of the requests did not exceed, or NaN without an answer.
     pub fn percentile(&mut self, share: f64) -> f64 {
         self.waits.sort_unstable();
         let rank = (self.waits.len() as f64 * share).ceil() as usize;
@@ -153,7 +153,8 @@ pub fn rate(
     Ok(answers(address, REQUEST, clients, manner, time)?.rate())
 }
 
-/// Each of the `clients` sends the same request again and again, for `time`, and each waits for the answer.
+/// Runs this number of clients for `time`, and returns their answers. Each client sends the same request again and
+/// again, and waits for each answer.
 ///
 /// # Errors
 /// If one request fails.

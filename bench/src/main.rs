@@ -46,7 +46,7 @@ struct Arguments {
     /// List the rows, and measure nothing
     #[arg(long)]
     list: bool,
-    /// Measure only this row and those of the same measurement (may be repeated)
+    /// Measure only this row and the other rows of its measurement (may be repeated)
     #[arg(long, value_name = "NAME", value_parser = rows::known)]
     row: Vec<String>,
     /// How many times to measure both sides; a row shows the median
@@ -63,8 +63,8 @@ enum Command {
     Peer(Peer),
 }
 
-/// Exit status: 0 if every measured row meets its budget, 1 if one does not or can't be measured because of an error,
-/// 2 for a usage error. A row that needs something which this machine lacks does not fail.
+/// Exit status: 0 if every measured row meets its budget, 1 if a row misses its budget or its measurement fails, 2 for
+/// a usage error. It is no failure if this machine lacks something that a row needs.
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if let Some(Command::Peer(peer)) = &arguments.command {
@@ -84,7 +84,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Measures the chosen rows, and prints the report. Returns whether no row failed.
+/// Measures the chosen rows, and prints the report. Returns false if a row failed or missed its budget.
 fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let context = Context::new(arguments.runs)?;
     let mut results = Vec::new();

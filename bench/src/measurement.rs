@@ -14,7 +14,7 @@ pub struct Measurement {
 }
 
 impl Measurement {
-    /// Measures, and judges every row.
+    /// Measures both sides, and returns every row with its outcome.
     pub fn measure(&self, context: &Context) -> Vec<Shown> {
         let names: Vec<_> = self.rows.iter().map(|row| row.name).collect();
         progress::status("Measuring", names.join(", "));

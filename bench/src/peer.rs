@@ -64,7 +64,7 @@ impl Peer {
         };
         let runtime = builder.worker_threads(self.threads).enable_all().build();
         let served = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
-            // In a task, as with `#[tokio::main]` and a spawned server: `block_on` polls outside of the workers.
+            // `#[tokio::main]` also polls its future with `block_on`, outside of the runtime's worker threads.
             runtime.block_on(self.run())
         });
         match served {
@@ -83,15 +83,16 @@ impl Peer {
             Kind::Hyper => hyper(TcpListener::bind(address).await?).await,
             Kind::Axum => axum::serve(TcpListener::bind(address).await?, router()).await?,
             Kind::Flipless => library.serve(Hello).await?,
-            // `axum::serve` does the same with a router. Otherwise the router would prepare its routes again for each
-            // request.
+            // `axum::serve` also calls `with_state`. Without this call, the router would prepare its routes again for
+            // each request.
             Kind::FliplessAxum => library.serve(router().with_state(())).await?,
         }
         Ok(())
     }
 }
 
-/// hyper's example `hello`, with the option that all of these servers set.
+/// hyper's example `hello`, with two additions: TCP_NODELAY, which the library sets, and upgrades, which the library
+/// and `axum::serve` support.
 async fn hyper(listener: TcpListener) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {

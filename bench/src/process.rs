@@ -13,7 +13,7 @@ use crate::row::Trouble;
 /// How long a measurement waits for a process.
 pub const LIMIT: Duration = Duration::from_secs(60);
 
-/// A process, killed when it is dropped.
+/// A process. The drop kills it.
 pub struct Process(pub Child);
 
 impl Process {
@@ -35,7 +35,7 @@ impl Process {
         wait_for("end of a process", || Ok(child.try_wait()?))
     }
 
-    /// The resident memory in bytes.
+    /// Returns the resident memory in bytes.
     ///
     /// # Errors
     /// If the process has ended.
@@ -43,7 +43,7 @@ impl Process {
         resident(Path::new(&format!("/proc/{}", self.0.id())))
     }
 
-    /// The most resident memory in bytes that the process has had.
+    /// Returns the most resident memory, in bytes, that the process has had.
     ///
     /// # Errors
     /// If the process has ended.
@@ -55,7 +55,7 @@ impl Process {
     }
 }
 
-/// The resident memory in bytes of a process, given its folder in a `/proc`.
+/// Returns the resident memory of a process in bytes. `process` is the folder of the process in a `/proc`.
 ///
 /// # Errors
 /// If the process has ended.
@@ -63,7 +63,7 @@ pub fn resident(process: &Path) -> anyhow::Result<f64> {
     bytes(&process.join("smaps_rollup"), "Rss:")
 }
 
-/// A value in KiB from a file of /proc, in bytes.
+/// Reads a value in KiB from a file of /proc, and returns it in bytes.
 fn bytes(path: &Path, field: &str) -> anyhow::Result<f64> {
     let name = path.display();
     let text = fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
@@ -82,7 +82,7 @@ impl Drop for Process {
     }
 }
 
-/// Calls `condition` until it returns a value.
+/// Calls `condition` until it returns a value, and returns this value.
 ///
 /// # Errors
 /// If `condition` fails, or returns no value in time.
@@ -121,7 +121,7 @@ fn wait<T>(
     }
 }
 
-/// The standard output of a program that must succeed. Its standard error is passed on.
+/// Runs a program that must succeed, and returns its standard output. Passes its standard error on.
 ///
 /// # Errors
 /// If the program can't be started, or fails.
@@ -137,7 +137,7 @@ pub fn stdout(command: &mut Command) -> anyhow::Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// The standard output of a program, if it succeeds.
+/// Runs a program, and returns its standard output, or `None` if the program fails.
 pub fn output(program: &str, words: &[&str]) -> Option<String> {
     let output = Command::new(program)
         .args(words)
@@ -147,7 +147,7 @@ pub fn output(program: &str, words: &[&str]) -> Option<String> {
     Some(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Fails if a program is not installed. `package` is the Debian package that has it.
+/// Fails if a program is not installed. `package` is the Debian package that contains the program.
 ///
 /// # Errors
 /// [`Trouble::Missing`].

@@ -7,12 +7,12 @@ use anstyle::{AnsiColor, Style};
 const GOOD: Style = AnsiColor::Green.on_default().bold();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 
-/// `   Measuring instructions`
+/// Prints a status line, such as ` Measuring instructions`.
 pub fn status(verb: &str, what: impl Display) {
     anstream::eprintln!("{GOOD}{verb:>12}{GOOD:#} {what}");
 }
 
-/// A status line for a failure.
+/// Prints a status line for a failure.
 pub fn failure(verb: &str, what: impl Display) {
     anstream::eprintln!("{BAD}{verb:>12}{BAD:#} {what}");
 }

@@ -54,7 +54,7 @@ impl Outcome {
         })
     }
 
-    /// The word for the table.
+    /// Returns the verdict for the table.
     pub fn verdict(&self) -> &'static str {
         match self {
             Self::Measured(Figures {
@@ -128,7 +128,7 @@ impl Report {
         }
     }
 
-    /// Whether no row failed, and no budget was missed.
+    /// Returns whether no row failed and no row missed its budget.
     pub fn ok(&self) -> bool {
         let verdicts = self.rows.iter().map(|row| row.outcome.verdict());
         verdicts

@@ -27,10 +27,10 @@ pub enum Trouble {
     Failed(#[from] anyhow::Error),
 }
 
-/// What a measurement found for one row.
+/// The result of a measurement for one row.
 #[derive(Debug, Default)]
 pub struct Samples {
-    /// Both sides, in each run.
+    /// The samples of both sides, in the order in which they were measured.
     pub pairs: Vec<Pair>,
     /// A note for the reader of the report.
     pub note: Option<String>,

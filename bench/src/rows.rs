@@ -35,7 +35,7 @@ pub fn all() -> impl Iterator<Item = &'static Row> {
     ALL.iter().flat_map(|measurement| measurement.rows)
 }
 
-/// The measurements that fill these rows; all of them if there is no name.
+/// Returns the measurements that fill the named rows, or all measurements if `names` is empty.
 pub fn chosen(names: &[String]) -> impl Iterator<Item = &'static Measurement> {
     ALL.iter().filter(move |measurement| {
         let is_named = |row: &Row| names.iter().any(|name| name == row.name);

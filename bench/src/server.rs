@@ -65,7 +65,8 @@ impl Server {
 const ACTIVATE: &str = "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1; export LISTEN_PID LISTEN_FDS; exec \"$0\" \"$@\"";
 
 impl Server {
-    /// Starts the library on an inherited listener. It notifies the socket at `notify`. Does not wait.
+    /// Starts a server with the library on an inherited listener, and does not wait until it serves. The server sends
+    /// its notifications to the socket at `notify`.
     ///
     /// # Errors
     /// If the shell can't be started.
@@ -94,10 +95,9 @@ impl Server {
     }
 }
 
-/// A port that is free now.
+/// Returns a port that is free now.
 ///
-/// # Errors
-/// If there is none.
+/// # Errors If no port is free.
 pub fn free_port() -> anyhow::Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     Ok(listener.local_addr()?.port())

@@ -6,7 +6,7 @@ use crate::figure::{Budget, Figure};
 use crate::result::{Outcome, Report, Shown};
 use crate::rows;
 
-/// One line for each row: its name, budget and meaning.
+/// Returns one line for each row: its name, the kind of its figure, its budget and its meaning.
 pub fn list() -> String {
     let mut text = String::new();
     for row in rows::all() {
@@ -22,7 +22,7 @@ pub fn list() -> String {
     text
 }
 
-/// The table with the machine, and a line below it for each row that needs one.
+/// Returns the report as text: a line about the machine, the table, and then a remark on each row that has one.
 pub fn report(report: &Report) -> String {
     let machine = &report.machine;
     let mut text = format!(
@@ -85,7 +85,7 @@ pub fn number(value: f64, unit: &str) -> String {
     }
 }
 
-/// Three or more significant digits.
+/// Formats a number with three decimal places below 10, one below 100, and none from 100 on.
 pub fn plain(value: f64) -> String {
     match value.abs() {
         100.0.. => format!("{value:.0}"),

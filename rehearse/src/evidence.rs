@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::machine::{Command, Handle, Instance, Machine};
 use crate::progress;
 
-/// How long one command may take. The instance may be overloaded.
+/// The time limit of one command. On an overloaded instance a command may take long.
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// The files, each with the command that prints its content.
@@ -40,8 +40,8 @@ const COMMANDS: [(&str, &str); 7] = [
     ("etc-nginx.txt", "ls -lR --time-style=full-iso /etc/nginx"),
 ];
 
-/// Returns the witness for [`Load::when_late`](crate::load::Load::when_late): it saves the state of `machine`. Removes
-/// the evidence of an earlier load.
+/// Returns a witness for [`Load::when_late`](crate::load::Load::when_late). The witness saves the state of `machine`.
+/// Removes the evidence of an earlier load.
 pub fn witness(machine: &Machine) -> impl Fn(usize) + Send + Sync + 'static {
     let (handle, folder) = (machine.handle(), machine.evidence());
     // Usually the folder does not exist.
@@ -76,7 +76,8 @@ fn save(handle: Handle, folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     for (name, line) in COMMANDS {
         let command = Command::shell(line).with_merged_output().within(LIMIT);
-        // Each command may fail, for example because the instance reboots. The output of the others is still useful.
+        // A command may fail, for example because the instance reboots. The output of the other commands is still
+        // useful.
         let said = match handle.run(&command) {
             Ok(output) => output.stdout,
             Err(error) => error.to_string(),

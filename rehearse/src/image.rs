@@ -34,8 +34,7 @@ impl Image {
         }
     }
 
-    /// Returns the image of a suite that also has these Debian packages. No placeholder takes the place of their
-    /// programs.
+    /// Returns the image of a suite that also has these Debian packages. Their programs are real, not placeholders.
     ///
     /// # Errors
     /// If the build fails.

@@ -137,7 +137,7 @@ impl Load {
     /// # Errors
     /// If the load itself failed or ended early, because the records are then incomplete.
     pub fn stop(self) -> Result<Vec<Record>, LoadError> {
-        // If the load has already ended, its result says so.
+        // If the load has already ended, sending fails, and the result of the thread contains the reason.
         let _ = self.stop.send(());
         let ended = result_of(self.thread);
         self.records.lookout.end();
@@ -169,10 +169,10 @@ pub fn get(
     })
 }
 
-/// As [`get`], with TLS and HTTP/1.1. Uses only the address and the name of `tls`.
+/// Like [`get`], but with TLS and HTTP/1.1. Uses only the address and the name of `tls`.
 ///
 /// # Errors
-/// As [`get`].
+/// The same as those of [`get`].
 pub fn get_with_tls(
     namespace: &Namespace,
     tls: &Tls,
@@ -226,13 +226,13 @@ fn result_of(thread: JoinHandle<Result<(), LoadError>>) -> Result<(), LoadError>
 /// Makes a runtime for the calling thread, and moves this thread into the namespace.
 fn runtime_in(namespace: &Namespace) -> io::Result<Runtime> {
     namespace.enter()?;
-    // The clients represent other machines, so work of the instance must not delay them. If a higher priority is
-    // not permitted, they run with the normal one.
+    // The clients represent other machines, so work of the instance must not delay them. If this process may not raise
+    // the priority, the clients run with the normal priority.
     let _ = setpriority_process(Some(gettid()), CLIENTS_NICE);
     Builder::new_current_thread().enable_all().build()
 }
 
-/// A higher priority than that of the instance's processes (setpriority(2) applies to one thread).
+/// A higher priority than that of the instance's processes. On Linux setpriority(2) applies to a single thread.
 const CLIENTS_NICE: i32 = -15;
 
 fn raise_open_files() -> io::Result<()> {
@@ -258,7 +258,7 @@ async fn run(
     };
     let mut clients = spawn_all(&client);
     let ended = tokio::select! {
-        // An error means that the handle was dropped. The load then stops too.
+        // An error means that the `Load` was dropped. The clients then stop too.
         _ = asked => Ok(()),
         () = client.records.full.notified() => Err(LoadError::Limit("the maximum number of records")),
         () = tokio::time::sleep(client.plan.longest) => Err(LoadError::Limit("the maximum time")),

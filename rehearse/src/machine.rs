@@ -44,9 +44,9 @@ static COUNT: AtomicU32 = AtomicU32::new(0);
 
 impl Machine {
     /// Boots a machine from `image`, in a new folder below `store` (normally `target/rehearse/machines`). First removes
-    /// the folders there whose owners were killed.
+    /// the folders in `store` that killed processes have left.
     ///
-    /// The container dies with the calling thread.
+    /// The container is killed when the calling thread ends.
     ///
     /// # Errors
     /// If the machine is not up after 90 s. The error contains the console's last lines.

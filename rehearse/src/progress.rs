@@ -6,7 +6,7 @@ const GOOD: Style = AnsiColor::Green.on_default().bold();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const NOTE: Style = AnsiColor::Yellow.on_default().bold();
 
-/// `   Building image bookworm`
+/// A status line for progress: `    Building the image bookworm`.
 pub fn status(verb: &str, what: impl std::fmt::Display) {
     line(GOOD, verb, what);
 }

@@ -45,11 +45,11 @@ pub enum Kind {
     Events,
     /// A WebSocket whose messages the server echoes; one record per message, and one for the end.
     WebSocket,
-    /// As [`Self::New`], with TLS and a full handshake.
+    /// Like [`Self::New`], with TLS and a full handshake.
     Tls,
-    /// As [`Self::New`], with TLS and a resumed session.
+    /// Like [`Self::New`], with TLS and a resumed session.
     TlsResumed,
-    /// As [`Self::KeepAlive`], with TLS.
+    /// Like [`Self::KeepAlive`], with TLS.
     TlsKeepAlive,
     /// Connections that stay open and carry one request after another, with TLS and HTTP/2.
     Http2,
@@ -65,20 +65,21 @@ pub enum Outcome {
     Refused,
     /// The connection was reset (ECONNRESET, EPIPE).
     Reset,
-    /// The connection was closed before an answer began.
+    /// The connection was closed before the head of an answer was complete, or a WebSocket ended without a normal close
+    /// frame.
     Closed,
     /// No answer within the limit.
     Timeout,
     /// An answer other than 2xx.
     Status(u16),
-    /// An answer that ended before it was complete.
+    /// An answer that ended before it was complete, or whose content is wrong.
     Truncated,
     /// A failed TLS handshake: it ended with an alert, with bytes that are not TLS, or without the HTTP/2 that the
-    /// client wants.
+    /// client asked for.
     Handshake,
     /// A request of HTTP/2 that the server has not begun: its stream is above the last stream of a GOAWAY, or was reset
-    /// with REFUSED_STREAM (RFC 9113, 6.8 and 8.7). A client may send the request again. So it is neither answered nor
-    /// failed.
+    /// with REFUSED_STREAM (RFC 9113, 6.8 and 8.7). A client may send the request again. So the request is neither
+    /// answered nor failed.
     Unprocessed,
 }
 

@@ -67,7 +67,7 @@ mod tests {
         }
     }
 
-    /// The load of a rehearsal for 10 s: 200 new connections a second, and 8 kept connections. A request takes 3 ms,
+    /// The load of a rehearsal for 10 s: 200 new connections per second, and 8 kept connections. A request takes 3 ms,
     /// and `noise` more. Requests that arrive in a stall wait until its end.
     fn records(stall: Range<u64>, only: Option<Kind>, noise: impl Fn(u64) -> u64) -> Vec<Record> {
         let clients = (0..8).map(|client| (Kind::KeepAlive, 50, client * 6));

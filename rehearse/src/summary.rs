@@ -14,14 +14,15 @@ pub struct Summary {
     pub requests: usize,
     /// The number of failed requests.
     pub failed: usize,
-    /// The number of requests that the server left unprocessed ([`Outcome::Unprocessed`]): neither answered nor
-    /// failed.
+    /// The number of requests that the server left unprocessed ([`Outcome::Unprocessed`]). Such a request was neither
+    /// answered, nor did it fail.
     pub unprocessed: usize,
     /// The failures by outcome.
     pub kinds: Failures,
-    /// Latency outside the deployment. `None` if no request was answered in this time.
+    /// Latency of the requests outside the deployment. `None` if no such request was answered.
     pub steady: Option<Latency>,
-    /// Latency of all requests that were in flight at some time during the deployment.
+    /// Latency of the requests that were in flight at some time during the deployment. `None` if no such request was
+    /// answered.
     pub deploy: Option<Latency>,
 }
 
@@ -49,9 +50,9 @@ pub struct Failures {
 pub struct Latency {
     /// The median.
     pub p50_ms: f64,
-    /// 99 of 100 latencies are at most this.
+    /// 99 of 100 latencies are at most this long.
     pub p99_ms: f64,
-    /// 999 of 1000 latencies are at most this.
+    /// 999 of 1000 latencies are at most this long.
     pub p999_ms: f64,
     /// The maximum.
     pub max_ms: f64,
@@ -136,7 +137,7 @@ impl Failures {
 }
 
 impl Latency {
-    /// Exact percentiles by nearest rank. `None` without latencies.
+    /// Returns exact percentiles, by nearest rank. `None` if there are no latencies.
     pub fn of(mut latencies: Vec<Duration>) -> Option<Self> {
         latencies.sort_unstable();
         let max = latencies.last()?;

@@ -1,6 +1,6 @@
 //! Text for messages.
 
-/// The last `count` lines, indented.
+/// Returns the last `count` lines that are not empty, indented.
 pub(crate) fn tail(text: &str, count: usize) -> String {
     let lines: Vec<_> = text
         .lines()

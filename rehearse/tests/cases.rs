@@ -1,5 +1,5 @@
-//! Typical user bundles (`fixtures/cases`) on real instances. Each bundle is adopted, updated under load,
-//! followed by the next good bundle, and replaced by a bundle without flipless. Needs root on Linux.
+//! Typical user bundles (`fixtures/cases`) on real instances. Each bundle is adopted, and updated under load. Then a
+//! bundle without the case's files follows, and finally a bundle without flipless. Needs root on Linux.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -31,9 +31,9 @@ use flipless_settings::FrontMode;
 use rehearse::image::Suite;
 use rig::Rig;
 
-/// The cases of each machine. The machines run in parallel. The first case of each machine also begins on a new
-/// instance. Every case leaves a stock instance to the next one. The files of earlier cases in /etc/nginx stay, because
-/// EB does not delete them.
+/// The cases of each machine. The machines run in parallel. The first case of each machine is played twice: on a new
+/// instance, and after a stock application. Every case leaves a stock instance to the next one. The files of earlier
+/// cases in /etc/nginx stay, because EB does not delete them.
 const MACHINES: [&[Case]; 3] = [
     &[
         Case {
@@ -41,7 +41,7 @@ const MACHINES: [&[Case]; 3] = [
             ..Case::serving("whole-http")
         },
         // This case can't be the first one, because EB itself refuses it on a new instance, where /etc/nginx/conf.d is
-        // empty.
+        // empty. EB's file with the log format of `healthd` is missing there.
         Case::serving("absolute-include"),
         Case {
             comes: Comes::Refused("ipv6only=off"),
@@ -105,7 +105,7 @@ fn typical_bundles_have_the_same_result_as_without_flipless() {
     if booted::unavailable() {
         return;
     }
-    // Builds the bundle once, before several machines need it at the same time.
+    // Builds the images and the bundle once, before several machines need them at the same time.
     let suites = [Suite::Bookworm, Suite::Forky];
     let _ = (
         suites.map(booted::image),

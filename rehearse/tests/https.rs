@@ -81,6 +81,6 @@ fn deployments_renewals_and_kills_of_nginx_together_lose_nothing() {
     assert!(kills.is_some(), "{:?}", soaked.soak);
 }
 
-/// This seed gives the plan: a changed proxy with a kill and a renewal, an abort with both, a rollback, and a version
-/// with a renewal.
+/// With this seed the four steps are: a changed proxy with a kill and a renewal, an abort with a kill and a renewal, a
+/// rollback, and a new version with a renewal.
 const SEED: u64 = 13;

@@ -101,7 +101,7 @@ fn eb_deploys_a_stock_application_and_reboots() {
     );
 }
 
-/// A hook as people write it, with the line ends of Windows.
+/// A hook as people write it. The test gives it the line ends of Windows.
 const HOOK: &str = r#"#!/bin/bash
 set -e -o pipefail
 sudo yum install -y epel-release augeas-libs
@@ -213,7 +213,7 @@ fn eb_carries_out_configuration_files_and_hooks() {
         "placed\nplaced"
     );
     assert_eq!(said("cat /var/app/current/static/page"), "1 true");
-    // A server has the real Python, too, until a hook installs Python packages.
+    // A server, too, gets the real Python until a hook installs Python packages.
     let server = "systemd-run -qP --wait -p DynamicUser=yes python3 -c 'import http.server; print(6 * 7)' 2>&1";
     assert_eq!(said(server), "42");
     let packages = format!("pip3 install boto3 2>/dev/null; {server}");
@@ -222,7 +222,7 @@ fn eb_carries_out_configuration_files_and_hooks() {
     assert_eq!(said(&format!("bash -c \"{page}\"")), "1 true");
 }
 
-/// Starts a rehearsal with `--keep`. Returns its process, and the init of its instance.
+/// Starts a rehearsal with `--keep`. Returns its process, and the folder in /proc of its instance's init.
 fn kept_instance() -> (Child, PathBuf) {
     image(Suite::Bookworm);
     let mut run = std::process::Command::new(env!("CARGO_BIN_EXE_rehearse"))
@@ -247,7 +247,7 @@ fn kept_instance() -> (Child, PathBuf) {
     (run, process)
 }
 
-/// The folder and control groups of the rehearsal's machine.
+/// Returns the folder and the control groups of the rehearsal's machine.
 fn traces(run: &Child) -> Vec<PathBuf> {
     let name = format!("flipless-{}-0", run.id());
     let folder = store("machines").join(&name);

@@ -1,5 +1,5 @@
-//! Faults on a real instance under load: the agent is killed at chosen system calls, a deployment dies, a
-//! release crashes, the disk is full, and fifty deployments follow each other. Needs root on Linux.
+//! Faults on a real instance under load: the agent is killed at chosen system calls, a deployment is aborted, a release
+//! crashes, the disk is full, and fifty deployments follow each other. Needs root on Linux.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -33,7 +33,7 @@ use rig::{Rig, assert_nothing_lost, lost};
 const EXPIRY: Duration = Duration::from_secs(120);
 const PATIENCE: Duration = Duration::from_secs(40);
 
-/// The engine dies after the staging, because a hook that runs after flipless's own hook fails.
+/// EB aborts the deployment after `stage`, because a hook that runs after flipless's own hook fails.
 #[test]
 fn a_deployment_that_dies_after_the_staging_is_discarded_by_the_dead_mans_switch() {
     if booted::unavailable() {
@@ -58,8 +58,8 @@ fn a_deployment_that_dies_after_the_staging_is_discarded_by_the_dead_mans_switch
         rig.is_active(&staged),
         "a daemon-reload makes the timer late, never early"
     );
-    // A premature start of the dead man's switch also discards nothing. Even in the sandbox of its unit, the agent
-    // reads the same boot identity.
+    // A premature start of the dead man's switch discards nothing, either. The agent compares the id of the boot with
+    // that of the staging, which also works in the sandbox of the unit.
     rig.must("systemctl start flipless-deadman.service");
     assert_eq!(rig.status()["staged"]["run"].as_str(), Some(&*staged));
     assert!(rig.is_active(&staged));
@@ -141,8 +141,8 @@ fn a_new_release_that_crashes_repeatedly_is_rolled_back() {
     });
     let journal = rig.say("journalctl -u web.service --no-pager");
     assert!(failed.is_some() && journal.contains(&bad_run), "{journal}");
-    // New connections wait for the next start, which answers them. A request that the crashed server had begun
-    // to answer may be lost.
+    // New connections wait for the restarted server, which answers them. A request that the crashed server had begun to
+    // answer may be lost.
     let records = load.stop().unwrap();
     let refused = lost(&records)
         .into_iter()
@@ -264,8 +264,8 @@ fn fifty_deployments_leave_what_one_leaves() {
         return;
     }
     let mut rig = Rig::launch(Suite::Bookworm);
-    // The commit of the last deployment removes the files of the old run if it has drained by then. Otherwise
-    // the next commit removes them.
+    // The commit of the last deployment removes the files of the old run if this run has drained by then. Otherwise the
+    // next commit removes them.
     let settled = |rig: &Rig| {
         rig.settle();
         rig.must("/opt/flipless/bin/flipless commit");

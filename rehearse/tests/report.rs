@@ -132,7 +132,7 @@ fn every_report_counts_unprocessed_requests_apart() {
     assert_eq!(value["runs"][0]["failed"], 0);
     let page = report::html(&rehearsal);
     let sentence =
-        "None of 20,000 requests failed. 1,204 requests of HTTP&#x2f;2 were left unprocessed";
+        "None of 20,000 requests failed. The server left 1,204 HTTP&#x2f;2 requests unprocessed";
     assert!(page.contains(sentence), "{page}");
 }
 
@@ -217,7 +217,7 @@ fn page_is_well_formed_and_its_references_resolve() {
     let pictures: Vec<_> = nodes()
         .filter(|node| node.attribute("role") == Some("img"))
         .collect();
-    assert_eq!(pictures.len(), 3, "one picture a run");
+    assert_eq!(pictures.len(), 3, "one picture per run");
     for picture in pictures {
         for name in ["title", "desc"] {
             assert!(
@@ -262,8 +262,8 @@ fn page_escapes_all_text() {
         .filter_map(|node| node.text())
         .collect();
     let whole = text.iter().filter(|text| text.trim() == HOSTILE).count();
-    // The nine places: image, systemd, nginx, the overview's scenario and front, heading, reason, table of
-    // instructions, and the total's front.
+    // The text occurs in nine places: image, systemd, nginx, the overview's scenario and front, heading, reason, table
+    // of instructions, and the total's front.
     assert!(whole >= 9, "only {whole} texts came through whole");
     assert!(
         text.iter()

@@ -11,7 +11,8 @@ use std::{
 use rehearse::report;
 use serde_json::Value;
 
-/// Holds the page in a frame of a given width, measures it, and leaves the result in the document.
+/// A document that shows the page in a frame of a given width. Its script measures the page, and writes the result into
+/// the document.
 const WRAPPER: &str = include_str!("report_page/wrapper.html");
 
 #[test]

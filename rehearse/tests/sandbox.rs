@@ -1,5 +1,5 @@
-//! Does what servers do, in the real sandbox: in the unit of a bundle that `dist` has built, on a booted instance.
-//! Then the same programs run as `webapp` without a sandbox, as on stock EB, and must have the same result.
+//! Runs programs that servers run, in the real sandbox: in the unit of a bundle that `dist` has built, on a booted
+//! instance. The same programs also run as `webapp` without a sandbox, as on stock EB. Both must have the same result.
 //! Needs root on Linux, and `cc`.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, missing_docs)]
@@ -87,7 +87,7 @@ fn try_on(suite: Suite) {
     let all = [&SAME[..], &CODE].concat();
     assert_eq!(differences(&probe, &all), [""; 0], "{suite:?}");
 
-    // Covers the limit with a file. A change of the real limit would affect the whole machine.
+    // Mounts a file over the kernel's limit. A change of the real limit would affect the whole machine.
     probe
         .rig
         .must("echo 0 > /run/zero; mount --bind /run/zero /proc/sys/user/max_user_namespaces");
@@ -100,8 +100,8 @@ fn try_on(suite: Suite) {
     assert_eq!(probe.inside("echo serves"), "serves");
 }
 
-/// The filter allows ptrace(2), for crash reporters. The kernel still refuses another process of the same user,
-/// because the run has a user namespace of its own (cap_ptrace_access_check in commoncap.c).
+/// The filter allows ptrace(2), for crash reporters. The kernel still refuses access to another process of the same
+/// user, because the run has a user namespace of its own (cap_ptrace_access_check in commoncap.c).
 fn looks_into_no_other_process(probe: &Probe) {
     probe
         .rig
@@ -117,7 +117,7 @@ fn looks_into_no_other_process(probe: &Probe) {
     );
 }
 
-/// Returns every row in which the outputs inside and outside of the sandbox differ.
+/// Returns a text for each of the lines of shell whose outputs inside and outside of the sandbox differ.
 fn differences(probe: &Probe, lines: &[&str]) -> Vec<String> {
     let compare = |line: &&str| {
         let (inside, outside) = (probe.inside(line), probe.outside(line));

@@ -1,5 +1,6 @@
-//! Scenarios with the project's bundle, on real instances under load. Only two run at a time, because they judge
-//! latencies. The scenarios that judge no latency are in `recovery/scenarios.rs`. Needs root on Linux.
+//! Scenarios with the project's bundle, on real instances under load. The tests judge latencies, so `cargo xtask test`
+//! runs only two of them at a time. `recovery/scenarios.rs` has the scenarios whose latency is not judged. Needs root
+//! on Linux.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -50,8 +51,9 @@ fn every_scenario_is_played_by_a_test() {
 /// machine, and a stall of 150 ms adds more than 100.
 const LONGER_MS: f64 = 75.0;
 
-/// Plays a scenario, and asserts that requests did not wait longer. If requests waited longer, the machine may have
-/// been busy for a moment. So the scenario is then played twice more: a stall in every deployment shows in the median.
+/// Plays a scenario, and asserts that requests did not wait longer than in steady state. If requests waited longer, the
+/// machine may have been busy for a moment. So the scenario is then played twice more: a stall in every deployment
+/// shows in the median.
 fn plays_well(play: impl Fn() -> ScenarioResult) -> ScenarioResult {
     let run = play();
     let mut excess = vec![excess_ms(&run)];

@@ -85,7 +85,8 @@ const SETTINGS: &[Setting] = &[
     setting("front.open-files", "1000", Instance, &[FRONT]),
     setting("front.retry", "false", Instance, &[UPSTREAM]),
     setting("https.domains", "[\"shop.example.com\"]", Instance, &[OPEN_PORT, RENEWAL, RENEWAL_TIMER, FILE]),
-    // Without `domains`, some of these keys are errors, and others have no effect. Two pairs of keys must be set together.
+    // Without `domains`, some of these keys are errors, and others have no effect. Two pairs of keys have to be set
+    // together.
     setting("https.email", "\"you@example.com\"\ndomains = [\"shop.example.com\"]", Instance, &[OPEN_PORT, RENEWAL, RENEWAL_TIMER, FILE]),
     setting("https.port", "8443\ndomains = [\"shop.example.com\"]", Instance, &[OPEN_PORT, RENEWAL, RENEWAL_TIMER, FILE]),
     setting("https.redirect", "false", Instance, &[FILE]),
@@ -154,7 +155,7 @@ fn keys_of_the_file() -> Vec<String> {
     keys
 }
 
-/// The files that differ between two trees, or exist in only one.
+/// Returns the files of the tree that the setting changes, adds or removes.
 fn changed_files(setting: &Setting, mode: &str) -> BTreeSet<String> {
     let (section, key) = setting.key.split_once('.').unwrap();
     let text = format!("[{section}]\n{key} = {}\n", setting.value);

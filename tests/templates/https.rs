@@ -40,7 +40,8 @@ fn https_adds_the_units_of_its_kind_of_certificate() {
     assert_eq!(added(OWN), [&[RULE], &own[..]].concat());
 }
 
-/// AWS's example of HTTPS on a single instance names its rule like this, so users' own files may contain it, too.
+/// AWS's example of HTTPS on a single instance has a rule of this name. So users' own files may contain a rule of the
+/// same name.
 #[test]
 fn the_rule_has_the_name_of_awss_own_example() {
     let rule = &files("port = 8443")[RULE];

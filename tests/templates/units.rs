@@ -188,8 +188,8 @@ fn no_unit_is_eb_s_own_or_runs_from_its_directory() {
     }
 }
 
-/// EB's flip removes the folder /var/app/current, and with it every mount on it. So the run has its own file system
-/// at /var/app, and its mount is in this file system.
+/// EB's flip removes the folder /var/app/current, and with it every mount on it. So a run has its own file system at
+/// /var/app, and its release is mounted in this file system.
 #[test]
 fn a_run_sees_its_own_release_at_eb_s_path() {
     let unit = app_unit("writable-paths = [\"/var/app/data\", \"/srv\"]");
@@ -372,8 +372,8 @@ fn the_front_allows_what_stock_nginx_can_do() {
     }
 }
 
-/// The dead man's switch removes the marker of a first version that never starts. The marker is in EB's folder,
-/// which may belong to the application's user.
+/// The dead man's switch removes the marker of a first version that never starts. The marker is in EB's folder. This
+/// folder may belong to the application's user, so the agent needs CAP_DAC_OVERRIDE.
 #[test]
 fn the_dead_man_may_remove_a_marker() {
     for mode in MODES {

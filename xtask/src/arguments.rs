@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// An argument that must name a file.
+/// Parses an argument that must name a file.
 ///
 /// # Errors
 /// If it names no file.
@@ -17,7 +17,7 @@ pub fn existing_file(text: &str) -> Result<PathBuf, String> {
     }
 }
 
-/// An argument that must name a folder.
+/// Parses an argument that must name a folder.
 ///
 /// # Errors
 /// If it names no folder.
@@ -30,7 +30,7 @@ pub fn existing_folder(text: &str) -> Result<PathBuf, String> {
     }
 }
 
-/// An argument that must name an executable. `check` later examines the kind of the program.
+/// Parses an argument that must name an executable file. `check` later examines the kind of the program.
 ///
 /// # Errors
 /// If it names no executable.

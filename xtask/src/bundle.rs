@@ -79,7 +79,7 @@ fn read_entries(zip: impl Read + Seek, headers: &[ZipHeader]) -> Result<Vec<Entr
     let mut budget = Budget::for_content(headers.iter().map(|header| header.bytes).sum())?;
     let mut zip = ZipArchive::new(zip).map_err(|error| error.to_string())?;
     if zip.len() != headers.len() {
-        return Err("the zip library finds other entries than flipless".into());
+        return Err("the zip library and flipless find different entries".into());
     }
     let read = |(index, header): (usize, &ZipHeader)| {
         let mut entry = Entry::new(header);

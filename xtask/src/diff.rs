@@ -47,8 +47,8 @@ struct Differences {
     entries: Vec<entries::Difference>,
 }
 
-/// Compares two bundles and prints the differences. An error has its own exit status, as in diff(1), so that it
-/// is not mistaken for a difference.
+/// Compares two bundles and prints the differences. An error has its own exit status, as in diff(1), so that a caller
+/// does not mistake an error for a difference.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let differ = compare(args).and_then(|differences| differences.print(args.json));
     Ok(match differ {
@@ -81,7 +81,7 @@ fn compare(args: &Args) -> Result<Differences> {
     })
 }
 
-/// Opens a bundle. A bundle with a fault is an error, because differences could be missing silently.
+/// Opens a bundle. Refuses a zip with a fault, because `diff` could silently miss differences in it.
 fn open(path: &Path) -> Result<Bundle> {
     let bundle = Bundle::open(path)?;
     match &bundle.fault {

@@ -143,12 +143,12 @@ pub fn run(roots: &Roots, args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Builds the programs, and writes the zip and the files beside it. Returns the path of the zip.
+/// Builds the programs, and writes the zip and the files beside the zip. Returns the path of the zip, and the manifest.
 fn build_bundle(source: &Source, args: &Args, planned: FileList) -> Result<(PathBuf, Manifest)> {
     let project = source.project();
     let folder = args.out.clone().unwrap_or_else(|| project.dist_folder());
-    // Reports an unwritable folder before the long build. Dropping the draft removes its file, so an interrupted
-    // build leaves no file there.
+    // Finds an unwritable folder before the long build. `drop` removes the draft's file at once, so an interrupted
+    // build leaves no file in the folder.
     drop(Draft::create(&folder)?);
     let name = bundle_name(project, args)?;
     let (files, mut executables) = build_programs(project, args, planned)?;
@@ -163,7 +163,7 @@ fn build_bundle(source: &Source, args: &Args, planned: FileList) -> Result<(Path
     Ok((zip, manifest))
 }
 
-/// NAME-VERSION-ARCH, or NAME-ARCH for a server without a version.
+/// Returns NAME-VERSION-ARCH, or NAME-ARCH for a server without a version.
 fn bundle_name(project: &Project, args: &Args) -> Result<String> {
     let version = version(project)?.map(|version| format!("-{version}"));
     let (name, arch) = (&project.config.app.name, args.target().arch().name());
@@ -224,7 +224,7 @@ fn build_programs(
     Ok((files, executables.collect()))
 }
 
-/// Writes the SBOM.
+/// Returns the text of the SBOM.
 fn describe(project: &Project, manifest: &Manifest, executables: &[Executable]) -> Result<String> {
     let subject = Subject {
         name: project.config.app.name.as_str(),
@@ -237,7 +237,7 @@ fn describe(project: &Project, manifest: &Manifest, executables: &[Executable]) 
     sbom::document(&subject, executables)
 }
 
-/// Reads the finished zip back and checks it.
+/// Reads the finished zip back and checks it. Returns its manifest.
 fn checked(project: &Project, draft: &Draft, target: Target, name: &str) -> Result<Manifest> {
     ui::status("Checking", "the finished zip");
     let bundle = Bundle::open(draft.zip_path())?;

@@ -15,7 +15,7 @@ pub fn open(path: &Path) -> Result<File> {
     File::open(path).with_context(|| format!("cannot open {}", path.display()))
 }
 
-/// The text of a file; `None` if it does not exist.
+/// Returns the text of a file; `None` if the file does not exist.
 ///
 /// # Errors
 /// If the file can't be read, or is not valid UTF-8.
@@ -29,7 +29,7 @@ pub fn text(path: &Path) -> Result<Option<String>> {
     }
 }
 
-/// SHA-256 of a file's content, in hex.
+/// Returns the SHA-256 of a file's content, in hex.
 ///
 /// # Errors
 /// If the file can't be read.
@@ -48,7 +48,7 @@ pub struct Meter<R> {
 }
 
 impl<R: Read> Meter<R> {
-    /// A meter that has read nothing yet.
+    /// Wraps a reader.
     pub fn new(inner: R) -> Self {
         Self {
             inner,

@@ -42,14 +42,15 @@ pub fn run(roots: &Roots, args: &Args) -> Result<ExitCode> {
     );
     ensure!(
         dir != roots.flipless,
-        "{} is flipless itself: it has its `cargo xtask` already",
+        "{} is flipless itself, which already has its `cargo xtask`",
         dir.display()
     );
     let package = Package::find(&dir, &args.name)?;
     let config = config(&dir, args)?;
     let server = Server::find(&dir, args, config.as_ref())?;
     let source = Source::choose(args, &roots.flipless, package.is_there())?;
-    // cargo reads the server's workspace here, so the new package must not be in it yet.
+    // Here cargo reads the server's workspace. So this comes before `init` writes the new package, which could match a
+    // glob in `members`.
     let lock_file = lock::complete(&server)?;
     let mut changes = Changes::new(&dir);
     plan(&mut changes, args, &server, &package)?;
@@ -66,7 +67,7 @@ pub fn run(roots: &Roots, args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The settings that the repository has already.
+/// Returns the settings that the repository has already. Warns about options that therefore have no effect.
 fn config(dir: &Path, args: &Args) -> Result<Option<Config>> {
     let path = dir.join("flipless.toml");
     if !path.exists() {
@@ -86,7 +87,7 @@ fn config(dir: &Path, args: &Args) -> Result<Option<Config>> {
     Ok(Some(Config::load(&path)?))
 }
 
-/// Plans the changes outside of the package.
+/// Plans the changes outside of the new package.
 fn plan(changes: &mut Changes, args: &Args, server: &Server, package: &Package) -> Result<()> {
     let dir = changes.dir().to_owned();
     let about = "the settings of flipless";

@@ -20,7 +20,7 @@ pub struct Project {
     pub config_file: PathBuf,
     /// The folder of the configuration file. Paths in the file are relative to this folder.
     pub config_folder: PathBuf,
-    /// `flipless.toml`, with the environment's overrides.
+    /// The settings in the file, with overrides from environment variables.
     pub config: Config,
     own: Workspace,
     /// The workspace of the server, if it is another workspace.
@@ -111,8 +111,9 @@ impl Project {
     }
 }
 
-/// Returns the `Cargo.toml` of a server outside of flipless's workspace. In another project the default is that
-/// project's own `Cargo.toml`.
+/// Returns the `Cargo.toml` of a server outside of flipless's workspace. In another project the default is the
+/// `Cargo.toml` of this project. `None` if the server is in flipless's workspace, or if cargo does not build the
+/// server.
 fn manifest<'a>(config: &'a Config, roots: &Roots) -> Option<&'a str> {
     let own = !roots.is_flipless() && config.server.command.is_none();
     let named = config.server.manifest.as_ref().map(BuildPath::as_str);
@@ -120,7 +121,7 @@ fn manifest<'a>(config: &'a Config, roots: &Roots) -> Option<&'a str> {
 }
 
 /// Returns the configuration file: the file of `--config`, or else of `FLIPLESS_CONFIG`, or else the project's own
-/// file. flipless's own file may not exist.
+/// file. In flipless's own repository this file may be missing.
 fn config_path(config: Option<&Path>, roots: &Roots) -> Result<PathBuf> {
     if let Some(path) = config {
         return Ok(std::path::absolute(path)?);
@@ -151,7 +152,7 @@ fn own_config_path(roots: &Roots) -> Result<PathBuf> {
     }
 }
 
-/// The path and the content of `flipless.toml`, with overrides from environment variables.
+/// Returns the path and the content of `flipless.toml`, with overrides from environment variables.
 ///
 /// # Errors
 /// If a file that must exist is missing, or if the file is invalid.

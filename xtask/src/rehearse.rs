@@ -1,4 +1,4 @@
-//! Runs the `rehearse` package as a program: only this package needs an async runtime.
+//! Runs the `rehearse` package as a program, because only this package needs an async runtime.
 
 use std::process::ExitCode;
 
@@ -9,7 +9,8 @@ use crate::roots::Roots;
 use crate::tools;
 use crate::workspace::Workspace;
 
-/// Runs `rehearse`, and returns its exit code. Uses the dev profile, which `cargo test` has already compiled.
+/// Runs `rehearse`, and returns its exit code. Uses the dev profile, so that cargo reuses the dependencies that
+/// `cargo test` has compiled.
 pub fn run(roots: &Roots, args: &Args) -> Result<ExitCode> {
     let workspace = Workspace::of_flipless(roots)?;
     let mut cargo = tools::cargo();

@@ -10,12 +10,12 @@ use crate::ui;
 /// The source of flipless, and the project whose bundle is built.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Roots {
-    /// The workspace of flipless. For another project this is the folder of its dependency on flipless: a checkout,
-    /// or a clone that cargo has made.
+    /// The folder of flipless's workspace. For another project this is the source of its dependency on flipless: a
+    /// checkout, or a clone that cargo has made.
     pub flipless: PathBuf,
     /// The folder of the project. It contains `flipless.toml`.
     pub project: PathBuf,
-    /// The `xtask` package of another project; none for flipless itself.
+    /// The folder of another project's `xtask` package; `None` for flipless itself.
     pub package: Option<PathBuf>,
 }
 
@@ -58,7 +58,7 @@ impl Roots {
     }
 }
 
-/// The package that cargo runs.
+/// Returns the folder of the package that cargo runs.
 fn package() -> Option<PathBuf> {
     env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from)
 }
@@ -67,15 +67,15 @@ fn parent(folder: &Path) -> PathBuf {
     folder.parent().unwrap_or(folder).to_owned()
 }
 
-/// The nearest folder above the package that contains `flipless.toml`, or else the parent folder.
+/// Returns the nearest folder above the package that contains `flipless.toml`, or else the parent folder.
 fn project_of(package: &Path) -> PathBuf {
     let mut above = package.ancestors().skip(1);
     let found = above.find(|folder| folder.join("flipless.toml").exists());
     found.map_or_else(|| parent(package), Path::to_owned)
 }
 
-/// Fails if the source is incomplete. `cargo vendor` copies only the packages that a project depends on, and so
-/// neither the agent nor the relay nor the templates.
+/// Fails if the source is incomplete. `cargo vendor` copies only the packages that a project depends on. So its copy
+/// lacks the agent, the relay and the templates.
 fn ensure_complete(templates: &Path) -> Result<()> {
     if templates.is_dir() {
         return Ok(());

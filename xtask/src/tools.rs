@@ -10,23 +10,23 @@ use anyhow::{Context, Result, bail};
 /// Debian's folders with programs for root.
 const SYSTEM_FOLDERS: [&str; 3] = ["/usr/sbin", "/sbin", "/usr/local/sbin"];
 
-/// Returns the cargo that runs this task, so that every call uses the same toolchain.
+/// Returns a call of the cargo that runs this task, so that every call uses the same toolchain.
 pub fn cargo() -> Command {
     Command::new(env::var_os("CARGO").unwrap_or("cargo".into()))
 }
 
-/// The compiler that cargo will use.
+/// Returns a call of the compiler that cargo uses.
 pub fn rustc() -> Command {
     Command::new(env::var_os("RUSTC").unwrap_or("rustc".into()))
 }
 
-/// A program on PATH.
+/// Returns a call of a program on PATH.
 pub fn command(program: &str) -> Command {
     Command::new(program)
 }
 
-/// Returns git, for questions about a folder. In a git hook, environment variables name the hook's repository
-/// (githooks(5)) and take precedence over a folder, so this function removes them. It keeps variables with other
+/// Returns a call of git, for questions about a folder. In a git hook, environment variables name the hook's repository
+/// (githooks(5)) and take precedence over a folder. So this function removes these variables. It keeps variables with
 /// configuration, such as `safe.directory`, as git does for a submodule.
 pub fn git() -> Command {
     let mut git = command("git");
@@ -39,12 +39,12 @@ pub fn git() -> Command {
     git
 }
 
-/// The path at which a shell finds `program`.
+/// Returns the path at which a shell finds `program`.
 pub fn on_path(program: &str) -> Option<PathBuf> {
     which::which(program).ok()
 }
 
-/// The same as [`on_path`], but also searches folders that a user's PATH may lack. Call such a program by this path.
+/// Returns the path of `program` on PATH or in a folder that a user's PATH may lack. Call the program by this path.
 pub fn installed(program: &str) -> Option<PathBuf> {
     let system = || env::join_paths(SYSTEM_FOLDERS).ok();
     on_path(program).or_else(|| which::which_in_global(program, system()).ok()?.next())

@@ -1,4 +1,4 @@
-//! Messages for people, all on standard error. anstream removes colour if it is not wanted (`NO_COLOR`, a pipe).
+//! Messages for people, all on standard error. anstream removes colour if `NO_COLOR` is set or the output is a pipe.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -12,7 +12,7 @@ const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 const HINT: Style = AnsiColor::Cyan.on_default().bold();
 
-/// The most characters of one finding that are shown.
+/// The most characters that [`printable`] keeps of one text.
 const MOST_OF_ONE: usize = 500;
 
 /// An error with hints.
@@ -23,7 +23,7 @@ pub struct Advised {
     hints: Vec<String>,
 }
 
-/// An error with `hint:` lines after it.
+/// Returns an error with `hint:` lines after it.
 pub fn advised<H: Into<String>>(
     message: impl Into<String>,
     hints: impl IntoIterator<Item = H>,
@@ -33,32 +33,32 @@ pub fn advised<H: Into<String>>(
     Advised { message, hints }.into()
 }
 
-/// A status line in cargo's style: a right-aligned verb of 12 columns, and a message.
+/// Prints a status line in cargo's style: a right-aligned verb of 12 columns, and a message.
 pub fn status(verb: &str, message: impl Display) {
     eprintln!("{VERB}{verb:>12}{VERB:#} {message}");
 }
 
-/// A status line in red: a step that failed while other steps continue.
+/// Prints a status line in red, for a step that has failed while other steps continue.
 pub fn failed(verb: &str, message: impl Display) {
     eprintln!("{ERROR}{verb:>12}{ERROR:#} {message}");
 }
 
-/// A status line in yellow: a step that was skipped.
+/// Prints a status line in yellow, for a step that was skipped.
 pub fn skipped(verb: &str, message: impl Display) {
     eprintln!("{WARNING}{verb:>12}{WARNING:#} {message}");
 }
 
-/// A warning: something works, but not as well as it could.
+/// Prints a warning: the task continues, but a person should know about something.
 pub fn warning(message: impl Display) {
     eprintln!("{WARNING}warning{WARNING:#}: {message}");
 }
 
-/// A hint: what to do next.
+/// Prints a hint, which says what to do next.
 pub fn hint(message: impl Display) {
     eprintln!("{HINT}hint{HINT:#}: {message}");
 }
 
-/// The error, its causes, and their hints.
+/// Prints the error, its causes, and the hints of all of them.
 pub fn error(error: &anyhow::Error) {
     eprintln!("{ERROR}error{ERROR:#}: {error}");
     for cause in error.chain().skip(1) {
@@ -70,7 +70,7 @@ pub fn error(error: &anyhow::Error) {
     }
 }
 
-/// A progress bar for `bytes` of work. It is drawn only on a terminal.
+/// Returns a progress bar for `bytes` of work. The bar appears only on a terminal.
 pub fn bytes_bar(verb: &'static str, bytes: u64) -> ProgressBar {
     let style = ProgressStyle::with_template(
         "{prefix:>12.green.bold} [{bar:27}] {bytes}/{total_bytes} {wide_msg}",
@@ -97,7 +97,7 @@ pub fn size(bytes: u64) -> String {
     }
 }
 
-/// Escapes control characters: the names in a zip must not control the terminal.
+/// Escapes control characters, because the names in a zip must not control the terminal. Shortens a long text.
 pub fn printable(text: &str) -> String {
     let steers = |c: char| c.is_control() || ('\u{200e}'..='\u{202e}').contains(&c);
     let shown = |c: char| match steers(c) {

@@ -17,8 +17,8 @@ const TARGET: &str = "CARGO_TARGET_DIR";
 pub struct Workspace {
     /// The `Cargo.toml` that is passed to cargo.
     pub cargo_toml: PathBuf,
-    /// The folder in which cargo runs, so that cargo finds this folder's `.cargo/config.toml` (registries,
-    /// vendored sources). `None` means the current directory.
+    /// The folder in which cargo runs. cargo reads the `.cargo/config.toml` of this folder, for example for registries
+    /// and vendored sources. `None` means the current directory.
     pub folder: Option<PathBuf>,
     /// Whether the lock file must not change, because the workspace belongs to another project.
     pub locked: bool,
@@ -68,7 +68,7 @@ impl Workspace {
     /// The workspace that `[server] manifest` names.
     ///
     /// # Errors
-    /// If it names no `Cargo.toml`, or cargo can't read the workspace.
+    /// If the path names no file, or if cargo can't read the workspace.
     pub fn elsewhere(cargo_toml: &Path) -> Result<Self> {
         let found = cargo_toml.canonicalize().map_err(|error| {
             ui::advised(
@@ -88,7 +88,7 @@ impl Workspace {
         })
     }
 
-    /// Makes cargo work on this workspace.
+    /// Adds the arguments and variables with which cargo works on this workspace.
     pub fn select(&self, cargo: &mut Command) {
         cargo.arg("--manifest-path").arg(&self.cargo_toml);
         if self.locked {
@@ -177,8 +177,8 @@ impl Workspace {
     }
 }
 
-/// Returns the target directory of a project: cargo's, if the project has a `Cargo.toml`, or else
-/// `CARGO_TARGET_DIR`, or else `target`.
+/// Returns the target directory of a project. If the project has a `Cargo.toml`, this is cargo's target directory. If
+/// not, it is `CARGO_TARGET_DIR`, or else `target`.
 ///
 /// # Errors
 /// If cargo can't read the project's `Cargo.toml`.

@@ -19,7 +19,7 @@ use serde_json::Value;
 /// The emulator, with Debian's C library for aarch64 (libc6-arm64-cross).
 const QEMU: [&str; 3] = ["qemu-aarch64-static", "-L", "/usr/aarch64-linux-gnu"];
 /// Settings for a faster build. The tests check for which machine the programs are built, and whether they run. Neither
-/// depends on the optimisation. In all other respects this is the build of a shipped bundle.
+/// result depends on the optimisation. In all other respects the build is the same as for a shipped bundle.
 const QUICK: [(&str, &str); 4] = [
     ("CARGO_PROFILE_RELEASE_LTO", "off"),
     ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
@@ -59,14 +59,14 @@ fn bundle() -> &'static Bundle {
     })
 }
 
-/// Runs `dist --arch aarch64`, with a compiler other than that of xtask.
+/// Runs `dist --arch aarch64` with another compiler than the one that compiled xtask.
 fn dist(rustc: &Path, target: &Path, out: &Path) -> Value {
     let output = Command::new(env!("CARGO_BIN_EXE_xtask"))
         .env("RUSTC", rustc)
         .env("CARGO_TARGET_DIR", target)
         .args(["dist", "--arch", "aarch64", "--json", "--out"])
         .arg(out)
-        // The settings with every program of a bundle but the relay.
+        // With these settings, the bundle contains every program except the relay.
         .args(["--config", "rehearse/tests/fixtures/https.toml"])
         .envs(QUICK)
         .current_dir(workspace())

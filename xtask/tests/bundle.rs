@@ -61,7 +61,7 @@ const ENTRIES: [(&str, &str); 26] = [
     ("systemd/web.service.d/zz-flipless.conf", "-rw-r--r--"),
 ];
 
-/// Runs xtask after a `prelude`, which sets peculiarities of a machine: its umask, time zone and language.
+/// Runs xtask after a `prelude`: shell commands that simulate another machine, for example its umask and time zone.
 fn xtask(arguments: &[&str], out: &Path, prelude: &str) -> Output {
     Command::new("sh")
         .args(["-c", &format!("{prelude}; exec \"$0\" \"$@\"")])
@@ -82,7 +82,7 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Asserts that `dist` fails and leaves only the old files, and returns its messages.
+/// Asserts that `dist` fails, and that only the old zip is left. Returns the messages.
 fn refused(arguments: &[&str]) -> String {
     let out = tempfile::tempdir().unwrap();
     let old = out.path().join("flipless-demo-0.1.0-x86_64.zip");
@@ -108,8 +108,8 @@ struct Bundle {
 fn bundle() -> &'static Bundle {
     static BUNDLE: OnceLock<Bundle> = OnceLock::new();
     BUNDLE.get_or_init(|| {
-        // A static is never dropped, so the folder is in the target directory, and the next test run empties
-        // it.
+        // A static is never dropped, so a temporary folder would remain. This folder is in the target directory, and
+        // the next test run empties it.
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bundle");
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
@@ -258,7 +258,7 @@ fn the_manifest_describes_the_files() {
     }
     let checks = manifest["checks"].as_array().unwrap();
     assert!(checks.len() > 5);
-    // The value is null, and not true, if Debian's nginx is too old for the agent's pieces.
+    // Debian's nginx may be too old for the agent's keepalive file. Then `ok` of the check `nginx` is null.
     for check in checks.iter().filter(|check| check["ok"] != true) {
         assert_eq!(
             (&check["name"], &check["ok"]),
@@ -284,7 +284,8 @@ fn a_build_in_another_folder_and_environment_gives_the_same_bytes() {
 
 #[test]
 fn no_path_of_the_building_machine_is_in_the_executables() {
-    // The slash at the end matters: the agent sets HOME=/root for the programs that it runs.
+    // The slash at the end matters: if root runs the test, HOME is `/root`, and the agent itself contains the text
+    // `HOME=/root` for the programs that it runs.
     let home = env::var("HOME").unwrap() + "/";
     for name in ["bin/server", "bin/flipless"] {
         let content = fs::read(bundle().file(name)).unwrap();
@@ -297,7 +298,7 @@ fn no_path_of_the_building_machine_is_in_the_executables() {
     }
 }
 
-/// A configuration for one run. `--plan` reads it without a build.
+/// Runs `dist --plan` with this configuration, which builds no program.
 fn plan_with(configuration: &str) -> Output {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("flipless.toml");

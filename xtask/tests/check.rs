@@ -55,7 +55,8 @@ fn zip(entries: impl IntoIterator<Item = (String, Vec<u8>)>) -> Vec<u8> {
     writer.finish().unwrap().into_inner()
 }
 
-/// Makes a zip with so many MiB of zeros after `start`, by repeating one compressed piece.
+/// Makes a zip whose only entry contains `start` and then this many MiB of zeros. Repeats one compressed piece, so that
+/// the test does not compress all zeros.
 fn bomb(name: &str, start: &[u8], mebibytes: usize) -> Vec<u8> {
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(start).unwrap();
@@ -167,7 +168,7 @@ fn an_argument_that_is_not_a_file_is_a_usage_error() {
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
 }
 
-/// A server that is statically linked with glibc needs a setting. The setting in the bundle counts.
+/// `check` allows a server with a static glibc only with a setting. Only the settings in the bundle count.
 #[test]
 fn the_verdict_follows_the_settings_in_the_bundle_and_no_file_of_this_machine() {
     let folder = tempfile::tempdir().unwrap();

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-/// `a.zip` and `b.zip` with their manifests. At first both are equal.
+/// `a.zip` and `b.zip` with their manifests. At first the two bundles are equal.
 struct Pair(tempfile::TempDir);
 
 impl Pair {

@@ -11,13 +11,13 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-/// A long time limit: other tests build bundles too.
+/// A long time limit, because other tests build bundles, too.
 const PATIENCE: Duration = Duration::from_secs(300);
 const RENDERING: &str = "   Rendering the platform tree";
 const BLOCKING: &str = "    Blocking waiting for another `cargo xtask dist`";
 
-/// Writes a cargo whose builds of programs wait for the file `go`, and then fail. They also end if the folder
-/// is removed.
+/// Writes a script that replaces cargo. Under this script, a build of a program waits until the file `go` exists or the
+/// folder is removed, and then fails.
 fn patient_cargo(folder: &Path) {
     let real = std::env::var_os("CARGO").unwrap_or(OsString::from("cargo"));
     let (real, shown) = (real.display(), folder.display());
@@ -35,7 +35,7 @@ fn patient_cargo(folder: &Path) {
 struct Dist(Child, Receiver<String>);
 
 impl Dist {
-    /// Uses the target directory of the tests, in which the code that renders is compiled already.
+    /// Starts `dist` with the target directory of the tests, in which the code that renders is compiled already.
     fn start(folder: &Path) -> Self {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_xtask"))
@@ -63,7 +63,7 @@ impl Dist {
         self.1.recv_timeout(PATIENCE).unwrap()
     }
 
-    /// Waits for the next line, and skips the line of a run that waits.
+    /// Waits for the next line. Skips the line with which `dist` reports that it waits.
     #[track_caller]
     fn then_says(&self) -> String {
         match self.says() {

@@ -57,8 +57,8 @@ fn example(name: &str) -> Bundle {
     Bundle::open(&built_example(name).0)
 }
 
-/// Builds an example into the target directory of this workspace, which already contains the agent. The server is
-/// not optimised, because the tests only ask for its place and its dependencies.
+/// Builds an example into the target directory of this workspace, which already contains the agent. The server is not
+/// optimised, because the tests look only at its place and its dependencies.
 fn built_example(name: &str) -> (PathBuf, tempfile::TempDir) {
     let out = tempfile::tempdir().unwrap();
     let config = workspace()
@@ -143,7 +143,7 @@ impl Elsewhere {
     }
 }
 
-/// Returns the copied server's bundle, with included files. It is built once for all tests.
+/// Returns the copied server's bundle, with included files. The bundle is built once for all tests.
 fn bundle_from_elsewhere() -> &'static (Elsewhere, PathBuf) {
     static BUNDLE: OnceLock<(Elsewhere, PathBuf)> = OnceLock::new();
     BUNDLE.get_or_init(|| {

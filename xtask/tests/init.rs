@@ -64,7 +64,7 @@ impl Repository {
         said(&output)
     }
 
-    /// Runs `init` again: it must change nothing, and say so.
+    /// Runs `init` again. Asserts that it changes nothing, and that its messages say so.
     #[track_caller]
     fn is_complete(&self, options: &[&str]) {
         let before = contents(self.path());
@@ -90,7 +90,7 @@ impl Repository {
     }
 }
 
-/// All files below a folder, without those of git.
+/// Returns the paths and contents of all files below a folder, without git's own files.
 fn contents(folder: &Path) -> BTreeMap<PathBuf, String> {
     let entries = walkdir::WalkDir::new(folder).into_iter();
     let entries = entries.filter_entry(|entry| entry.file_name() != ".git");
@@ -106,8 +106,9 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, String> {
         .collect()
 }
 
-/// Makes a server with its own workspace. Its `target` is a link to this target directory, which already contains
-/// the agent and the relay. The folder is always the same, so that cargo compiles the package only once.
+/// Makes a server with its own workspace. Its `target` is a link to the target directory of the tests, which already
+/// contains the agent and the relay. The path is the same in every test run, so that cargo compiles the package only
+/// once.
 fn shop() -> PathBuf {
     let shop = Path::new(env!("CARGO_TARGET_TMPDIR")).join("init/shop");
     let _ = fs::remove_dir_all(&shop);
@@ -308,7 +309,7 @@ fn a_server_that_cargo_does_not_build_is_started_by_its_procfile() {
 
 #[test]
 fn a_git_dependency_is_pinned_and_can_move() {
-    // Stands for flipless's repository: it also has a package `xtask`, but without dependencies.
+    // This repository stands for flipless. It also has a package `xtask`, but without dependencies.
     let flipless = Repository::with(&[
         (
             "xtask/Cargo.toml",
@@ -424,7 +425,7 @@ fn a_folder_that_cannot_be_used_is_refused() {
     let bytes = Repository::with(&[SHOP, MAIN]);
     fs::write(bytes.path().join("flipless.toml"), [0xff]).unwrap();
     assert!(bytes.refused(&[]).contains("UTF-8"));
-    // Not even root can write there.
+    // Not even root can write to this folder.
     let output = init(Path::new("/sys/kernel"), &["--path", "--command", "./shop"])
         .output()
         .unwrap();

@@ -8,7 +8,7 @@ use std::{env, fs};
 
 use flipless_testing::programs::workspace;
 
-/// The peculiarities of a machine, in the environment of a build.
+/// The settings of a simulated machine, in the environment of a build.
 struct Machine {
     umask: &'static str,
     zone: &'static str,
@@ -74,7 +74,7 @@ fn build(xtask: &Path, folder: &Path, out: &Path, machine: &Machine) -> PathBuf 
     PathBuf::from(String::from_utf8(output.stdout).unwrap().trim())
 }
 
-/// Describes where two files differ, for the test's message.
+/// Describes the entries in which two zips differ, for the test's message.
 fn difference(first: &Path, second: &Path) -> String {
     let list = |zip: &Path| {
         let manifest = fs::read(zip.with_extension("json")).unwrap();
@@ -118,12 +118,13 @@ fn two_checkouts_on_two_machines_give_the_same_zip() {
         let shown = (time.year(), time.month(), time.day(), time.hour());
         assert_eq!(shown, (2020, 9, 13, 12));
     }
-    // No executable contains the path where it was built.
+    // No executable contains the path of the folder in which it was built.
     for name in ["bin/server", "bin/flipless"] {
         let mut content = Vec::new();
         let mut entry = zip.by_name(name).unwrap();
         std::io::copy(&mut entry, &mut content).unwrap();
-        // The slash at the end matters: the agent sets HOME=/root for the programs that it runs.
+        // The slash at the end matters: if root runs the test, the home is `/root`, and the agent itself contains the
+        // text `HOME=/root` for the programs that it runs.
         for place in [folder.path().join(""), env::home_dir().unwrap().join("")] {
             let place = place.to_str().unwrap().as_bytes();
             let found = content.windows(place.len()).any(|window| window == place);

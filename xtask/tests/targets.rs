@@ -55,7 +55,7 @@ impl Machine {
         self.refused_with(&["--arch", "aarch64"])
     }
 
-    /// Asserts the same for `dist` with these arguments.
+    /// Asserts that `dist` with these arguments fails before it builds anything, and returns its messages.
     fn refused_with(&self, arguments: &[&str]) -> String {
         render_the_platform_tree();
         let output = dist()
@@ -80,7 +80,8 @@ fn dist() -> Command {
     command
 }
 
-/// Renders the platform tree once with this machine's own linker. Later runs of cargo do not build it again.
+/// Renders the platform tree once with the real linker, which the simulated machine lacks. Later runs of cargo then
+/// compile nothing for the rendering.
 fn render_the_platform_tree() {
     static RENDERED: Once = Once::new();
     RENDERED.call_once(|| {

@@ -63,7 +63,7 @@ impl Source {
         (lines.lines().map(str::to_owned).collect(), said)
     }
 
-    /// The message of a bundle that is refused.
+    /// Asserts that `dist` refuses the bundle, and returns its messages.
     #[track_caller]
     fn refused(&self) -> String {
         let output = self.plan();

@@ -1,5 +1,5 @@
-//! The agent's `stage` and `commit` in deployments on an instance, without the server's own start. The other side is
-//! the calls of `systemctl` that the command makes, one after another, in the same deployment.
+//! The agent's `stage` and `commit` in deployments on an instance, without the server's own start. The other side is a
+//! script that repeats the command's calls of `systemctl`, one after another, in the same deployment.
 
 use anyhow::{Context as _, bail};
 use flipless_settings::layout::{self, app_unit};
@@ -33,7 +33,7 @@ pub const MEASUREMENT: Measurement = Measurement {
 /// The commands, in the order of the rows.
 const COMMANDS: [&str; 2] = ["stage", "commit"];
 
-/// The hooks of flipless call the bench's scripts, which call the commands.
+/// The hooks of flipless, replaced by hooks that call the bench's scripts. These scripts call the agent's commands.
 const HOOKS: &[File] = &[
     (
         ".platform/hooks/predeploy/~flipless-stage.sh",
@@ -47,8 +47,9 @@ const HOOKS: &[File] = &[
     ),
 ];
 
-/// The agent finds this program before the real one, because /usr/sbin is the first folder of its PATH. It notes the
-/// call for the agent's command, and keeps the unit in which the agent tests nginx's configuration.
+/// A `systemctl` that records its calls, separately for each command of the agent. It also keeps the unit in which the
+/// agent tests nginx's configuration. The agent finds this program before the real one, because /usr/sbin is the first
+/// folder of the agent's PATH.
 const RECORDER: &str = r#"#!/bin/bash
 command=$(tr '\0' '\n' </proc/$PPID/cmdline | sed -n 2p)
 printf '%q ' "$@" >>"/run/bench/$command.calls"
@@ -58,9 +59,10 @@ exec /usr/bin/systemctl "$@"
 "#;
 const RECORDER_PATH: &str = "/usr/sbin/systemctl";
 
-/// Runs a command of the agent, and then its calls of systemctl. `@NAME@` is the command. A test of nginx needs its unit
-/// and a copy of the configuration, which the agent makes too (`proxy/probe.rs`). The other calls have no effect after
-/// the command. The first four numbers are seconds, and the others microseconds.
+/// Runs the agent's command `@NAME@`, and then repeats its calls of systemctl. A call may be a test of nginx's
+/// configuration. The test needs a unit and a copy of the configuration, so the script makes both, as the agent does
+/// (`proxy/probe.rs`). The other calls have no effect when the script repeats them. The script writes six numbers: four
+/// times in seconds, then two times in microseconds.
 const TIMED: &str = r#"
 began=$EPOCHREALTIME
 bin/flipless @NAME@ || exit
@@ -84,7 +86,7 @@ fn samples(context: &Context) -> Result<Vec<Samples>, Trouble> {
         let script = format!("exec bin/flipless {command}\n");
         instance.write(&format!("/run/bench/{command}"), &script)?;
     }
-    // In the third deployment an older release is removed, as in every later one.
+    // The third deployment and every later deployment remove an older release.
     for _ in 0..3 {
         instance.deploy()?;
     }
@@ -101,8 +103,8 @@ fn samples(context: &Context) -> Result<Vec<Samples>, Trouble> {
     Ok(vec![row(0), row(1)])
 }
 
-/// Notes the calls of each command in one deployment, and prepares the scripts for the next ones. Returns the numbers of
-/// the calls.
+/// Records the calls of each command in one deployment, and writes the scripts for the next deployments. Returns how
+/// many calls each command makes.
 fn record(instance: &mut Instance) -> anyhow::Result<[usize; 2]> {
     instance.run(&format!(
         "mkdir /run/bench/units; test ! -e {RECORDER_PATH}"
@@ -123,7 +125,8 @@ fn record(instance: &mut Instance) -> anyhow::Result<[usize; 2]> {
     Ok(counts)
 }
 
-/// The script that makes the calls again. The unit of the run is that of the present deployment.
+/// Returns the script that repeats the calls. In place of the recorded run's unit, the script names the unit of the run
+/// in the present deployment.
 fn replay(calls: &str, run: &str) -> String {
     let unit = app_unit(run);
     let call = |call: &str| {
@@ -150,7 +153,8 @@ impl Times {
         }
     }
 
-    /// The call that starts the run is in both sides, and its start is in none.
+    /// Returns the times without the start of the run. Both sides contain the call that starts the run. In the peer's
+    /// side the run is already active, so this call returns at once.
     fn without_start(&self) -> Pair {
         Pair {
             ours: self.command - self.start,

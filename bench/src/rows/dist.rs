@@ -25,7 +25,7 @@ fn samples(context: &Context) -> Result<Vec<Samples>, Trouble> {
     let out = context.scratch.path().join("dist");
     let ours = || seconds(dist().arg("--out").arg(&out));
     let peer = || seconds(cargo().arg("build"));
-    // The first calls have something to do.
+    // The first call of each side compiles or packs something.
     ours()?;
     peer()?;
     let pairs = context.each_run(|_| {

@@ -1,5 +1,5 @@
 //! nginx as flipless's front, against stock nginx with the same configuration. Both run on the same instance, in front
-//! of the same server. The front inherits its socket, has a sandbox, and repeats a failed request.
+//! of the same server. Only the front inherits its socket, has a sandbox, and repeats a failed request.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -66,8 +66,8 @@ pub const MEASUREMENT: Measurement = Measurement {
 
 const SHARE: Budget = Budget::AtLeast(0.98);
 const CLIENTS: usize = 16;
-/// A turn is short, and there are many: the rate of one turn differs by a third from that of the next, as the kernel
-/// distributes connections and processes.
+/// How long the bench measures one side before it changes to the other side. There are many short turns, because the
+/// rates of two turns can differ by a third: the kernel distributes connections and processes differently in each turn.
 const TURN: Duration = Duration::from_millis(50);
 /// How many turns each side has in one run.
 const TURNS: u32 = 80;
@@ -82,7 +82,8 @@ const FILES: &[File] = &[(
     0o644,
 )];
 
-/// Stock nginx. It has the front's priority and limit of open files: the row compares the work for a request.
+/// The unit of stock nginx. It has the front's priority and limit of open files, so that the rows compare only the work
+/// for a request.
 const UNIT: &str = "[Service]\nExecStart=/usr/sbin/nginx -c /run/bench/nginx/nginx.conf -g 'daemon off;'\n\
                     Nice=-5\nLimitNOFILE=65536\n";
 
@@ -103,7 +104,7 @@ fn samples(context: &Context) -> Result<Vec<Samples>, Trouble> {
     Ok(rows)
 }
 
-/// Starts stock nginx with the configuration that the front has, but without the files of flipless.
+/// Starts stock nginx with the front's configuration, but without the files and changes of flipless.
 fn start_stock(instance: &Instance) -> anyhow::Result<()> {
     let through = instance.read("/etc/nginx/conf.d/elasticbeanstalk/00_application.conf")?;
     ensure!(
@@ -126,7 +127,8 @@ fn start_stock(instance: &Instance) -> anyhow::Result<()> {
     })
 }
 
-/// Changes EB's main file so that this nginx can run beside the front.
+/// Returns a file of EB's configuration with another port and another pid file, so that stock nginx can run beside the
+/// front.
 fn beside(text: &str) -> String {
     text.replace("listen 80 ", &format!("listen {STOCK} "))
         .replace("/var/run/nginx.pid", "/run/bench/nginx.pid")
@@ -136,7 +138,7 @@ fn address(port: u16) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }
 
-/// One run.
+/// The results of one run.
 struct Measured {
     /// Requests per second.
     rates: Pair,
@@ -155,7 +157,7 @@ fn alternate(instance: &Instance, manner: Manner) -> anyhow::Result<Measured> {
         for _ in 0..TURNS / 2 {
             ours.add(turn(FRONT)?);
             peer.add(turn(STOCK)?);
-            // In the other order, in case that the first side has an advantage.
+            // The second half has the other order, in case the first side has an advantage.
             peer.add(turn(STOCK)?);
             ours.add(turn(FRONT)?);
         }
@@ -178,11 +180,11 @@ fn alternate(instance: &Instance, manner: Manner) -> anyhow::Result<Measured> {
     })
 }
 
-/// The processor time in microseconds that each nginx has used since its start.
+/// Returns the processor time in microseconds that each nginx has used since its start.
 fn processor_times(instance: &Instance) -> anyhow::Result<Pair> {
     let of = |unit: &str| -> anyhow::Result<f64> {
         let shown = instance.run(&format!("systemctl show -P CPUUsageNSec {unit}"))?;
-        // Without control groups of version 2, systemd has no number.
+        // Without control groups of version 2, systemd reports no number.
         Ok(shown.parse().unwrap_or(f64::NAN) / 1000.0)
     };
     Ok(Pair {

@@ -37,7 +37,7 @@ pub const MEASUREMENT: Measurement = Measurement {
 };
 
 const CONNECTIONS: usize = 10_000;
-/// How many other descriptors a process may need.
+/// How many descriptors a process may need besides those of the connections.
 const OTHERS: u64 = 100;
 const THREADS: usize = 2;
 
@@ -67,7 +67,7 @@ fn samples(context: &Context) -> Result<Vec<Samples>, Trouble> {
     Ok(vec![memory.into(), lost.into()])
 }
 
-/// Opens the connections. Each has had one request.
+/// Opens the connections, and sends one request on each of them.
 fn open_all(server: &Server) -> anyhow::Result<Vec<Connection>> {
     let open = |_| {
         let mut connection = Connection::open(server.address)?;
@@ -98,7 +98,7 @@ fn lost_in_handover(scratch: &Path) -> anyhow::Result<f64> {
     said(&from_old, "STOPPING=1")?;
     let mut lost = 0;
     for connection in &mut open {
-        // The old server answers, and closes the connection. The client opens another one, to the new server.
+        // The old server answers, and closes the connection. The client then opens a connection to the new server.
         lost += u32::from(!connection.last_request().unwrap_or(false));
         let again = Connection::open(new.address).and_then(|mut next| next.request());
         lost += u32::from(again.is_err());
@@ -118,7 +118,7 @@ fn notifications(path: &Path) -> anyhow::Result<UnixDatagram> {
     Ok(socket)
 }
 
-/// Waits for a line of sd_notify(3).
+/// Waits until the server sends this line with sd_notify(3).
 fn said(socket: &UnixDatagram, line: &str) -> anyhow::Result<()> {
     let mut buffer = [0; 4096];
     wait_for(line, || match socket.recv(&mut buffer) {

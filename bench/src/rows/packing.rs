@@ -43,7 +43,8 @@ pub const MEASUREMENT: Measurement = Measurement {
     samples,
 };
 
-/// A `flipless.toml` for a bundle without a server of its own.
+/// The beginning of a `flipless.toml` for a bundle whose server is /bin/true. [`dist`] adds the end of the list
+/// `include`.
 const CONFIG: &str =
     "[app]\nname = \"packing\"\n[server]\ncommand = \"bin/true\"\n[bundle]\ninclude = [\"bin\"";
 
@@ -87,7 +88,7 @@ fn samples(context: &Context) -> Result<Vec<Samples>, Trouble> {
     ])
 }
 
-/// The program that `cargo xtask` runs.
+/// Builds the program that `cargo xtask` runs, and returns its path.
 fn xtask() -> anyhow::Result<PathBuf> {
     process::stdout(cargo().args(["build", "--quiet", "--package", "xtask"]))?;
     let path = workspace().join("target/debug/xtask");
@@ -95,7 +96,7 @@ fn xtask() -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
-/// Runs `dist`. Its status lines say when it packs.
+/// Runs `dist`, and returns the cost of packing. The status lines of `dist` show when the packing begins and ends.
 fn dist(xtask: &Path, folder: &Path, included: &str) -> anyhow::Result<Packed> {
     let (config, out) = (folder.join("flipless.toml"), folder.join("out"));
     fs::write(&config, format!("{CONFIG}{included}"))?;

@@ -47,8 +47,9 @@ pub const MEASUREMENT: Measurement = Measurement {
     samples,
 };
 
-/// Threads of each server, and clients.
+/// The number of threads of each server.
 const THREADS: usize = 2;
+/// The number of clients.
 const CLIENTS: usize = 16;
 /// How long the bench measures one side before it changes to the other side. The time is short, so that other
 /// programs on the machine slow both sides down alike.
@@ -73,7 +74,7 @@ fn samples(context: &Context) -> Result<Vec<Samples>, Trouble> {
     Ok(all)
 }
 
-/// Measures both sides in turns.
+/// Measures both sides in turns. Returns their requests per second.
 pub fn alternate(ours: &Server, peer: &Server, manner: Manner) -> anyhow::Result<Pair> {
     let mut pair = Pair {
         ours: 0.0,

@@ -17,14 +17,14 @@ pub const MEASUREMENT: Measurement = Measurement {
         Row {
             name: "second-release-time",
             what: "time of `stage` to make the second release of 400 MB (a few large files), beside `cp`; both until \
-                   it is on the disk",
+                   the files are on the disk",
             unit: "s",
             figure: Figure::Alone,
             budget: Budget::AtMost(1.0),
         },
         Row {
             name: "second-release-disk",
-            what: "growth of the disk by this deployment, beside the size of a plain copy",
+            what: "growth of the used disk space in this deployment, beside the size of a plain copy",
             unit: "MB",
             figure: Figure::Alone,
             budget: Budget::AtMost(5.0),
@@ -38,7 +38,7 @@ pub const MEASUREMENT: Measurement = Measurement {
         },
         Row {
             name: "second-release-disk-texts",
-            what: "the growth of the disk for these files",
+            what: "the growth of the used disk space for these files",
             unit: "MB",
             figure: Figure::Alone,
             budget: Budget::AtMost(5.0),
@@ -63,7 +63,7 @@ fn samples(context: &Context) -> Result<Vec<Samples>, Trouble> {
     Ok(rows)
 }
 
-/// The samples of both rows for these files.
+/// Returns the samples for the two rows about these files.
 fn of_files(context: &Context, files: &Path) -> anyhow::Result<Vec<Samples>> {
     // One sample writes the files four times.
     let runs = context.runs.min(3);
@@ -86,7 +86,7 @@ fn of_files(context: &Context, files: &Path) -> anyhow::Result<Vec<Samples>> {
     ])
 }
 
-/// Parses the line of the test: seconds of both sides, then bytes of both sides.
+/// Parses the line that the test prints: the seconds of both sides, then the bytes of both sides.
 fn measured(output: &str) -> anyhow::Result<[f64; 4]> {
     let line = output
         .lines()

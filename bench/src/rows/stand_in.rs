@@ -32,12 +32,12 @@ fn samples(context: &Context) -> Result<Vec<Samples>, Trouble> {
     Ok(vec![pairs.into()])
 }
 
-/// The resident memory of a program once it sleeps.
+/// Starts a program, and returns its resident memory once it sleeps.
 fn idle(command: &mut Command) -> anyhow::Result<f64> {
     let command = command.stdin(Stdio::null()).stderr(Stdio::null());
     let process = Process(command.spawn().context("cannot start an idle program")?);
     let pid = process.0.id();
-    // `sleep` and a stand-in sleep only after their start.
+    // Both programs sleep only after their start is complete.
     wait_for("idle program", || {
         let wait = std::fs::read_to_string(format!("/proc/{pid}/wchan"))?;
         let name = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;

@@ -93,7 +93,7 @@ struct Start {
     memory: f64,
 }
 
-/// Starts a unit, which systemd reports to be ready, and stops it.
+/// Starts a unit, waits until the unit is ready, and stops it. Returns the measured times and the memory.
 fn start(instance: &Instance, unit: &str) -> anyhow::Result<Start> {
     instance.run(&format!("systemctl start {unit}"))?;
     let shown = instance.run(&format!("systemctl show {unit}"))?;
@@ -108,9 +108,9 @@ fn property<'a>(shown: &'a str, name: &str) -> Option<&'a str> {
     lines.find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
 }
 
-/// Reads the moments of a start from the output of `systemctl show` (org.freedesktop.systemd1(5)). systemd begins a start
-/// with the unit's conditions. The unit leaves the state `inactive` only after the fork (service_enter_start in
-/// systemd's service.c). The handoff is the moment before execve(2), which systemd records since version 256.
+/// Reads the moments of a start from the output of `systemctl show` (org.freedesktop.systemd1(5)). systemd begins a
+/// start with the unit's conditions. The unit leaves the state `inactive` only after the fork (service_enter_start in
+/// systemd's service.c). The handoff is the moment before execve(2). systemd records the handoff since version 256.
 fn parse(shown: &str, memory: f64) -> anyhow::Result<Start> {
     let moment = |name: &str| {
         let name = format!("{name}TimestampMonotonic");
@@ -130,7 +130,8 @@ fn parse(shown: &str, memory: f64) -> anyhow::Result<Start> {
     })
 }
 
-/// The directives that the server needs. All others of the service belong to its sandbox, or to its end.
+/// The directives that the server needs to start. All other directives of `[Service]` belong to the sandbox, or apply
+/// only when the server ends.
 const NEEDED: &[&str] = &[
     "Type",
     "NotifyAccess",
@@ -147,8 +148,8 @@ const NEEDED: &[&str] = &[
     "SyslogIdentifier",
 ];
 
-/// The unit of a run without its sandbox. A user of the run's own is part of the sandbox. systemd's limit of starts is
-/// off, as in the unit of a run.
+/// Returns the unit of a run without its sandbox. The server runs as [`layout::USER`], because a user of the run's own
+/// is a part of the sandbox. As in the unit of a run, systemd does not limit the number of starts.
 fn without_sandbox(unit: &str, run: &str) -> String {
     let directives = unit_file::parse(unit);
     let needed = directives.iter().filter(|directive| {

@@ -1,4 +1,4 @@
-//! The instance: its files, programs, systemd and units. Every effect of the agent goes through [`system`].
+//! The instance: its files, programs, systemd and units. The agent's effects go through [`system`].
 
 pub mod acl;
 pub mod digest;

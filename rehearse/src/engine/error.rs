@@ -1,4 +1,4 @@
-//! The reasons for which EB considers a command on the environment failed.
+//! The reasons why a command on the environment fails.
 
 use std::io;
 use std::path::PathBuf;
@@ -58,7 +58,7 @@ pub enum EngineError {
         /// The reason.
         reason: String,
     },
-    /// The instance itself is broken.
+    /// The model itself could not access a file or start a program. The path is a file, a command or a unit.
     #[error("{0}: {1}")]
     Instance(PathBuf, #[source] io::Error),
     /// No version has been deployed that a configuration deployment could stage again.

@@ -1,4 +1,4 @@
-//! `.ebextensions` of a bundle. EB reads them before it changes any instance.
+//! The configuration files in `.ebextensions` of a bundle. EB reads these files before it changes any instance.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -92,7 +92,7 @@ fn is_modelled(option: &OptionSetting) -> bool {
     }
 }
 
-/// The configuration files' texts by path.
+/// Returns the path and the text of each configuration file.
 fn texts(archive: &mut ZipArchive<File>) -> io::Result<Vec<(String, String)>> {
     let mut texts = Vec::new();
     for index in 0..archive.len() {

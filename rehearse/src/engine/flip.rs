@@ -35,7 +35,7 @@ impl<I: Instance> Engine<I> {
         for process in &processes {
             self.register_process(process)?;
         }
-        // The exit status does not count: for "disabled", it is not 0.
+        // `is-enabled` exits non-zero if the target is disabled, so the exit status does not count.
         self.ask("systemctl is-enabled eb-app.target")?;
         self.command("systemctl enable eb-app.target")?;
         self.command("systemctl start eb-app.target")?;
@@ -68,8 +68,7 @@ impl<I: Instance> Engine<I> {
         self.write(environment::FILE, &content)
     }
 
-    /// "Restart app server(s)": stops and starts the members of the target. AWS documents that this refreshes
-    /// secrets
+    /// "Restart app server(s)": stops and starts the members of the target. This refreshes secrets, as AWS documents
     /// (<https://docs.aws.amazon.com/elasticbeanstalk/latest/dg/AWSHowTo.secrets.env-vars.html>).
     pub(super) fn restart_application(&mut self) -> Step {
         self.write_environment()?;

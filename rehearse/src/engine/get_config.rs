@@ -19,7 +19,7 @@ pub(super) fn publish_environment(root: &Path, properties: Option<&Properties>) 
         return clear(&root.join(FOLDER), "environment");
     };
     publish(root, "environment", &json!(properties))?;
-    // EB's own variables, which a hook may ask for by name.
+    // A hook may also ask for EB's own variables by name.
     let folder = root.join(FOLDER).join("environment.d");
     for (name, value) in [("PORT", "5000"), ("GOPATH", CURRENT)] {
         if !properties.contains_key(name) {
@@ -35,7 +35,7 @@ pub(super) fn publish_others(root: &Path, options: Value) -> io::Result<()> {
     publish(root, "optionsettings", &options)?;
     publish(root, "container", &container(&proxy))?;
     publish(root, "platformconfig", &platform())?;
-    // The environment has no database and is no worker.
+    // The environment has no database and is not a worker environment.
     publish(root, "addons", &json!({}))?;
     publish(root, "meta", &json!({}))
 }

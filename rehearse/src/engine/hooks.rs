@@ -78,7 +78,7 @@ impl<I: Instance> Engine<I> {
     }
 }
 
-/// EB's console shows at most these last lines of a failed hook.
+/// EB's console shows only the end of a failed hook's output: at most this many lines.
 const SHOWN_LINES: usize = 50;
 
 fn last_lines(text: &str) -> String {
@@ -86,8 +86,8 @@ fn last_lines(text: &str) -> String {
     lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n")
 }
 
-/// Makes a hook executable, and turns the line ends of Windows in a script into LF. All of EB's platforms on Amazon
-/// Linux 2023 do both
+/// Makes a hook executable, and changes CRLF line ends of a script to LF. EB does this on all platforms that are based
+/// on Amazon Linux 2023
 /// (<https://docs.aws.amazon.com/elasticbeanstalk/latest/dg/platforms-linux-extend.hooks.html>).
 fn repair(hook: &Path) -> io::Result<()> {
     let text = fs::read(hook)?;
@@ -103,8 +103,8 @@ fn repair(hook: &Path) -> io::Result<()> {
     fs::set_permissions(hook, fs::Permissions::from_mode(mode | 0o111))
 }
 
-/// Returns whether `file`, after all its links, is still below `root`. On this machine, an absolute link or a link with
-/// many `..` leads out of `root` (openat2(2)).
+/// Returns whether `file` is still below `root` when all its links are followed (openat2(2)). The engine runs on the
+/// host, where an absolute link or a link with many `..` leads out of `root`.
 fn is_within(root: &Path, file: &str) -> bool {
     let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
     let flags = OFlags::PATH | OFlags::CLOEXEC;

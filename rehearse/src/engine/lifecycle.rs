@@ -24,8 +24,8 @@ impl<I: Instance> Engine<I> {
         self.deploy_version(Kind::Application, bundle)
     }
 
-    /// If EB can't read the configuration files of a version, it refuses the version before it changes any
-    /// instance.
+    /// Deploys `bundle`. If EB can't read the bundle's configuration files, EB refuses the version before it changes
+    /// any instance.
     fn deploy_version(&mut self, kind: Kind, bundle: &Path) -> Deployment {
         match Extensions::read(bundle) {
             Ok(extensions) => self.extensions = Arc::new(extensions),

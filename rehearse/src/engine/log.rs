@@ -14,7 +14,7 @@ use crate::instruction::Instruction;
 pub struct History {
     /// The instructions in order.
     pub instructions: Vec<Instruction>,
-    /// The engine's own commands, as given to `/bin/sh -c`.
+    /// The engine's own commands, as given to `/bin/sh -c`, with their start times.
     pub commands: Vec<(Duration, String)>,
     /// The parts of the bundles that the model left out.
     pub left_out: Vec<String>,
@@ -60,7 +60,7 @@ impl Log {
         self.deployments += 1;
     }
 
-    /// The path of the last command's log. EB names the file after the request of the command.
+    /// The path of the last command's log. EB names the file after the id of the command's request.
     pub fn of_deployment(&self) -> String {
         let request = self.deployments;
         format!("/var/log/deployments/eb-deployment-{request:08}-0000-0000-0000-000000000000.log")

@@ -24,8 +24,8 @@ impl<I: Instance> Engine<I> {
         patterns.any(|pattern| is_skipped(pattern, hook))
     }
 
-    /// Notes the programs that placeholders did not run since the last call. `place` is the hook or command that called
-    /// them.
+    /// Adds to the history the commands that placeholders did not run since the last call. `place` is the hook or
+    /// command that called the placeholders.
     pub(super) fn note_not_run(&mut self, place: &str) -> Step {
         let path = self.path(FILE);
         let noted = match fs::read_to_string(&path) {

@@ -10,11 +10,12 @@ use super::error::EngineError;
 use super::{Engine, Step, log};
 use crate::machine::{Command, Instance};
 
-/// A temporary file with the content of the next file. The host may write it, because no link in this path leads out of
-/// the instance's root.
+/// A temporary file with the content of a file of `.ebextensions`. A command on the instance copies the content to the
+/// file's own path. The engine itself does not write to that path: a link in the path could lead out of the instance's
+/// root.
 const CONTENT: &str = "/opt/elasticbeanstalk/deployment/file-content";
 
-/// See `model/placeholder`.
+/// The script that makes placeholders: `model/placeholder` of this package.
 const PLACEHOLDER: &str = "/opt/elasticbeanstalk/model/placeholder";
 
 /// Copies `$1` to `$2` with the mode, user and group in `$3` to `$5`. Keeps a previous file as `.bak`.

@@ -49,7 +49,7 @@ impl<I: Instance> Engine<I> {
             .collect())
     }
 
-    /// Stops `unit` if it is registered, disables it, and removes `files`, which register it.
+    /// If `unit` is registered, stops and disables it, and removes `files`, which register it.
     pub(super) fn deregister(&mut self, unit: &str, files: &[&str], polls: bool) -> Step {
         if !self.is_registered(unit)? {
             let name = unit.trim_end_matches(".service");

@@ -13,7 +13,7 @@ pub struct Process {
     pub command: String,
 }
 
-/// Reads a Procfile, whose first process is `web`.
+/// Parses a Procfile. Its first process must be `web`.
 ///
 /// # Errors
 /// If a line isn't `NAME: COMMAND`, or the first process isn't `web`.

@@ -3,8 +3,8 @@
 use flipless_settings::nginx::glob;
 
 /// Whether a pattern of `--skip-hook` matches a hook of the bundle, such as `.platform/hooks/postdeploy/01_tls.sh`. The
-/// pattern is a path below `.platform`, or only a file name, with wildcards as in glob(7). flipless's own hooks are never
-/// left out, because the rehearsal is about them.
+/// pattern is a path below `.platform`, or only a file name, with wildcards as in glob(7). No pattern matches
+/// flipless's own hooks, because a rehearsal tests them.
 pub fn is_skipped(pattern: &str, hook: &str) -> bool {
     let path = hook.strip_prefix(".platform/").unwrap_or(hook);
     let name = path.rsplit('/').next().unwrap_or_default();

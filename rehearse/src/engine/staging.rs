@@ -9,7 +9,7 @@ use super::{Engine, EngineError, Step};
 use crate::machine::Instance;
 
 impl<I: Instance> Engine<I> {
-    /// Copies the bundle, where EB downloads it from S3.
+    /// Copies the bundle to the instance. EB itself downloads the bundle from S3.
     pub(super) fn download(&mut self, bundle: &Path) -> Step {
         let target = self.path(BUNDLE);
         let copied = fs::create_dir_all(target.parent().unwrap_or(&target))

@@ -111,7 +111,7 @@ impl<I: Instance> Engine<I> {
             .map_err(|error| EngineError::Instance(root, error))
     }
 
-    /// Runs a shell command that may fail, and returns its result to EB's engine.
+    /// Runs a shell command, and returns its exit status and output. A non-zero exit status is not an error.
     pub(super) fn ask(&mut self, line: &str) -> Result<Output, EngineError> {
         let broken = |error| EngineError::Instance(line.into(), error);
         self.log

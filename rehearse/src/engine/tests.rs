@@ -11,7 +11,7 @@ use std::fs;
 use super::*;
 use fake::{Fake, bundle, created};
 
-/// The commands of the log of 2026, without times, remarks and instructions of the engine.
+/// The commands in a real log of 2026, without times, remarks and instructions of the engine.
 fn logged() -> Vec<String> {
     include_str!("../../tests/fixtures/app-deploy.txt")
         .lines()

@@ -1,4 +1,4 @@
-//! `Track pids in healthd`: for every registered unit, EB reads a pid, and a process must have it.
+//! `Track pids in healthd`: for every registered unit, EB reads a pid. A process with this pid must exist.
 
 use std::fs;
 

@@ -40,9 +40,9 @@ pub enum AtBoot {
 /// The stops after which EB polls `is-active`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Polling {
-    /// EB polls after no stop, as in the log of 2020.
+    /// EB polls after no stop, as in a real log of 2020.
     Never,
-    /// EB polls after the stop of the application, as in the log of 2026.
+    /// EB polls after the stop of the application, as in a real log of 2026 (`tests/fixtures/app-deploy.txt`).
     Application,
     /// EB polls after every stop.
     Always,
@@ -59,7 +59,7 @@ pub enum ProxyPid {
     MainPid,
 }
 
-/// The behaviour that the logs show. Where no log shows it, the most likely behaviour.
+/// The behaviour that EB's logs show. If no log shows a part of the behaviour, this is the most likely one.
 pub const STANDARD: Variants = Variants {
     name: "standard",
     wipes_drop_ins: false,

@@ -1,5 +1,5 @@
-//! Builds the image of a suite in a temporary folder, and then renames the folder, so that no incomplete image
-//! exists.
+//! Builds the image of a suite in a temporary folder, and then renames the folder. So an incomplete image is never
+//! used.
 
 use std::fs::{self, File};
 use std::io;
@@ -14,8 +14,9 @@ use super::source::Suite;
 use crate::progress;
 use crate::text::tail;
 
-/// strace is for tests that kill the agent at a certain system call, libfaketime for tests of a wrong clock, and
-/// pebble is the certificate authority. The second line is for hooks, and the third one for servers in the sandbox.
+/// Hooks use the packages of the second line, and servers in the sandbox use those of the third line. Tests use strace
+/// to kill the agent at a certain system call, and libfaketime to set a wrong clock. pebble is the certificate
+/// authority.
 const PACKAGES: &str = "systemd,systemd-sysv,dbus,nginx,unzip,procps,util-linux,iproute2,strace,\
      curl,jq,sudo,wget,\
      libpq5,luajit,openssl,python3,tzdata,\
@@ -39,7 +40,7 @@ pub(super) fn obtain(suite: Suite, more: &[&str], store: &Path) -> Result<PathBu
     let arguments = arguments(suite, more);
     let root = store.join(format!("{}-{}", suite.name(), recipe_hash(&arguments)));
     fs::create_dir_all(store).map_err(|error| ImageError::File(store.into(), error))?;
-    // Only one build runs at a time. The system releases the lock when the process of the build ends.
+    // Only one build runs at a time. The kernel releases the lock when the building process ends.
     let lock_path = store.join(".lock");
     let lock =
         File::create(&lock_path).map_err(|error| ImageError::File(lock_path.clone(), error))?;

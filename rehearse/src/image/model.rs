@@ -94,7 +94,8 @@ const NGINX: ModelFile = ModelFile(
     flipless_settings::stock::NGINX_SERVICE,
 );
 
-/// Everything that the content of an image depends on. The name of the image in the cache is made from it.
+/// Returns the path, mode and text of each of the model's files. The name of a built image contains a hash of them, so
+/// that a changed model gets a new image.
 pub(super) fn fingerprint() -> impl Iterator<Item = String> {
     FILES
         .iter()

@@ -148,7 +148,8 @@ impl Client {
         }
     }
 
-    /// Limits the time of an exchange that began at `at` and takes `extra` by design.
+    /// Limits the time of an exchange that began at `at` and takes `extra` by design. Calls the lookout if the exchange
+    /// is late.
     pub(super) async fn within<T>(
         &self,
         at: Instant,
@@ -231,8 +232,8 @@ impl Client {
     }
 }
 
-/// Returns the kind that the handshake shows. A client that resumes sessions makes a full handshake if it has no usable
-/// ticket, or if the server refuses the ticket.
+/// Returns the kind for the record, which depends on the handshake: a client that resumes sessions makes a full
+/// handshake if it has no usable ticket, or if the server refuses the ticket.
 fn handshaken(kind: Kind, handshake: &Handshake) -> Kind {
     match kind {
         Kind::TlsResumed if !handshake.resumed => Kind::Tls,

@@ -20,7 +20,8 @@ pub enum LoadError {
     /// The thread of the load cannot start.
     #[error("cannot start the load")]
     Start(#[source] io::Error),
-    /// This machine cannot send so many requests, so the measurement says nothing about the server.
+    /// This machine itself failed, for example because it had no free port. So the records say nothing about the
+    /// server.
     #[error("the load failed because of this machine, not because of the server")]
     Own(#[source] io::Error),
     /// Too few requests ended in time.
@@ -36,7 +37,7 @@ pub enum LoadError {
     /// A hard limit of the plan ended the load before the scenario did.
     #[error("the load ended before the scenario, because it reached {0}")]
     Limit(&'static str),
-    /// Clients did not end, although each client has a deadline.
+    /// A client did not end, although each client has a deadline; or a client or the load's thread panicked.
     #[error("the load's clients did not end in time, or one of them panicked")]
     Stuck,
     /// A single request got no complete answer.

@@ -1,4 +1,4 @@
-//! Kept connections with HTTP/2, with one request after another.
+//! Connections with HTTP/2 that stay open and carry one request after another.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use super::request::{Answer, Fault, Handshake, fault_of_io};
 use super::tls::Wish;
 use crate::record::{Kind, Outcome};
 
-/// One connection. Dropping it closes it at once.
+/// One connection. It is closed at once when this value is dropped.
 struct Connection {
     sender: SendRequest<Bytes>,
     driver: JoinHandle<()>,
@@ -27,7 +27,7 @@ impl Drop for Connection {
     }
 }
 
-/// Client `index` keeps a connection until a GOAWAY, or until a request fails.
+/// Runs client `index`. It keeps a connection until a GOAWAY, or until a request fails.
 pub(super) async fn run(client: Client, index: usize) {
     let mut kept = None;
     let mut at = Instant::now();
@@ -118,7 +118,7 @@ async fn read(mut body: RecvStream) -> Result<(Bytes, Outcome), Fault> {
     while let Some(data) = body.data().await {
         match data {
             Ok(data) => {
-                // This fails only if the stream has already ended, and then needs no more room.
+                // This fails only if the stream has already ended. The stream then needs no more room.
                 let _ = body.flow_control().release_capacity(data.len());
                 whole.extend_from_slice(&data);
             }

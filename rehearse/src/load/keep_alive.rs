@@ -1,4 +1,4 @@
-//! Kept connections, with one request after another.
+//! Connections that stay open and carry one request after another.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use super::client::Client;
 use super::request::{Answer, Connection, Fault};
 use crate::record::Kind;
 
-/// Client `index` keeps a connection until the server says `Connection: close` or a request fails.
+/// Runs client `index`. It keeps a connection until the server sends `Connection: close`, or until a request fails.
 ///
 /// The client never checks whether the connection is still open. If the server closes an idle connection without
 /// notice, the next request fails.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// How long a request must wait before the lookout calls the witness. No deployment makes clients wait that long.
+/// How long a request must wait before the lookout calls the witness. No deployment may make clients wait that long.
 pub(super) const LATE: Duration = Duration::from_secs(2);
 /// The lookout calls the witness at most this many times.
 const MOST: usize = 3;

@@ -10,7 +10,8 @@ use crate::record::Outcome;
 pub struct Manner {
     /// Headers of every request, for example those that a load balancer adds.
     pub headers: HeaderMap,
-    /// Another status that quick clients expect, because it is the server's usual answer to their path.
+    /// Another status that counts as a success for quick requests ([`Kind::is_quick`](crate::record::Kind::is_quick)),
+    /// because it is the server's usual answer to their path.
     pub expected: Option<u16>,
 }
 

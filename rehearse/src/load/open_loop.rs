@@ -10,10 +10,11 @@ use super::client::Client;
 use super::request;
 use crate::record::{Kind, Outcome};
 
-/// How many requests a late load sends in a row before the requests in flight continue. With one request per turn, the
-/// loop with the highest rate falls further and further behind on a busy machine.
+/// A late load starts this many requests in a row, and then lets the requests in flight continue. If it did so after
+/// each request, the loop with the highest rate would fall further and further behind on a busy machine.
 const IN_A_TURN: u64 = 8;
-/// The most requests in flight. With more, a real load balancer would fail too.
+/// The highest number of requests in flight. A real load balancer would fail with more. Each further request is
+/// recorded as a timeout.
 const MOST_IN_FLIGHT: usize = 5000;
 
 /// Sends the nth request at the time n/rate. So a stall neither delays nor hides a request (coordinated omission).
@@ -39,7 +40,7 @@ pub(super) async fn run(client: Client, kind: Kind, rate: u32) {
             Err(_) => client.record(kind, at, Outcome::Timeout, None),
         }
         while requests.try_join_next().is_some() {}
-        // If the load is late, many requests are due at once. This lets the requests in flight continue.
+        // If the load is late, many requests are due at once. `yield_now` lets the requests in flight continue.
         if number % IN_A_TURN == 0 {
             tokio::task::yield_now().await;
         }
@@ -56,8 +57,8 @@ async fn send(client: &Client, kind: Kind, at: Instant) {
         let request = client.get(&client.plan.path)?;
         request::once(client.dial(kind).await?, request).await
     };
-    // The time limit begins now, because only a busy machine, never the server, makes the load late. The latency counts
-    // from `at`.
+    // If this moment is later than `at`, the cause is a busy machine and never the server. So the time limit begins
+    // now. The latency counts from `at`.
     let result = client
         .within(Instant::now(), Duration::ZERO, exchange)
         .await;

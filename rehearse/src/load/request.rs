@@ -41,7 +41,7 @@ pub struct Answer {
     pub(super) handshake: Handshake,
 }
 
-/// What a TLS handshake showed. The default is that of a connection without TLS.
+/// The result of a TLS handshake. A connection without TLS has the default value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Handshake {
     /// Whether the server accepted the ticket of an earlier session.
@@ -53,7 +53,7 @@ pub struct Handshake {
 /// A connection, with or without TLS.
 pub(super) type Stream = Box<dyn Duplex>;
 
-/// What a connection can do.
+/// The traits that every connection implements.
 pub(super) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Duplex for S {}
@@ -114,7 +114,7 @@ pub(super) enum Fault {
     Own(io::Error),
 }
 
-/// One connection. Dropping it closes it at once, even with a request in flight.
+/// One connection. It is closed at once when this value is dropped, even with a request in flight.
 pub(super) struct Connection {
     sender: SendRequest<Body>,
     driver: JoinHandle<hyper::Result<()>>,
@@ -139,7 +139,8 @@ impl Connection {
         })
     }
 
-    /// Sends a request without checking the connection, as most clients do. Never sends it twice.
+    /// Sends a request without checking the connection, as most clients do. Never sends the request twice. Returns the
+    /// answer once its head has arrived.
     pub(super) async fn head(
         &mut self,
         request: Request<Body>,
@@ -150,7 +151,7 @@ impl Connection {
         };
         match answer {
             Ok(answer) => Ok(answer),
-            // Only the driver knows how an idle connection ended.
+            // Only the driver's result contains the reason why an idle connection ended.
             Err(error) if error.is_closed() => Err(match (&mut self.driver).await {
                 Ok(Err(cause)) => fault_of(&cause, Outcome::Closed),
                 Ok(Ok(())) | Err(_) => Fault::Server(Outcome::Closed),
@@ -183,7 +184,7 @@ pub(super) fn build(
         .map_err(|error| Fault::Own(io::Error::new(ErrorKind::InvalidInput, error)))
 }
 
-/// One request on its own connection.
+/// Sends one request on its own connection, and returns the answer.
 pub(super) async fn once(
     dialed: (Stream, Handshake),
     mut request: Request<Body>,
@@ -194,7 +195,7 @@ pub(super) async fn once(
     Connection::over(dialed).await?.exchange(request).await
 }
 
-/// A connection without TLS.
+/// Opens a connection without TLS.
 pub(super) async fn plain(address: SocketAddr) -> Result<(Stream, Handshake), Fault> {
     Ok((Box::new(connect(address).await?), Handshake::default()))
 }
@@ -249,7 +250,7 @@ fn closes(version: Version, headers: &HeaderMap) -> bool {
     has("close") || (version == Version::HTTP_10 && !has("keep-alive"))
 }
 
-/// Looks for the system's error inside hyper's error. `end` is the outcome if the connection ended early.
+/// Returns the fault of the system's error inside hyper's error. `end` is the outcome if the connection ended early.
 pub(super) fn fault_of(error: &hyper::Error, end: Outcome) -> Fault {
     let mut cause = error.source();
     while let Some(inner) = cause {
@@ -262,7 +263,7 @@ pub(super) fn fault_of(error: &hyper::Error, end: Outcome) -> Fault {
         }
         cause = inner.source();
     }
-    // The answer is not HTTP, so it counts as incomplete.
+    // An answer that is not HTTP counts as incomplete.
     Fault::Server(if error.is_parse() {
         Outcome::Truncated
     } else {

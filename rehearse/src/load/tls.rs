@@ -1,6 +1,6 @@
-//! TLS of the clients. They accept any certificate, because nginx sends a self-signed one until the authority has
-//! issued a certificate. But they check that the server has the certificate's key. Records contain the certificate's
-//! fingerprint.
+//! TLS of the clients. The clients accept any certificate, because nginx sends a self-signed one until the authority
+//! has issued a certificate. But they check that the server has the certificate's key. Records contain the
+//! certificate's fingerprint.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -23,7 +23,7 @@ use crate::record::{Certificate, Outcome};
 const HTTP_1: &[u8] = b"http/1.1";
 const HTTP_2: &[u8] = b"h2";
 
-/// The handshake that a client wants.
+/// The handshake that a client asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wish {
     /// A full handshake.
@@ -90,12 +90,12 @@ fn handshake_of(stream: &TlsStream<TcpStream>) -> Handshake {
     let sent = session.peer_certificates().and_then(<[_]>::first);
     Handshake {
         resumed,
-        // The server of a resumed session sends no certificate (RFC 8446, 2.2).
+        // In a resumed session, the server sends no certificate (RFC 8446, 2.2).
         certificate: sent.filter(|_| !resumed).map(fingerprint),
     }
 }
 
-/// The fault of a handshake. An alert and bytes that are not TLS have an outcome of their own.
+/// Returns the fault of a failed handshake. Alerts, and bytes that are not TLS, give [`Outcome::Handshake`].
 fn fault_of_handshake(error: io::Error) -> Fault {
     let of_tls = error
         .get_ref()
@@ -121,7 +121,7 @@ fn config() -> Result<ClientConfig, rustls::Error> {
     Ok(config)
 }
 
-/// Accepts every chain, but only with a valid signature of the handshake.
+/// Accepts every certificate, but only with a valid signature of the handshake.
 #[derive(Debug)]
 struct AnyCertificate(Arc<CryptoProvider>);
 

@@ -24,7 +24,7 @@ enum Next {
     Goodbye(Outcome),
 }
 
-/// Opens one WebSocket after another. Each message gives a record. If the server ends the WebSocket, this gives a
+/// Opens one WebSocket after another. Each message gives a record. If the server ends the WebSocket, the end gives a
 /// record, too.
 pub(super) async fn run(client: Client) {
     while !client.is_stopping() {
@@ -114,7 +114,8 @@ async fn next(socket: &mut Socket) -> Result<Next, Fault> {
     }
 }
 
-/// Normal codes are: done, going away, no code (RFC 6455, 7.4.1), and 1012 for a restart. Any other is a failure.
+/// Returns the outcome of a close frame. Normal codes are: done, going away, no code (RFC 6455, 7.4.1), and 1012 for a
+/// restart. Any other code is a failure.
 fn judge(code: CloseCode) -> Outcome {
     match code {
         CloseCode::Normal | CloseCode::Away | CloseCode::Status | CloseCode::Restart => Outcome::Ok,
@@ -129,7 +130,7 @@ async fn leave(client: &Client, mut socket: Socket) {
         let _ = socket.close(None).await;
         while let Some(Ok(_)) = socket.next().await {}
     };
-    // From here on, the client can lose nothing.
+    // No message is in flight any more, so the result does not matter.
     let _ = tokio::time::timeout(client.plan.timeout, goodbye).await;
 }
 

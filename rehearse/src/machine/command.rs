@@ -16,8 +16,8 @@ pub trait Instance {
     /// here.
     fn run(&self, command: &Command) -> io::Result<Output>;
 
-    /// The instance's root directory on this host. An absolute symbolic link inside leads out of it, so use only
-    /// paths without such links.
+    /// The instance's root directory on this host. An absolute symbolic link in this directory leads out of it, so use
+    /// only paths without such links.
     fn root(&self) -> PathBuf;
 }
 

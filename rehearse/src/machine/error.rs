@@ -9,7 +9,7 @@ pub(super) const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(120);
 /// An error of a machine.
 #[derive(Debug, thiserror::Error)]
 pub enum MachineError {
-    /// A file or a program of the host failed.
+    /// An operation on a file of the host failed, or the start of a program on the host.
     #[error("{0}: {1}{hint}", hint = disk_hint(.1))]
     Host(String, #[source] io::Error),
     /// The machine did not boot.

@@ -15,7 +15,8 @@ use super::command::{Command, Output};
 const TIMED_OUT: [i32; 2] = [124, 128 + 9];
 
 pub(super) fn run(leader: Pid, command: &Command) -> io::Result<Output> {
-    // The output goes to files, because a process that the command leaves behind keeps a pipe open.
+    // The output goes to files. If it went to pipes, a process that the command leaves behind would keep them open, and
+    // reading would not end.
     let (mut stdout, mut stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
     let errors = match command.merges_output {
         true => &stdout,

@@ -92,8 +92,8 @@ fn spawn(place: &Place, console: &Path, setup: &str) -> io::Result<Child> {
         .arg(&place.folder)
         .arg(setup)
         .args(&place.groups)
-        // Debian's nspawn gives the container the host's hybrid hierarchy. systemd 258 and newer supports only the
-        // unified hierarchy.
+        // On a host with the hybrid hierarchy of control groups, Debian's nspawn uses this hierarchy for the container,
+        // too. systemd 258 and newer supports only the unified hierarchy.
         .env("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1")
         .stdin(Stdio::null())
         .stdout(console.try_clone()?)
@@ -130,7 +130,8 @@ fn wait_until_up(supervisor: &mut Child, pid: Pid) -> Result<Pid, String> {
     Ok(leader)
 }
 
-/// The container's init, as soon as it runs systemd. Its parent is systemd-nspawn, whose parent is `unshare`.
+/// Returns the pid of the container's init, once the init runs systemd. The parent of the init is systemd-nspawn, whose
+/// parent is `unshare`.
 fn find_leader(supervisor: Pid) -> Option<Pid> {
     let processes = fs::read_dir("/proc").ok()?.flatten();
     let mut pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());

@@ -1,9 +1,10 @@
 # Boots a machine: sh launch.sh NAME PLACE SETUP CGROUP...
-# Runs in a separate mount namespace. All of its mounts end with the last process.
+# Runs in a separate mount namespace. All mounts in this namespace end with its last process.
 set -e
 name=$1 place=$2 setup=$3
 shift 3
-# systemd-nspawn keeps the container below its own control group. So each machine gets a control group of its own.
+# With --keep-unit, systemd-nspawn keeps the container below the control group in which systemd-nspawn itself runs. So
+# each machine gets a separate control group.
 for group in "$@"; do
     echo $$ >"$group/cgroup.procs"
 done

@@ -1,4 +1,4 @@
-//! The folder and the control groups of a machine. The folder is locked while the machine's owner lives.
+//! The folder and the control groups of a machine. The folder is locked while the process that owns the machine lives.
 
 use std::fs::{self, File};
 use std::io;
@@ -23,12 +23,12 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Makes the folders and control groups of `name` below `store`. First removes the folders there whose owners
-    /// were killed.
+    /// Makes the folders and control groups of `name` below `store`. First removes the folders in `store` that killed
+    /// processes have left.
     pub fn make(store: &Path, name: &str, image: &Path) -> io::Result<Self> {
         fs::create_dir_all(store)?;
-        // While this process does not yet hold the lock of the new folder, another process could remove the folder as
-        // stale.
+        // Without this lock, another process could remove the new folder as stale, before this process has locked the
+        // folder itself.
         let all = File::create(store.join(".lock"))?;
         all.lock()?;
         remove_stale(store)?;

@@ -1,12 +1,12 @@
-//! Waits for a condition, and never only for a time.
+//! Waits for a condition, and never for a fixed time.
 
 use std::time::{Duration, Instant};
 
-/// The shortest and the longest pause between two questions.
+/// The shortest and the longest pause between two calls of the condition.
 const SHORTEST: Duration = Duration::from_millis(10);
 const LONGEST: Duration = Duration::from_millis(400);
-/// A question may run programs on the instance. With pauses of this many times its length, waiting keeps only a
-/// tenth of a processor busy.
+/// A pause takes this many times as long as the call before it, up to [`LONGEST`]. A call may run programs on the
+/// instance. With such pauses, waiting keeps only about a tenth of a processor busy.
 const REST: u32 = 9;
 
 /// Calls `condition` until it returns a value, or until `deadline` has passed.

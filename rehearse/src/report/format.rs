@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::rehearsal::STOCK;
 
-/// `20412` as `20,412`.
+/// Groups the digits of a number: `20412` becomes `20,412`.
 pub fn count(value: usize) -> String {
     let digits = value.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -57,7 +57,7 @@ pub fn duration(value: Duration) -> String {
     seconds(value.as_secs_f64())
 }
 
-/// A share as a percentage: `0 %`, `< 0.01 %`, `4.1 %`. Never rounds to 0 % or to 100 %.
+/// A share as a percentage: `0 %`, `< 0.01 %`, `4.1 %`. Never rounds a share to 0 % or to 100 %.
 pub fn share(part: usize, whole: usize) -> String {
     match (part, whole) {
         (0, _) | (_, 0) => "0 %".into(),

@@ -101,13 +101,14 @@ impl Chart {
     }
 }
 
-/// The tops of the bins with failures.
+/// Returns the top of each bin with failures, and `None` for each other bin.
 fn failing(bins: &[Bin], top: impl Fn(&Bin) -> f64) -> impl Iterator<Item = Option<f64>> {
     bins.iter()
         .map(move |bin| (bin.failed > 0).then(|| top(bin)))
 }
 
-/// The y coordinate of the share that failed, in pixels: at least 3 px high, so that a single failure is visible.
+/// The y coordinate of the top of the bar for the share that failed, in pixels. The bar is at least 3 px high, so that
+/// a single failure is visible.
 fn failed_share(bin: &Bin) -> f64 {
     round(FAILED * (1.0 - bin.failed as f64 / bin.requests() as f64)).min(FAILED - 3.0)
 }

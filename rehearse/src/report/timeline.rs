@@ -105,8 +105,8 @@ impl Latency {
     }
 }
 
-/// The moment that decides in which bin a record is: the end of a long request that was cut off; otherwise the
-/// intended start.
+/// Returns the moment that decides the bin of a record: the end of a long request that failed, and the intended start
+/// of any other request.
 fn moment(record: &Record) -> Duration {
     if record.outcome.failed() && !record.kind.is_quick() {
         record.at + record.latency

@@ -32,7 +32,7 @@ impl Check {
         }
     }
 
-    /// Whether the report shows this: a failed check, or a note.
+    /// Whether the report shows this check. It shows failed checks and notes.
     pub(super) fn is_worth_saying(&self) -> bool {
         self.note || !self.ok
     }

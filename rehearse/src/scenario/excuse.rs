@@ -26,9 +26,9 @@ pub struct Circumstances {
     pub killed: Option<Window>,
     /// Whether the server itself holds the clients' connections, including idle ones.
     pub direct: bool,
-    /// Whether the bundle makes nginx repeat a request whose server died before it had answered.
+    /// Whether the bundle makes nginx repeat a request whose server died before the answer.
     pub retries: bool,
-    /// Whether an authority issues the certificate. nginx may then reload a new one at any moment.
+    /// Whether an authority issues the certificate. nginx may then load a new certificate at any moment.
     pub renews: bool,
 }
 
@@ -39,8 +39,8 @@ pub(super) fn is_lost(record: &Record, killed: Window, circumstances: &Circumsta
     idle || was_in_flight(record, killed) && !sent_again
 }
 
-/// Returns whether the request was sent before the process had ended, and failed after the kill began. The
-/// record of a long connection begins at its last message.
+/// Returns whether a failed request was sent before the killed process had ended, and failed after the kill began. On a
+/// connection with many messages, the record begins at the last message, which may arrive [`ON_ITS_WAY`] later.
 pub(super) fn was_in_flight(record: &Record, killed: Window) -> bool {
     let late = match record.kind {
         Kind::Events | Kind::WebSocket => ON_ITS_WAY,
@@ -49,9 +49,9 @@ pub(super) fn was_in_flight(record: &Record, killed: Window) -> bool {
     record.at <= killed.end + late && record.at + record.latency >= killed.start
 }
 
-/// Returns whether nginx can repeat the request: a GET whose answer starts only when it is complete. For the
-/// other kinds, the client has already received a part of the answer, or the request is not idempotent (RFC
-/// 9110, 9.2.2).
+/// Returns whether nginx can repeat the request. It can repeat quick and slow requests: they are GET requests, and the
+/// server begins their answers only when the whole answer is ready. With any other kind, the client may already have a
+/// part of the answer, or the request is not idempotent (RFC 9110, 9.2.2).
 fn can_be_sent_again(kind: Kind) -> bool {
     kind.is_quick() || kind == Kind::Slow
 }

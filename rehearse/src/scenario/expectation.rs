@@ -22,7 +22,7 @@ pub enum Tolerance {
     Nothing,
     /// nginx before 1.27.4 may close idle kept connections. No request may wait.
     IdleKeepAlives,
-    /// As [`Self::IdleKeepAlives`], but requests may wait while a process starts again.
+    /// Like [`Self::IdleKeepAlives`], but requests may wait while a process starts again.
     Waiting,
     /// Requests may wait. Requests that a killed server has begun to handle may fail. If the bundle makes nginx
     /// repeat failed requests, a GET whose answer has not begun must not fail.

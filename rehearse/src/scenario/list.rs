@@ -120,7 +120,8 @@ pub const ALL: &[Scenario] = &[
         act: acts::kill_app,
         after: After::SameRun,
         tolerance: Tolerance::InFlight,
-        // nginx can't repeat a request whose answer has begun. The answers of the other long requests begin at once.
+        // nginx can't repeat a request whose answer has begun. The answers of event streams and WebSockets begin at
+        // once. Uploads are POST requests, which nginx does not repeat.
         clients: Clients::Repeatable,
         ..DEPLOYMENT
     },
@@ -168,7 +169,7 @@ pub const ALL: &[Scenario] = &[
     },
     Scenario {
         name: "failed-adoption",
-        about: "adopts flipless: the first deployment fails, then a plain bundle follows, and flipless again",
+        about: "deploys a first version that fails, then a bundle without flipless, and then flipless again",
         prepare: acts::launch_stock,
         act: acts::fail_adoption,
         after: After::Any,

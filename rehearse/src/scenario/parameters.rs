@@ -19,11 +19,11 @@ pub struct Parameters {
     pub from: PathBuf,
     /// The bundle that is deployed.
     pub to: PathBuf,
-    /// New connections a second.
+    /// New connections per second.
     pub rate: u32,
     /// The headers of all clients, and the status that they expect.
     pub manner: Manner,
-    /// The variants of the engine.
+    /// The variant of the engine.
     pub variants: Variants,
     /// Patterns of hooks that the engine leaves out.
     pub skipped_hooks: Vec<String>,

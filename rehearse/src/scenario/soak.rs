@@ -1,8 +1,8 @@
 //! A soak: many deployments in a row on one machine and under load. During the deployments, the soak kills processes
 //! and EB's engine, and renews the certificate.
 //!
-//! The plan is drawn from a seed before the soak begins ([`plan`]). The ledger knows which version EB considers
-//! deployed, and so which version has to serve after each step ([`ledger`]).
+//! The plan is drawn from a seed before the soak begins ([`plan`]). The ledger records which version EB considers
+//! deployed, and derives which version must serve after each step ([`ledger`]).
 
 mod act;
 mod counts;

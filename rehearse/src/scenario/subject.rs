@@ -39,9 +39,9 @@ pub struct Subject {
     pub checks: Vec<Check>,
     /// The run's clock.
     pub clock: Clock,
-    /// The path that quick clients request: the server's health.
+    /// The path that quick clients request: the server's health path.
     pub path: String,
-    /// HTTPS, as the first bundle sets it.
+    /// The settings of HTTPS in the first bundle.
     pub https: Https,
     /// When the scenario killed a process.
     pub killed: Option<Window>,
@@ -65,7 +65,7 @@ impl Subject {
         })
     }
 
-    /// Deploys a bundle, which must succeed.
+    /// Deploys a bundle. The deployment must succeed.
     pub fn deploy(&mut self, bundle: &Path) -> Result<(), ScenarioError> {
         let deployment = self.engine.deploy(bundle);
         self.succeed(deployment)
@@ -96,8 +96,7 @@ impl Subject {
         Ok(())
     }
 
-    /// Keeps `deployment`, which must have failed. `expected`: whether the deployment failed at the expected
-    /// place.
+    /// Keeps `deployment`, which must have failed. `expected` says whether the deployment failed at the expected place.
     pub fn failed(&mut self, deployment: Deployment, expected: bool) -> Result<(), ScenarioError> {
         let kind = deployment.kind.to_string();
         let outcome = match &deployment.outcome {
@@ -222,8 +221,8 @@ impl Subject {
         self.get(&self.path)
     }
 
-    /// Whether the server has the endpoints for the other kinds of clients, as the demonstration server has. The status
-    /// alone does not show this, because some applications answer every path with the same page.
+    /// Whether the server has the endpoints for clients that are not quick, as the demonstration server has. The status
+    /// 200 alone does not show this, because some applications answer every path with the same page.
     pub(super) fn serves_long_requests(&self) -> Result<bool, ScenarioError> {
         let slow = self.get_page("/slow?ms=1")?.status;
         let other = self.get_page("/no-such-page")?.status;
@@ -242,8 +241,8 @@ impl Subject {
         }
     }
 
-    /// Waits until the server answers. A redirect is an error at once, because such a server redirects every later
-    /// request, too.
+    /// Waits until the server answers. If the settings accept any status, the clients then expect the status of this
+    /// answer. A redirect is an error at once, because such a server redirects every later request, too.
     pub(super) fn wait_until_serving(&mut self) -> Result<(), ScenarioError> {
         let any_status = bundle::accepts_any_status(&self.parameters.from)?;
         let mut last = String::from("no answer");

@@ -57,10 +57,10 @@ fn first_flip(deployments: &[Deployment]) -> Option<Duration> {
     Some(flip.start)
 }
 
-/// Returns the check in `asked`. If the instance could not be asked, returns a failed check.
+/// Returns the check in `asked`. If `asked` is an error, returns a failed check.
 fn said(asked: Result<Option<Check>, ScenarioError>) -> Option<Check> {
     asked.unwrap_or_else(|error| {
-        let fault = "the instance did not answer a question of the verdict";
+        let fault = "a check on the instance could not run";
         Some(Check::new(fault, false, error.to_string()))
     })
 }

@@ -1,5 +1,5 @@
 //! Shared parts of the tests on booted instances.
-#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(dead_code, reason = "each test file uses a part of this module")]
 
 use std::cell::OnceCell;
 use std::fs::{self, File};
@@ -37,10 +37,10 @@ pub fn store(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// How many threads have instances at the same time, for each processor. On a machine with too many busy instances,
-/// clients wait for a processor until their time limit, and the test reports lost requests.
+/// The number of threads per processor that may have instances at the same time. On a machine with too many busy
+/// instances, clients wait for a processor until their time limit, and the test reports lost requests.
 const PLACES_PER_PROCESSOR: usize = 2;
-/// Much longer than the tests of one thread take.
+/// How long a thread waits for a place. This is much longer than the tests of one thread take.
 const TURN: Duration = Duration::from_secs(3600);
 
 /// Waits until this thread has one of the places for instances, and keeps the place until the thread ends. A thread
@@ -87,7 +87,7 @@ pub fn say(machine: &Machine, line: &str) -> String {
     machine.run(&Command::shell(line)).unwrap().text()
 }
 
-/// The project's bundle for a front mode, built once.
+/// Returns the project's bundle for a front mode. The bundle of each front mode is built once.
 pub fn project_bundle(front: FrontMode) -> PathBuf {
     static BUILT: Mutex<Vec<(FrontMode, PathBuf)>> = Mutex::new(Vec::new());
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(front.name());
@@ -100,7 +100,7 @@ pub fn project_bundle(front: FrontMode) -> PathBuf {
     path
 }
 
-/// The bundle of the example with a relay.
+/// Builds the bundle of the example `own-port`, which has a relay.
 pub fn relay_bundle(front: FrontMode) -> PathBuf {
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/own-port/flipless.toml");
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("own-port-{front}"));
@@ -121,11 +121,11 @@ pub const UNTIMED: [&str; 6] = [
     "plain",
     "uninstall",
 ];
-/// More scenarios whose verdict does not depend on how long clients wait, on a current nginx only.
+/// The scenario of this kind that is played only on a current nginx.
 pub const UNTIMED_ON_CURRENT_NGINX: [&str; 1] = ["kill-nginx"];
-/// Another one of these scenarios, on an old and on a current nginx.
+/// A scenario of this kind that is played on an old and on a current nginx.
 pub const KILL_APP: &str = "kill-app";
-/// Another one of these scenarios, with a relay.
+/// A scenario of this kind that is played with a relay.
 pub const KILL_CHILD: &str = "kill-child";
 
 /// Plays a scenario. The new version is the same bundle with one more file.
@@ -191,8 +191,8 @@ pub fn went_well(run: &ScenarioResult) {
     assert!(fine, "{}: {:?}", run.scenario, run.reasons);
 }
 
-/// Asserts that the scenario passed. Returns how many milliseconds longer requests waited in the deployment than in
-/// steady state.
+/// Asserts that the scenario passed, or failed only because of latency. Returns how many milliseconds longer requests
+/// waited in the deployment than in steady state.
 pub fn excess_ms(run: &ScenarioResult) -> f64 {
     went_well(run);
     let waits = Waits::of(&run.records, &run.deploy);

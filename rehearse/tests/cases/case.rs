@@ -127,7 +127,7 @@ fn file(path: &Path, name: &str) -> io::Result<File> {
 /// Asserts that the old version answered during every predeploy hook, whatever the hook's name.
 pub fn the_old_version_answered_before_the_flip(rig: &mut Rig, update: &Update) {
     let seen = rig.say("cat /var/log/who-before-the-flip");
-    // An empty line is from the adoption, when the old application had no run to name.
+    // During the adoption the hooks wrote empty lines, because the old application has no run.
     let seen: Vec<_> = seen.lines().filter(|line| !line.is_empty()).collect();
     assert_eq!(seen.len(), 40, "two hooks");
     assert!(seen.iter().all(|run| *run == update.before), "{seen:?}");

@@ -26,14 +26,15 @@ pub fn the_listener_outlives_a_deployment(rig: &mut Rig, _: &Update) {
     rig.must("test ! -e /run/flipless/front-postponed");
     assert_eq!(held(rig), "1");
     a_listener_that_no_hook_adds_is_closed(rig);
+    // nginx can open the closed listener again.
     deploy(rig, &changed);
     nothing_is_lost(rig, "afterwards", |_| ());
 }
 
 const OWN: &str = ".platform/nginx/conf.d/own.conf";
 
-/// Asserts that the clients of such a listener are refused, and don't wait in the queue of systemd's copy. Later, nginx
-/// can open the listener again.
+/// Deploys a version without the hook. Asserts that clients of its listener are refused, and don't wait in the queue of
+/// systemd's copy.
 fn a_listener_that_no_hook_adds_is_closed(rig: &mut Rig) {
     let without = rig.version(&[(OWN, "server_tokens on;\n", 0o644)]);
     deploy(rig, &without);

@@ -5,7 +5,7 @@ use crate::case::Case;
 use crate::rig::Rig;
 use crate::update::Update;
 
-/// A file with another content in each version (`Rig::version`).
+/// A file whose content differs in each version (`Rig::version`).
 const FILE: &str = "REHEARSAL";
 
 /// Every run sees its own release: one that was staged before the flip, one that drains after a flip, and one that a
@@ -29,11 +29,11 @@ pub fn each_run_sees_its_own_release(rig: &mut Rig, update: &Update) {
     assert_ne!(
         content(rig, &rig.current()),
         rig.say(&format!("cat /var/app/current/{FILE}")),
-        "EB does not know about the rollback"
+        "a rollback does not change EB's folder"
     );
 }
 
-/// Asserts that the server's process finds the file of its own release, and everything beside the application.
+/// Asserts that the server's process finds the file of its own release, and every file beside the application's folder.
 pub fn assert_sees_its_own(rig: &Rig, run: &str) {
     let pid = pid(rig, run);
     let look = |line: &str| {
@@ -54,7 +54,7 @@ pub fn assert_sees_its_own(rig: &Rig, run: &str) {
     }
 }
 
-/// Asserts that the server's process finds these files of its bundle, which are behind links out of the bundle.
+/// Asserts that the server's process finds these files through links that lead out of its bundle.
 pub fn assert_reaches(rig: &Rig, run: &str, names: &[&str]) {
     let pid = pid(rig, run);
     for name in names {
@@ -75,7 +75,7 @@ fn content(rig: &Rig, run: &str) -> String {
     content
 }
 
-/// Starts a request that outlasts a deployment, so that its run drains. Returns the client.
+/// Starts a request that outlasts a deployment, so that the old run drains. Returns the pid of the client.
 fn slow_request(rig: &Rig) -> String {
     rig.say(
         "bash -c 'exec 3<>/dev/tcp/127.0.0.1/80; \

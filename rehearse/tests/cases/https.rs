@@ -1,5 +1,4 @@
-//! HTTPS with the owner's own certificate: the locations of the public port, HTTP/2, a changed certificate, and a
-//! broken one.
+//! HTTPS with the owner's own certificate. Tests requests, HTTP/2, a changed certificate, and a broken one.
 
 use rehearse::machine::wait_for;
 
@@ -25,7 +24,7 @@ pub fn an_own_certificate_is_served_and_a_changed_one_is_loaded(rig: &mut Rig, _
     rig.must("systemctl kill --signal=KILL --kill-who=main flipless-front");
     let again = wait_for(PATIENCE, || (serial(rig) == after).then_some(()));
     assert!(again.is_some(), "the last good certificate");
-    // The next case is a bundle without HTTPS. The hook of this case makes new files only if there are none.
+    // Removes the broken certificate. The hook of this case makes new files only if there are none.
     rig.must("rm -r /etc/shop");
 }
 

@@ -9,7 +9,7 @@ use crate::rig::{Rig, lost};
 use crate::update::{Update, plan};
 use crate::upgrade::keeps_idle_connections;
 
-/// Longer than EB's own `keepalive_timeout`, 60 s.
+/// The pause between two requests of a connection. It is longer than EB's own `keepalive_timeout`, 60 s.
 const IDLE: Duration = Duration::from_secs(70);
 const CONNECTIONS: usize = 3;
 /// A file that changes nginx's configuration.

@@ -1,4 +1,5 @@
-//! The deployments of a case: the adoption, an update, the next good bundle, and a bundle without flipless.
+//! The deployments of a case: the adoption, an update, a bundle without the case's files, and a bundle without
+//! flipless.
 
 use flipless_settings::layout;
 use rehearse::engine::Properties;

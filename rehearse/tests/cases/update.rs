@@ -1,4 +1,4 @@
-//! An update under load. The clients' records decide whether it passes.
+//! An update under load. The clients' records decide whether the update passes.
 
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ pub struct Update {
     pub after: String,
 }
 
-/// Deploys the case again. Asserts that no request is lost. The new version may answer only after the flip, and the old
-/// version must not answer after the deployment.
+/// Deploys the case again. Asserts that no request is lost, that the new version answers only after the flip has begun,
+/// and that after the deployment only the new version answers new connections.
 pub fn under_load(rig: &mut Rig, case: &Case) -> Update {
     let before = rig.current();
     let bundle = case.version(rig);

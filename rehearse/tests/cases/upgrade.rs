@@ -1,5 +1,5 @@
-//! On stock EB each deployment restarts nginx, and so renews the program, its libraries and the addresses of names.
-//! flipless must renew them, too.
+//! On stock EB each deployment restarts nginx, and so renews the program, its libraries and the addresses of host
+//! names. flipless must do the same.
 
 use rehearse::load::Plan;
 use rehearse::machine::wait_for;
@@ -28,7 +28,7 @@ pub fn nginx_is_loaded_again_if_something_of_it_has_changed(rig: &mut Rig, _: &U
         slow: 2,
         ..plan(80)
     };
-    // nginx itself opens the second port.
+    // nginx itself opens port 443.
     let loads = [public, plan(443)].map(|plan| running(rig, plan));
     let before = nginx(rig);
     rig.deploy();
@@ -53,7 +53,8 @@ pub fn nginx_is_loaded_again_if_something_of_it_has_changed(rig: &mut Rig, _: &U
 }
 
 /// Stops nginx.service, disables it, and makes systemd read its units, as EB does in the flip. systemd forgets a
-/// stopped unit to which no other unit refers.
+/// stopped unit to which no other unit refers, and with the unit the time of its stop. The agent needs this time
+/// (`proxy/flip.rs`).
 fn systemd_remembers_when_eb_stopped_the_stand_in(rig: &Rig) {
     rig.must("systemctl stop nginx.service && systemctl disable nginx.service && systemctl daemon-reload");
     let stopped = "systemctl show --value -p InactiveEnterTimestampMonotonic nginx.service";
@@ -83,7 +84,7 @@ fn nginx_dies_with_all_its_workers(rig: &mut Rig) {
     );
     assert_eq!(
         noise, "",
-        "a timer starts the unit every few seconds, so it must log nothing"
+        "a timer starts the unit every 20 s, so the unit must log nothing"
     );
     for load in loads {
         let records = load.stop().unwrap();
@@ -108,8 +109,9 @@ pub fn held(rig: &Rig) -> String {
     rig.say("systemctl show --value -p NFileDescriptorStore flipless-front.service")
 }
 
-/// Returns whether nginx leaves idle connections open in a reload. Such an nginx knows the directive, and reports that
-/// the directive is not allowed here.
+/// Returns whether nginx leaves idle connections open in a reload. Such an nginx has the directive
+/// `keepalive_min_timeout`, and reports that the directive is not allowed in this context. An older nginx reports an
+/// unknown directive.
 pub fn keeps_idle_connections(rig: &Rig) -> bool {
     let said = rig.say("/usr/sbin/nginx -t -g 'keepalive_min_timeout 1;' 2>&1");
     said.contains("not allowed here")
@@ -118,7 +120,8 @@ pub fn keeps_idle_connections(rig: &Rig) -> bool {
 fn nginx(rig: &Rig) -> Nginx {
     let master = rig.say(MASTER);
     // Omits processes that may end at any time: workers that a reload has replaced finish their requests, and nginx's
-    // cache loader ends a minute after its start (ngx_http_file_cache.c). The case before this one has a cache.
+    // cache loader ends a minute after its start (ngx_http_file_cache.c). The case `places` has a cache, and its files
+    // remain in /etc/nginx.
     let workers = rig.say(&format!(
         "for pid in $(cat /proc/{master}/task/{master}/children); do \
          title=$(tr '\\0' ' ' </proc/$pid/cmdline 2>/dev/null); \
@@ -137,7 +140,7 @@ fn library(rig: &Rig, nginx: &Nginx) -> String {
     library
 }
 
-/// Replaces a file as a package manager does, and deploys twice.
+/// Replaces a file as a package manager does, and deploys twice. Asserts that only the first deployment replaces nginx.
 fn update(rig: &mut Rig, file: &str) {
     let before = nginx(rig);
     rig.must(&format!("cp -p {file} {file}.new && mv {file}.new {file}"));
@@ -180,7 +183,8 @@ fn wait_for_another_master(rig: &Rig, before: &str) {
     assert!(again.is_some(), "another master");
 }
 
-/// Sends the signal that makes nginx open its logs again, as a rotation of logs does.
+/// Sends signals to the stand-ins, and asserts that they continue to run. Then moves nginx's log, and sends USR1 to
+/// nginx, as a rotation of logs does. Asserts that nginx opens its log again.
 fn signals_leave_the_stand_in_and_reach_nginx(rig: &Rig) {
     let stand_in = "systemctl show --value -p MainPID nginx.service web.service";
     let before = rig.say(stand_in);

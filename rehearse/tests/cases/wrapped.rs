@@ -16,13 +16,13 @@ use crate::booted;
 use crate::rig::{Rig, lost};
 use crate::update::{go_on, plan, running};
 
-/// The server compiles at run time before it serves, as a program of Node.js or Java does.
+/// The start script compiles code at run time before the server serves, as a program of Node.js or Java does.
 const RUN: &str = "#!/bin/sh\nluajit -e 'local s = 0; for i = 1, 1e6 do s = s + i % 7 end; print(s)' || exit\n\
                    exec ./shop\n";
 const MAILER: &str = "#!/bin/sh\nexec sleep 1000\n";
 
-/// Deploys the source bundle without flipless, and adopts the wrapped bundle. Then a wrapped bundle that can't start is
-/// refused, and an update under load succeeds. Finally returns to the source bundle.
+/// Deploys the source bundle without flipless, and adopts the wrapped bundle. Asserts that a wrapped bundle that can't
+/// start is refused, and that an update under load succeeds. Finally deploys the source bundle again.
 pub fn is_deployed_without_a_failed_request() {
     let folder = tempfile::tempdir().unwrap();
     let source = source(folder.path());
@@ -61,19 +61,22 @@ pub fn is_deployed_without_a_failed_request() {
     assert!(lost.is_empty(), "{lost:?} of {}", records.len());
     assert_ne!(rig.current(), before);
     let flipped = rig.say("systemctl show --value -p MainPID mailer.service");
-    assert_ne!(flipped, mailer, "EB itself flips a further process");
+    assert_ne!(
+        flipped, mailer,
+        "EB itself restarts a further process in the flip"
+    );
 
     rig.engine.deploy(&source).outcome.unwrap();
     assert_eq!(rig.say("ls -d /opt/flipless 2>/dev/null"), "");
     assert_eq!(rig.body("/health"), "ok\n");
 }
 
-/// Wraps the source bundle, with the flipless.toml beside it.
+/// Wraps the source bundle, with the settings in the flipless.toml beside it.
 fn wrapped(source: &Path, folder: &Path) -> PathBuf {
     bundle::wrap(source, folder).unwrap()
 }
 
-/// The source bundle of the example `own-port`, whose server only reads its port.
+/// Makes a source bundle with the server of the example `own-port`, which only reads its port from a variable.
 fn source(folder: &Path) -> PathBuf {
     let example = booted::relay_bundle(FrontMode::Nginx);
     let mut example = ZipArchive::new(File::open(example).unwrap()).unwrap();

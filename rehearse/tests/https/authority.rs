@@ -1,4 +1,4 @@
-//! The authority in the machine, and its faults.
+//! The certificate authority on the instance, and its faults.
 
 use rehearse::machine::Instance;
 
@@ -8,8 +8,8 @@ const PEBBLE: &str = "model-authority.service";
 const DOOR: &str = "model-authority-door.service";
 const FAULT: &str = "/etc/authority/faults/fault.conf";
 
-/// A fault of the authority. The texts are directives of the nginx in front of pebble. Their paths are those of
-/// pebble's `wfe.go`.
+/// A fault of the authority. The authority is pebble, Let's Encrypt's authority for tests, behind an nginx. [`suffer`]
+/// configures this nginx, with the paths in pebble's `wfe.go`.
 pub enum Fault {
     /// It refuses connections.
     Gone,
@@ -23,11 +23,11 @@ pub enum Fault {
     Chain,
     /// It accepts connections, and never answers.
     Hangs,
-    /// It has no account any more, as pebble after a restart.
+    /// It has lost all accounts. pebble loses them in each restart.
     Forgets,
 }
 
-/// Begins a fault. It ends with [`heal`].
+/// Begins a fault. [`heal`] ends the fault.
 pub fn suffer(rig: &Rig, fault: &Fault) {
     match fault {
         Fault::Gone => rig.must(&format!("systemctl stop {DOOR}")),

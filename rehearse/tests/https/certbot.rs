@@ -42,7 +42,7 @@ const OTHER: File = (
     0o644,
 );
 
-/// Sets up the authority and its root certificate, as a user would do by hand.
+/// Makes certbot use the authority, and makes the instance trust the authority's root certificate.
 const PREPARE: &str = "mkdir -p /etc/letsencrypt && \
     printf 'server = %s\\n' \"$0\" >/etc/letsencrypt/cli.ini && \
     cat /etc/authority/root.pem >>/etc/ssl/certs/ca-certificates.crt && certbot --version";
@@ -54,14 +54,14 @@ pub fn in_hooks(suite: Suite) {
     shop.under_load("certbot's first certificate", |shop| deploy(shop, PLUGIN));
     shop.tls = Some(Tls {
         long: false,
-        // Neither hook turns HTTP/2 on.
+        // None of the hooks turns HTTP/2 on.
         http2: 0,
         ..Tls::new(shop::https(), DOMAINS[0])
     });
     shop.under_load("certbot's plugin", |shop| {
         deploy(shop, PLUGIN);
-        // The hook of the next version needs the location. While EB's files lack a listener, nginx loads none of them
-        // before the hooks have ended.
+        // Already adds the location for the challenge, which the hook of the next version needs. The next version can't
+        // add it itself in time: EB's files lack the listener, so nginx loads them only after the hooks.
         deploy(shop, &[PLUGIN, &[OTHER, CHALLENGE]].concat());
         kill_nginx(shop);
     });
@@ -72,7 +72,7 @@ pub fn in_hooks(suite: Suite) {
             .must("certbot renew --force-renewal --no-random-sleep-on-renew -q");
         shop.wait_for_another(before);
     });
-    // EB's nginx.conf has no listener, and the new hook adds it in another file.
+    // EB's nginx.conf has no listener on port 443, and the new hook adds the listener in another file.
     shop.under_load("certbot's webroot", |shop| {
         deploy(shop, WEBROOT);
         deploy(shop, &[WEBROOT, &[OTHER]].concat());
@@ -93,7 +93,7 @@ fn launch(suite: Suite) -> Shop {
     };
     assert!(authority::start(&machine, &https).unwrap());
     let prepare = PREPARE.replace("$0", authority::DIRECTORY);
-    // This checks that certbot is not a placeholder, which prints that it was not run.
+    // Checks that certbot is the real program. A placeholder would print that certbot was not run.
     let said = machine.run(&rehearse::machine::Command::shell(&prepare));
     let said = said.unwrap().text();
     assert!(said.starts_with("certbot "), "{said}");

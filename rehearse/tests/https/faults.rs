@@ -35,7 +35,7 @@ pub fn of_the_authority(shop: &mut Shop) {
     });
 }
 
-/// The owner sees the authority's own words, and the program waits before it asks again.
+/// Asserts that the status shows the authority's own words, and that the program waits before it sends another order.
 fn suffers(shop: &Shop, fault: &Fault, reason: &str) {
     let served = shop.served();
     suffer(&shop.rig, fault);
@@ -45,7 +45,11 @@ fn suffers(shop: &Shop, fault: &Fault, reason: &str) {
     assert_eq!(shop.served(), served);
     let asked = orders(&shop.rig);
     shop.renew(false, None);
-    assert_eq!(orders(&shop.rig), asked, "{reason}: it asks again at once");
+    assert_eq!(
+        orders(&shop.rig),
+        asked,
+        "{reason}: the program asks again at once"
+    );
 }
 
 fn assert_fails_on(shop: &Shop, reason: &str) {
@@ -82,13 +86,13 @@ fn forgets(shop: &Shop) {
     shop.wait_for_another(served);
 }
 
-/// The program's clock jumps, and later shows the right time again. Neither a certificate that seems to have expired
-/// nor a record from the future stops the program for ever.
+/// The program's clock jumps, and later shows the right time again. The program then renews the certificate, although
+/// the certificate seemed to have expired and the program's record has a time in the future.
 pub fn of_the_clock(shop: &mut Shop) {
     shop.under_load("jumps of the clock", |shop| {
         let served = shop.served();
-        // 20 days of wrong time make no renewal due, and 70 days do. For the program's clock, the new certificate is
-        // then already 70 days old.
+        // If the clock is 20 days fast, no renewal is due. If the clock is 70 days fast, a renewal is due. The
+        // authority's clock is right, so for the program the new certificate is already 70 days old.
         shop.renew(false, Some("+20d"));
         assert_eq!(shop.served(), served);
         shop.renew(false, Some("+70d"));

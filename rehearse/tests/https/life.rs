@@ -100,7 +100,7 @@ pub fn kill_nginx(shop: &Shop) {
     assert!(restarted.is_some(), "{}", shop.evidence());
 }
 
-/// The first request over HTTPS succeeds.
+/// Reboots the instance. The first request over HTTPS succeeds, and nginx sends the same certificate as before.
 pub fn a_reboot(shop: &mut Shop) {
     let served = shop.served();
     shop.rig.engine.reboot().unwrap().outcome.unwrap();

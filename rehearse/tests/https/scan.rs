@@ -67,7 +67,7 @@ fn value<'a>(node: Node<'a, '_>, name: &str) -> &'a str {
     node.attribute(name).unwrap_or_default()
 }
 
-/// An openssl s_server; killed when it is dropped.
+/// A process of `openssl s_server`. Dropping the value kills the process.
 struct Weak(Child);
 
 impl Drop for Weak {

@@ -21,9 +21,9 @@ pub const RENEWAL: &str = "flipless-certificates.service";
 pub struct Shop {
     pub rig: Rig,
     suite: Suite,
-    /// The name of the server in every request.
+    /// The host name in every request.
     host: &'static str,
-    /// The clients of HTTPS.
+    /// The clients of HTTPS; `None` as long as nginx serves no HTTPS.
     pub tls: Option<Tls>,
 }
 
@@ -45,7 +45,7 @@ impl Shop {
     }
 
     /// Makes a shop for versions without `[https]`. The host of requests is not a name of the certificate, because
-    /// certbot redirects such names.
+    /// certbot redirects requests for such names to HTTPS.
     pub fn without_https(machine: Machine, suite: Suite) -> Self {
         let bundle = rig::bundle_with_short_limits(FrontMode::Nginx);
         Self {
@@ -80,7 +80,8 @@ impl Shop {
         records
     }
 
-    /// An nginx before 1.27.4 may close idle kept connections.
+    /// Asserts that no request failed. An nginx before 1.27.4 may close idle kept connections, so their requests don't
+    /// count there.
     fn assert_nothing_lost(&self, what: &str, records: &[Record]) {
         let old = self.suite == Suite::Bookworm;
         let is_idle = |record: &Record| {
@@ -114,7 +115,7 @@ impl Shop {
         assert!(enough, "{what}: {plain} and {tls}");
     }
 
-    /// The certificate that nginx sends now.
+    /// Returns the certificate that nginx sends now.
     pub fn served(&self) -> Certificate {
         let tls = Tls::none(https(), DOMAINS[0]);
         let namespace = Namespace::of(self.rig.leader()).unwrap();
@@ -140,8 +141,8 @@ impl Shop {
     /// the program's clock (faketime(1)).
     pub fn renew(&self, force: bool, clock: Option<&str>) -> bool {
         self.change_renewal(force, clock);
-        // The timer may already have started the unit without these changes. Then `systemctl start` only waits for its
-        // end.
+        // The timer may already have started the unit without these changes. Then `systemctl start` would only wait for
+        // the end of that start.
         let said = self.rig.say(&format!(
             "systemctl restart {RENEWAL} && echo 0 || echo failed"
         ));
@@ -149,8 +150,8 @@ impl Shop {
         said.ends_with('0')
     }
 
-    /// Changes how the unit runs the program, until [`Self::restore_renewal`]. In between, the timer and a deployment
-    /// run it in this way, too.
+    /// Changes how the unit runs the program, until [`Self::restore_renewal`]. Until then, the timer and deployments
+    /// run the program in this way, too.
     pub fn change_renewal(&self, force: bool, clock: Option<&str>) {
         let command = self.rig.say(&format!(
             "sed -n 's/^ExecStart=//p' /etc/systemd/system/{RENEWAL}"
@@ -173,7 +174,7 @@ impl Shop {
         ));
     }
 
-    /// The program's own record.
+    /// Returns the progress that the program for certificates has recorded.
     pub fn progress(&self) -> Value {
         let text = self
             .rig
@@ -188,7 +189,8 @@ impl Shop {
     }
 }
 
-/// Failures by client and outcome, each with the time of the first and of the last one.
+/// Returns a text with the failures by client and outcome, and with the times of the first and the last failure of each
+/// group.
 fn groups(lost: &[&Record], all: &[Record]) -> String {
     let mut groups = BTreeMap::new();
     for record in lost {

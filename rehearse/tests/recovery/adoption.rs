@@ -12,7 +12,8 @@ const HOOK: &str = ".platform/hooks/predeploy/~~after-ours.sh";
 const WEB_PID: &str = "systemctl show --value -p MainPID web.service";
 const KILL_WEB: &str = "systemctl kill --kill-whom=main --signal=KILL web.service";
 
-/// Waits until another process of the old application answers. Asserts that nothing of flipless is left.
+/// Waits until the old application answers with another process than `before`. Asserts that nothing of flipless is
+/// left.
 fn assert_stock(rig: &Rig, before: &str, when: &str) {
     let again = wait_for(PATIENCE, || {
         let other = rig.say(WEB_PID) != before;
@@ -71,7 +72,7 @@ fn an_aborted_adoption_leaves_the_stock_application_to_crash_and_restart() {
     }
 }
 
-/// The old application crashes repeatedly, before it has its port. The deployment of flipless replaces it.
+/// The old application crashes repeatedly, before it listens on its port. The adoption replaces it.
 #[test]
 fn an_old_application_that_crashes_all_the_time_is_replaced() {
     if booted::unavailable() {
@@ -122,7 +123,7 @@ fn a_first_version_that_never_starts_gives_the_public_port_back() {
 }
 
 /// Sets a secret that only EB's own file contains, so the flip of a first version fails. Then the bundle's server
-/// serves as on stock EB, with this file.
+/// serves as on stock EB, with EB's file as its environment.
 fn assert_refused_for_a_missing_secret(rig: &mut Rig) {
     let secret = |value: &str| Properties::from([("FLIPLESS_TEST_WITHHELD".into(), value.into())]);
     rig.engine.withhold_secrets(secret("hunter2"));

@@ -1,4 +1,4 @@
-//! A compromised server: it changes nothing of flipless, and can't prevent its own replacement.
+//! A compromised server can't change a file of flipless, and can't prevent its own replacement.
 
 use std::path::Path;
 use std::process::Command;
@@ -70,7 +70,8 @@ fn change_nothing_of_ours(rig: &Rig) {
 fn prevent_no_replacement(rig: &mut Rig) {
     let attacker = rig.engine.instance().root().join("srv/attacker");
     compile(&attacker);
-    // The drain of the project's bundle takes longer than the rest of this test.
+    // Shortens the time limit for a stop. The attacker uses all of it, and the limit of the project's bundle is longer
+    // than this test.
     rig.must(
         "mkdir -p /run/systemd/system/flipless-app@.service.d && \
          printf '[Service]\\nTimeoutStopSec=6\\n' > /run/systemd/system/flipless-app@.service.d/short.conf && \
@@ -111,7 +112,7 @@ fn compile(program: &Path) {
     assert!(compiled.unwrap().success());
 }
 
-/// Asserts that systemd ends a run, and that another one serves.
+/// Asserts that systemd ends the attacker's run, and that another run serves.
 fn assert_replaced(rig: &Rig, attacker: &str) {
     let unit = format!("flipless-app@{attacker}.service");
     let ended = wait_for(PATIENCE, || {

@@ -13,7 +13,7 @@ use crate::rig::{Rig, assert_nothing_lost, lost};
 
 /// Takes the place of restorecon(8), which Debian does not have.
 const RESTORECON: &str = "#!/bin/sh\necho \"$@\" >> /var/log/restorecon\n";
-/// The files of the health log that nginx's workers could not continue.
+/// Prints the files of the health log that nginx's workers can't write to.
 const FOREIGN_LOGS: &str = "find /var/log/nginx/healthd -type f ! -user nginx";
 const HEALTH_LOG: &str = "stat -c '%U:%G %a' /var/log/nginx/healthd";
 /// Records the OOM score of the staged run, while the run is held.
@@ -44,7 +44,7 @@ fn direct_mode_goes_through_everything_that_nginx_mode_does() {
     assert_eq!(rig.active_runs(), [rig.current()]);
     reboot_as_another_instance(&mut rig);
     uninstall(&mut rig, &stock);
-    // Deploys a bundle without flipless. No command tells the agent about this bundle.
+    // Deploys a bundle without flipless, this time without `flipless uninstall` before it.
     rig.deploy_stock();
     assert!(rig.body("/").contains("release stock"));
     assert_eq!(rig.say(HEALTH_LOG), stock);
@@ -81,7 +81,7 @@ fn adopt_and_update(rig: &mut Rig) {
     assert_eq!(score(rig), "0");
 }
 
-/// The score that decides which process the kernel ends if memory runs out (proc(5)).
+/// Returns the score of the current run, by which the kernel chooses a process to end if memory runs out (proc(5)).
 fn score(rig: &Rig) -> String {
     rig.say(&format!("cat /proc/{}/oom_score_adj", pid(rig)))
 }
@@ -161,7 +161,8 @@ fn recover(rig: &mut Rig) {
     rig.settle();
 }
 
-/// EB's nginx listens on no port, so no process serves before the next deployment. That deployment finds its port free.
+/// Uninstalls flipless, and deploys it again. In direct mode EB's nginx listens on no port, so no process serves in
+/// between, and the deployment finds the public port free.
 fn uninstall(rig: &mut Rig, stock: &str) {
     rig.must("/opt/flipless/bin/flipless uninstall");
     assert_eq!(rig.body("/"), "");
@@ -171,7 +172,7 @@ fn uninstall(rig: &mut Rig, stock: &str) {
     assert_eq!(rig.say(FOREIGN_LOGS), "", "nginx continues them");
     rig.deploy();
     rig.wait_until_serving();
-    // logrotate skips a folder that another group than root's may write to.
+    // logrotate skips a folder if a group other than root may write to it.
     assert_eq!(
         rig.say(HEALTH_LOG),
         "nginx:root 775",

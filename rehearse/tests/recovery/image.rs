@@ -6,8 +6,8 @@ use rehearse::machine::{Instance, Machine};
 use crate::booted;
 use crate::rig::Rig;
 
-/// Gives the instance an id, where the kernel shows the id of an EC2 instance. A container has no such file, and
-/// nothing can be created in sysfs, so another file system covers the folder.
+/// Writes an id for the instance to the file in which the kernel shows the id of an EC2 instance. A container has no
+/// such file, and nothing can be created in sysfs, so another file system covers the folder.
 const UNIT: &str = "[Unit]
 DefaultDependencies=no
 Before=flipless-identity.service
@@ -28,14 +28,14 @@ pub fn identify(machine: &Machine) {
     assert!(!said.contains("failed"), "{said}");
 }
 
-/// Reboots as another instance with the same disk. Nothing of flipless serves until EB's first deployment, which
-/// adopts flipless.
+/// Reboots as another instance with the same disk. Nothing of flipless serves until EB's first deployment, which is an
+/// adoption.
 pub fn reboot_as_another_instance(rig: &mut Rig) {
     let machine = rig.engine.instance();
     std::fs::write(machine.root().join("etc/id"), "i-0000000000000000b\n").unwrap();
     machine.reboot().unwrap();
     assert_stock(rig);
-    // EB's bootstrap may start its processes before it deploys.
+    // EB's bootstrap may start `web.service` before the first deployment.
     rig.must("systemctl start web.service");
     assert_stock(rig);
     let web = rig.say("systemctl is-active web.service");

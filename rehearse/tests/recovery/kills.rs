@@ -9,7 +9,7 @@ use crate::PATIENCE;
 use crate::booted;
 use crate::rig::{Rig, assert_nothing_lost};
 
-/// A limit that is higher than the number of these calls in any command.
+/// More than the number of tested system calls in any command.
 const MOST: usize = 80;
 /// The system calls at which strace injects a signal, with the step between two tested calls. The first kind
 /// replaces a file, the second one starts a child. Every third child is enough, because a kill before one child
@@ -43,8 +43,8 @@ const COMMIT: Victim = Victim {
 };
 
 impl Victim {
-    /// Makes a bundle for a deployment in which strace sends `signal` to the command, when the command makes the
-    /// system calls `calls` for the `number`th time.
+    /// Makes a bundle for a deployment in which strace sends `signal` to the command, when the command makes its
+    /// `number`th call of one of `calls`.
     fn bundle(self, rig: &mut Rig, calls: &str, signal: &str, number: usize) -> PathBuf {
         let strace = format!(
             "exec strace -qq -o /dev/null -e trace={calls} -e inject={calls}:signal={signal}:when={number}"
@@ -55,7 +55,8 @@ impl Victim {
             let line = format!("#!/bin/sh\n{strace} bin/flipless {command}\n");
             return rig.version(&[(&hook, &line, 0o755)]);
         }
-        // systemd restarts the stand-in, and the script does not kill the second call of the command.
+        // The script kills only the first call of the command. systemd then restarts `web.service`, and the second call
+        // of the command can complete.
         let agent = "/opt/flipless/bin/flipless";
         let script = format!(
             "#!/bin/sh\n[ -e /run/spared ] && exec {agent} {command}\ntouch /run/spared\n{strace} {agent} {command}\n"
@@ -67,7 +68,8 @@ impl Victim {
     }
 }
 
-/// The drop-in repeats EB's own ExecStartPost= line, because the empty line before it removes the original.
+/// The drop-in repeats EB's own ExecStartPost= line, because the empty `ExecStartPost=` before it removes the original
+/// line.
 const KILL_IN_THE_FLIP: &str = "rm -f /run/spared; chmod 755 /run/killing.sh; mkdir -p /run/systemd/system/web.service.d && \
     printf '[Service]\\nExecStartPost=\\nExecStartPost=+/run/killing.sh\\n\
     ExecStartPost=/bin/sh -c \"systemctl show -p MainPID web.service | cut -d= -f2 > /var/pids/web.pid\"\\n' \
@@ -118,8 +120,8 @@ fn kill_at_every(
     }
 }
 
-/// Asserts that the flip has decided which version serves. systemd restarts a command that was killed in the
-/// flip.
+/// Asserts that the new version serves if EB has flipped, and the old version otherwise. Waits for this, because
+/// systemd restarts a command that was killed in the flip.
 fn assert_serves(rig: &Rig, victim: Victim, before: &str, when: &str) {
     let decided = wait_for(PATIENCE, || {
         let after = rig.current();

@@ -9,8 +9,8 @@ use crate::booted;
 use crate::rig::{Rig, assert_nothing_lost};
 
 const DEPLOYMENTS: usize = 10;
-/// The limit for half of the handovers, even on a busy machine. A predeploy hook or the flip itself takes
-/// seconds.
+/// Half of the overlaps must be shorter, even on a busy machine. If two versions answered during a predeploy hook or
+/// the whole flip, the overlap would be seconds.
 const USUAL_MS: f64 = 150.0;
 
 #[test]
@@ -41,8 +41,8 @@ fn two_versions_answer_beside_each_other_for_milliseconds() {
     assert!(overlaps[DEPLOYMENTS / 2] < USUAL_MS, "{overlaps:?}");
 }
 
-/// Returns the milliseconds from the first answer of the new run to the last request that the old run answered.
-/// The number is negative if no request came in between.
+/// Returns the milliseconds from the first answer of the new run to the last request that the old run answered. The
+/// number is negative if no request came in between these two moments.
 fn overlap(records: &[Record], old: &str, new: &str) -> f64 {
     let by = |run: &str| {
         let run = run.to_owned();

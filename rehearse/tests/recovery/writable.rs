@@ -4,7 +4,7 @@ use rehearse::bundle;
 
 use crate::rig::Rig;
 
-/// Below /var/app a run has a file system of its own.
+/// The writable folders. In /var/app and /home/webapp a run has file systems of its own.
 const FOLDERS: [&str; 3] = ["/srv/shop", "/var/app/shop", "/home/webapp/shop"];
 
 /// Deploys a server whose runs have users of their own, first without its folders and then with them.

@@ -1,5 +1,5 @@
 //! A deployed instance for tests that cause faults.
-#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(dead_code, reason = "each test file uses a part of this module")]
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -19,7 +19,7 @@ use serde_json::Value;
 use crate::booted;
 
 pub const PATIENCE: Duration = Duration::from_secs(60);
-/// The minimum that `flipless.toml` allows.
+/// The time limit of the dead man's switch. It is the minimum that `flipless.toml` allows.
 pub const DEAD_MAN_SECONDS: u32 = 60;
 
 /// The instance, EB's engine on it, and the bundle from which versions are made.
@@ -109,7 +109,7 @@ impl Rig {
         path
     }
 
-    /// Deploys a new version without a fault.
+    /// Deploys a new version, and asserts that the deployment succeeds.
     pub fn deploy(&mut self) {
         let bundle = self.version(&[]);
         self.engine.deploy(&bundle).outcome.unwrap();
@@ -182,7 +182,7 @@ impl Rig {
         self.say(&format!("systemctl is-active {}", layout::app_unit(run))) == "active"
     }
 
-    /// Returns the runs that serve. Omits draining runs.
+    /// Returns the runs that are active or starting. Omits draining runs.
     pub fn active_runs(&self) -> Vec<String> {
         let units = self.say(&format!(
             "systemctl list-units --plain --no-legend --full --state=active,activating '{}'",
@@ -249,8 +249,8 @@ impl Rig {
         assert_eq!(half, "");
     }
 
-    /// Returns the count of everything that could accumulate over many deployments. Two counts in a row must be the
-    /// same, because a timer may run a program during one of them.
+    /// Counts everything that could accumulate over many deployments. Repeats this until two counts in a row are equal,
+    /// because a timer may run a program during a count.
     pub fn inventory(&self) -> Vec<(&'static str, String)> {
         let mut last = self.count();
         let steady = wait_for(PATIENCE, || {
@@ -291,7 +291,8 @@ impl Rig {
     }
 }
 
-/// The project's bundle for a front mode, with a short time limit of the dead man's switch. It is built once.
+/// Returns the project's bundle for a front mode, with a short time limit of the dead man's switch. The bundle is built
+/// once.
 pub fn bundle_with_short_limits(front: FrontMode) -> PathBuf {
     built_with(
         front,
@@ -299,7 +300,7 @@ pub fn bundle_with_short_limits(front: FrontMode) -> PathBuf {
     )
 }
 
-/// The project's bundle with these settings. It is built once.
+/// Returns the project's bundle with these settings. The bundle is built once.
 pub fn built_with(front: FrontMode, settings: &str) -> PathBuf {
     static BUILT: Mutex<Vec<(FrontMode, String, PathBuf)>> = Mutex::new(Vec::new());
     let mut built = BUILT.lock().unwrap();
@@ -310,7 +311,7 @@ pub fn built_with(front: FrontMode, settings: &str) -> PathBuf {
         return path.clone();
     }
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        // Another test program may build the same bundle at this moment.
+        // Each test program has its own folder, because another one may build the same bundle at this moment.
         .join(concat!("with-settings-", env!("CARGO_CRATE_NAME")))
         .join(format!("{front}-{}", built.len()));
     std::fs::create_dir_all(&folder).unwrap();
@@ -330,7 +331,7 @@ pub fn lost(records: &[Record]) -> Vec<&Record> {
 }
 
 pub fn assert_nothing_lost(records: &[Record]) {
-    assert!(records.len() > 500, "there was load: {}", records.len());
+    assert!(records.len() > 500, "too few requests: {}", records.len());
     let lost = lost(records);
     println!("{} requests, {} failed", records.len(), lost.len());
     assert!(lost.is_empty(), "{lost:?}");

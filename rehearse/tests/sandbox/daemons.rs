@@ -3,7 +3,7 @@
 use crate::probe::programs;
 use crate::rig::Rig;
 
-/// Sockets of daemons. systemd starts a process for each connection or message.
+/// The daemons: name, socket, and a line of shell. systemd runs this line for each connection or message.
 const SOCKETS: [(&str, &str, &str); 3] = [
     ("daemon", "ListenStream=/run/daemon/socket", "echo answers"),
     (
@@ -18,7 +18,8 @@ const SOCKETS: [(&str, &str, &str); 3] = [
     ),
 ];
 
-/// A bundle of certificates at Amazon Linux's path, and a time zone that is not the default.
+/// Makes a file of certificates at Amazon Linux's path, sets a time zone that is not the default, and adds the address
+/// of the metadata service.
 const FILES: &str = "mkdir -p /etc/pki/tls/certs /run/daemon && \
      openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=localhost \
      -addext subjectAltName=DNS:localhost -keyout /root/key.pem -out /etc/pki/tls/certs/ca-bundle.crt 2>&1 && \

@@ -111,7 +111,7 @@ fn compile(name: &str, program: &Path) {
     );
 }
 
-/// Builds a bundle of the server and the programs, as a user of another language would.
+/// Builds a bundle of the server and the programs, as a user would whose server is not written in Rust.
 fn bundle(folder: &Path, server: &str) -> PathBuf {
     fs::create_dir(folder).unwrap();
     for name in PROGRAMS {

@@ -109,7 +109,7 @@ fn records(outage: Option<&Range<f64>>) -> Vec<Record> {
     records
 }
 
-/// Xorshift: between 0 and 1, never 0.
+/// Generates numbers between 0 and 1, but never 0, with xorshift.
 struct Random(u64);
 
 impl Random {

@@ -10,7 +10,7 @@ use super::entry::{Content, Entry};
 use crate::files::Meter;
 use crate::ui;
 
-/// The most unpacked bytes of all entries together: eight times EB's limit of the zip.
+/// The most unpacked bytes of all entries together: eight times EB's size limit of a zip.
 const MAX_TOTAL: u64 = 4 << 30;
 /// The limits for a kind of text file: the most bytes of one file, and of all files together. Each kind has its own
 /// limits, so that a user's many files leave room for the files that flipless needs.
@@ -54,7 +54,7 @@ impl Budget {
         if declared > MAX_TOTAL {
             let most = MAX_TOTAL >> 30;
             return Err(format!(
-                "{declared} bytes unpacked, but at most {most} GiB are checked"
+                "the entries have {declared} bytes unpacked, but at most {most} GiB are checked"
             ));
         }
         Ok(Self {

@@ -53,7 +53,8 @@ impl Elf {
 const MAX_SEGMENTS: usize = 1170;
 /// The most bytes of notes that are read. The relevant note comes first.
 const MAX_NOTES: u64 = 64 << 10;
-/// The most versions that a file may need. In a hostile file, overlapping versions would take forever.
+/// The most versions that a file may need. A hostile file can have overlapping versions, which would take forever to
+/// read.
 const MAX_VERSIONS: usize = 4096;
 /// The most libraries that are checked.
 const MAX_LIBRARIES: usize = 256;

@@ -82,12 +82,12 @@ fn unusual(header: &ZipHeader) -> Option<String> {
 /// The content of an entry.
 #[derive(Debug, Default)]
 pub enum Content {
-    /// No check needs it.
+    /// Content that no check needs.
     #[default]
     Other,
     /// A file that EB, systemd or nginx reads.
     Text(Vec<u8>),
-    /// The first line of a script that only the user's own files start.
+    /// The first line of a script that EB, systemd and nginx do not read.
     Script(String),
     /// An executable or library.
     Elf(Box<Elf>),

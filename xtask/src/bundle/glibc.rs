@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-/// Amazon Linux 2023's glibc.
+/// The newest symbol version that Amazon Linux 2023's glibc has.
 pub const FLOOR: &str = "GLIBC_2.34";
 
 /// A version such as `GLIBC_2.34`. `GLIBC_ABI_…` and `GLIBC_PRIVATE` count as newer than every number.

@@ -38,7 +38,7 @@ impl Purpose {
         }
     }
 
-    /// The finding, if the manifest describes another zip than this one.
+    /// Returns a finding if the manifest describes another zip than this one.
     pub fn is_of_another(&self, zip: &Path, zip_bytes: u64) -> Option<String> {
         let same =
             self.bytes == zip_bytes && files::sha256(zip).is_ok_and(|sum| sum == self.sha256);

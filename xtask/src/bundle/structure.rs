@@ -11,7 +11,7 @@ use super::zip_header::ZipHeader;
 
 /// The length of the end record without its comment.
 const END: usize = 22;
-/// The most bytes of the directory. This limits memory, and no zip within EB's limit needs more.
+/// The most bytes of the directory. This limits memory. No bundle that a person makes needs more.
 const MAX_DIRECTORY: u64 = 32 << 20;
 
 type Result<T> = std::result::Result<T, String>;

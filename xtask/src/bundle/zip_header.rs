@@ -20,7 +20,7 @@ pub struct ZipHeader {
     pub name: Vec<u8>,
     /// General purpose bits.
     pub flags: u16,
-    /// 0 stored, 8 deflated.
+    /// The compression method: 0 for stored, 8 for deflated.
     pub method: u16,
     /// The declared unpacked size.
     pub bytes: u64,
@@ -65,7 +65,10 @@ impl ZipHeader {
             place: place.into(),
         };
         if name.is_empty() || name.len() > MAX_NAME {
-            return Err(format!("a name of {} bytes", name.len()));
+            return Err(format!(
+                "an entry has a name of {} bytes, but 1 to {MAX_NAME} are allowed",
+                name.len()
+            ));
         }
         if disk != 0 || [packed, size, place].contains(&u32::MAX) {
             return Err(format!(
@@ -119,7 +122,7 @@ impl ZipHeader {
         [self.crc.into(), self.packed, self.bytes]
     }
 
-    /// The length of the "data descriptor". Its signature is optional.
+    /// Returns the length of the "data descriptor", if it agrees with the directory. Its signature is optional.
     fn descriptor(&self, zip: &mut (impl Read + Seek), place: u64, limit: u64) -> Result<u64> {
         let bytes = at(zip, place, limit.saturating_sub(place).min(16) as usize)?;
         let signature = if bytes.starts_with(b"PK\x07\x08") {

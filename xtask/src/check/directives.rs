@@ -22,11 +22,11 @@ const PACKAGES: [(&str, &str); 6] = [
 const TYPO: usize = 2;
 /// No name of nginx is longer than this. Longer names, as in a hostile file, get no suggestion.
 const LONGEST: usize = 64;
-/// A name with this many letters does not resemble another name by chance.
+/// A name with at least this many letters does not resemble another name by chance.
 const LONG: usize = 10;
 /// The byte order mark.
 const MARK: char = '\u{feff}';
-/// The most unknown names that get a suggestion. No more are shown.
+/// The most unknown names that get a suggestion. A check does not show more findings than this.
 const COMPARED: usize = 20;
 
 /// Checks that every directive is known. If the bundle brings modules, an unknown directive may belong to a module.
@@ -58,7 +58,7 @@ pub fn check(bundle: &Bundle, configuration: &Configuration) -> Check {
     if configuration.is_cut() {
         warnings.push("there are too many directives: the last ones are not checked".into());
     }
-    Check::of("nginx: directives", findings, "nginx knows all of them")
+    Check::of("nginx: directives", findings, "all are directives of nginx")
         .with_warnings(&warnings)
         .with_hint(
             "nginx does not start with an unknown directive: correct the name, remove the line, or install \

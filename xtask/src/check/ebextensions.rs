@@ -67,7 +67,7 @@ fn fault(name: &str, text: &[u8]) -> Option<String> {
     let Ok(text) = std::str::from_utf8(text) else {
         return Some(format!("{name} is not UTF-8"));
     };
-    // JSON may contain tabs.
+    // Tries JSON first, because JSON may contain tabs, and YAML may not be indented with tabs.
     if serde_json::from_str::<serde_json::Map<_, _>>(text).is_ok() {
         return None;
     }

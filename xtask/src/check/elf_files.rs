@@ -25,7 +25,8 @@ pub fn programs<'a>(bundle: &'a Bundle, started: &BTreeSet<&str>) -> Vec<Program
     programs.collect()
 }
 
-/// A check whose findings are failures for a program that is started, and warnings for any other executable.
+/// Makes a check. Its findings are failures for a program that EB or flipless starts, and warnings for any other ELF
+/// file.
 pub fn judged<F: IntoIterator<Item = String>>(
     name: &'static str,
     programs: &[Program],

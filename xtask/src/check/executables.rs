@@ -24,7 +24,7 @@ fn agent() -> String {
     layout::in_bin(layout::AGENT_BIN)
 }
 
-/// Checks all ELF files. Another check reports unreadable settings.
+/// Checks all ELF files. If the settings are unreadable, `settings` is `None`, and another check reports the reason.
 pub fn check(bundle: &Bundle, arch: Option<Arch>, settings: Option<&Settings>) -> Vec<Check> {
     let resolves_names = settings.is_none_or(|all| all.server.resolves_names);
     let started = started::names(bundle, settings);
@@ -154,9 +154,9 @@ fn newer_glibc(program: &Program) -> Vec<String> {
     newer.map(finding).collect()
 }
 
-/// Checks for programs with a static glibc. Such a program crashes when it resolves a name with an NSS module
-/// other than `files` and `dns`, because the module is loaded into a program that contains another glibc. This
-/// was seen with glibc 2.26, 2.31 and 2.34, as SIGABRT or SIGFPE.
+/// Checks for programs with a static glibc. Such a program crashes when it resolves a name with an NSS module other
+/// than `files` and `dns`, because the module is loaded into a program that contains another glibc. The crash, with
+/// SIGABRT or SIGFPE, was seen with glibc 2.26, 2.31 and 2.34.
 fn static_glibc(programs: &[Program], resolves_names: bool) -> Check {
     if !resolves_names {
         return Check::of(

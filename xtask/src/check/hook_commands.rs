@@ -43,7 +43,7 @@ pub fn twins(bundle: &Bundle) -> Check {
         alone.join(", ")
     );
     let warnings: Vec<String> = (!alone.is_empty()).then_some(warning).into_iter().collect();
-    Check::of("hooks: twins", Vec::new(), "every hook has one")
+    Check::of("hooks: twins", Vec::new(), "every hook has a twin")
         .with_warnings(&warnings)
         .with_hint(format!(
             "ship the hook in both folders, if its effect is lost when EB writes the configuration again: \
@@ -133,7 +133,7 @@ fn remark_on_command(command: &str) -> Option<&'static str> {
         )
     } else if kills {
         Some(
-            "kills the real nginx, and so the requests in progress. `systemctl reload nginx` loses no request",
+            "kills the real nginx, so the requests in progress fail. `systemctl reload nginx` loses no request",
         )
     } else {
         None

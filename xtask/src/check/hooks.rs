@@ -63,8 +63,8 @@ fn ignored(entry: &Entry) -> Option<String> {
     stage.then(|| format!("EB ignores {}: there is no stage `{folder}`", entry.name))
 }
 
-/// Returns why the hook fails on the instance. `dist` packs flipless's own hooks with the exec bit. If they lack
-/// the bit, so do the programs, because the zip was packed again without modes.
+/// Returns why the hook fails on the instance. `dist` packs flipless's own hooks with the exec bit. If they lack the
+/// bit, the zip was packed again without modes, so the programs lack the bit, too. EB does not add the bit to programs.
 fn wrong(hook: &Entry) -> Option<String> {
     let name = &hook.name;
     let file = name.rsplit('/').next().unwrap_or_default();
@@ -128,7 +128,7 @@ fn out_of_order(name: &str) -> Option<String> {
     Some(format!("{name} {why}: rename it"))
 }
 
-/// Whether `#!` is followed by a path. execve(2) does not search for a name.
+/// Whether `#!` is followed by a path. execve(2) does not search PATH for a name.
 fn has_interpreter(text: &[u8]) -> bool {
     let line = text[2..].split(|&byte| byte == b'\n').next();
     line.is_some_and(|line| line.trim_ascii_start().starts_with(b"/"))

@@ -49,8 +49,8 @@ fn target(entry: &Entry) -> Option<&str> {
     }
 }
 
-/// The parts of the path to which a link leads on the instance, derived from the texts of the link's name and
-/// target.
+/// The parts of the path to which a link leads on the instance, derived only from the link's name and target, not from
+/// other links.
 fn place<'a>(name: &'a str, target: &'a str) -> Vec<&'a str> {
     let mut parts = Vec::new();
     if !target.starts_with('/') {

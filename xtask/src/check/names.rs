@@ -66,7 +66,7 @@ fn unchecked(entry: &Entry) -> Option<String> {
 fn layout(bundle: &Bundle) -> Vec<String> {
     let folder = parent_folder(bundle).map(|folder| {
         format!(
-            "everything lies in `{folder}/`, but EB needs it at the root: zip inside this folder"
+            "everything lies in `{folder}/`, but EB needs the files at the root: run `zip` inside this folder"
         )
     });
     folder.into_iter().collect()

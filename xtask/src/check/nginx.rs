@@ -57,7 +57,7 @@ pub fn check(bundle: &Bundle) -> Check {
     check_by(tools::installed("nginx").as_deref(), bundle)
 }
 
-/// The same as [`check`], with this nginx.
+/// Does the same as [`check`], with this nginx program.
 pub fn check_by(program: Option<&Path>, bundle: &Bundle) -> Check {
     let texts = || bundle.entries.iter().filter(|entry| entry.text().is_some());
     let read = |name: &str| name.starts_with(PIECES) || ours(name).is_some();

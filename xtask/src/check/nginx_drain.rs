@@ -11,7 +11,7 @@ use crate::bundle::Bundle;
 
 /// Directives that let an answer take longer.
 const TIMEOUTS: [&str; 2] = ["grpc_read_timeout", "proxy_read_timeout"];
-/// The variable of the run's unit with the limit of a drain.
+/// The variable in the run's unit that contains the time limit of a drain.
 const DRAIN: &str = "FLIPLESS_DRAIN_SECONDS=";
 
 /// Warns about answers that may take longer than the old version gets to finish its requests.

@@ -14,9 +14,9 @@ use crate::bundle::Bundle;
 pub const PIECES: &str = ".platform/nginx/";
 /// The most directives that are read. No configuration that a person writes has so many.
 const MAX_DIRECTIVES: usize = 100_000;
-/// The most comparisons of an `include` with a file. A hostile bundle may have any number of both.
+/// The most comparisons of an `include` with a file. A hostile bundle may have any number of includes and files.
 const MAX_COMPARED: usize = 100_000;
-/// How deep blocks may be nested, and how deep includes. A hostile file may nest them to any depth.
+/// The most nested blocks, and the most nested includes. A hostile file may nest blocks and includes to any depth.
 const MAX_DEPTH: usize = 32;
 
 /// A directive with its arguments.
@@ -93,7 +93,8 @@ impl Configuration {
     }
 
     fn read(&mut self, path: &str, files: &Files, inside: &mut Vec<(String, usize)>) {
-        // nginx reads a file as often as it is included. Here once is enough, and this also ends a circle of includes.
+        // nginx reads a file as often as it is included. Here it is enough to read the file once, and this also ends a
+        // circle of includes.
         let Some(text) = files.get(path).filter(|_| self.files.insert(path.into())) else {
             return;
         };

@@ -12,7 +12,8 @@ const MOST: usize = 20;
 pub struct Check {
     /// A short name of the check, which never changes.
     pub name: &'static str,
-    /// Whether the check passed. `None` (null in JSON): skipped, because something is missing on this machine.
+    /// Whether the check passed. It is `None` (null in JSON) if the check was skipped, because something is missing on
+    /// this machine.
     pub ok: Option<bool>,
     /// The detail; if the check failed, its findings, separated by `; `.
     pub detail: String,
@@ -25,7 +26,7 @@ pub struct Check {
     /// The findings one by one.
     #[serde(skip)]
     findings: Vec<String>,
-    /// A hint.
+    /// The advice for a check that did not pass.
     #[serde(skip)]
     pub hint: Option<String>,
 }

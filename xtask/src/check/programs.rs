@@ -24,7 +24,7 @@ pub struct Said {
     pub text: String,
 }
 
-/// A temporary folder. Dropping it removes it.
+/// A temporary folder. Dropping the value removes the folder.
 pub struct Scratch(TempDir);
 
 impl Scratch {

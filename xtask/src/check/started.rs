@@ -9,7 +9,7 @@ use flipless_settings::{Settings, layout};
 use super::{hooks, procfile};
 use crate::bundle::Bundle;
 
-/// Returns the names of these programs, if the bundle contains them.
+/// Returns the names of those programs in the bundle that EB or flipless starts.
 pub fn names<'a>(bundle: &'a Bundle, settings: Option<&Settings>) -> BTreeSet<&'a str> {
     let server = settings.map(|all| all.server.bin.as_str());
     let ours = [
@@ -37,8 +37,8 @@ pub fn by_command(settings: &Settings) -> Option<&str> {
     program_in_bundle(settings.server.command.as_deref()?)
 }
 
-/// Whether the bundle may bring files to the instance that it does not contain: by a hook, a configuration file
-/// of EB, or a build command. flipless's own files bring none.
+/// Whether the bundle may install files that are not in the zip: by a hook, a configuration file of EB, or a build
+/// command. flipless's own files bring none.
 pub fn may_install(bundle: &Bundle) -> bool {
     bundle.entries.iter().any(|entry| {
         let configures = flipless_settings::ebextensions::is_config_file(&entry.name)

@@ -22,7 +22,7 @@ const NEEDED: [&str; 3] = [layout::APP_SOCKET, layout::APP_TEMPLATE, layout::GAT
 
 type Rule = fn(&[Unit]) -> Vec<String>;
 
-/// The rules: the name of the check, the rule, and the detail if the rule is kept.
+/// The rules: the name of the check, the rule, and the detail that the check shows if all units keep the rule.
 const RULES: [(&str, Rule, &str); 9] = [
     (
         "units: shared sockets",
@@ -71,17 +71,17 @@ const RULES: [(&str, Rule, &str); 9] = [
     ),
 ];
 
-/// The checks by systemd, if it is installed.
+/// Returns the checks by systemd-analyze(1). They are skipped if the program is not installed.
 pub fn by_systemd(bundle: &Bundle, units: &[Unit]) -> Vec<Check> {
     by_analyzer(tools::installed("systemd-analyze"), bundle, units)
 }
 
-/// The same as [`by_systemd`], with this program.
+/// Returns the checks of [`by_systemd`], with this systemd-analyze.
 pub fn by_analyzer(program: Option<PathBuf>, bundle: &Bundle, units: &[Unit]) -> Vec<Check> {
     systemd::check(program, bundle, units)
 }
 
-/// The checks by our own rules.
+/// Returns the checks by our own rules.
 pub fn by_rules(bundle: &Bundle, units: &[Unit]) -> Vec<Check> {
     let mut checks = vec![present(bundle, units)];
     checks.extend(RULES.map(|(name, rule, fine)| Check::of(name, rule(units), fine)));

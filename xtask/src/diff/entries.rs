@@ -24,7 +24,7 @@ pub struct Difference {
 /// An entry in one of the bundles.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Side {
-    /// Whether it is a symbolic link. Its content is then its target.
+    /// Whether the entry is a symbolic link. The content of a link is its target.
     link: bool,
     mode: String,
     bytes: u64,
@@ -51,7 +51,7 @@ pub fn compare(old: &Bundle, new: &Bundle) -> Vec<Difference> {
         .collect()
 }
 
-/// The changed lines, if both entries are texts that the checks read.
+/// Returns the changed lines, if both entries are texts that the checks read.
 fn lines(old: Option<&Entry>, new: Option<&Entry>) -> Option<String> {
     let text = |entry: &Entry| Some(String::from_utf8_lossy(entry.text()?).into_owned());
     let (old, new) = (text(old?)?, text(new?)?);
@@ -74,7 +74,7 @@ impl Side {
 }
 
 impl Difference {
-    /// One line for the entry, and its changed lines below.
+    /// Returns one line for the entry, and below it the changed lines of the text.
     pub fn describe(&self) -> String {
         let path = printable(&self.path);
         let size = |side: &Side| {

@@ -7,22 +7,23 @@ use serde_json::Value;
 
 use crate::ui::printable;
 
-/// Fields that are not compared: they follow from the content, which is compared separately. Checks also depend on
+/// Fields that are not compared. They follow from the content, which `entries.rs` compares. The checks also depend on
 /// the machine.
 const LEFT_OUT: [&str; 6] = ["bytes", "checks", "entries", "label", "sbom", "sha256"];
 
 /// One field that differs.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// `git.commit`
+    /// The name, such as `git.commit`.
     field: String,
-    /// `None` if that manifest does not have the field.
+    /// The value in the old manifest; `None` if this manifest lacks the field.
     old: Option<Value>,
-    /// `None` if that manifest does not have the field.
+    /// The value in the new manifest; `None` if this manifest lacks the field.
     new: Option<Value>,
 }
 
-/// Compares all fields, in the order of their names. This includes fields that a later version adds.
+/// Compares all fields, in the order of their names. The function also compares fields that this version of flipless
+/// does not know.
 pub fn compare(old: &Value, new: &Value) -> Vec<Difference> {
     let (old, new) = (fields(old), fields(new));
     let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();

@@ -16,7 +16,7 @@ use super::file_list::{File as Planned, FileList};
 use super::source;
 use crate::ui;
 
-/// The most compressed bytes of one file that stay in memory. A larger file goes to a temporary file.
+/// The most compressed bytes of one file that stay in memory. If there are more, they go to a temporary file.
 const IN_MEMORY: usize = 1 << 20;
 
 /// A zip with one deflated entry, which is copied unchanged into the bundle.
@@ -37,8 +37,9 @@ pub fn write(zip: &mut File, files: &FileList, time: DateTime) -> Result<()> {
     result
 }
 
-/// The zip does not depend on the number of threads. With n threads, each deflates every nth file, and this
-/// function takes the results in the order of the files. Each thread has at most two results in memory.
+/// Writes the zip with this number of threads. The zip does not depend on the number: with n threads, each thread
+/// deflates every nth file, and this function takes the results in the order of the files. Each thread has at most two
+/// results in memory.
 fn write_with(
     threads: usize,
     zip: &mut File,

@@ -44,7 +44,7 @@ pub fn server(project: &Project, target: Target) -> Result<Program> {
     job::run(&job)
 }
 
-/// Fails without a Cargo.lock: cargo's own error for `--locked` does not say why `dist` needs the file.
+/// Fails if there is no Cargo.lock. cargo's own error for `--locked` does not say why `dist` needs the file.
 fn require_lock_file(root: &Path) -> Result<()> {
     if root.join("Cargo.lock").exists() {
         return Ok(());
@@ -150,7 +150,8 @@ pub fn agent(project: &Project, server: Target) -> Result<Program> {
     job::run(&job)
 }
 
-/// All default features except `platform`. With `platform`, each changed setting would recompile the server.
+/// Returns cargo's arguments for all default features except `platform`. With `platform`, each changed setting would
+/// recompile the server.
 fn features_of_server(package: &Package) -> Vec<String> {
     let defaults = package.features.get("default");
     match defaults.filter(|names| names.iter().any(|name| name == platform::PLATFORM)) {

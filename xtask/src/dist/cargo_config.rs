@@ -27,7 +27,7 @@ impl CargoConfig {
         Self::with(folder, ResolveOptions::default())
     }
 
-    /// The same as [`Self::load`], with a given environment.
+    /// Reads the configuration with the environment in `options`. Does not look for flags in included files.
     ///
     /// # Errors
     /// If the configuration is invalid.
@@ -37,7 +37,7 @@ impl CargoConfig {
         Ok(Self(config.with_context(context)?))
     }
 
-    /// rustc's flags for a target, from the source that cargo uses.
+    /// Returns rustc's flags for a target, from the source that cargo chooses.
     ///
     /// # Errors
     /// If rustc does not report the `cfg` values of the target.
@@ -45,7 +45,7 @@ impl CargoConfig {
         Ok(self.0.rustflags(target.triple())?.unwrap_or_default())
     }
 
-    /// The linker for a target, if one is set.
+    /// Returns the linker for a target, if the configuration sets one.
     ///
     /// # Errors
     /// If rustc does not report the `cfg` values of the target.
@@ -55,8 +55,8 @@ impl CargoConfig {
     }
 }
 
-/// Refuses rustc flags in an included file. cargo-config2 does not follow `include` (cargo 1.94), so the build
-/// would silently lack these flags.
+/// Refuses rustc flags in an included file. cargo follows `include` since version 1.94, but cargo-config2 does not. So
+/// the build would silently lack these flags.
 fn refuse_included_flags(folder: &Path) -> Result<()> {
     let mut files: Vec<PathBuf> = Walk::new(folder).collect();
     let mut next = 0;
@@ -83,8 +83,8 @@ fn refuse_included_flags(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The files that a configuration includes. An optional file is listed only if it exists
-/// (<https://doc.rust-lang.org/cargo/reference/config.html#including-extra-configuration-files>).
+/// Returns the files that a configuration includes, if they exist. cargo itself reports a missing file that is not
+/// optional (<https://doc.rust-lang.org/cargo/reference/config.html#including-extra-configuration-files>).
 fn included(config: &Path) -> Result<Vec<PathBuf>> {
     let table = read(config)?;
     let list = table.get("include").and_then(Value::as_array);

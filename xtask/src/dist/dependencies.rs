@@ -1,5 +1,5 @@
-//! The packages in an executable: the packages that cargo resolves for its target and features, without dev- and
-//! build-dependencies.
+//! The packages in an executable. These are the packages that cargo resolves for its target and features, without dev-
+//! and build-dependencies.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -35,9 +35,10 @@ pub struct Package {
     pub dependencies: BTreeSet<Key>,
 }
 
-/// Asks `cargo tree`, which unifies features per target, as the build does. `cargo metadata` would unify the
-/// features of all members of the workspace. The arguments of `cargo` select the package, its target and its
-/// features, and forbid changes of the lock file.
+/// Returns the packages of an executable, with sources and checksums from the lock file `lock`. Asks `cargo tree`,
+/// which unifies features per target, as the build does. `cargo metadata` would unify the features of all members of
+/// the workspace. The caller has added the arguments to `cargo` that select the package, its target and its features,
+/// and that forbid changes of the lock file.
 ///
 /// # Errors
 /// If cargo fails, or the lock file can't be read.
@@ -97,7 +98,7 @@ struct Locked {
 }
 
 impl Tree {
-    /// Adds sources and checksums.
+    /// Adds the sources and checksums in the text of a lock file.
     fn look_up(&mut self, lock: &str) -> Result<()> {
         for locked in toml::from_str::<Lock>(lock)?.package {
             let key = (locked.name, locked.version);

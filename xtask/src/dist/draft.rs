@@ -38,7 +38,8 @@ impl Draft {
         self.zip.path()
     }
 
-    /// Puts the zip, checksum, manifest and SBOM in their places. All are on disk before the first rename.
+    /// Renames the zip, checksum, manifest and SBOM to their final names. All four files are on disk before the first
+    /// rename. Returns the path of the zip.
     ///
     /// # Errors
     /// If the disk is full, or one of the names is a folder.
@@ -57,7 +58,8 @@ impl Draft {
         ];
         for (file, path) in &files {
             file.as_file().sync_all()?;
-            // The rename of a file to the name of a folder fails. So this is checked before the first rename.
+            // A file can't be renamed to the name of a folder. This check comes before the first rename, so that no
+            // file is replaced alone.
             ensure!(
                 !path.is_dir(),
                 "cannot write {}: it is a folder",

@@ -48,7 +48,8 @@ impl Exclude {
         Ok(Self(patterns.collect::<Result<_>>()?))
     }
 
-    /// Whether this path, relative to the include, is excluded. An excluded folder excludes all files in it.
+    /// Whether a glob excludes this path, which is relative to the include. The caller then also leaves out all files
+    /// in an excluded folder.
     pub fn matches(&self, path: &Path) -> bool {
         let mut any = false;
         for pattern in &self.0 {
@@ -60,7 +61,7 @@ impl Exclude {
         any
     }
 
-    /// Refuses a glob that matches nothing: it is misspelt, or its files were removed.
+    /// Refuses a glob that has matched nothing. Such a glob is misspelt, or its files were removed.
     ///
     /// # Errors
     /// If there is such a glob.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::link;
 use crate::ui;
 
-/// Every user can read the file: `webapp` reads the files of a release.
+/// Every user can read the file, because the user `webapp` reads the files of a release.
 pub const PLAIN: u32 = 0o644;
 /// Every user can read and execute the file.
 pub const EXECUTABLE: u32 = 0o755;
@@ -30,7 +30,7 @@ pub enum Origin {
     Certificates,
     /// Rendered by the build script, from a template or from the settings.
     Rendered,
-    /// `[bundle] include`.
+    /// A file of `[bundle] include`, with its path on disk.
     Include(PathBuf),
     /// A file of the bundle that `--wrap` names.
     Wrapped(PathBuf),
@@ -57,7 +57,7 @@ pub struct File {
     pub mode: u32,
     /// The origin, for messages.
     pub origin: Origin,
-    /// The path of its content; empty until the file is built.
+    /// The path of its content; empty for a program that is not built yet.
     pub source: PathBuf,
     /// The target of a symbolic link.
     pub link: Option<String>,
@@ -104,7 +104,7 @@ impl FileList {
         self.0.len()
     }
 
-    /// The same files, with the programs that were built.
+    /// Returns the same list with the paths of the built programs.
     pub fn with(mut self, programs: &Programs) -> Self {
         for file in self.0.values_mut() {
             match &file.origin {
@@ -140,8 +140,10 @@ impl FileList {
         }
     }
 
+    /// Adds a file.
+    ///
     /// # Errors
-    /// If there is a file of this name.
+    /// If the list contains a file of this name already.
     pub fn add(&mut self, name: String, file: File) -> Result<()> {
         if let Some(other) = self.0.get(&name) {
             let (first, second) = (&other.origin, &file.origin);
@@ -153,6 +155,8 @@ impl FileList {
         Ok(())
     }
 
+    /// Refuses a name that is both a file and a folder.
+    ///
     /// # Errors
     /// If a file has the name of a folder with files.
     pub fn refuse_files_as_folders(&self) -> Result<()> {
@@ -171,9 +175,9 @@ impl FileList {
         Ok(())
     }
 
-    /// Refuses a relative link of an include if the bundle lacks the link's target: a target that exists on this
-    /// machine may be missing on the instance. An absolute link may lead to any file of the instance, and so may
-    /// every link of a wrapped bundle.
+    /// Refuses a relative link of an include if the bundle lacks the link's target, because a target that exists on
+    /// this machine may be missing on the instance. An absolute link may lead to any file of the instance. Every link
+    /// of a wrapped bundle may do so, too.
     ///
     /// # Errors
     /// If the bundle lacks the target of such a link.
@@ -198,7 +202,7 @@ impl FileList {
         Ok(())
     }
 
-    /// Whether there is a file with this name, or a file in such a folder.
+    /// Whether there is a file with this name, or a file in a folder with this name.
     fn has(&self, place: &str) -> bool {
         self.0.contains_key(place) || self.has_below(place)
     }

@@ -1,4 +1,4 @@
-//! rustc's flags. They keep paths of this machine out of the programs, and include the user's own flags.
+//! The flags for rustc: the user's own flags, and flags that keep paths of this machine out of the programs.
 
 use std::path::Path;
 use std::process::Command;
@@ -10,8 +10,8 @@ use super::target::Target;
 use crate::project::Project;
 use crate::tools;
 
-/// Returns the flags that replace paths of this machine, for a program of flipless itself. These flags contain no
-/// path of a server in another project. Otherwise cargo would compile the agent and the relay again for each
+/// Returns the flags that replace paths of this machine, for a program of flipless itself. These flags contain no path
+/// of a server in another project. With such a path, cargo would compile the agent and the relay again for each
 /// project.
 ///
 /// # Errors
@@ -30,7 +30,8 @@ pub fn of_own(project: &Project) -> Result<Vec<String>> {
     .into())
 }
 
-/// Returns the flags for the server. If the server is in another project, they also replace that project's paths.
+/// Returns the flags that replace paths of this machine, for the server. If the server is in another project, the flags
+/// also replace that project's paths.
 ///
 /// # Errors
 /// If rustc does not report its folder.

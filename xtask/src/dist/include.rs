@@ -18,17 +18,17 @@ pub struct Found {
     pub name: String,
     /// Its path on disk.
     pub path: PathBuf,
-    /// The mode. It depends only on the owner's exec bit, so the umask has no effect.
+    /// The mode. If the include sets no `mode`, this depends only on the owner's exec bit, so the umask has no effect.
     pub mode: u32,
     /// Its target, if it is a symbolic link.
     pub link: Option<String>,
 }
 
-/// All files of all includes. The includes are relative to `folder`.
+/// Returns all files of all includes. The includes are relative to `folder`.
 ///
 /// # Errors
-/// If an include does not exist or contains no files, or if a glob matches nothing. Also if a file can't be
-/// shipped: a device, a link that the setting does not allow, or a name that is not UTF-8.
+/// If an include does not exist or contains no files, or if a glob matches nothing. Also if a file can't be shipped,
+/// such as a device, a link that the setting does not allow, or a file whose name is not UTF-8.
 pub fn find(includes: &[Include], folder: &Path) -> Result<Vec<Found>> {
     let mut found = Vec::new();
     for include in includes {
@@ -105,7 +105,7 @@ fn file(include: &Include, root: &Path, entry: &DirEntry) -> Result<Found> {
     })
 }
 
-/// Joins `to` and the path below it with `/`. The error is the reason why a name can't be in a zip.
+/// Joins `to` and the path below `to` with `/`. The error is the reason why a name can't be in a zip.
 fn name_in_zip(to: &str, relative: &Path) -> Result<String, &'static str> {
     let mut parts: Vec<&str> = to.split('/').filter(|part| *part != ".").collect();
     for part in relative.components() {
@@ -130,7 +130,8 @@ fn unfit(path: &Path, why: &str) -> anyhow::Error {
     )
 }
 
-/// The error of a folder that can't be read. A link that leads nowhere or into a circle can be shipped as a link.
+/// Returns the error for an include that can't be read. If a followed link leads nowhere or into a loop, the hint says
+/// how to ship the link itself.
 fn unreadable(include: &Include, error: &walkdir::Error) -> anyhow::Error {
     let message = format!("cannot read the include `{}`: {error}", include.from);
     let is_link = error.path().is_some_and(Path::is_symlink);

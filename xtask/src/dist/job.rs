@@ -1,4 +1,4 @@
-//! One build with cargo. The path of the executable comes from cargo's messages.
+//! One build with cargo. cargo's messages contain the path of the executable.
 
 use std::ffi::OsString;
 use std::io::BufReader;
@@ -132,8 +132,8 @@ fn command(job: &Job) -> Result<Command> {
     Ok(cargo)
 }
 
-/// Adds the arguments that determine the dependencies. The compiler flags are among them, because a flag may set a
-/// `cfg` that selects a dependency.
+/// Adds the arguments that determine the dependencies. It also adds the compiler flags, because a flag may set a `cfg`
+/// that selects a dependency.
 fn choose(cargo: &mut Command, job: &Job) -> Result<()> {
     cargo
         .args(["--package", job.package.name.as_str()])

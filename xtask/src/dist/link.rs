@@ -1,8 +1,8 @@
 //! Symbolic links in a bundle.
 
-/// Returns the name in the zip to which the link `name` leads, without a look at other files. `None` if the target
-/// is absolute or outside of the zip. Also `None` if `..` follows a name in the target: this name may be a link,
-/// and `..` could then lead anywhere.
+/// Returns the name in the zip to which the link `name` leads. Does not look at other files. Returns `None` if the
+/// target is absolute, contains a `\`, or is not inside the zip. Also returns `None` if `..` follows a name in the
+/// target: this name may be a link, and `..` could then lead anywhere.
 pub fn target_in_zip(name: &str, target: &str) -> Option<String> {
     if target.starts_with('/') || target.contains('\\') {
         return None;

@@ -1,4 +1,4 @@
-//! How the agent is linked: statically if possible, so that the stand-ins need little memory.
+//! Chooses how the agent is linked. A static agent is preferred, so that the stand-ins need little memory.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -22,7 +22,7 @@ pub struct Linkage {
 
 const STATIC: &[&str] = &["-Ctarget-feature=+crt-static", "-Crelocation-model=static"];
 
-/// The agent's target for the server's target, and how the agent is linked.
+/// Returns the agent's target for the server's target, and the way to link the agent.
 ///
 /// # Errors
 /// If a standard library or a linker is missing.
@@ -37,8 +37,8 @@ pub fn of_agent(server: Target, config: &CargoConfig) -> Result<(Target, Linkage
         return Ok((musl, of(toolchain::builder(musl, config)?, true)));
     }
     let gnu = Target::gnu(server.arch());
-    // A static executable does not depend on the instance's version of glibc, so zig is not needed. zig also has no
-    // static glibc.
+    // This build does not use zig. A static executable does not depend on the instance's version of glibc, and zig has
+    // no static glibc.
     if let Ok(builder) = toolchain::plain(gnu, config)
         && toolchain::has_std(gnu)
         && has_static_glibc(&builder)
@@ -48,7 +48,7 @@ pub fn of_agent(server: Target, config: &CargoConfig) -> Result<(Target, Linkage
     Ok((gnu, of(toolchain::builder(gnu, config)?, false)))
 }
 
-/// Whether gcc has a static glibc. gcc prints an absolute path only if the file exists.
+/// Whether the builder's compiler has a static glibc. gcc prints an absolute path only if the file exists.
 fn has_static_glibc(builder: &Builder) -> bool {
     let Builder::Cargo(linker) = builder else {
         return false;

@@ -1,5 +1,5 @@
-//! A lock for one `dist` at a time in a target directory. Two builds with different settings would overwrite each
-//! other's rendered templates, and each would ship files of the other one.
+//! A lock, so that only one `dist` at a time uses a target directory. Two builds with different settings would
+//! overwrite each other's rendered templates, and a bundle could contain files of the other build.
 
 use std::fs::{File, TryLockError, create_dir_all};
 use std::path::Path;
@@ -8,7 +8,8 @@ use anyhow::{Context, Result};
 
 use crate::ui;
 
-/// A lock that is held until it is dropped. The system also releases it when the process ends, even in a crash.
+/// The lock, which is held until this value is dropped. The system also releases the lock when the process ends, even
+/// in a crash.
 pub struct Lock(#[allow(dead_code, reason = "held, not read")] File);
 
 /// Waits until no other `dist` builds in `target`. Prints a status line if it has to wait.

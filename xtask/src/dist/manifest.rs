@@ -16,7 +16,7 @@ use crate::files;
 pub struct Manifest {
     /// The zip: a name in the file beside the zip, and a path on standard output.
     pub zip: String,
-    /// The SBOM beside the zip, named in the same way.
+    /// The SBOM beside the zip: a name or a path, as in `zip`.
     pub sbom: String,
     /// SHA-256 of the zip, in hex.
     pub sha256: String,

@@ -14,8 +14,8 @@ use super::wrap::Wrapped;
 use crate::project::Project;
 use crate::ui;
 
-/// Lists every file of the bundle before any program is built, so that a missing file or a collision is found
-/// early. `platform` is the rendered platform tree, and `wrapped` a source bundle to ship.
+/// Lists every file of the bundle before any program is built, so that `dist` finds a missing file or a collision
+/// early. `platform` is the rendered platform tree, `server` a prebuilt server, and `wrapped` a source bundle to ship.
 ///
 /// # Errors
 /// If an include is missing, a link has no target, or two files have the same name.
@@ -93,7 +93,7 @@ fn join_procfile(
         let own = fs::read_to_string(path);
         let own = own.with_context(|| format!("cannot read {}", path.display()))?;
         text = procfile::joined(&text, &own, &path.display().to_string())?;
-        let message = format!("the line `web` of {} by the stand-in", path.display());
+        let message = format!("the line `web` of {} with the stand-in", path.display());
         ui::status("Replacing", message);
     }
     if let Some((own, origin)) = wrapped.map(Wrapped::procfile) {

@@ -15,8 +15,8 @@ use crate::{tools, ui};
 /// The feature of the root package that renders the platform tree.
 pub const PLATFORM: &str = "platform";
 
-/// A copy of the rendered tree. `dist` reads the tree minutes later, and another cargo may overwrite the build
-/// script's own folder meanwhile.
+/// A copy of the rendered tree. `dist` reads the tree minutes later, and another cargo may have overwritten the build
+/// script's own folder by then.
 pub struct PlatformTree {
     /// The files, by their name in the zip.
     pub files: render::Files,
@@ -24,7 +24,7 @@ pub struct PlatformTree {
 }
 
 impl PlatformTree {
-    /// Copies the output of the build script.
+    /// Copies the files in `folder`, the output of the build script.
     fn copied(folder: &Path) -> Result<Self> {
         let files = templates::read_all(folder).map_err(anyhow::Error::msg)?;
         let copy = tempfile::tempdir().context("cannot make a temporary folder")?;
@@ -55,7 +55,7 @@ impl PlatformTree {
     }
 }
 
-/// Renders the platform tree. This compiles no program: a changed setting or template changes only this tree.
+/// Renders the platform tree. A changed setting or template changes only this tree, so this compiles no program.
 ///
 /// # Errors
 /// If a setting or a template is wrong. The build script has then printed the place.

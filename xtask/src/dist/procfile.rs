@@ -1,4 +1,4 @@
-//! The bundle's Procfile: the rendered one, joined with the user's own.
+//! The bundle's Procfile: the rendered Procfile, joined with the user's own Procfile.
 
 use anyhow::{Result, ensure};
 use flipless_settings::procfile;
@@ -51,11 +51,12 @@ pub fn parse(text: &str, origin: &str) -> Result<Vec<Process>> {
     Ok(processes)
 }
 
-/// Adds the processes of the user's `own` Procfile to the rendered one. The rendered `web` replaces the user's
-/// `web`.
+/// Adds the processes of the user's Procfile `own` to the rendered Procfile, and returns the text. The rendered `web`
+/// replaces the user's `web`.
 ///
 /// # Errors
-/// If the user's own file is wrong, or defines a process that `[processes]` defines, too.
+/// If the user's file is wrong, has a name that EB can't use beside flipless, or defines a process that `[processes]`
+/// also defines.
 pub fn joined(rendered: &str, own: &str, origin: &str) -> Result<String> {
     let known = parse(rendered, FILE)?;
     let mut text = rendered.to_owned();
@@ -65,7 +66,7 @@ pub fn joined(rendered: &str, own: &str, origin: &str) -> Result<String> {
         }
         ensure!(
             !procfile::is_taken(&name),
-            "{origin} has a process `{name}`, and EB would overwrite the unit of this name; rename it"
+            "{origin} has a process `{name}`, for which EB would overwrite the unit {name}.service; rename the process"
         );
         ensure!(
             known.iter().all(|process| process.name != name),

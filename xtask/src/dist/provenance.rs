@@ -8,8 +8,8 @@ use serde::Serialize;
 use crate::bundle::{Bundle, Content};
 use crate::{tools, ui};
 
-/// The part of the manifest about the build. The zip contains none of it, so a commit without an effect on the
-/// files changes no byte of the zip.
+/// The part of the manifest about the build. The zip contains nothing of this part, so a commit without an effect on
+/// the files changes no byte of the zip.
 #[derive(Debug, Clone, Serialize)]
 pub struct Provenance {
     /// The commit of the server's repository; none without git or without a repository.
@@ -32,7 +32,8 @@ pub struct Git {
 }
 
 impl Provenance {
-    /// Asks git in the server's `folder`, and the compiler.
+    /// Asks git for the commit of `folder`, and the compiler for its version. Warns if there is no commit, or if the
+    /// working tree has changes.
     ///
     /// # Errors
     /// If the compiler can't be run.
@@ -56,14 +57,14 @@ impl Provenance {
     }
 }
 
-/// The commit of the repository that `folder` is in.
+/// Returns the commit of the repository that contains `folder`.
 fn git(folder: &Path) -> Option<Git> {
     let ask = |words: &[&str]| {
         let mut git = tools::git();
         tools::output(git.arg("-C").arg(folder).args(words)).ok()
     };
     let commit = ask(&["rev-parse", "--verify", "HEAD"])?;
-    // Without optional locks, git does not wait for other processes.
+    // Without optional locks, git does not disturb other git processes in the repository (git(1)).
     let changes = ask(&["--no-optional-locks", "status", "--porcelain"])?;
     Some(Git {
         commit,

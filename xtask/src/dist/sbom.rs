@@ -1,6 +1,5 @@
-//! The SBOM beside the zip, in CycloneDX 1.5 (<https://cyclonedx.org/docs/1.5/json>): the crates in the
-//! executables, including procedural macros. It does not depend on the clock, on random numbers, or on paths of
-//! this machine.
+//! The SBOM beside the zip, in CycloneDX 1.5 (<https://cyclonedx.org/docs/1.5/json>): the crates in the executables,
+//! including procedural macros. The SBOM does not depend on the clock, on random numbers, or on paths of this machine.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +21,7 @@ use super::dependencies::{Key, Package, Tree};
 pub struct Executable {
     /// Its name in the zip.
     pub place: String,
-    /// The packages that cargo built it from; none for a prebuilt executable.
+    /// The packages of which cargo has built the executable; `None` for a prebuilt executable.
     pub tree: Option<Tree>,
 }
 
@@ -42,7 +41,7 @@ pub struct Subject<'a> {
     pub entries: BTreeMap<&'a str, &'a str>,
 }
 
-/// The document as JSON.
+/// Returns the SBOM as JSON text.
 ///
 /// # Errors
 /// If the document is invalid because of a package's name or version.
@@ -96,7 +95,8 @@ impl Subject<'_> {
         self.zip.to_owned()
     }
 
-    /// A UUID of version 8 (RFC 9562 leaves its content to the application), made from the zip's hash.
+    /// Returns a UUID of version 8, made from the zip's hash. RFC 9562 leaves the content of this version to the
+    /// application.
     fn serial_number(&self) -> Result<UrnUuid> {
         let hex = |from: usize, to: usize| self.sha256.get(from..to).context("no hash");
         let (a, b, c) = (hex(0, 8)?, hex(8, 12)?, hex(12, 15)?);
@@ -110,7 +110,7 @@ impl Subject<'_> {
         let kind = Classification::Application;
         let version = self.version.as_deref().unwrap_or_default();
         let mut bundle = Component::new(kind, self.name, version, Some(self.reference()));
-        // An empty version is not the same as none.
+        // In CycloneDX an empty version differs from a missing version.
         bundle.version = bundle.version.filter(|_| self.version.is_some());
         bundle.hashes = Some(sha256(self.sha256));
         let tool = Tool::new("flipless", "cargo xtask dist", env!("CARGO_PKG_VERSION"));
@@ -123,7 +123,7 @@ impl Subject<'_> {
     }
 }
 
-/// The executable itself, with the hash of the file that is in the zip.
+/// Returns the component for the executable itself, with the hash of its file in the zip.
 fn application(subject: &Subject, executable: &Executable) -> Result<Component> {
     let (place, kind) = (&executable.place, Classification::Application);
     let mut application = match &executable.tree {
@@ -156,8 +156,8 @@ fn reference((name, version): &Key) -> String {
     format!("{name}@{version}")
 }
 
-/// The package URL (<https://github.com/package-url/purl-spec>, type `cargo`). None for a path dependency, because
-/// its URL would name an unrelated package on crates.io.
+/// Returns the package URL (<https://github.com/package-url/purl-spec>, type `cargo`). `None` for a package without a
+/// source, such as a path dependency, because its URL would name an unrelated package on crates.io.
 fn purl((name, version): &Key, package: &Package) -> Result<Option<Purl>> {
     let Some(source) = package.source.as_deref() else {
         return Ok(None);
@@ -176,7 +176,8 @@ fn purl((name, version): &Key, package: &Package) -> Result<Option<Purl>> {
     Ok(Some(parsed?))
 }
 
-/// The licence as an SPDX expression. Old manifests write `MIT/Apache-2.0`. Any other text becomes a name.
+/// Returns the licence as an SPDX expression. Parses leniently, because old manifests contain `MIT/Apache-2.0`. A text
+/// that is no expression becomes the name of a licence.
 fn licence(text: &str) -> Option<LicenseChoice> {
     (!text.is_empty()).then(|| match SpdxExpression::parse_lax(text.to_owned()) {
         Ok(expression) => LicenseChoice::Expression(expression),

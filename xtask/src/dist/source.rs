@@ -1,5 +1,5 @@
-//! Reads a file for the zip. Fails if the file changes during the read, because the zip would then contain parts of
-//! the old and of the new content.
+//! Reads a file for the zip. Fails if the file changes during the read, because the zip could then contain parts of the
+//! old and of the new content.
 
 use std::fs::Metadata;
 use std::io::{self, Read, Write};
@@ -10,8 +10,9 @@ use sha2::{Digest, Sha256};
 
 use crate::files;
 
-/// Copies the file's content to `target`. Then compares size, time and identity with those before the copy, and
-/// reads the content once more. The time alone would miss a change within one tick of the clock.
+/// Copies the file's content to `target`. Then compares size, time and inode with their values before the copy. It also
+/// reads the content once more and compares the hashes, because the time alone would miss a change within one tick of
+/// the clock.
 ///
 /// # Errors
 /// If the file can't be read, or has changed.

@@ -6,8 +6,9 @@ use zip::DateTime;
 
 use crate::tools;
 
-/// `SOURCE_DATE_EPOCH` (seconds since 1970, <https://reproducible-builds.org/specs/source-date-epoch/>),
-/// or else the earliest time that a zip can contain: 1980-01-01.
+/// Returns the time in `SOURCE_DATE_EPOCH` (seconds since 1970,
+/// <https://reproducible-builds.org/specs/source-date-epoch/>). If the variable is not set, returns 1980-01-01, the
+/// earliest time that a zip can contain.
 ///
 /// # Errors
 /// If the variable is not a number, or is later than 2107.
@@ -15,7 +16,7 @@ pub fn from_environment() -> Result<DateTime> {
     Ok(asked_for()?.unwrap_or_default())
 }
 
-/// The same time in the form of RFC 3339; none if the variable is not set.
+/// Returns the time in `SOURCE_DATE_EPOCH` in the form of RFC 3339. `None` if the variable is not set.
 ///
 /// # Errors
 /// If the variable is not a number, or is later than 2107.

@@ -14,7 +14,7 @@ use crate::{tools, ui};
 pub enum Builder {
     /// Plain cargo.
     Cargo(Linker),
-    /// cargo-zigbuild, which builds against an older glibc, and for other processors.
+    /// cargo-zigbuild, which can build against an older glibc and for other processors.
     Zig,
 }
 
@@ -29,7 +29,7 @@ pub enum Linker {
     Named(&'static str),
 }
 
-/// Whether a standard library for `target` is installed. This uses no network and installs nothing.
+/// Whether a standard library for `target` is installed. The function uses no network and installs nothing.
 pub fn has_std(target: Target) -> bool {
     libdir(target).is_ok_and(|folder| holds_std(&folder))
 }
@@ -57,7 +57,7 @@ fn holds_std(libdir: &Path) -> bool {
 /// Chooses the builder.
 ///
 /// # Errors
-/// If the standard library or a linker is missing. The hints say how to install it.
+/// If the standard library or a linker is missing. The hints say how to install the missing part.
 pub fn builder(target: Target, config: &CargoConfig) -> Result<Builder> {
     let libdir = libdir(target)?;
     if !holds_std(&libdir) {
@@ -69,7 +69,8 @@ pub fn builder(target: Target, config: &CargoConfig) -> Result<Builder> {
     plain(target, config)
 }
 
-/// Plain cargo, even if zig is installed. This is for static programs: zig can't link statically with glibc.
+/// Returns plain cargo, even if zig is installed. This is for static programs, because zig can't link statically with
+/// glibc.
 ///
 /// # Errors
 /// If no linker is installed.

@@ -23,7 +23,7 @@ To deploy the zip, either
   or in GitHub Actions, with aws-actions/aws-elasticbeanstalk-deploy:
       version-label: {label}
       deployment-package-path: {zip}
-    (the EB CLI and the action upload no label twice; this label changes with the content)
+    (the EB CLI and the action upload each label only once; this label changes with the content)
 "
     )
 }

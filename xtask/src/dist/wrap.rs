@@ -1,4 +1,4 @@
-//! `dist --wrap OLD.zip`: the content of a source bundle without flipless, and flipless's settings for it.
+//! `dist --wrap OLD.zip`: unpacks a source bundle without flipless, and derives flipless's settings for this bundle.
 
 use std::fs::{self, File as FsFile};
 use std::io;
@@ -37,15 +37,15 @@ pub struct Wrapped {
     procfile: String,
     /// The project, with flipless's settings for the bundle.
     project: Project,
-    /// The files' content. Dropping this value removes it.
+    /// The folder with the content of the files. Dropping this value removes the folder.
     _content: TempDir,
 }
 
-/// Unpacks a source bundle, and finds out how to serve it. `config` is the flipless.toml to use. The default is the
-/// file beside the zip, if there is one.
+/// Unpacks a source bundle, and finds out how to start its server. `config` is the flipless.toml to use. By default
+/// this is the flipless.toml beside the zip, if it exists.
 ///
 /// # Errors
-/// If flipless can't serve the bundle. The message is the reason.
+/// If flipless can't serve the bundle. The error contains the reason.
 pub fn open(roots: &Roots, zip: &Path, config: Option<&Path>) -> Result<Wrapped> {
     ui::status("Wrapping", zip.display());
     let bundle = Bundle::open(zip)?;
@@ -76,7 +76,7 @@ impl Wrapped {
         &self.project
     }
 
-    /// The Procfile's text and its place, for messages.
+    /// Returns the Procfile's text, and a description of its place for messages.
     pub fn procfile(&self) -> (&str, String) {
         (
             &self.procfile,
@@ -127,7 +127,7 @@ impl Wrapped {
     }
 }
 
-/// Refuses a zip that EB could not unpack, and one that flipless can't serve.
+/// Refuses a zip that EB could not unpack, or that flipless can't serve.
 fn refuse(zip: &Path, bundle: &Bundle) -> Result<()> {
     let place = zip.display();
     let failed = check::of_zip(bundle).into_iter().find(check::Check::failed);
@@ -162,8 +162,8 @@ fn refuse(zip: &Path, bundle: &Bundle) -> Result<()> {
     Ok(())
 }
 
-/// Writes the content of each file to `folder`, with a number as the file's name: no name in the zip becomes a path
-/// on this machine.
+/// Writes the content of each file to `folder`, with a number as the file's name, so that no name in the zip becomes a
+/// path on this machine. Returns the files by their names in the zip.
 fn unpack(zip: &Path, bundle: &Bundle, folder: &Path) -> Result<Vec<(String, File)>> {
     let context = || format!("cannot read {}", zip.display());
     let mut archive =
@@ -189,7 +189,8 @@ fn unpack(zip: &Path, bundle: &Bundle, folder: &Path) -> Result<Vec<(String, Fil
     Ok(files)
 }
 
-/// Every user may read a file of a release. Only the executable bit stays as it was.
+/// Returns the mode for the new bundle. Every user may read a file of a release, so only the exec bit of the old mode
+/// matters.
 fn mode(entry: &Entry) -> u32 {
     match entry {
         _ if entry.is_link() => LINK,
@@ -198,7 +199,7 @@ fn mode(entry: &Entry) -> u32 {
     }
 }
 
-/// The text of a file in the zip's root; empty if there is none.
+/// Returns the text of a file in the zip's root, or an empty text if the file does not exist.
 fn text_of(bundle: &Bundle, name: &str) -> Result<String> {
     let Some(entry) = bundle.get(name) else {
         return Ok(String::new());

@@ -1,4 +1,4 @@
-//! What to do after `init`.
+//! The advice that `init` prints at its end.
 
 use std::path::Path;
 
@@ -6,7 +6,8 @@ use super::args::Args;
 use super::manifest;
 use super::server::{Built, Server};
 
-/// The next commands, and the lines that let an axum server work without the relay.
+/// Returns the next commands. For a server that cargo builds without the library, also returns the lines with which an
+/// axum server needs no relay.
 pub fn text(dir: &Path, args: &Args, server: &Server, library: &[(&str, String)]) -> String {
     let mut text = String::new();
     if let Server::Built { built, .. } = server
@@ -21,7 +22,7 @@ pub fn text(dir: &Path, args: &Args, server: &Server, library: &[(&str, String)]
   cargo {name} dist        # builds the bundle
   cargo {name} rehearse    # as root: deploys it on this machine, under load
 
-The first time, each of them compiles flipless for some minutes.
+In its first run, each command compiles flipless, which takes some minutes.
 "
     );
     text
@@ -31,7 +32,7 @@ fn lines_for_axum(built: &Built, library: &[(&str, String)]) -> String {
     let (main, manifest) = &built.places;
     let width = main.len().max(manifest.len());
     format!(
-        "The server works as it is if it listens on $PORT. An axum server can do without the relay, with three lines:
+        "If the server listens on $PORT, it works without a change. An axum server needs no relay with these three lines:
 
   {manifest:width$}  flipless = {}
   {main:width$}  async fn main() -> Result<(), flipless::ServeError> {{

@@ -8,8 +8,8 @@ pub struct Args {
     /// The folder of the other repository
     #[arg(value_parser = crate::arguments::existing_folder)]
     pub dir: PathBuf,
-    /// Depend on this checkout of flipless by its path [default: on the checkout's commit in its git remote, if
-    /// there is a remote]
+    /// Depend on this checkout of flipless by its path [default: depend on the checkout's commit in its git
+    /// remote, if the remote has this commit]
     #[arg(long, conflicts_with_all = ["git", "rev"])]
     pub path: bool,
     /// Depend on flipless in this git repository [default: the remote of this checkout]

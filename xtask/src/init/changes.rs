@@ -10,14 +10,14 @@ use tempfile::{NamedTempFile, TempDir};
 use super::edits::Edit;
 use crate::ui;
 
-/// The names of temporary files and folders begin like this.
+/// The names of temporary files and folders begin with this prefix.
 const PREFIX: &str = ".flipless-init-";
 
 /// Planned changes.
 pub struct Changes {
     dir: PathBuf,
     files: Vec<Change>,
-    /// A new folder, complete in a temporary place, and its final name.
+    /// A new folder, which is complete under a temporary name, and its final name.
     folder: Option<(TempDir, String)>,
     kept: Vec<String>,
 }
@@ -33,7 +33,7 @@ struct Change {
 }
 
 impl Changes {
-    /// No changes yet.
+    /// Plans no changes yet.
     pub fn new(dir: &Path) -> Self {
         Self {
             dir: dir.to_owned(),
@@ -48,7 +48,7 @@ impl Changes {
         &self.dir
     }
 
-    /// Notes a file that stays as it is.
+    /// Notes that a file stays as it is.
     pub fn keep(&mut self, name: &str) {
         self.kept.push(name.to_owned());
     }
@@ -72,7 +72,7 @@ impl Changes {
         }
     }
 
-    /// Makes a temporary folder directly in the repository, so that relative paths mean the same as in the
+    /// Makes a temporary folder directly in the repository. A relative path then means the same there as in the
     /// package's folder.
     ///
     /// # Errors
@@ -97,7 +97,7 @@ impl Changes {
     /// change.
     ///
     /// # Errors
-    /// If a file can't be written. Then nothing has changed.
+    /// If a file can't be written. The changes so far are then undone.
     pub fn make(self) -> Result<()> {
         let mut undo = Undo::default();
         let drafts: Vec<_> = self
@@ -125,7 +125,8 @@ impl Changes {
         Ok(())
     }
 
-    /// Writes the text to a temporary file beside the final file. A symbolic link stays a link: its target changes.
+    /// Writes the text to a temporary file beside the final file. Returns the temporary file, and the path of the final
+    /// file. A symbolic link stays a link, because the path is the path of its target.
     fn draft(&self, change: &Change, undo: &mut Undo) -> Result<(NamedTempFile, PathBuf)> {
         let place = self.dir.join(&change.name);
         let place = place.canonicalize().unwrap_or(place);

@@ -1,4 +1,4 @@
-//! Edits of files that exist. They keep comments and order.
+//! Edits of existing files, which keep comments and order.
 
 use std::path::Path;
 
@@ -17,8 +17,8 @@ pub enum Edit {
     Text(String),
 }
 
-/// Cargo's configuration file in a folder. If both names exist, cargo reads the one without the suffix
-/// (<https://doc.rust-lang.org/cargo/reference/config.html#hierarchical-structure>).
+/// Returns the name of cargo's configuration file in a folder. If both names exist, cargo reads the file without the
+/// suffix (<https://doc.rust-lang.org/cargo/reference/config.html#hierarchical-structure>).
 pub fn config_file(dir: &Path) -> &'static str {
     match dir.join(".cargo/config").is_file() {
         true => ".cargo/config",
@@ -26,11 +26,11 @@ pub fn config_file(dir: &Path) -> &'static str {
     }
 }
 
-/// Adds the alias that runs the package `name`. `is_ours` says whether an earlier `init` wrote that package. If so,
-/// an existing alias of this name stays: the user may have changed it.
+/// Adds the alias that runs the package `name`. `is_ours` says whether an earlier `init` wrote that package. If it did,
+/// an existing alias of this name stays, because the user may have changed the alias.
 ///
 /// # Errors
-/// If the alias has another meaning already.
+/// If the file already has another alias of this name.
 pub fn with_alias(text: Option<&str>, name: &str, is_ours: bool, file: &str) -> Result<Edit> {
     let mut document = parse(text.unwrap_or_default(), file)?;
     let command = format!("run --quiet --manifest-path {name}/Cargo.toml --target-dir target --");
@@ -56,7 +56,7 @@ pub fn with_alias(text: Option<&str>, name: &str, is_ours: bool, file: &str) -> 
     )))
 }
 
-/// The words of an alias: a string or a list.
+/// Returns the words of an alias, which is a string or a list.
 fn words(alias: &Item) -> Vec<&str> {
     match alias.as_array() {
         Some(array) => array.iter().filter_map(Value::as_str).collect(),
@@ -73,11 +73,11 @@ pub fn other_name() -> String {
     "choose another name for flipless's commands: with `--name flipless` they are `cargo flipless dist` and so on".into()
 }
 
-/// Excludes folders from the workspace, if a glob in its `members` matches them. cargo refuses a member that is
+/// Adds the folders to `exclude` of the workspace, if a glob in `members` matches them. cargo refuses a member that is
 /// itself a workspace, or that is no package.
 ///
 /// # Errors
-/// If this is no valid `Cargo.toml`.
+/// If `text` is no valid `Cargo.toml`.
 pub fn without_members(text: &str, folders: &[&str]) -> Result<Edit> {
     let mut document = parse(text, "Cargo.toml")?;
     let workspace = document.get_mut("workspace");
@@ -161,7 +161,7 @@ pub fn ignoring(text: Option<&str>, line: &str) -> Edit {
     Edit::Text(with_line_ends_of(&old, &text))
 }
 
-/// Returns `new` with the line ends of `old`: toml_edit writes LF alone.
+/// Returns `new` with the line ends of `old`, because toml_edit writes only LF.
 fn with_line_ends_of(old: &str, new: &str) -> String {
     let new = new.replace("\r\n", "\n");
     match old.contains("\r\n") {

@@ -6,10 +6,11 @@ use tempfile::TempPath;
 use super::server::Server;
 use crate::tools;
 
-/// Makes a lock file if the server's workspace has none. The file is removed again, unless the caller calls `keep`.
+/// Makes a lock file if the server's workspace has none. Returns its path. Dropping this value removes the file again,
+/// unless the caller calls `keep`.
 ///
 /// # Errors
-/// If cargo can't make it.
+/// If cargo can't make the lock file.
 pub fn complete(server: &Server) -> Result<Option<TempPath>> {
     let Some(workspace) = server.workspace() else {
         return Ok(None);

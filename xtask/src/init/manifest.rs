@@ -1,13 +1,13 @@
-//! The text of the package that `init` writes.
+//! The text of the files in the package that `init` writes.
 
 use anyhow::{Context, Result};
 use toml_edit::DocumentMut;
 
-/// The name of flipless's package with the commands. Its folder has the same name.
+/// The name of flipless's own package with the commands, and of its folder.
 pub const FLIPLESS: &str = "xtask";
 /// The name of the dependency on flipless.
 pub const DEPENDENCY: &str = "flipless-xtask";
-/// The text of its `main.rs`.
+/// The text of the new package's `main.rs`.
 pub const MAIN: &str = "\
 //! The commands of flipless for this repository: `dist`, `check`, `diff` and `rehearse`.
 
@@ -16,11 +16,11 @@ fn main() -> std::process::ExitCode {
 }
 ";
 
-/// The package's `Cargo.toml`. The version differs from that of flipless's own `xtask`: with equal versions,
-/// cargo's lock file can't tell these two path packages apart.
+/// Returns the text of the new package's `Cargo.toml`. Its version differs from the version of flipless's own `xtask`.
+/// With equal versions, cargo's lock file can't tell these two path packages apart.
 ///
 /// # Errors
-/// If flipless's own `Cargo.toml`, with the text `flipless`, can't be read.
+/// If `flipless`, the text of flipless's own `Cargo.toml`, is invalid.
 pub fn text(name: &str, keys: &[(&str, String)], flipless: &str) -> Result<String> {
     let mut text = format!(
         "# Written by `cargo xtask init` of flipless.
@@ -31,7 +31,7 @@ edition = \"2024\"
 publish = false
 
 [dependencies]
-# `dist` builds the agent and the relay from the same source.
+# `dist` builds the agent and the relay from the source of this dependency.
 {DEPENDENCY} = {}
 
 # A separate workspace, so that the server's Cargo.toml, lock file and build do not change.
@@ -56,7 +56,7 @@ publish = false
     Ok(text)
 }
 
-/// A dependency as an inline table.
+/// Returns the keys of a dependency as an inline table.
 pub fn inline(keys: &[(&str, String)]) -> String {
     let keys = keys.iter();
     let mut table: toml_edit::InlineTable = keys.map(|(key, text)| (*key, text.as_str())).collect();

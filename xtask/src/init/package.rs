@@ -24,7 +24,7 @@ impl Package {
     /// Looks for the package.
     ///
     /// # Errors
-    /// If there is another file or package of this name.
+    /// If a file, or a package that `init` did not write, has this name.
     pub fn find(dir: &Path, name: &str) -> Result<Self> {
         let folder = dir.join(name);
         let cargo_toml = match folder.is_dir() {
@@ -59,7 +59,7 @@ impl Package {
         self.cargo_toml.is_some()
     }
 
-    /// Plans the new package, or the change of its dependency.
+    /// Plans the new package, or the changes of an existing package.
     ///
     /// # Errors
     /// If cargo can't find the source, or the folder can't be written to.
@@ -87,7 +87,8 @@ impl Package {
         Ok(())
     }
 
-    /// Plans a new source of flipless for a package that exists, with the versions that belong to this source.
+    /// Plans a new source of flipless for an existing package, and the versions in its lock file that belong to this
+    /// source.
     fn plan_change(
         &self,
         changes: &mut Changes,
@@ -132,7 +133,8 @@ impl Package {
         source.keys(FLIPLESS, &self.dir.join(&self.name))
     }
 
-    /// Writes the package to `folder`, with the versions of flipless's own lock file, which are the tested ones.
+    /// Writes the package to `folder`. The lock file begins as a copy of flipless's own lock file, because flipless is
+    /// tested with these versions.
     fn write(&self, folder: &Path, cargo_toml: &str, flipless: &Path) -> Result<()> {
         let write = || {
             fs::create_dir(folder.join("src"))?;
@@ -144,7 +146,8 @@ impl Package {
         resolve(folder, &self.dir)
     }
 
-    /// The keys of a dependency on the library of flipless, from the same source.
+    /// Returns the keys of a dependency on the library of flipless. Its source is `source`, or else the source that the
+    /// package already uses.
     pub fn dependency(&self, source: Option<&Source>) -> Vec<(&'static str, String)> {
         if let Some(source) = source {
             return source.keys("crates/flipless", &self.dir);
@@ -168,7 +171,7 @@ impl Package {
     }
 }
 
-/// Completes the lock file. This shows whether the source exists, before anything is changed.
+/// Completes the lock file in `folder`. So `init` finds a source that does not exist before it changes the repository.
 fn resolve(folder: &Path, dir: &Path) -> Result<()> {
     ui::status("Resolving", "the dependency on flipless");
     let mut cargo = tools::cargo();

@@ -25,23 +25,24 @@ pub enum Server {
     Built {
         /// The package and the binary.
         built: Box<Built>,
-        /// The files of EB in the repository.
+        /// The files of EB in the repository, to include in the bundle.
         files: Vec<String>,
     },
     /// A command line starts it.
     Started {
         /// The command line.
         command: String,
-        /// The files of the repository that are part of the bundle.
+        /// The files of the repository to include in the bundle.
         files: Vec<String>,
     },
 }
 
 impl Server {
-    /// Finds out which server the repository has. `config` are its settings, if it has some already.
+    /// Finds out which server the repository has. `config` contains the settings of the repository, if they exist
+    /// already.
     ///
     /// # Errors
-    /// If this is unclear. The hints name the options that decide.
+    /// If there is no server, or more than one. The hints name the options that choose the server.
     pub fn find(dir: &Path, args: &Args, config: Option<&Config>) -> Result<Self> {
         if let Some(config) = config {
             return Self::configured(dir, config);
@@ -62,7 +63,7 @@ impl Server {
         Ok(Self::Started { command, files })
     }
 
-    /// The server that the settings name.
+    /// Returns the server that the settings name.
     fn configured(dir: &Path, config: &Config) -> Result<Self> {
         let server = &config.server;
         if let Some(command) = &server.command {
@@ -97,7 +98,7 @@ impl Server {
     }
 }
 
-/// The command line of `web` in the repository's Procfile.
+/// Returns the command line of `web` in the repository's Procfile.
 fn web(dir: &Path) -> Result<String> {
     let text = files::text(&dir.join("Procfile"))?.unwrap_or_default();
     let mut processes = text.lines().filter_map(procfile::process);

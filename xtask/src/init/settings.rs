@@ -19,10 +19,10 @@ health-path = \"/\"
 health-statuses = \"200-499\"
 ";
 
-/// The text of the file.
+/// Returns the text of the file.
 ///
 /// # Errors
-/// If the settings don't allow a name.
+/// If flipless.toml does not allow a name of the repository, for example the name of a file.
 pub fn text(dir: &Path, server: &Server) -> Result<String> {
     let name = match server {
         Server::Built { built, .. } => built.name.clone(),
@@ -71,7 +71,7 @@ fn lines_of(built: &Built) -> String {
     lines
 }
 
-/// Returns the name with `-` in place of each character that an application's name may not have.
+/// Returns the name with `-` in place of each character that is not allowed in an application's name.
 fn app_name(name: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
     let name: String = name.chars().map(plain).take(60).collect();

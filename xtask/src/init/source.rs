@@ -70,13 +70,13 @@ impl Source {
     fn at(flipless: &Path, url: &str, rev: String, is_head: bool) -> Self {
         let changes = || git(flipless, &["--no-optional-locks", "status", "--porcelain"]);
         if is_head && changes().is_some() {
-            ui::warning("this checkout has uncommitted changes: the dependency will not have them");
+            ui::warning("this checkout has uncommitted changes: the dependency will lack them");
         }
         let url = for_cargo(url, flipless);
         Self::Git { url, rev }
     }
 
-    /// The keys of a dependency on the package in `folder` of flipless, for a `Cargo.toml` in `from`.
+    /// Returns the keys of a dependency on the package in `folder` of flipless, for a `Cargo.toml` in `from`.
     pub fn keys(&self, folder: &str, from: &Path) -> Vec<(&'static str, String)> {
         match self {
             Self::Path(flipless) => {
@@ -101,22 +101,23 @@ fn remote(flipless: &Path) -> Option<String> {
     git(flipless, &["remote", "get-url", &upstream.or_else(first)?])
 }
 
-/// Whether the commit of the checkout is on a branch of a remote, or has a tag: a clone of a tag has no branch.
+/// Whether the commit of the checkout is on a branch of a remote, or has a tag. A clone of a single tag has no branch
+/// of the remote.
 fn is_published(flipless: &Path) -> bool {
     let branches = || git(flipless, &["branch", "--remotes", "--contains", "HEAD"]);
     let tags = || git(flipless, &["tag", "--points-at", "HEAD"]);
     branches().or_else(tags).is_some()
 }
 
-/// The answer of git; `None` if it fails or is empty.
+/// Returns the output of git; `None` if git fails or prints nothing.
 fn git(folder: &Path, words: &[&str]) -> Option<String> {
     let mut git = tools::git();
     let answer = tools::output(git.arg("-C").arg(folder).args(words)).ok();
     answer.filter(|text| !text.is_empty())
 }
 
-/// The address as cargo accepts it: a URL, without a password or token. git also accepts `user@host:path` and paths
-/// (git-clone(1), "GIT URLS").
+/// Returns the address in the form that cargo accepts: a URL, without a password or token. git also accepts
+/// `user@host:path` and paths (git-clone(1), "GIT URLS").
 fn for_cargo(address: &str, flipless: &Path) -> String {
     if let Some((scheme, rest)) = address.split_once("://") {
         let (host, path) = rest.split_once('/').unwrap_or((rest, ""));

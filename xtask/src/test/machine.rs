@@ -13,7 +13,7 @@ const NEEDED: [(&str, &str); 13] = [
     ("c++", "g++"),
     ("cc", "gcc"),
     ("chromium", "chromium"),
-    // The manifest names the commit, and the advisories are in a git repository.
+    // `dist` writes the commit into the manifest, and the database of advisories is a git repository.
     ("git", "git"),
     ("mmdebstrap", "mmdebstrap"),
     ("nginx", "nginx-light"),
@@ -25,7 +25,8 @@ const NEEDED: [(&str, &str); 13] = [
     ("systemd-nspawn", "systemd-container"),
     ("unzip", "unzip"),
 ];
-/// The linker, C library and emulator with which a machine with x86_64 makes and tests a bundle for aarch64.
+/// The linker, C library and emulator with which an x86_64 machine builds and tests a bundle for aarch64. Each is
+/// listed with its Debian package.
 const FOR_AARCH64: [(&str, &str); 3] = [
     ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu"),
     // This entry is a file, not a program.
@@ -35,7 +36,7 @@ const FOR_AARCH64: [(&str, &str); 3] = [
 /// Installs missing Debian packages if possible. Returns the packages that are still missing.
 ///
 /// # Errors
-/// If root could not install a package: as root on Linux, no step may be skipped.
+/// If root can't install a package. As root on Linux, no step may be skipped because a package is missing.
 pub fn prepare() -> Result<Vec<&'static str>> {
     let missing = missing();
     if missing.is_empty() || !cfg!(target_os = "linux") {
@@ -94,7 +95,8 @@ fn install(packages: &[&str]) -> bool {
     .concat())
 }
 
-/// Runs apt-get. Its output goes to standard error, because it is not a result.
+/// Runs apt-get, and returns whether it succeeds. Its output goes to standard error, because standard output is only
+/// for results.
 fn apt(words: &[&str]) -> bool {
     let mut apt = tools::command("apt-get");
     apt.args(words)
@@ -105,7 +107,7 @@ fn apt(words: &[&str]) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-/// Whether this process may boot a container.
+/// Whether root runs this process. Only root may boot a container.
 pub fn is_root() -> bool {
     tools::output(tools::command("id").arg("-u")).is_ok_and(|id| id == "0")
 }

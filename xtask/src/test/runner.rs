@@ -35,7 +35,8 @@ impl Begun {
     }
 }
 
-/// Runs all steps, each as its [`Turn`] says. Steps after a failed step still run, so that a person sees all results.
+/// Runs all steps, each at the time that its [`Turn`] says. Steps after a failed step still run, so that a person sees
+/// all results.
 pub fn run(steps: Vec<Step>) -> Vec<(&'static str, Outcome)> {
     let mut begun: Vec<(&str, Begun)> = Vec::new();
     let mut is_urgent = false;
@@ -82,7 +83,7 @@ fn perform(mut step: Step, call: fn(&mut Command) -> io::Result<ExitStatus>) -> 
     outcome
 }
 
-/// Runs a command, and prints its output after its end, so that the outputs of steps do not mix.
+/// Runs a command, and prints its output after the command has ended, so that the outputs of steps do not mix.
 fn kept(command: &mut Command) -> io::Result<ExitStatus> {
     let mut output: File = tempfile::tempfile()?;
     command
@@ -95,7 +96,8 @@ fn kept(command: &mut Command) -> io::Result<ExitStatus> {
     status
 }
 
-/// Runs a step with the lowest priority, so that it gets only a 68th of a busy processor (nice(1), sched(7)).
+/// Gives a step the lowest priority. On a busy processor, another process then gets 68 times as much time (nice(1),
+/// sched(7)).
 fn yielding(step: Step) -> Step {
     let mut command = Command::new("nice");
     command.args(["-n", "19"]);

@@ -7,12 +7,12 @@ use crate::tools;
 /// When a step runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
-    /// After the step before it.
+    /// Runs when all earlier steps have ended, except steps that run beside others.
     InOrder,
-    /// Starts in its place in the order, and runs beside the following steps. Such a step leaves much of the
+    /// Starts in its place in the order, and then runs beside the following steps. Such a step leaves much of the
     /// machine idle, and judges no latency.
     Beside,
-    /// Runs while no other step runs, because it judges latencies.
+    /// Runs while no other step runs. Such a step judges latencies.
     Alone,
 }
 
@@ -24,15 +24,15 @@ pub struct Step {
     pub command: Command,
     /// The reason to skip the step.
     pub skip: Option<String>,
-    /// When it runs.
+    /// When the step runs.
     pub turn: Turn,
-    /// Whether the step has deadlines that must not expire, such as a dead man's switch. Then the steps beside it
-    /// run with low priority.
+    /// Whether the step has time limits that must not expire, such as the time of a dead man's switch. After an urgent
+    /// step has started beside others, the following steps get a low priority, unless they are urgent, too.
     pub urgent: bool,
 }
 
 impl Step {
-    /// A step that runs in order, and that every machine can run.
+    /// Makes a step that runs in order, and that every machine can run.
     pub fn new(name: &'static str, command: Command) -> Self {
         Self {
             name,
@@ -43,7 +43,7 @@ impl Step {
         }
     }
 
-    /// A step that runs cargo with these arguments.
+    /// Makes a step that runs cargo with these arguments.
     pub fn cargo(name: &'static str, words: &[&str]) -> Self {
         let mut cargo = tools::cargo();
         cargo.args(words);

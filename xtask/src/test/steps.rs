@@ -1,4 +1,4 @@
-//! The steps in order, quick steps first. Steps with a long wait begin early.
+//! The steps in order. Quick steps come first, and steps that wait for a long time start early.
 //!
 //! Every step with cargo builds the whole workspace and filters the tests. A step for one package would compile
 //! its dependencies a second time, with other features.
@@ -15,8 +15,8 @@ use crate::tools;
 const BUNDLE: [&str; 2] = ["bundle", "stand_in"];
 /// Tests that call programs which a machine may lack.
 const BY_PROGRAMS: &str = "check::tests::programs";
-/// Tests of the server, the relay and the program for certificates as processes. Their requests take a set time, so
-/// these tests run before the machine is busy.
+/// Tests of the server, the relay and the program for certificates as processes. Some tests rely on the duration of a
+/// request (`/slow?ms=3000`), so these tests run before the machine is busy.
 const PROCESSES: [&str; 8] = [
     "server",
     "server_drain",
@@ -40,10 +40,10 @@ const HTTPS: &str = "https";
 /// Tests of typical user bundles, each on several instances at the same time.
 const CASES: &str = "cases";
 
-/// How many instances the recovery test boots at the same time. An instance needs a quarter of a processor.
+/// How many instances the recovery test boots at the same time. Each instance needs a quarter of a processor.
 const INSTANCES: &str = "4";
-/// The same for the system test. It compares an instance in a deployment with the same instance before the
-/// deployment, so each of the two instances needs a processor for itself.
+/// How many instances the system test boots at the same time. The test compares an instance in a deployment with the
+/// same instance before the deployment, so each of the two instances needs its own processor.
 const INSTANCES_ALONE: &str = "2";
 
 /// Checks the workflows of CI. jactionlint (a fork of actionlint that pip can install) checks keys, expressions
@@ -58,7 +58,7 @@ const WORKFLOWS: &str = r#"
     exec "$1/bin/zizmor" --quiet --offline --pedantic --strict-collection .github
 "#;
 
-/// All steps; `missing` are the Debian packages that this machine lacks.
+/// Returns all steps. `missing` contains the Debian packages that this machine lacks.
 pub fn all(project: &Project, missing: &[&str]) -> Vec<Step> {
     let reasons = Reasons::of(missing);
     let mut steps = vec![
@@ -99,10 +99,9 @@ pub fn all(project: &Project, missing: &[&str]) -> Vec<Step> {
     steps
 }
 
-/// Builds a bundle with every program of flipless but the relay. The later steps use these programs. At the end of
-/// this step one processor links a program for a minute, and the next steps use the other processors. This is the
-/// first step, because cargo renders the platform tree and lints in the same folder, and does only one of the two
-/// at a time.
+/// Builds a bundle with every program of flipless except the relay. The later steps use these programs. At the end of
+/// this step one processor links a program for a minute, and the next steps use the other processors. This is the first
+/// step, because cargo locks its build folder: it can't lint while it renders the platform tree in the same folder.
 fn bundle(project: &Project) -> Step {
     let xtask = std::env::current_exe().unwrap_or("xtask".into());
     let mut command = Command::new(xtask);
@@ -122,8 +121,8 @@ fn bundle(project: &Project) -> Step {
     }
 }
 
-/// Steps that mostly wait for instances, for packages, or for a linker that uses one processor. Other steps run beside
-/// them.
+/// Returns the steps that mostly wait for instances, for packages, or for a linker that uses one processor. Other steps
+/// run beside these steps.
 fn beside(reasons: &Reasons) -> [Step; 5] {
     let foreign = (!machine::can_cross()).then(|| "needs Linux on x86_64".to_owned());
     let booted = |step| Step {
@@ -149,7 +148,7 @@ fn beside(reasons: &Reasons) -> [Step; 5] {
     ]
 }
 
-/// The reasons why this machine can't run some steps; `None` if it can.
+/// The reasons why this machine can't run some kinds of steps; `None` if it can run the kind.
 struct Reasons {
     /// Steps that call other programs.
     programs: Option<String>,
@@ -210,7 +209,7 @@ fn lints(project: &Project) -> [Step; 2] {
         .arg(project.root.join("fuzz/Cargo.toml"))
         .arg("--target-dir")
         .arg(project.target_folder())
-        // With this variable, libfuzzer-sys does not compile libFuzzer's C++ (its build.rs). The named library need
+        // With this variable, the build.rs of libfuzzer-sys does not compile libFuzzer's C++. The named library need
         // not exist, because a check links nothing.
         .env("CUSTOM_LIBFUZZER_PATH", "/nonexistent/libfuzzer.a");
     [Step::cargo("clippy", &clippy), fuzz]

@@ -18,10 +18,10 @@ const MMDEBSTRAP: [&str; 6] = [
     "bookworm",
 ];
 
-/// Returns the compiler, for `RUSTC`. The first call unpacks it below `store` in half a minute.
+/// Returns the path of the compiler, for `RUSTC`. The first call unpacks the compiler below `store` in half a minute.
 pub fn rustc(store: &Path) -> PathBuf {
     let root = store.join("debian-rust");
-    // Another test process may unpack the compiler now. The lock ends with its process.
+    // Another test process may unpack the compiler now. Its lock ends when that process ends.
     let lock = File::create(store.join("lock")).unwrap();
     lock.lock().unwrap();
     if !root.exists() {
@@ -33,7 +33,7 @@ pub fn rustc(store: &Path) -> PathBuf {
     script
 }
 
-/// Renames the folder only when it is complete, so that `root` is never a partial compiler.
+/// Unpacks the compiler to `root`. The folder gets this name only when it is complete.
 fn unpack(store: &Path, root: &Path) {
     let folder = store.join("unpacking");
     let _ = fs::remove_dir_all(&folder);

@@ -35,7 +35,7 @@ fn by_unzip(zip: &str) -> Found {
         .collect()
 }
 
-/// Returns the number of permissions like `rwxr-xr-x`.
+/// Converts permissions such as `rwxr-xr-x` to a number.
 fn permissions(text: &str) -> u32 {
     let set = |sum: u32, letter: char| sum << 1 | u32::from(letter != '-');
     text.chars().fold(0, set)

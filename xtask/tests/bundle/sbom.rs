@@ -68,7 +68,7 @@ fn tree((package, features): (&str, &str), depth: &str) -> BTreeSet<String> {
     names.filter(|name| *name != root).collect()
 }
 
-/// Returns every package that can be reached from an executable.
+/// Returns every package that the SBOM lists below an executable, at any depth.
 fn reached(bom: &Bom, place: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut open = vec![place.to_owned()];
@@ -82,7 +82,7 @@ fn reached(bom: &Bom, place: &str) -> BTreeSet<String> {
     found
 }
 
-/// The name and the version of every component.
+/// Returns NAME@VERSION of every component.
 fn libraries(bom: &Bom) -> BTreeSet<String> {
     let names = components(bom).iter().map(|component| {
         let version = component.version.as_ref().unwrap();

@@ -6,8 +6,8 @@ use crate::deployment::state::State;
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
-/// Requests the start of the current run, and does not wait for it. Takes no lock, since it only reads: clients
-/// must not wait for a deployment that holds the lock.
+/// Requests the start of the current run, without waiting for this start. Takes no lock, because the command changes no
+/// file, and clients must not wait for a deployment that holds the lock.
 pub fn activate(system: &System) -> Result<()> {
     let state = State::load(system)?;
     let run = state.current.context("no release is current; deploy one")?;

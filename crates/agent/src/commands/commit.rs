@@ -36,7 +36,8 @@ pub fn commit(system: &System) -> Result<()> {
     })
 }
 
-/// Makes EB's own web.service run the server, because the first version can't be staged. Returns the error.
+/// Makes EB's own web.service run the server, because the first version can't be staged. Returns `error`, with the
+/// reason if this fails, too.
 fn give_up(system: &System, state: &State, error: Error) -> Error {
     match withdrawal::serve_alone(system, state) {
         Ok(()) => error,
@@ -46,7 +47,8 @@ fn give_up(system: &System, state: &State, error: Error) -> Error {
     }
 }
 
-/// Does the same as [`give_up`] if the first version was staged and then discarded.
+/// Gives the instance back and does the same as [`give_up`], if the first version was staged and then discarded.
+/// Otherwise only returns `error`.
 fn give_up_discarded(system: &System, state: &State, error: Error) -> Error {
     if state.current.is_some() || state.staged.is_some() {
         return error;
@@ -57,7 +59,8 @@ fn give_up_discarded(system: &System, state: &State, error: Error) -> Error {
     }
 }
 
-/// Makes sure that the bundle in `/var/app/current` serves requests. Otherwise fails, so that EB reports no success.
+/// Makes sure that the bundle in `/var/app/current` serves requests. Otherwise fails, so that EB does not report
+/// success.
 fn complete(system: &System, state: &mut State) -> Result<()> {
     let marked = match flipped(system) {
         Flipped::Run(run) => run,

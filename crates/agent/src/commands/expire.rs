@@ -13,8 +13,8 @@ use crate::deployment::{handover, withdrawal};
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
-/// Discards the staged run if its deadline has passed, or if it was staged before a reboot. The timer may be late,
-/// because a daemon-reload restarts the timer's count. So the deadline in the state decides.
+/// Discards the staged run if the run's deadline has passed, or if the run was staged before a reboot. The deadline in
+/// the state decides, and not the timer, because a daemon-reload restarts the timer's count.
 pub fn expire(system: &System) -> Result<()> {
     change(system, "expire", |state| {
         if is_in_time(system, state)? {

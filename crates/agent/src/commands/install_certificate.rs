@@ -1,4 +1,5 @@
-//! `install-certificate`: tests the authority's newest certificate, or the owner's own, and makes nginx show it.
+//! `install-certificate`: tests a new certificate, which is the authority's newest or the owner's own, and makes nginx
+//! load it.
 
 use anyhow::Result;
 
@@ -24,13 +25,15 @@ pub fn install_certificate(system: &System) -> Result<()> {
     installed.map(drop)
 }
 
-/// Whether the unit runs this command in `ExecStopPost=` because another command stops the unit (`EXIT_STATUS` in
-/// systemd.exec(5)). The other command holds the locks and waits for this one, so this one must not take a lock.
+/// Returns whether systemd runs this command in `ExecStopPost=` because another command of the agent stops the unit
+/// (`EXIT_STATUS` in systemd.exec(5)). The other command holds the locks and waits for the end of this command, so this
+/// command must not take a lock.
 pub fn is_being_stopped() -> bool {
     std::env::var("EXIT_STATUS").is_ok_and(|status| status == "TERM")
 }
 
-/// Raises or ends the alarm. During a deployment, which holds the lock for minutes, leaves this to the next call.
+/// Raises or ends the alarm. Does nothing during a deployment, which holds the lock for minutes. The next call then
+/// does the work.
 fn watch(system: &System) -> Result<()> {
     if Systemd::new(system).is_active(layout::DEADMAN_TIMER)? {
         return Ok(());

@@ -25,7 +25,7 @@ pub fn recover(system: &System) -> Result<()> {
         alarm::raise(system, &reason)?;
         let next = refresh_if_possible(system, state, &previous);
         start_and_hand_over(system, state, next, |state| {
-            // Ends the trial only here. If this rollback is interrupted before, the next crash starts it again.
+            // Ends the trial only here. If the rollback is interrupted earlier, the next crash starts another rollback.
             state.trial = None;
             state.failure = Some(Failure::of(system, "trial", &reason));
         })?;

@@ -33,8 +33,9 @@ pub fn outrank(system: &System, state: &mut State, command: &str) -> Result<()> 
 }
 
 /// Restarts the server for a caller that holds the lock. If EB has changed environment properties, such as a rotated
-/// secret, starts a new release with the new properties. If the start fails, the current run stays. A trial continues.
-/// No new trial begins, because a rollback would replace the bundle, although only properties have changed.
+/// secret, starts a new release with the new properties. If the start fails, the current run stays. A trial in progress
+/// continues. The restart begins no trial, because only properties have changed, and a rollback would also replace the
+/// bundle.
 pub fn restart_locked(system: &System, state: &mut State) -> Result<()> {
     let current = state
         .current
@@ -93,8 +94,8 @@ pub fn take_over(
 }
 
 /// Starts the run `next` beside the current run, and hands over to it. `also` changes the state before the handover
-/// saves it. The dead man's switch is on until the end: if this process dies, the switch stops the run that is not
-/// current. On failure, removes the release of `next` if no other run needs this release.
+/// saves the state. The dead man's switch is on until the handover is complete. If this process dies, the switch stops
+/// the run that is not current. On failure, removes the release of `next` if no other run needs this release.
 pub fn start_and_hand_over(
     system: &System,
     state: &mut State,

@@ -6,9 +6,9 @@ use super::change::change;
 use super::restart::{outrank, refresh_if_possible, take_over};
 use crate::instance::system::System;
 
-/// Starts the previous release beside the current one, and hands over to it. The current release becomes the
-/// previous one, so a second rollback undoes the first. As in a restart, the server gets the properties that EB has
-/// changed since the flip, because the old value of a rotated secret may not work any more.
+/// Starts the previous release beside the current one, and hands over to it. The current release becomes the previous
+/// one, so a second rollback undoes the first. As in a restart, the server gets the properties that EB has changed
+/// since the flip, because the old value of a rotated secret may have become invalid.
 pub fn rollback(system: &System) -> Result<()> {
     change(system, "rollback", |state| {
         outrank(system, state, "rollback")?;

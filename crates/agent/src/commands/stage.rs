@@ -45,7 +45,7 @@ pub fn stage_locked(system: &System, state: &mut State, bundle: &Path) -> Result
     let mut replaced = Replaced::default();
     let prepared = prepare(system, bundle, &settings, &mut replaced)
         .map_err(|error| restore(system, &replaced, error))?;
-    // From here on the instance has the settings of this bundle. `undo` restores the old ones.
+    // From here on the instance has the settings of this bundle. `undo` restores the old settings.
     let begun = at_flip::keep_settings(system, state, &settings, &mut replaced)
         .and_then(|()| replaced.update(system, layout::SETTINGS, &content, 0o644))
         .and_then(|()| begin(system, bundle, state, &prepared, &mut replaced));
@@ -64,7 +64,7 @@ pub fn stage_locked(system: &System, state: &mut State, bundle: &Path) -> Result
     Ok(())
 }
 
-/// What [`prepare`] has made for [`begin`].
+/// The result of [`prepare`], which [`begin`] uses.
 struct Prepared {
     /// The release's identity.
     release: String,
@@ -95,7 +95,7 @@ fn prepare(
     })
 }
 
-/// Restores replaced files after an error.
+/// Restores the replaced files after `error`. Returns `error`, with the reason if this fails, too.
 fn restore(system: &System, replaced: &Replaced, error: anyhow::Error) -> anyhow::Error {
     match replaced.restore(system) {
         Ok(()) => error,
@@ -170,7 +170,8 @@ fn begin(
     Ok(listener)
 }
 
-/// Restores the replaced settings, agent and units, so that systemd restarts the current run with its own unit.
+/// Restores the replaced settings, agent and units. So the current version keeps the files that it was deployed with.
+/// Returns `error`, with the reason if this fails, too.
 fn undo(
     system: &System,
     state: &State,
@@ -210,7 +211,8 @@ fn install_certificates(system: &System, bundle: &Path, replaced: &mut Replaced)
 enum Listener {
     /// systemd has opened it, so the run starts now.
     Open,
-    /// The application that EB will stop in the flip has the port, so the run starts in the flip.
+    /// The old application still listens on the port. EB stops this application in the flip, so the run starts in the
+    /// flip.
     Taken,
 }
 

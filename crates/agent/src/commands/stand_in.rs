@@ -53,10 +53,11 @@ pub fn wait(service: StandIn) -> Result<()> {
     Ok(())
 }
 
-/// Whether this process has to become the server, for example after `flipless uninstall`. EB's own unit then starts the
-/// program in the bundle; with flipless's drop-in, the unit starts the installed agent. Returns false if the bundle was
-/// marked in this boot, because its deployment is still in progress (a reboot ends a deployment). Also returns false if
-/// the bundle is from another instance, and this instance was started from an image of that one.
+/// Returns whether this process has to become the server, for example after `flipless uninstall`. Without flipless's
+/// drop-in, EB's own unit starts the program in the bundle. With the drop-in, the unit starts the installed agent.
+/// Returns false if the bundle was marked in this boot, because the bundle's deployment is then still in progress. (A
+/// reboot ends a deployment.) Also returns false if this instance was started from an image of another instance, and
+/// the bundle is from that instance.
 fn is_alone(root: &Path, program: &Path) -> bool {
     let place = |path: &str| root.join(path.trim_start_matches('/'));
     let read = |path: &str| fs::read_to_string(place(path)).unwrap_or_default();

@@ -371,7 +371,8 @@ fn a_flip_to_an_aborted_run_fails_once_and_the_old_version_continues() {
     }
 }
 
-/// EB ends its deployment at the failure, before its start of nginx. In stock mode the old version serves behind nginx.
+/// EB ends the deployment at the failure, before it starts nginx. In stock mode the old version serves behind nginx, so
+/// the agent has to start nginx.
 #[test]
 fn after_a_flip_that_fails_nginx_runs_again() {
     let instance = deployed("v1");

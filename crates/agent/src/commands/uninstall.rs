@@ -10,15 +10,15 @@ use crate::deployment::withdrawal;
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
-/// Stops and removes flipless, and starts EB's nginx and the server without it. A second call completes an
-/// interrupted one.
+/// Stops and removes flipless, and starts EB's nginx and the server without flipless. A second call completes an
+/// interrupted call.
 pub fn uninstall(system: &System) -> Result<()> {
     let _lock = lock(system, "uninstall")?;
     let systemd = Systemd::new(system);
     let had_front = State::load(system)
         .map(|state| state.front == FrontMode::Nginx)
         .unwrap_or(true);
-    // `give_back` does not stop the dead man's switch, because the switch may be its caller.
+    // `give_back` does not stop the dead man's switch, because the switch may be the caller of `give_back`.
     if systemd.state(layout::DEADMAN)? != "inactive" {
         systemd.stop(layout::DEADMAN)?;
     }

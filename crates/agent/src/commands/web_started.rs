@@ -44,7 +44,7 @@ pub fn web_started(system: &System) -> Result<()> {
     .inspect_err(|_| start_nginx(system))
 }
 
-/// Starts nginx after `web-started` has failed, because EB then ends its deployment before its own start of nginx.
+/// Starts nginx after `web-started` has failed, because EB then ends its deployment before it starts nginx.
 fn start_nginx(system: &System) {
     if system.exists(PROXY_STAGING)
         && let Err(why) = Systemd::new(system).start_later(layout::NGINX)
@@ -70,8 +70,8 @@ fn refuse(system: &System, run: &str) -> Result<()> {
     )
 }
 
-/// Discards a run that was staged before a reboot, and returns whether there was one. The reboot has ended its
-/// deployment.
+/// Discards a run that was staged before a reboot, because the reboot has ended the run's deployment. Returns whether
+/// there was such a run.
 fn is_stale(system: &System, state: &mut State) -> Result<bool> {
     let boot = system.commands().boot_id()?;
     if state

@@ -10,9 +10,9 @@ use crate::deployment::state::State;
 use crate::deployment::{alarm, withdrawal};
 use crate::instance::system::System;
 
-/// Gives the instance back if this start is for an application without flipless. Otherwise ends the alarm if the
-/// start was requested, for example by a deployment or by "restart app server"; an automatic restart by systemd
-/// keeps the alarm. Takes the lock only to give the instance back, so that no other start has to wait.
+/// Gives the instance back if this start is for an application without flipless. Otherwise ends the alarm if the start
+/// was requested, for example by a deployment or by "restart app server". After an automatic restart by systemd, the
+/// alarm stays. Takes the lock only to give the instance back, so that no other start has to wait.
 pub fn web_starting(system: &System) -> Result<()> {
     identify(system)?;
     let is_foreign = flipped(system) == Flipped::Foreign;
@@ -40,8 +40,9 @@ pub fn web_starting(system: &System) -> Result<()> {
 /// again, after a crash, a restart, or an aborted deployment. If EB flips after that, `commit` stages the first version
 /// again.
 ///
-/// After the agent has removed the drop-in, this same start of web.service runs the command of EB's own unit: only
-/// after `ExecStartPre=`, service_enter_start in systemd's service.c takes the command from the unit.
+/// This command runs in `ExecStartPre=`. If the agent removes the drop-in here, the same start of web.service runs the
+/// command of EB's own unit, because systemd takes the command from the unit only after `ExecStartPre=`
+/// (service_enter_start in its service.c).
 fn is_before_the_first_flip(system: &System) -> bool {
     State::load(system).is_ok_and(|state| {
         let staged = state.staged.as_ref().map(|staged| &staged.run);

@@ -7,8 +7,8 @@ use flipless_settings::layout;
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
-/// The file of the alarm, with the reason. The stand-in reads it as the application's user. A reboot
-/// removes it.
+/// The file of the alarm, with the reason. The stand-in reads this file as the application's user. A reboot removes the
+/// file.
 pub const FILE: &str = "/run/flipless/alarm";
 /// The file that the first start of web.service in a boot creates. Only a later start can be EB's
 /// "restart app server".
@@ -37,8 +37,8 @@ pub fn reason(system: &System) -> Result<Option<String>> {
     Ok(text.map(|text| String::from_utf8_lossy(&text).trim().to_owned()))
 }
 
-/// Returns the reason with which the stand-in of `web` has to exit. The stand-in runs as the application's
-/// user, so it reads only this file.
+/// Returns the reason with which the stand-in of `web` has to exit; `None` if there is no alarm. The stand-in runs as
+/// the application's user, so this function reads no other file.
 pub fn to_show() -> Option<String> {
     std::fs::read_to_string(FILE).ok()
 }

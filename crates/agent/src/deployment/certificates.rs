@@ -37,7 +37,7 @@ const PRIVATE_STATE: &str = "/var/lib/private/flipless-certificates";
 pub enum Next {
     /// At once, in the background.
     Now,
-    /// When the timer starts it: soon after a boot.
+    /// When the timer starts the renewal.
     ByTimer,
 }
 
@@ -130,9 +130,9 @@ pub fn hmac(settings: &Settings, environment: &Environment) -> Result<Option<Str
     }
 }
 
-/// Writes the HMAC key of a staged version at once if the instance has no key yet. Without this file, systemd does not
-/// start the staged unit of the renewal (`LoadCredential=` in systemd.exec(5)). Without a key, the current version has
-/// no account binding, so nothing changes for that version.
+/// Writes the HMAC key of a staged version at once if the instance has no key yet. Without the key's file, systemd does
+/// not start the staged unit of the renewal (`LoadCredential=` in systemd.exec(5)). Without a key, the current version
+/// has no account binding, so nothing changes for that version.
 pub fn keep_first_hmac(system: &System, hmac: Option<&str>, replaced: &mut Replaced) -> Result<()> {
     match hmac.filter(|_| !system.exists(layout::ACCOUNT_HMAC)) {
         Some(hmac) => replaced.write(system, layout::ACCOUNT_HMAC, hmac.as_bytes(), 0o600),
@@ -147,7 +147,7 @@ pub fn forget_account(system: &System) -> Result<()> {
     system.remove(layout::CERTIFICATES_STATE)
 }
 
-/// Stops and removes those of these units that are installed.
+/// Stops and removes each of these units that is installed.
 fn remove<'a>(system: &System, units: impl Iterator<Item = &'a str>) -> Result<()> {
     let path = |unit: &str| format!("{UNITS}/{unit}");
     let units: Vec<&str> = units.filter(|unit| system.exists(path(unit))).collect();

@@ -20,7 +20,7 @@ pub struct End {
     pub uptime: u64,
     /// `$SERVICE_RESULT` (systemd.exec(5)): `success`, `exit-code`, `signal`, `watchdog`, …
     pub result: String,
-    /// `$EXIT_STATUS`: an exit status, or a signal's name; empty if systemd knows none.
+    /// `$EXIT_STATUS`: an exit status, or a signal's name; empty if systemd reports neither.
     pub status: String,
     /// Whether the process ended because a stop of its unit was requested.
     #[serde(default = "asked_for")]
@@ -46,7 +46,7 @@ fn asked_for() -> bool {
     true
 }
 
-/// Records an end.
+/// Records an end of a run.
 pub fn note(system: &System, run: &str, end: End) -> Result<()> {
     let mut ends = of(system, run)?;
     ends.push(end);

@@ -24,13 +24,13 @@ pub enum Flipped {
     Nothing,
     /// The bundle is without flipless.
     Foreign,
-    /// The bundle contains flipless, but no marker.
+    /// The bundle contains flipless, but no valid marker.
     Unmarked,
     /// The marker names this run.
     Run(String),
 }
 
-/// Finds out which bundle EB has flipped to.
+/// Returns which bundle EB has flipped to.
 pub fn flipped(system: &System) -> Flipped {
     let marker = system.read_in(Path::new(FLIPPED), layout::MARKER);
     let marker = marker.ok().flatten().and_then(|content| {
@@ -41,8 +41,8 @@ pub fn flipped(system: &System) -> Flipped {
     match marker {
         Some(run) => Flipped::Run(run),
         None if system.exists(FLIPPED_AGENT) => Flipped::Unmarked,
-        // EB removes the old folder file by file before it renames the new one. So while the new folder has its old
-        // name, the folder in this place may be half removed.
+        // EB removes the old folder file by file before it renames the new one. So while `/var/app/staging` exists,
+        // `/var/app/current` may be half removed.
         None if system.exists(FLIPPED) && !system.exists(STAGED) => Flipped::Foreign,
         None => Flipped::Nothing,
     }
@@ -53,8 +53,9 @@ pub fn is_to(system: &System, run: &Run) -> bool {
     flipped(system) == Flipped::Run(run.run.clone())
 }
 
-/// Writes the marker of this run into an unpacked bundle. The second line is the boot's identity. By this line the
-/// stand-in finds out whether the deployment may still be in progress: a reboot ends it (`commands/stand_in.rs`).
+/// Writes the marker of this run into an unpacked bundle. The second line is the boot's identity. A reboot ends a
+/// deployment. So this line shows the stand-in whether the deployment may still be in progress
+/// (`commands/stand_in.rs`).
 pub fn mark(system: &System, bundle: &Path, run: &Run) -> Result<()> {
     let boot = system.commands().boot_id();
     let boot = boot.context("cannot read the boot's identity")?;

@@ -20,18 +20,19 @@ pub enum Nginx {
     Restarts,
 }
 
-/// How long runs may finish requests. A start of web.service may wait for this. Without the drop-in, systemd's default
-/// limit holds for the whole start: 90 s (`DefaultTimeoutStartSec=` of systemd-system.conf(5)). Stock EB kills an
-/// application 90 s after its stop.
+/// How long runs may take to finish their requests. A start of web.service may wait this long. Without the drop-in, the
+/// whole start has systemd's default limit of 90 s (`DefaultTimeoutStartSec=` of systemd-system.conf(5)). On stock EB,
+/// too, systemd kills an application 90 s after its stop.
 const END_SECONDS: u32 = 60;
 
 /// Stops flipless's units and removes their files and drop-ins. Does not stop flipless-identity.service and
 /// flipless-deadman.service, because one of them may be the caller.
 ///
-/// A second call completes an interrupted one. So what makes systemd call the agent again is removed last: these two
-/// services, and the drop-in of web.service.
+/// A second call completes an interrupted call. These two services and the drop-in of web.service make systemd call the
+/// agent again, so the agent removes them last.
 pub fn give_back(system: &System, nginx: Nginx) -> Result<()> {
-    // The agent needs the port to restore EB's configuration. If the settings are unreadable, nothing is stopped yet.
+    // The agent needs the port to restore EB's configuration. If the settings are unreadable, the agent fails here,
+    // before it has stopped anything.
     let port = system.settings()?.server.port;
     let systemd = Systemd::new(system);
     if nginx == Nginx::Restarts {
@@ -62,12 +63,12 @@ fn stop_units(system: &System, systemd: &Systemd) -> Result<()> {
     if living.iter().any(|unit| unit == layout::FRONT) {
         unit::end(system)?;
     }
-    // One of these two may be the caller.
+    // One of these two units may be the caller.
     living.retain(|unit| unit != layout::DEADMAN && unit != layout::IDENTITY);
     let (runs, others): (Vec<_>, Vec<_>) = living.iter().map(String::as_str).partition(is_of_run);
     for unit in others {
-        // Returns at once for a unit that `end` has already stopped. The front's listener may be active without the
-        // front.
+        // This call returns at once for a unit that `unit::end` has already stopped. The front's listener may be active
+        // without the front, so the list contains it, too.
         systemd.stop(unit)?;
     }
     end_runs(systemd, &runs)

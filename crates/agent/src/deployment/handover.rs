@@ -44,9 +44,9 @@ pub fn flip(system: &System, state: &mut State, run: Run) -> Result<()> {
     })
 }
 
-/// Makes sure that the staged run is ready. Starts the run if no start was tried in this boot: another application
-/// held the port, or the instance was rebooted after EB's rename. Fails if a process of the run has ended before the
-/// flip. Without a current run this is no failure, and an inactive run is started once more.
+/// Makes sure that the staged run is ready. Starts the run if it has not been started in this boot. In this case
+/// another application had the port, or the instance was rebooted after EB's rename. Fails if a process of the run has
+/// ended before the flip. Without a current run this is no failure, and an inactive run is started once more.
 fn make_ready(system: &System, state: &State, run: &Run) -> Result<()> {
     let systemd = Systemd::new(system);
     let is_active = systemd.is_active(&run.unit())?;
@@ -67,8 +67,8 @@ fn make_ready(system: &System, state: &State, run: &Run) -> Result<()> {
     }
 }
 
-/// Makes the ready run `run` the current one; the old run drains. `previous` always belongs to another deployed
-/// release than `current`, so that `rollback` changes more than rotated properties.
+/// Makes the ready run `run` the current run. The old run begins to drain. `previous` always belongs to another
+/// deployed release than `current`, so that `rollback` changes more than rotated properties.
 pub fn hand_over(system: &System, state: &mut State, run: Run) -> Result<()> {
     let old = state.current.replace(run.clone());
     state.staged = None;
@@ -106,8 +106,8 @@ pub fn finish(system: &System, state: &State) -> Result<()> {
 
 /// Does the same as [`finish`] for `commit`, which tells EB whether the deployment has succeeded.
 ///
-/// # Errors
-/// Also if the changes of HTTPS can't take effect. Everything else is completed even then.
+/// # Errors If the handover can't be completed, or if the changes of HTTPS can't take effect. In the second case
+/// everything else is complete.
 pub fn finish_with_https(system: &System, state: &State) -> Result<()> {
     complete(system, state, |run| at_flip::take_effect(system, run))
 }

@@ -1,8 +1,9 @@
 //! The folder of the log for EB's enhanced health. In direct mode the server writes this log, so the flip lets the
 //! server's group write to the folder. When the agent gives the instance back, it restores the folder and its files.
 //!
-//! The server's group does not become the folder's own group. On EB logrotate(8) rotates this log, and it skips a
-//! folder whose own group is not root's and may write. So an access control list lets the server's group write.
+//! The server's group does not become the folder's own group. On EB logrotate(8) rotates this log, but it skips a
+//! folder that a group other than root's owns and can write to. So an access control list lets the server's group
+//! write.
 
 use std::fs::{File, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -79,7 +80,8 @@ fn share_all(system: &System) -> Result<()> {
     let folder = Path::new(HEALTH_LOG);
     own(system, ":0", HEALTH_LOG)?;
     if acl::let_write(system, folder, group).is_err() {
-        // The file system has no access control lists, so the group becomes the folder's own. logrotate skips it then.
+        // The file system has no access control lists, so the server's group becomes the folder's own group. logrotate
+        // then skips the folder.
         own(system, &format!(":{group}"), HEALTH_LOG)?;
         std::fs::set_permissions(system.locate(folder), Permissions::from_mode(0o775))?;
     }
@@ -92,7 +94,7 @@ fn share_all(system: &System) -> Result<()> {
 }
 
 /// Restores the folder, and gives its files to the folder's owner, so that nginx continues the file of this hour. Does
-/// nothing outside direct mode, and in a second call.
+/// nothing if the flip has not shared the folder, or if the folder is already restored.
 pub fn restore(system: &System) -> Result<()> {
     let Some(content) = system.read(file())? else {
         return Ok(());
@@ -139,7 +141,7 @@ fn change_mode(system: &System, path: &str, change: impl FnOnce(u32) -> u32) -> 
         .with_context(|| format!("cannot change the mode of {path}"))
 }
 
-/// Changes the owner or group with chown(1), which with `-h` follows no link.
+/// Changes the owner or group with `chown -h`, which follows no link (chown(1)).
 fn own(system: &System, owner: &str, path: &str) -> Result<()> {
     let place = system.locate(path);
     let owned = system.run("chown", &["-h", owner, &place.to_string_lossy()])?;

@@ -1,7 +1,8 @@
 //! The hold of a run: while its file exists, a ready server accepts no connections.
 //!
-//! Every run starts held, and the handover ends the hold. So a run that is discarded before its handover has
-//! never answered a request. The files are in `/run`: after a boot, a run accepts connections at once.
+//! Every run starts held, and the handover ends the hold. So a run that is discarded before its handover has never
+//! answered a request. The files are in `/run`, which is empty after a boot. So a run that starts at boot accepts
+//! connections at once.
 
 use anyhow::Result;
 use flipless_settings::layout;
@@ -20,7 +21,7 @@ pub fn release(system: &System, run: &str) -> Result<()> {
     system.remove(path(run))
 }
 
-/// Returns whether the run is held. A server without library and relay ignores the hold.
+/// Returns whether the run is held. A server that uses neither the library nor the relay ignores the hold.
 pub fn is_held(system: &System, run: &str) -> bool {
     system.exists(path(run))
 }

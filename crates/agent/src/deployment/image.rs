@@ -11,8 +11,8 @@ use crate::instance::identity;
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
-/// Returns whether the state belongs to another instance. Returns false if an identity is unknown: an unreadable file
-/// must not make the agent give a serving instance back.
+/// Returns whether the state belongs to another instance. Returns false if an identity is unknown. Otherwise an
+/// unreadable file would make the agent give back an instance that serves.
 pub fn is_of_another(system: &System, state: &State) -> bool {
     match (&state.instance, identity::of(system)) {
         (Some(then), Some(now)) => identity::differ(then, &now),
@@ -20,10 +20,11 @@ pub fn is_of_another(system: &System, state: &State) -> bool {
     }
 }
 
-/// Gives the instance back, before anything of the other instance serves. A second call completes an interrupted one:
-/// the state, which names the other instance, is removed last.
+/// Gives the instance back before anything of the other instance serves. Removes the state last, because it names the
+/// other instance: so a second call finds it and completes an interrupted first call.
 pub fn give_back(system: &System) -> Result<()> {
-    // Until this command has ended, systemd starts none of the units.
+    // While this file exists, systemd starts neither the listeners of flipless nor the front nor the gate
+    // (`ConditionPathExists=`).
     system.write(layout::FROM_IMAGE, b"", 0o644)?;
     flipped::disown(system)?;
     let nginx = match Systemd::new(system).is_active(layout::NGINX)? {

@@ -25,7 +25,8 @@ pub enum Outcome {
     Discarded(Run),
 }
 
-/// Completes or discards the staged run, after its deployment has ended, or before a command that takes precedence.
+/// Completes or discards the staged run, after its deployment has ended, or before a command that takes precedence over
+/// this deployment. Records `why` if it discards the run.
 pub fn settle(system: &System, state: &mut State, why: &str) -> Result<Outcome> {
     let Some(staged) = state.staged.clone() else {
         return Ok(Outcome::Nothing);
@@ -44,7 +45,7 @@ pub fn settle(system: &System, state: &mut State, why: &str) -> Result<Outcome> 
 
 /// Hands over to the staged run, after EB's rename. If the run can't serve, discards it and keeps the current run.
 /// Without a current run, the caller or systemd tries again until the dead man's switch discards the run. A run that
-/// lacks a property is discarded at once, because it would lack the property again.
+/// lacks a property is discarded even then, because each further attempt would fail for the same reason.
 pub fn complete(system: &System, state: &mut State, run: Run) -> Result<()> {
     let Err(error) = handover::flip(system, state, run) else {
         return Ok(());

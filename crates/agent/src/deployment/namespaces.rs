@@ -6,7 +6,7 @@ use super::symptom::ALLOW_NAMESPACES;
 use crate::instance::system::System;
 use crate::proxy::advice::Advice;
 
-/// The limit of the kernel (namespaces(7)). Hardened images set it to 0.
+/// The file with the kernel's limit on user namespaces (namespaces(7)). Hardened images set the limit to 0.
 const LIMIT: &str = "/proc/sys/user/max_user_namespaces";
 const NAMESPACES: &str = "/proc/self/ns";
 

@@ -1,7 +1,7 @@
 //! If memory runs out in a deployment, the kernel ends the held run and not the current run.
 //!
-//! A drop-in in `/run` raises the score of a held run (`OOMScoreAdjust=`), from its first instruction on. The handover
-//! removes the drop-in, and resets the score of the run's processes.
+//! A drop-in in `/run` raises the OOM score of a held run (`OOMScoreAdjust=`), from its first instruction on. The
+//! handover removes the drop-in, and resets the score of the run's processes.
 
 use anyhow::{Context, Result};
 use flipless_settings::layout;
@@ -10,10 +10,11 @@ use crate::instance::paths::RUNTIME_UNITS;
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
-/// The highest score. With it the kernel adds the whole memory of the instance to the memory of the process
-/// (oom_badness in mm/oom_kill.c).
+/// The highest adjustment of the OOM score. With it the kernel adds the whole memory of the instance to the memory that
+/// the process uses (oom_badness in mm/oom_kill.c).
 const HELD: &str = "1000";
-/// How often the agent looks for processes of a run. A process that is forked during a look inherits the old score.
+/// How many times the agent looks for the processes of a run. A process that is forked during one look inherits the old
+/// score, and the next look finds it.
 const LOOKS: usize = 3;
 
 /// Makes the kernel end this run first, if memory runs out. The run is about to start as held. systemd reads the
@@ -29,8 +30,8 @@ pub fn forget(system: &System, run: &str) -> Result<bool> {
     system.remove(folder(run)).map(|()| existed)
 }
 
-/// Gives a run that has become current the same score as any other service has. A failure is only a warning, because
-/// the run serves.
+/// Gives a run that has become current the OOM score of an ordinary service. A failure is only a warning, because the
+/// run serves.
 pub fn protect(system: &System, run: &str) {
     let reset = || -> Result<()> {
         for _ in 0..LOOKS {
@@ -67,7 +68,7 @@ fn lower(system: &System, run: &str) -> Result<()> {
         let lowered = system.set(format!("/proc/{process}/oom_score_adj"), b"0");
         // If the process has ended meanwhile, this is not a failure.
         if system.exists(format!("/proc/{process}")) {
-            lowered.context("cannot lower the score of the server")?;
+            lowered.context("cannot lower the OOM score of the server")?;
         }
     }
     Ok(())

@@ -18,7 +18,8 @@ pub fn prune_or_say(system: &System, state: &State) {
     }
 }
 
-/// Removes releases beyond `keep-releases`, links of runs that have ended, and leftovers of an interrupted copy.
+/// Removes releases beyond `keep-releases`, the files of runs that have ended, and leftovers of an interrupted copy or
+/// write.
 pub fn prune(system: &System, state: &State) -> Result<()> {
     let systemd = Systemd::new(system);
     let living = systemd.living_units(layout::APP_UNITS)?;
@@ -50,7 +51,7 @@ pub fn prune(system: &System, state: &State) -> Result<()> {
     Ok(())
 }
 
-/// Removes the release of a failed deployment if no run needs it. Prints a warning on failure; the next
+/// Removes the release of a failed deployment, unless a run needs this release. Prints a warning on failure; the next
 /// deployment tries again.
 pub fn remove_unused(system: &System, state: &State, release: &str) {
     let remove = || -> Result<()> {
@@ -66,7 +67,7 @@ pub fn remove_unused(system: &System, state: &State, release: &str) {
     }
 }
 
-/// Returns the releases that the state names or a living run has.
+/// Returns the releases that the state names, and those of living runs.
 fn needed<'a>(state: &'a State, living: &[&'a str]) -> Vec<&'a str> {
     let of_living = living.iter().filter_map(|run| run.rsplit_once('-'));
     let mut releases = state.releases_in_use();
@@ -83,7 +84,7 @@ fn runs(system: &System) -> Result<BTreeSet<String>> {
     Ok(runs)
 }
 
-/// Returns the releases to remove: the oldest unused ones, until `keep-releases` remain.
+/// Returns the releases to remove: all leftovers, and the oldest unused releases until `keep-releases` remain.
 fn superfluous(system: &System, in_use: &[&str]) -> Result<Vec<String>> {
     let mut unused = Vec::new();
     let names = system.names(layout::RELEASES)?;
@@ -101,7 +102,7 @@ fn superfluous(system: &System, in_use: &[&str]) -> Result<Vec<String>> {
             ));
         }
     }
-    // Leftovers first, then by age.
+    // Sorts leftovers first, then by age.
     unused.sort_by(|a, b| (b.0, a.1).cmp(&(a.0, b.1)));
     let room = system.settings()?.deploy.keep_releases.saturating_sub(kept);
     let partial = unused.iter().filter(|(partial, ..)| *partial).count();

@@ -1,5 +1,5 @@
-//! Rebuilds a lost state file. Without the state, the next deployment would not know the current run, and would stop
-//! it.
+//! Rebuilds a lost state file. Without the state, the next deployment would not find the current run, and would stop
+//! this run.
 
 use anyhow::Result;
 use flipless_settings::layout;
@@ -9,7 +9,7 @@ use super::state::{Run, State, parse_run};
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
-/// Reads the state, or rebuilds a lost one from the active runs.
+/// Reads the state. Rebuilds a lost state from the active runs.
 pub fn load_or_rebuild(system: &System) -> Result<State> {
     match system.exists(layout::STATE) {
         true => State::load(system),
@@ -41,7 +41,7 @@ fn from_what_runs(system: &System) -> Result<State> {
     Ok(state)
 }
 
-/// Parses `RELEASE-N`. The number comes first in the result, so that pairs compare by it.
+/// Parses `RELEASE-N`. The number comes first in the result, so that the newest run compares as the greatest.
 fn numbered(run: &str) -> Option<(u64, Run)> {
     let (release, number) = parse_run(run)?;
     let numbered = Run {

@@ -8,7 +8,8 @@ use flipless_settings::layout;
 use crate::instance::digest::{of_bytes, of_tree};
 use crate::instance::system::System;
 
-/// The number of hexadecimal digits in an identity. They are 48 bits, enough for the few releases of one instance.
+/// The number of hexadecimal digits in an identity. 12 digits are 48 bits, which is enough for the few releases of one
+/// instance.
 const IDENTITY_DIGITS: usize = 12;
 
 /// Copies the bundle in `source` and its environment to a folder of their own, and returns the identity of this
@@ -33,8 +34,10 @@ pub fn with_environment(system: &System, release: &str, environment: &str) -> Re
     add(system, Path::new(&source), environment, &content)
 }
 
-/// Lets the bundle in `source` share its blocks on the disk with the last release. The copy of the bundle then shares
-/// them, too: on such a file system no copy takes space. So each release needs space only for its changes.
+/// Lets the bundle in `source` share its blocks on the disk with the last release, if the file system can do that, as
+/// XFS can. On such a file system a copy takes no space, because it shares the blocks of its source. So the new
+/// release, which is a copy of the bundle, shares its blocks with the last release, and needs space only for its
+/// changes.
 ///
 /// Without this step the copy would share its blocks only with EB's folder, which the next flip removes. On other file
 /// systems, such as ext4, a release is a plain copy. Hard links would not be safe: root can change a file in place, and
@@ -101,8 +104,7 @@ fn content(system: &System, bundle: &Path, environment: &str) -> Result<String> 
     Ok(of_tree(system, bundle)? + environment)
 }
 
-/// Returns this text of a release on the disk; `None` if the folder is not a
-/// complete release.
+/// Returns the text of [`content`] for a release on the disk; `None` if the folder is not a complete release.
 fn content_of(system: &System, identity: &str) -> Result<Option<String>> {
     let folder = folder(identity);
     if system.link_target(&folder).is_some() || !system.exists(format!("{folder}/app")) {

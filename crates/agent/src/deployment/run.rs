@@ -73,10 +73,10 @@ impl fmt::Display for Unfit {
 
 impl std::error::Error for Unfit {}
 
-/// Creates a run's unit file and its link to the release. The unit file is a copy of the release's own, so that an
-/// old release keeps the unit that it was built with. A few lines of the instance follow the copy. systemd finds a
-/// new file without a daemon-reload, because it compares the folders' times when it loads a unit
-/// (unit_file_build_name_map in its unit-file.c).
+/// Creates the unit file of a run, and the run's link to its release. The unit file is a copy of the file in the
+/// release, so that an old release keeps the unit that it was built with. The agent appends a few lines that depend on
+/// the instance. systemd finds a new file without a daemon-reload, because it compares the folders' times when it loads
+/// a unit (unit_file_build_name_map in its unit-file.c).
 pub fn give_unit(system: &System, run: &Run) -> Result<()> {
     let release = format!("{}/{}", layout::RELEASES, run.release);
     let app = format!("{release}/app");
@@ -104,8 +104,8 @@ pub fn give_unit(system: &System, run: &Run) -> Result<()> {
     }
 }
 
-/// Stops a run that will not serve. Waits for the end of a held run, and removes its files. Any other run begins
-/// to drain, and the next [`crate::deployment::prune::prune`] removes its files.
+/// Stops a run that will not serve, waits for its end, and removes its files. If the run already accepts connections,
+/// does not wait: the run begins to drain, and the next [`crate::deployment::prune::prune`] removes its files.
 pub fn discard(system: &System, run: &Run) -> Result<()> {
     let systemd = Systemd::new(system);
     let is_held = hold::is_held(system, &run.run);

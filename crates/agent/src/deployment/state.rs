@@ -39,7 +39,7 @@ pub struct State {
     /// The trial of the current release. Too many crashes in this time cause an automatic rollback.
     #[serde(default)]
     pub trial: Option<Trial>,
-    /// The names of the properties that EB has changed in its file since its last flip.
+    /// The names of the properties that EB has changed in its environment file since its last flip.
     #[serde(default)]
     pub rotated: BTreeSet<String>,
     /// The last handover.
@@ -57,7 +57,7 @@ pub struct Run {
     pub release: String,
     /// `RELEASE-N`: the instance of the app unit.
     pub run: String,
-    /// The time of its first start, in seconds since 1970.
+    /// The time of the run's first start, in seconds since 1970.
     pub since: u64,
     /// The release that EB has deployed, if this run's release is a copy of it with rotated properties.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -215,7 +215,7 @@ impl State {
         let Version { version } = serde_json::from_slice(content)?;
         if version > VERSION {
             bail!(
-                "its format has version {version}, but this agent knows only version {VERSION}; \
+                "its format has version {version}, but this agent supports only version {VERSION}; \
                  deploy a newer bundle"
             );
         }

@@ -8,7 +8,7 @@ use crate::instance::paths::{APPLICATIONS, FLIPPED, STAGED};
 use crate::instance::system::System;
 use crate::instance::user;
 
-/// Returns the lines for a run with this unit; empty if it needs none.
+/// Returns the lines for a run with this unit; empty if the run needs none.
 pub fn lines(system: &System, unit: &str) -> Result<String> {
     let directives = unit_file::parse(unit);
     let mut lines = String::new();
@@ -36,8 +36,8 @@ fn all<'a>(directives: &'a [Directive], key: &'a str) -> impl DoubleEndedIterato
     unit_file::values(directives, "Service", key)
 }
 
-/// Returns the folders and files beside the application, if the run has a separate file system there, which hides them.
-/// Leaves out the run's release and its writable folders, which the unit already mounts.
+/// Returns the folders and files beside the application, if the unit hides them behind a separate file system
+/// (`TemporaryFileSystem=`). Leaves out the run's release and its writable folders, which the unit already mounts.
 fn folders(system: &System, directives: &[Directive]) -> Result<Vec<String>> {
     let path = |mount: &str| {
         mount
@@ -59,7 +59,7 @@ fn folders(system: &System, directives: &[Directive]) -> Result<Vec<String>> {
     Ok(paths.filter(|path| !mounted.contains(path)).collect())
 }
 
-/// Whether a unit file can have the character without an escape.
+/// Returns whether a unit file can contain the character without an escape.
 fn is_plain(character: char) -> bool {
     character.is_ascii_alphanumeric() || "._-+@".contains(character)
 }

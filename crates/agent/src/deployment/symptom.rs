@@ -1,9 +1,10 @@
-//! Recognises failures of a run that come from its sandbox. The program's own message does not name the setting.
+//! Recognises failures of a run that its sandbox has caused. The program's own message does not name the setting that
+//! helps.
 
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
-/// How many lines are searched. A crash report of V8 has more lines than an error shows.
+/// How many lines of the journal the agent searches. A crash report of V8 has more lines than an error shows.
 const LINES: u32 = 200;
 
 /// systemd's own message, before status 217/USER (exec_child in execute.c).
@@ -74,8 +75,8 @@ fn needs_code(lines: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// The messages are copied from runs with this restriction. systemd 252 sets it with seccomp, and a newer systemd
-    /// with prctl(2).
+    /// The messages are copied from programs that ran with `MemoryDenyWriteExecute=`. systemd 252 enforces this
+    /// restriction with seccomp, and a newer systemd with prctl(2).
     #[test]
     fn the_messages_of_real_programs_are_known() {
         for line in [

@@ -1,5 +1,5 @@
-//! The trial of a new release. If the release crashes too often in this time, the agent rolls back to the
-//! previous release.
+//! The trial of a new release. If the release crashes too often during its trial, the agent rolls back to the previous
+//! release.
 
 use anyhow::Result;
 use flipless_settings::Deploy;
@@ -39,7 +39,7 @@ pub fn failed(system: &System, state: &State) -> Result<Option<String>> {
     Ok(how.map(|how| sentence(&deploy, current, &how)))
 }
 
-/// Describes the last crash if there were too many crashes until the time `until`.
+/// Returns a description of the last crash, if there were at least `too_many` crashes until the time `until`.
 fn judge(ends: &[End], until: u64, too_many: usize) -> Option<String> {
     let crashes = ends
         .iter()

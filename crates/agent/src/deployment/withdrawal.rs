@@ -17,9 +17,9 @@ use crate::proxy::front;
 /// This file exists while the agent gives the public port back to EB's nginx.
 pub const GIVES_PORT_BACK: &str = "/run/flipless/gives-port-back";
 
-/// Gives the instance back, because EB starts an application without flipless: that of another bundle, or the
-/// application before the first version. Resets the state first, so that the next command continues an
-/// interrupted call. If EB has stopped the stand-in of nginx, EB's flip starts nginx itself.
+/// Gives the instance back, because EB starts an application without flipless: the application of another bundle, or
+/// the one from before the first version. Resets the state first. In a state without a current run, the next start of
+/// web.service continues an interrupted call. If EB has stopped the stand-in of nginx, EB's flip starts nginx itself.
 pub fn leave(system: &System, state: &mut State) -> Result<()> {
     *state = State::new(state.front);
     state.save(system)?;
@@ -31,7 +31,7 @@ pub fn leave(system: &System, state: &mut State) -> Result<()> {
     let nginx = match nginx(system)? {
         // systemd has restarted web.service, so EB's flip has failed, and EB will not start nginx.
         _ if is_stopped && again && system.exists(PROXY_STAGING) => Nginx::Restarts,
-        // EB itself has stopped the stand-in of nginx.
+        // EB itself has stopped the stand-in of nginx, and starts nginx later in the flip.
         Nginx::Restarts if is_stopped && !system.exists(GIVES_PORT_BACK) => Nginx::IsStopped,
         other => other,
     };
@@ -54,8 +54,8 @@ pub fn give(system: &System, nginx: Nginx) -> Result<()> {
     // While this command holds the lock, no stand-in can start the front.
     let _lock = front::lock(system, "withdraw")?;
     if nginx == Nginx::Restarts {
-        // After an interruption, neither the front nor EB's nginx may have the port. This file tells the next command
-        // to start EB's nginx.
+        // If this command is interrupted, it is possible that neither the front nor EB's nginx has the port. This file
+        // makes the next command start EB's nginx.
         system.write(GIVES_PORT_BACK, b"", 0o644)?;
     }
     give_back(system, nginx)?;
@@ -75,7 +75,7 @@ fn nginx(system: &System) -> Result<Nginx> {
     })
 }
 
-/// Removes every folder of flipless. The state is last, because a second call needs it after an interruption.
+/// Removes every folder of flipless. Removes the state last, because a second call needs it after an interruption.
 pub fn remove_files(system: &System) -> Result<()> {
     for folder in [layout::ROOT, layout::RUNTIME, layout::STATE_FOLDER] {
         system.remove(folder)?;
@@ -93,8 +93,8 @@ pub fn serve_alone(system: &System, state: &State) -> Result<()> {
     }
 }
 
-/// Makes EB's own web.service run the server of the bundle in `/var/app/current`: without our drop-in and without
-/// a marker, the stand-in becomes the server (`commands/stand_in.rs`). Does not wait for the server.
+/// Makes EB's own web.service run the server of the bundle in `/var/app/current`: without flipless's drop-in and
+/// without a marker, the stand-in becomes the server (`commands/stand_in.rs`). Does not wait for the server.
 pub fn start_alone(system: &System) -> Result<()> {
     flipped::unmark(system, Path::new(FLIPPED))?;
     let systemd = Systemd::new(system);

@@ -55,7 +55,8 @@ fn folder(system: &System, path: &str) -> Result<Metadata, Advice> {
     }
 }
 
-/// Returns the path on the instance for a real path, which a test has below another root.
+/// Returns the path that a real path has on the instance. The two differ only in a test, where the instance has another
+/// root.
 fn on_the_instance(system: &System, place: &Path) -> String {
     let root = system.locate("/").canonicalize().unwrap_or_default();
     let inside = place.strip_prefix(root).unwrap_or(place);
@@ -79,7 +80,7 @@ fn create(path: &str) -> String {
     )
 }
 
-/// Whether all runs may write to the folder: as the group, or as any user.
+/// Returns whether all runs may write to the folder: because their group may, or because any user may.
 fn is_shared(system: &System, folder: &Metadata) -> Result<bool> {
     let mode = folder.permissions().mode();
     let by_group = mode & 0o020 != 0 && user::group(system)? == Some(folder.gid());

@@ -1,4 +1,4 @@
-//! The access control list of a folder (acl(5)). It lets a group write that is not the folder's own group.
+//! The access control list of a folder (acl(5)). With it, a group other than the folder's own group can write.
 
 use std::io;
 use std::path::Path;
@@ -17,7 +17,7 @@ const OWN_GROUP: u16 = 0x04;
 const GROUP: u16 = 0x08;
 const MASK: u16 = 0x10;
 const OTHERS: u16 = 0x20;
-/// The number in an entry that names no user or group.
+/// The id in an entry that names neither a user nor a group.
 const NO_ID: u32 = u32::MAX;
 const ALL: u16 = 7;
 const READ: u16 = 5;

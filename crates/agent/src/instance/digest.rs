@@ -10,8 +10,8 @@ use sha2::{Digest, Sha256};
 
 use super::system::{System, open_plain};
 
-/// Returns a digest of a folder: the paths, kinds, exec bits and contents of files, folders and links. Leaves out sockets
-/// and pipes, because no copy has them.
+/// Returns a digest of a folder: the paths, kinds, exec bits and contents of files, folders and links. Leaves out
+/// sockets and pipes, because no copy has them.
 pub fn of_tree(system: &System, folder: impl AsRef<Path>) -> Result<String> {
     let root = system.locate(folder);
     let mut digest = Sha256::new();

@@ -1,5 +1,5 @@
-//! The identity of the EC2 instance, which the kernel knows without a network connection. Source: "Detect whether a
-//! host is an EC2 instance" in the EC2 User Guide.
+//! The identity of the EC2 instance, which the agent reads without a network connection. Source: "Detect whether a host
+//! is an EC2 instance" in the EC2 User Guide.
 //!
 //! An instance has the same identity after a reboot, and after a stop and a start. An instance that was started from
 //! the image of another instance has a different identity.

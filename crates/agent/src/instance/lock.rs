@@ -17,7 +17,8 @@ pub struct Lock(#[allow(dead_code, reason = "held, not read")] File);
 /// The pause between two attempts to take the lock. flock(2), which `try_lock` calls, has no time limit.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-/// Takes the lock `name`. Waits up to `limit` for another agent.
+/// Takes the lock `name`. Waits up to `limit` for another agent. `purpose` is the command of this agent, for the error
+/// message of a waiting agent.
 ///
 /// # Errors
 /// If another agent still holds the lock after `limit`. The message names the command of that agent.
@@ -78,7 +79,7 @@ fn introduce(file: &mut File, purpose: &str) -> io::Result<()> {
     writeln!(file, "`flipless {purpose}`, process {}", std::process::id())
 }
 
-/// Returns the name of the process that holds the lock: the start of the file's first line.
+/// Returns the description of the process that holds the lock, from the first line of the lock file.
 fn holder(file: &mut File) -> String {
     let mut said = Vec::new();
     let _ = file.take(200).read_to_end(&mut said);

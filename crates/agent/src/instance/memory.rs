@@ -6,7 +6,7 @@ use std::fs;
 use rustix::mm::{Advice, madvise};
 
 /// Makes the kernel drop the resident pages of this program's code. A stand-in only waits, so it does not need the
-/// pages that its start has touched. If it runs their code again, the kernel reads them from the file.
+/// pages that its start has touched. If the stand-in runs their code again, the kernel reads the pages from the file.
 pub fn drop_code_pages() {
     let Ok(maps) = fs::read_to_string("/proc/self/maps") else {
         return;

@@ -24,7 +24,7 @@ pub const UNITS: &str = "/etc/systemd/system";
 pub const RUNTIME_UNITS: &str = "/run/systemd/system";
 /// The name of a person's own drop-in (systemctl(1), `edit`).
 pub const EDITED_DROP_IN: &str = "override.conf";
-/// The folder for drop-ins that stay, which EB does not rewrite.
+/// The folder for drop-ins that stay after a reboot. EB does not rewrite this folder.
 pub const DROP_INS: &str = "/usr/lib/systemd/system";
 /// The log that EB's enhanced health reads.
 pub const HEALTH_LOG: &str = "/var/log/nginx/healthd";

@@ -1,5 +1,5 @@
-//! The seam between the agent and the instance: every effect, which is a change outside the agent's process, goes
-//! through [`System`].
+//! The seam between the agent and the instance. Effects, which are changes outside the agent's process, go through
+//! [`System`].
 //!
 //! Files are real, and a test sets another root for them. Commands and signals go through [`Commands`], which a test
 //! replaces.
@@ -50,7 +50,8 @@ impl System {
         self.settings_in(layout::SETTINGS)
     }
 
-    /// Reads the settings of the last bundle that EB has flipped to. Without their file, returns [`System::settings`].
+    /// Reads the settings of the last bundle that EB has flipped to. If their file is missing, returns
+    /// [`System::settings`].
     ///
     /// # Errors
     /// As [`System::settings`].
@@ -143,19 +144,20 @@ impl System {
     }
 
     /// Gives systemd a copy of another process's descriptor, for the unit of the process `sender`. systemd passes the
-    /// copy to the next main process of that unit.
+    /// copy to the next main process of that unit. `of` is the pid of the other process, and the number of the
+    /// descriptor.
     pub fn keep_descriptor(&self, sender: u32, of: (u32, i32), name: &str) -> io::Result<()> {
         let keep = || self.commands.keep_descriptor(sender, of, name);
         self.effect("keep a descriptor", keep)
     }
 
-    /// Makes systemd close the descriptor of this name.
+    /// Makes systemd close the descriptor of this name, for the unit of the process `sender`.
     pub fn drop_descriptor(&self, sender: u32, name: &str) -> io::Result<()> {
         let drop = || self.commands.drop_descriptor(sender, name);
         self.effect("drop a descriptor", drop)
     }
 
-    /// Does one effect. All effects go through here, so that a test can kill the agent before and after each.
+    /// Does one effect. A test can kill the agent before and after the effect.
     fn effect<T>(&self, name: &str, effect: impl FnOnce() -> T) -> T {
         self.commands.crash_point(name);
         let done = effect();

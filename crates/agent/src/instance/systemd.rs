@@ -82,12 +82,12 @@ impl<'a> Systemd<'a> {
         self.must(&["restart", unit])
     }
 
-    /// Requests a restart, and does not wait. The caller does not need to know whether the unit starts.
+    /// Requests a restart, and does not wait. So the caller does not learn whether the unit starts.
     pub fn restart_later(&self, unit: &str) -> Result<()> {
         self.must(&["restart", "--no-block", unit])
     }
 
-    /// Starts units at every boot.
+    /// Makes systemd start the units at every boot.
     pub fn enable(&self, units: &[&str]) -> Result<()> {
         self.must(&[&["enable", "--quiet"], units].concat())
     }
@@ -113,7 +113,7 @@ impl<'a> Systemd<'a> {
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
-    /// Returns several properties of a unit, in the order of the names. One call is faster than a call for each.
+    /// Returns several properties of a unit, in the order of the names. One call is faster than one call per property.
     pub fn properties<const N: usize>(&self, unit: &str, names: [&str; N]) -> Result<[String; N]> {
         let shown = self.show(&names.join(","), &[unit])?;
         // systemd prints a line for each command of a property such as ExecStart=.

@@ -1,5 +1,5 @@
 //! The certificate that nginx shows: one file with the key and the chain. Only root can read the file. A new
-//! certificate replaces it only after a test, so nginx always finds a certificate that it can load.
+//! certificate replaces the file only after a test, so nginx always finds a certificate that it can load.
 
 use std::path::Path;
 
@@ -27,15 +27,18 @@ const TEST: &str = "/run/flipless/certificate-test.conf";
 const TEMPORARY: &str = "/run/flipless/certificate-test";
 /// This file exists while nginx has not loaded the certificate on the disk.
 const WAITS: &str = "/run/flipless/certificate-waits";
-/// The content of [`WAITS`] if `front-check` is to make nginx load the certificate. After an error the file is empty.
+/// The content of [`WAITS`] while `front-check` still has to make nginx load the certificate. After an error the file
+/// is empty.
 const LATER: &[u8] = b"nginx is loading its configuration, or EB is about to replace it\n";
-/// The newest certificate of the program for certificates, in its folder.
+/// The file with the newest certificate, in the folder of the program for certificates.
 const NEWEST: &str = "certificate.pem";
 
-/// Makes sure that a certificate exists before nginx tests a configuration that names its file. The certificate is the
-/// owner's own, the authority's, or a self-signed one until the authority has issued one. Returns a new certificate if
-/// it has to replace a working one in the flip. An old file that nginx can't load is replaced at once, and `replaced`
-/// remembers it.
+/// Makes sure that a certificate exists before nginx tests a configuration that names its file. This is the owner's own
+/// certificate or the authority's. Until the authority has issued one, it is a self-signed certificate.
+///
+/// If nginx can load the installed certificate, and the new one differs, returns the new one: it takes effect only in
+/// the flip. If nginx can't load the installed certificate, or if there is none, installs the new one at once, and
+/// `replaced` remembers the old file.
 pub fn prepare(
     system: &System,
     bundle: &Path,
@@ -93,7 +96,7 @@ fn now(system: &System) -> u64 {
     system.commands().unix_time()
 }
 
-/// Whether the newest certificate of the authority is fit to be shown.
+/// Returns whether nginx may show this certificate of the authority.
 fn is_fine(system: &System, program: &Path, pem: &[u8], https: &Https) -> Result<bool> {
     system.write(CANDIDATE, pem, 0o600)?;
     let fine = check(system, program, https).is_ok();
@@ -125,7 +128,7 @@ fn self_signed(system: &System, program: &Path, https: &Https) -> Result<Vec<u8>
 /// # Errors
 /// If the certificate is not fit to be shown. The old one then stays.
 pub fn install(system: &System) -> Result<bool> {
-    // Reads the settings with the lock: a flip may change them while this command waits for it.
+    // Takes the lock before it reads the settings, because a flip may change them while this command waits.
     let _lock = front::lock(system, "install-certificate")?;
     let settings = system.settings_in_force()?;
     if !https::is_on(&settings) {
@@ -154,8 +157,8 @@ pub fn install(system: &System) -> Result<bool> {
     load(system).map(|()| true)
 }
 
-/// Replaces the certificate by the one in `file`. If no other step makes nginx load it, `front-check` does, even if
-/// this agent is killed. The caller holds the lock of the front.
+/// Replaces the certificate by the one in `file`. If no other step makes nginx load the new certificate, `front-check`
+/// does, even if this agent is killed. The caller holds the lock of the front.
 pub fn replace(system: &System, file: &str) -> Result<()> {
     system.write(WAITS, LATER, 0o644)?;
     system.rename(file, layout::CERTIFICATE)
@@ -169,7 +172,7 @@ fn load(system: &System) -> Result<()> {
     match front::load_certificate(system) {
         Ok(true) => system.remove(WAITS),
         Ok(false) => system.write(WAITS, LATER, 0o644),
-        // An empty file: otherwise `front-check` would repeat the error every few seconds.
+        // An empty file: otherwise `front-check` would repeat the error every 20 s.
         Err(error) => system.write(WAITS, b"", 0o644).and(Err(error)),
     }
 }
@@ -206,8 +209,8 @@ fn check(system: &System, program: &Path, https: &Https) -> Result<()> {
 
 /// Fails if nginx can't load the candidate. `nginx -t` opens the listener, too, but ignores that the front already has
 /// the address (ngx_open_listening_sockets). nginx also makes the folders for temporary files, and gives them to the
-/// user of the tested configuration (ngx_create_paths). So the test does not use the front's folders: the front's
-/// workers could no longer write request bodies there.
+/// user of the tested configuration (ngx_create_paths). So the test uses folders of its own. Otherwise the front's
+/// workers could no longer write request bodies to their folders.
 fn nginx_accepts(system: &System) -> Result<()> {
     let port = system.settings()?.front.port;
     let folders = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
@@ -230,8 +233,8 @@ fn nginx_accepts(system: &System) -> Result<()> {
     accepted
 }
 
-/// Returns the content of the certificate that nginx shows; `None` if there is no certificate, or if the owner's own
-/// certificate is unreadable.
+/// Returns the content of the certificate that nginx shows; `None` if there is no certificate, if the owner's own
+/// certificate is unreadable, or if the program for certificates is missing.
 pub fn installed(system: &System) -> Result<Option<Inspection>> {
     if system.settings_in_force()?.https.certificate.is_some() {
         let own = system.read(layout::CERTIFICATE)?;

@@ -145,7 +145,8 @@ impl Disk<'_> {
         configuration
     }
 
-    /// Returns the places on the disk where the file or folder of this path may be. The first one that exists counts.
+    /// Returns the places on the disk where the file or folder of this path may be. For a file, the first place that
+    /// exists counts.
     fn candidates(&self, path: &Path) -> Vec<PathBuf> {
         let moved = self.places.iter().filter_map(|(folder, place)| {
             let below = path.strip_prefix(place).ok()?;

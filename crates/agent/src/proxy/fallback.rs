@@ -8,8 +8,9 @@ use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 use crate::instance::units;
 
-/// Restores the last configuration that nginx has loaded. If the front does not run, starts it; if this start fails,
-/// gives the public port to EB's own nginx. Adds to `error` which of the two has happened.
+/// Restores the last configuration that nginx has loaded. If the front does not run, starts it with this configuration.
+/// If this start fails, or if there was no configuration to restore, gives the public port to EB's own nginx. Returns
+/// `error`, and adds to it whether the front was started or the port was given back.
 pub fn after(system: &System, error: anyhow::Error) -> anyhow::Error {
     let fallen = good::restore(system).and_then(|restored| {
         if Systemd::new(system).is_active(layout::FRONT)? {

@@ -1,8 +1,8 @@
 //! EB's copy of its nginx files in the flip.
 //!
 //! EB stops the stand-in of nginx, copies the staged files to /etc/nginx, and starts the stand-in again. During the
-//! copy /etc/nginx is a mixture of two configurations. cp(1) also empties each existing file before it writes it, even
-//! if the content stays the same. So nginx must not load its configuration then.
+//! copy /etc/nginx is a mixture of two configurations. cp(1) also empties each existing file before it writes the
+//! content, even if the content stays the same. So nginx must not load its configuration during the copy.
 
 use std::time::Duration;
 
@@ -15,11 +15,11 @@ use crate::instance::paths::{NGINX, PROXY_STAGING};
 use crate::instance::system::System;
 use crate::instance::systemd::Systemd;
 
-/// Returns whether EB may be copying its files, or may be about to copy them. This is so while EB has stopped the
-/// stand-in and has not started it again.
+/// Returns whether EB may be copying its files, or may be about to copy them. Both are possible while the stand-in is
+/// stopped: EB stops the stand-in before the copy, and starts it afterwards.
 ///
-/// A deployment that was interrupted in the flip leaves the stand-in stopped. So this returns `false` again after the
-/// time that a deployment may take (`dead-man-seconds`).
+/// A deployment that was interrupted in the flip leaves the stand-in stopped. So this function returns `false` again
+/// after the time that a deployment may take (`dead-man-seconds`).
 pub fn may_copy(system: &System) -> Result<bool> {
     let systemd = Systemd::new(system);
     match systemd.state(layout::NGINX)?.as_str() {

@@ -76,7 +76,7 @@ pub fn load_certificate(system: &System) -> Result<bool> {
         // A flip has already loaded the certificate.
         "active" if has_loaded(system)? => Ok(true),
         "active" => match ask_for_reload(system) {
-            // The flip has begun during the reload. Its own reload loads the certificate.
+            // The flip has begun during the reload. The flip's own reload loads the certificate.
             Err(_) if flip::may_copy(system)? => Ok(false),
             reloaded => reloaded.map(|()| true),
         },
@@ -105,8 +105,8 @@ fn has_loaded(system: &System) -> Result<bool> {
 /// Reloads nginx, and waits until every worker is new. SIGHUP alone would report success even if nginx then
 /// refused the configuration.
 ///
-/// Updates systemd's store of listeners before and after the reload (`store.rs`). The agent may not know of an earlier
-/// reload in which nginx has closed an address. As long as the store holds this address, nginx can't open it again.
+/// Updates systemd's store of listeners before and after the reload (`store.rs`). An earlier reload without the agent
+/// may have closed an address. As long as the store holds this address, nginx can't open it again.
 pub fn reload(system: &System) -> Result<()> {
     let master = master(system)?;
     store::sync_or_warn(system, master);
@@ -118,13 +118,13 @@ pub fn reload(system: &System) -> Result<()> {
     // the queue of systemd's copy.
     port::serves(&listens, system.settings()?.front.port)?;
     let old = processes::workers(system, master)?;
-    // If this agent ends before it knows the outcome, the next comparison must find a difference.
+    // If this agent ends before it has recorded the outcome, the next comparison must find a difference.
     loaded::forget(system)?;
     system
         .signal(master, Signal::Hangup)
         .context("cannot signal nginx")?;
     let replaced = wait_for(RELOAD_LIMIT, Duration::from_millis(10), || {
-        // systemd starts no other nginx before this reload ends.
+        // systemd starts no other nginx before this reload ends, so there is nothing to wait for.
         if !processes::is_running(system, master) {
             bail!("nginx ended during the reload");
         }
@@ -162,7 +162,8 @@ pub fn repair_pid_file(system: &System) -> Result<()> {
     Ok(())
 }
 
-/// Writes the pid file in which EB looks for the pid. The drop-in has replaced EB's own line that wrote the file.
+/// Writes the pid file in which EB looks for the process `name`. The drop-in has replaced EB's own line that wrote the
+/// file.
 pub fn record_pid(system: &System, name: &str, pid: u32) -> Result<()> {
     if !system.exists(PIDS) {
         return Ok(());

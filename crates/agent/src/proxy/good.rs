@@ -62,7 +62,8 @@ pub fn forget(system: &System) -> Result<()> {
 /// Copies the configuration in force before a deployment. If nginx refuses this configuration, an interrupted
 /// deployment has left bad files in it, and the function restores the copy instead.
 pub fn settle(system: &System) -> Result<()> {
-    // There is nothing to copy, and nothing to restore. So nginx need not test this configuration, in every deployment.
+    // If the copy is up to date, there is nothing to copy and nothing to restore. So most deployments need no test of
+    // this configuration.
     if is_kept(system).unwrap_or(false) {
         return Ok(());
     }

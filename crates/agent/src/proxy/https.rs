@@ -32,7 +32,7 @@ pub fn needs_authority(settings: &Settings) -> bool {
 /// Adds the pieces to EB's staged configuration, or removes those of an earlier version.
 ///
 /// # Errors
-/// If the configuration has no server to which the pieces fit, or one that takes the requests of HTTPS.
+/// If the configuration has no server to which the pieces fit, or if another server takes the requests of HTTPS.
 pub fn stage(system: &System, bundle: &Path, settings: &Settings, version: Version) -> Result<()> {
     forwarded::take_out(system, PROXY_STAGING)?;
     if !is_on(settings) {
@@ -93,8 +93,8 @@ pub fn tidy(system: &System, configuration: &str) -> Result<()> {
     Ok(())
 }
 
-/// Removes all pieces from the configuration in force, and from the staged one: nginx could not start with a piece whose
-/// certificate is removed.
+/// Removes all pieces from the configuration in force, and from the staged one. When the agent gives the instance back,
+/// it also removes the certificate, and nginx could not start with a piece that names a missing certificate.
 pub fn restore(system: &System) -> Result<()> {
     for configuration in [NGINX, PROXY_STAGING] {
         forwarded::take_out(system, configuration)?;

@@ -17,8 +17,8 @@ use crate::instance::system::System;
 const DEFAULT: Duration = Duration::from_secs(75);
 
 /// Adds the piece to EB's staged configuration. The piece sets `keepalive_min_timeout` to the largest
-/// `keepalive_timeout` of the configuration. Leaves the piece out if nginx does not know `keepalive_min_timeout`, or if
-/// the user sets it.
+/// `keepalive_timeout` of the configuration. Leaves the piece out if nginx does not support `keepalive_min_timeout`, or
+/// if the user sets it.
 pub fn stage(system: &System, bundle: &Path, version: Version) -> Result<()> {
     let in_force = format!("{NGINX}/conf.d/{KEEPALIVE}");
     let largest = match knows_keepalive(version) {
@@ -67,8 +67,8 @@ fn write(system: &System, bundle: &Path, timeout: Option<Duration>) -> Result<()
 /// Returns the longest time for which nginx keeps an idle connection of a client; `None` if the configuration sets
 /// `keepalive_min_timeout` itself.
 ///
-/// nginx closes an idle connection after `keepalive_timeout` in any case. With this time as `keepalive_min_timeout`
-/// it closes none earlier (ngx_http_set_keepalive).
+/// nginx closes an idle connection after `keepalive_timeout` in any case. If `keepalive_min_timeout` has the same
+/// value, nginx closes no idle connection earlier (ngx_http_set_keepalive).
 fn largest(tree: &[Directive]) -> Option<Duration> {
     let mut largest = Duration::ZERO;
     for http in tree.iter().filter(|directive| directive.name() == "http") {

@@ -82,9 +82,9 @@ impl Listen {
         is_host && self.is_udp() == is_udp && self.ports.contains(&address.port())
     }
 
-    /// Returns whether an open socket with the address `other` keeps nginx from opening this `listen` (bind(2)). It
-    /// does if both have the same port, and one of the two addresses is a wildcard. Does not compare the families,
-    /// because `[::]` may include IPv4.
+    /// Returns whether an open socket with the address `other` keeps nginx from opening this `listen` (bind(2)). This
+    /// is the case if both have the same port, and one of the two addresses is a wildcard. Does not compare the
+    /// families, because `[::]` may include IPv4.
     fn conflicts(&self, other: &Address) -> bool {
         let (address, is_udp) = match other {
             Address::Tcp(address) => (address, false),
@@ -110,7 +110,8 @@ pub fn in_dump(dump: &str, main: &str) -> Vec<Listen> {
     of(&Configuration::in_dump(dump).tree(main))
 }
 
-/// Returns the open addresses that nginx does not use any more, and that keep it from opening new ones.
+/// Returns the open addresses that these `listen` directives no longer use, and that keep nginx from opening a new
+/// address.
 pub fn blocking(listens: &[Listen], open: &BTreeSet<Address>) -> BTreeSet<Address> {
     let is_used = |address: &Address| listens.iter().any(|listen| listen.opens(address));
     let is_open = |listen: &Listen| open.iter().any(|address| listen.opens(address));
@@ -121,7 +122,7 @@ pub fn blocking(listens: &[Listen], open: &BTreeSet<Address>) -> BTreeSet<Addres
     open.iter().filter(blocks).cloned().collect()
 }
 
-/// Returns every path of a `listen`.
+/// Returns the path of every `listen` on a Unix socket.
 pub fn unix_paths(listens: &[Listen]) -> impl Iterator<Item = String> {
     listens.iter().filter_map(|listen| match &listen.host {
         Host::Unix(path) => Some(path.clone()),

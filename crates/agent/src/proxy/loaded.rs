@@ -58,7 +58,7 @@ pub fn note(system: &System, digest: &str) -> Result<()> {
     system.write(LOADED, digest.as_bytes(), 0o644)
 }
 
-/// Forgets the digest, because the agent does not know which files nginx has loaded. The next comparison then finds a
+/// Forgets the digest, because the agent can't tell which files nginx has loaded. The next comparison then finds a
 /// difference.
 pub fn forget(system: &System) -> Result<()> {
     system.remove(LOADED)

@@ -56,8 +56,8 @@ fn addresses(directive: &Directive) -> Vec<&str> {
 }
 
 /// Returns the name of the host in an address. The path of a unix socket, an IP address and a bare port contain no
-/// name. nginx looks up an address with a variable for each request, so it does not count. `localhost` always has the
-/// same address (RFC 6761, section 6.3).
+/// name. An address with a variable does not count, because nginx looks it up for each request. `localhost` always has
+/// the same address (RFC 6761, section 6.3).
 fn host(address: &str) -> Option<&str> {
     let address = address.split_once("://").map_or(address, |(_, rest)| rest);
     if address.starts_with("unix:") || address.contains('$') {

@@ -54,7 +54,7 @@ impl Surroundings {
     /// Uses a unit file instead of systemd-run(1). In systemd-run a second `CapabilityBoundingSet=` replaces the
     /// first one; in a unit file it adds to the first one.
     ///
-    /// If nginx prints nothing, the test is repeated once: something may have killed nginx.
+    /// If nginx prints nothing, repeats the test once, because something may have killed nginx.
     pub fn run(&self, system: &System, arguments: &[&str]) -> Result<String> {
         match self.run_once(system, arguments) {
             Err(error) if error.is::<NoAnswer>() => self.run_once(system, arguments),
@@ -110,8 +110,8 @@ pub fn forget_tests(system: &System) -> Result<()> {
     Ok(())
 }
 
-/// Returns a new unit name for each test, because systemd loads a unit with an unknown name without a daemon-reload.
-/// The name does not begin with `flipless-`, so that the agent does not mistake it for an installed unit.
+/// Returns a unit name that is new for each test. systemd loads a unit with a new name without a daemon-reload. The
+/// name does not begin with `flipless-`, so that the agent does not mistake it for an installed unit.
 fn unit_name() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let next = NEXT.fetch_add(1, Ordering::Relaxed);

@@ -1,5 +1,5 @@
 //! Finds conflicts between the addresses in nginx's configuration and systemd's sockets. `nginx -t` does not find them:
-//! it ignores EADDRINUSE, and does not know which port is public.
+//! it ignores EADDRINUSE, and can't tell which port is public.
 
 use flipless_settings::Settings;
 

@@ -1,5 +1,5 @@
 //! A reload that waits for the end of the postdeploy hooks. EB rewrites /etc/nginx in each flip, and a hook, such as
-//! certbot's, may add a listener to it again. If nginx loaded the configuration in the flip, it would close the
+//! certbot's, may add a listener there again. If nginx loaded the configuration in the flip, it would close the
 //! listener until the hook has run.
 
 use std::collections::BTreeSet;
@@ -20,7 +20,7 @@ const NOTE: &str = "/run/flipless/front-postponed";
 /// A postponed reload.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Postponed {
-    /// The time since the boot at which it was postponed, in seconds.
+    /// The time since the boot at which the reload was postponed, in seconds.
     pub since: u64,
     /// The digest of the configuration that nginx has to load.
     pub digest: String,

@@ -111,15 +111,15 @@ impl<'a> Probe<'a> {
             layout::FRONT
         );
         let hint = format!(
-            "use a folder outside /usr, /etc and the homes, or allow it in a drop-in such as \
+            "use a folder outside /usr, /etc and the homes, or allow the folder in a drop-in such as \
              /etc/systemd/system/{}.d/own.conf (ReadWritePaths=, systemd.exec(5))",
             layout::FRONT
         );
         Advice { reason, hint }.into()
     }
 
-    /// Binds the bundle to `/var/app/current`. After the flip it is in this folder, and the configuration may name
-    /// its files.
+    /// Returns the surroundings of a test, which bind the bundle to `/var/app/current`. After the flip the bundle is in
+    /// this folder, and the configuration may name its files.
     fn surroundings(&self, places: &[(String, &'static str)]) -> Surroundings {
         let mut places = places.to_vec();
         if self.bundle != Path::new(FLIPPED) {

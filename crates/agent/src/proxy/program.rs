@@ -17,7 +17,7 @@ const DELETED: &str = " (deleted)";
 /// expressions.
 const OWN_CODE: [&str; 4] = ["/memfd:", "/dev/", "/tmp/", "/var/tmp/"];
 
-/// Records the files that this master has loaded. Forgets the files of the master before it.
+/// Records the files that this master has loaded. Forgets the files of the previous master.
 pub fn note(system: &System, master: u32) -> Result<()> {
     write(system, &BTreeMap::new(), master)
 }

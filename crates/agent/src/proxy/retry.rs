@@ -1,5 +1,6 @@
 //! Makes nginx repeat a request once if the server dies before it has answered, and if HTTP allows the repetition. For
-//! this, EB's `proxy_pass` names an upstream with a second server (see the template of the upstream).
+//! this, EB's `proxy_pass` names an upstream with a second server (see
+//! `platform-templates/nginx/zz-flipless-upstream.conf`).
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,5 @@
-//! The sandbox of the front: the lines of its unit that affect its processes. The tests of a configuration use
-//! these lines. If they change, the agent restarts the front.
+//! The sandbox of the front: the lines of its unit that affect its processes. The tests of a configuration use these
+//! lines. If the lines change, the agent replaces the front.
 
 use std::path::Path;
 

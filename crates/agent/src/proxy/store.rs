@@ -60,7 +60,7 @@ pub fn add(system: &System, sender: u32, workers: &[u32]) -> Result<()> {
     match difference()? {
         None => Ok(()),
         Some(mut found) => {
-            // Removes none from the store: only the next master knows which listeners it uses.
+            // Removes no listener from the store, because the next master may use each of them.
             found.closed.clear();
             found.repair(system, sender)?;
             confirm(|| Ok(difference()?.is_none_or(|found| found.missing.is_empty())))
@@ -68,8 +68,8 @@ pub fn add(system: &System, sender: u32, workers: &[u32]) -> Result<()> {
     }
 }
 
-/// Makes systemd close its copies of listeners that keep nginx from opening an address. For example, 0.0.0.0:443 does
-/// so if nginx is now to listen on 10.0.0.1:443. Returns whether there were no such listeners.
+/// Makes systemd close its copies of listeners that keep nginx from opening an address. For example, a copy of
+/// 0.0.0.0:443 is in the way if nginx is now to listen on 10.0.0.1:443. Returns whether there were no such listeners.
 pub fn make_way(system: &System, sender: u32, listens: &[Listen]) -> Result<bool> {
     let of_systemd = || Table::read(system).held(system, &[SYSTEMD]);
     let before = of_systemd();
@@ -107,7 +107,7 @@ struct Difference {
 }
 
 impl Difference {
-    /// Returns `None` if the processes have no listener.
+    /// Compares the listeners of the processes with the store. Returns `None` if the processes have no listener.
     fn of(system: &System, pids: &[u32]) -> Result<Option<Self>> {
         let table = Table::read(system);
         let own = table.held(system, pids);
@@ -154,7 +154,7 @@ impl Difference {
 }
 
 /// Returns the name of a socket in the store (FDNAME= in sd_notify(3)). The name contains the inode, because an inode
-/// belongs to exactly one socket. An address may also belong to a socket that nginx has opened later.
+/// belongs to exactly one socket. Two sockets that nginx has opened one after the other may have the same address.
 fn name(inode: &str) -> String {
     format!("listener-{inode}")
 }

@@ -20,8 +20,8 @@ use crate::instance::wait::wait_for;
 
 /// The file with the digest of the sandbox in which nginx runs.
 const SANDBOX: &str = "/run/flipless/front-sandbox";
-/// How long nginx may take until it has workers. Before that, it looks up the names of upstreams. Two starts fit
-/// into the 90 s of the stand-in's start.
+/// How long nginx may take until it has workers. Before that, it looks up the names of upstreams. Two such starts fit
+/// into the 90 s that the start of the stand-in may take.
 const START_LIMIT: Duration = Duration::from_secs(40);
 /// How long old workers may take until they have closed their listeners.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
@@ -66,11 +66,11 @@ fn or_warn(what: &str, done: Result<()>) {
 }
 
 /// Gives systemd the listeners of old workers that systemd lacks, because nginx has opened them since the agent's last
-/// look. If that is impossible, ends these workers. Otherwise the new master would try to open their listeners for
-/// 2.5 s (ngx_open_listening_sockets), and then fail. Once the workers have ended, connections to the public port wait
-/// in systemd's queue.
+/// look. Ends the old workers if that is impossible, or if an old listener blocks an address of the new configuration.
+/// Otherwise the new master would try to open its listeners for 2.5 s (ngx_open_listening_sockets), and then fail. Once
+/// the workers have ended, connections to the public port wait in systemd's queue.
 fn make_way(system: &System, dump: &str) -> Result<()> {
-    // Parses the dump first: after the workers have ended, no process serves the public port.
+    // Parses the dump first, because no process serves the public port after the workers have ended.
     let listens = listens::in_dump(dump, MAIN);
     let own = std::process::id();
     let orphans = processes::orphans(system, own).unwrap_or_default();

@@ -28,8 +28,8 @@ pub fn sync(system: &System) -> Result<Synced> {
     locked(system, "front-sync", || load(system, is_stale))
 }
 
-/// Does the same as [`sync`], but does not reload nginx for names and logs: an earlier step of the deployment has
-/// already done so.
+/// Does the same as [`sync`], but does not reload nginx for names and logs, because `front-sync` has already done so in
+/// this deployment.
 pub fn settle(system: &System) -> Result<Synced> {
     locked(system, "commit", || load(system, |_, _, _| false))
 }
@@ -40,8 +40,7 @@ pub fn conclude(system: &System) -> Result<Synced> {
 }
 
 /// Takes the postponed step if the last hook has not taken it in time: EB runs no hook after one that fails. Also
-/// updates systemd's store, because a reload that the agent does not know of may change nginx's listeners. A timer
-/// calls this.
+/// updates systemd's store, because a reload without the agent may change nginx's listeners. A timer calls this.
 pub fn check(system: &System) -> Result<Synced> {
     in_nginx_mode(system, "front-check", || {
         // Without a master, the next start of the front updates the store.
@@ -89,7 +88,7 @@ fn locked(system: &System, who: &str, act: impl FnOnce() -> Result<Synced>) -> R
             if let Ok(master) = master(system) {
                 store::sync_or_warn(system, master);
             }
-            // A boot starts this timer, too.
+            // A boot starts this timer. Without a boot since the first version, this command starts it.
             if !systemd.is_active(layout::LISTENERS_TIMER)? {
                 systemd.start(layout::LISTENERS_TIMER)?;
             }
@@ -160,7 +159,7 @@ fn load_postponed(system: &System, age: u64) -> Result<Synced> {
         let elapsed = system.commands().uptime().saturating_sub(postponed.since);
         elapsed >= age
     });
-    // A timer calls this every few seconds, and there is rarely a note.
+    // A timer calls this every 20 s, and there is rarely a note.
     let Some(postponed) = postponed else {
         return Ok(Synced::Unchanged);
     };

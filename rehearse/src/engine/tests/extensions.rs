@@ -1,4 +1,4 @@
-//! `.ebextensions`: EB refuses them, or carries them out in its order.
+//! Configuration files of `.ebextensions`: EB refuses a file, or carries out its sections in a fixed order.
 
 use std::fs;
 

@@ -137,7 +137,7 @@ fn a_hook_may_be_a_link_to_a_file_of_the_bundle() {
     assert_eq!(hooks_that_ran(&engine, "postdeploy"), ["c.sh", "d.sh"]);
 }
 
-/// A rehearsal runs as root, so the repair of such a hook would change that file.
+/// A rehearsal runs as root, so EB's repair of such a hook would change a file of this machine.
 #[test]
 fn a_hook_that_links_to_a_file_of_this_machine_is_left_out() {
     let own = tempfile::NamedTempFile::new().unwrap();

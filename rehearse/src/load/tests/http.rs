@@ -134,7 +134,7 @@ fn another_status_is_recorded_with_its_run() {
 
 #[test]
 fn kept_connections_are_kept() {
-    // The server accepts only one connection. It never answers a second one.
+    // The server answers only on the first connection. It closes any other connection without an answer.
     let first = std::sync::atomic::AtomicBool::new(true);
     let server = Server::start(move |mut stream| {
         if first.swap(false, std::sync::atomic::Ordering::SeqCst) {

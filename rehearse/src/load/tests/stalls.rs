@@ -17,7 +17,8 @@ const HALF: Duration = Duration::from_millis(300);
 
 const RATE: u32 = 200;
 
-/// At 200 requests per second, 60 fall into the first half of the stall, and wait during the second half.
+/// At 200 requests per second, 60 requests fall into the first half of the stall. They wait during the whole second
+/// half. The tests require this many of them.
 const MOST_OF_THEM: usize = 45;
 
 #[test]
@@ -107,7 +108,7 @@ fn a_witness_sees_the_instance_while_requests_wait() {
         ..plan(server.address)
     };
     let load = Load::start(one, Namespace::here(), Instant::now()).unwrap();
-    // Sending fails in a later call, because the receiver is gone.
+    // In a later call, sending fails, because the receiver was dropped.
     load.when_late(move |number| _ = called.send(number));
     load.wait_for(1, super::LIMIT).unwrap();
     let first = load.stop().unwrap().remove(0);

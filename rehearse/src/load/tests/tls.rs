@@ -54,7 +54,7 @@ pub fn server(
         behaviour(&mut session);
         session.conn.send_close_notify();
         let _ = session.flush();
-        // Closes as nginx does. A close with unread bytes is a reset.
+        // Closes the sending side first, and reads to the end, as nginx does. A close with unread bytes is a reset.
         let _ = session.sock.shutdown(Shutdown::Write);
         let _ = std::io::copy(&mut session.sock, &mut std::io::sink());
     })
@@ -142,7 +142,7 @@ fn a_resumed_session_is_told_from_a_full_handshake() {
     let server = server(config(&[]), |session| _ = answer(session, OK));
     let records = records_of(resuming(server.address), 20);
     assert!(all(&records, Outcome::Ok), "{records:?}");
-    assert_eq!(records[0].kind, Kind::Tls, "it has no ticket yet");
+    assert_eq!(records[0].kind, Kind::Tls, "the client has no ticket yet");
     let resumed = records
         .iter()
         .filter(|record| record.kind == Kind::TlsResumed);
@@ -183,7 +183,7 @@ fn a_ticket_that_the_server_refuses_costs_nothing() {
 
 #[test]
 fn kept_connections_with_tls_are_kept() {
-    // The server accepts only one connection. It never answers a second one.
+    // The server answers only on the first connection. It closes any other connection without an answer.
     let first = AtomicBool::new(true);
     let server = server(config(&[]), move |session| {
         if first.swap(false, Ordering::SeqCst) {

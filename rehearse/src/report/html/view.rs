@@ -120,7 +120,7 @@ fn sentence(run: &ScenarioResult, timeline: &Timeline) -> String {
     let left = match summary.unprocessed {
         0 => String::new(),
         left => format!(
-            " {} requests of HTTP/2 were left unprocessed, so that a client may send them again.",
+            " The server left {} HTTP/2 requests unprocessed; a client may send them again.",
             format::count(left)
         ),
     };

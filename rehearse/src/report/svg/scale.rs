@@ -140,7 +140,7 @@ fn last(run: &ScenarioResult, timeline: &Timeline) -> f64 {
     ends.max().unwrap_or_default().as_secs_f64()
 }
 
-/// The powers of ten that enclose two latencies. They differ at least by two.
+/// The exponents of the powers of ten that enclose two latencies. The exponents differ by at least two.
 fn decades(lowest: f64, highest: f64) -> (i32, i32) {
     if !lowest.is_finite() {
         return (0, 3);

@@ -92,7 +92,7 @@ fn lack_a_secret(subject: &mut Subject) -> Acted {
     Ok(())
 }
 
-/// Restarts the server twice: as it is, and after the rotation of a secret.
+/// Restarts the server twice: first without a change, and then after the rotation of a secret.
 pub fn restart_app_server(subject: &mut Subject) -> Acted {
     let release = subject.status().release();
     restart(subject)?;

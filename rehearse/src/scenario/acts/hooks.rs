@@ -29,7 +29,7 @@ pub fn deploy_with_failure_after_the_flip(subject: &mut Subject) -> Acted {
     fail(subject, file)
 }
 
-/// Aborts a deployment after the staging. In EB, a time limit or a person can cause this.
+/// Aborts a deployment after the staging, as a time limit of EB or a person can do.
 pub fn abort(subject: &mut Subject) -> Acted {
     // While this hook runs, a staged version must not answer requests.
     let file = (".platform/hooks/predeploy/~~migrate", MIGRATION, 0o755);
@@ -40,8 +40,8 @@ pub fn abort(subject: &mut Subject) -> Acted {
     subject.failed(deployment, expected)
 }
 
-/// Deploys the first bundle with flipless, which fails after the staging. Then deploys a plain bundle, and flipless
-/// again.
+/// Deploys a first version, and a hook fails after the staging. Then deploys a bundle without flipless, and then a
+/// bundle with flipless again.
 pub fn fail_adoption(subject: &mut Subject) -> Acted {
     deploy_with_late_failure(subject)?;
     super::ways::deploy_stock(subject)?;

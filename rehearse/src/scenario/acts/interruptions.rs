@@ -15,7 +15,8 @@ pub fn kill_app(subject: &mut Subject) -> Acted {
     kill(subject, &unit)
 }
 
-/// Kills the server behind the relay. The relay then ends by itself, and systemd starts both again.
+/// Kills the server behind the relay. The relay then ends by itself. systemd starts the relay again, and the relay
+/// starts the server.
 pub fn kill_child(subject: &mut Subject) -> Acted {
     let program = bundle::server_of(&subject.parameters.from)?;
     let Some(unit) = subject.status().unit() else {
@@ -48,7 +49,7 @@ fn kill(subject: &mut Subject, unit: &str) -> Acted {
     kill_with(subject, unit, &command)
 }
 
-/// Kills with this command, and waits until the unit has another main process.
+/// Runs `command`, which kills a process of `unit`, and waits until the unit has another main process.
 fn kill_with(subject: &mut Subject, unit: &str, command: &str) -> Acted {
     let pid = subject.main_pid(unit);
     let start = subject.clock.now();

@@ -25,7 +25,7 @@ pub enum Act {
     PostHook,
 }
 
-/// Every act, with the weight of its draw.
+/// Every act, with its weight in the draw.
 pub(super) const ALL: &[(Act, u32)] = &[
     (Act::Version, 36),
     (Act::Property, 14),

@@ -10,7 +10,7 @@ use super::wanted::Wanted;
 /// The process that gets SIGKILL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Victim {
-    /// An agent that runs at this moment, for any command.
+    /// An agent that runs any command at this moment.
     Agent,
     /// The server of the current run.
     Server,
@@ -40,7 +40,8 @@ pub enum Fault {
     EngineDies(&'static str),
 }
 
-/// The instructions before which the engine may stop. Before the engine has the bundle, there is no deployment.
+/// The instructions before which the engine may stop. `GetBundle` is not in the list, because the ledger counts a
+/// version as stored as soon as its deployment begins.
 const INSTRUCTIONS: [&str; 9] = [
     "StageApplication",
     "configure proxy Nginx",
@@ -90,8 +91,8 @@ pub(super) fn draw(random: &mut Random, act: Act, server: bool, wanted: &Wanted)
     })
 }
 
-/// Returns roughly how many agents run in the act. The first agent of a deployment stages, the last one
-/// commits.
+/// Returns roughly how many agents run in the act. The first agent of a deployment is `stage`, and the last ones are
+/// `commit` and `front-settle`.
 fn agents(act: Act) -> u32 {
     match act {
         Act::Rollback | Act::LateHook => 1,

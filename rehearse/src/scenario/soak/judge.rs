@@ -8,7 +8,7 @@ use super::plan::Step;
 use super::versions::Label;
 use crate::record::Record;
 
-/// Returns whether the command ended as planned. It may fail if an agent, a staged server or nginx was killed.
+/// Returns whether the command ended as planned. The command may fail if an agent, a staged server or nginx was killed.
 pub(super) fn is_as_planned(step: &Step, previous: Option<Label>, outcome: Outcome) -> bool {
     match step.fault {
         Some(Fault::EngineDies(before)) => {
@@ -28,8 +28,8 @@ fn is_behind_the_flip(instruction: &str) -> bool {
     )
 }
 
-/// Counts the answers of a new run before `flip`. A run is new if its number is higher than those in `before`.
-/// A draining run may still answer for a short time, and does not count.
+/// Counts the answers of a new run before `flip`. A run is new if its number is higher than all numbers in `before`. So
+/// a draining run, which may still answer for a short time, does not count.
 pub(super) fn early(records: &[Record], before: &[String], flip: Duration) -> usize {
     let newest = before.iter().filter_map(|run| number(run)).max();
     let is_new = |run: &String| newest.is_some() && number(run) > newest;
@@ -108,7 +108,7 @@ mod tests {
         assert_eq!(
             early(&records, &[], flip),
             0,
-            "a server that does not say its run"
+            "a server that does not report its run"
         );
     }
 }

@@ -73,8 +73,8 @@ impl Hunt {
         self.shoot(&processes::find(&self.root, victim))
     }
 
-    /// Counts `after` from the start of the staged server. Returns `None` if the run became current or was
-    /// discarded before.
+    /// Kills the staged server when `after` has passed since its start. Returns `None` if the run became current or was
+    /// discarded before that.
     fn staged(&self, after: Duration) -> Option<Window> {
         let find = || processes::find(&self.root, Victim::Staged);
         while !self.is_over() && find().is_empty() {
@@ -103,7 +103,8 @@ impl Hunt {
         None
     }
 
-    /// Returns the time from the signal to the end of the last process; `None` if no process was alive.
+    /// Kills `victims`. Returns the time from the signal to the end of the last process; `None` if no process was
+    /// alive.
     fn shoot(&self, victims: &[Process]) -> Option<Window> {
         let start = self.clock.now();
         let living = victims.iter().filter(|victim| victim.is_alive());

@@ -1,4 +1,4 @@
-//! Derives the version that has to serve from the commands that EB received and from their results.
+//! Derives which version must serve. The version depends on the commands that EB received, and on their results.
 
 use super::act::Act;
 use super::versions::Label;
@@ -10,7 +10,7 @@ pub(super) struct Ledger {
     pub stored: u32,
     /// The property's value.
     pub property: u32,
-    /// The number of the nginx configuration. All later versions contain it.
+    /// The number of the nginx configuration. All later versions contain this configuration.
     pub proxy: u32,
     /// The release that serves.
     pub serving: Label,

@@ -65,7 +65,8 @@ pub(super) fn of(subject: &mut Subject, beginning: &Beginning) -> Vec<Check> {
         .as_ref()
         .err()
         .map_or(String::new(), ToString::to_string);
-    // This commit starts a renewal of the certificate, and timers start units at any moment.
+    // This commit starts a renewal of the certificate, and timers start units at any moment. So a job may be queued for
+    // a short time.
     subject.wait("a systemd job is still queued", |subject| {
         subject.say(JOBS).is_empty()
     });

@@ -57,8 +57,8 @@ impl Plan {
     }
 }
 
-/// Draws the deployments. After a kill of a server, the next kill of a server comes only after a deployment without a
-/// fault has replaced the run. A run that crashes repeatedly is rolled back, and other tests cover that.
+/// Draws the deployments. After a kill of a server, no server is killed until a deployment without a fault has replaced
+/// the run. Otherwise the agent might roll back the run because of repeated crashes. Other tests cover such a rollback.
 fn steps(random: &mut Random, wanted: &Wanted) -> Vec<Step> {
     let mut spared = true;
     let mut steps = Vec::new();

@@ -38,7 +38,8 @@ pub struct Soak {
     pub deployments: u32,
     /// The seed of the faults; `None` for a soak without faults.
     pub faults: Option<u64>,
-    /// The engine's behaviour; `None` to draw it from the seed.
+    /// The engine's behaviour. If it is `None`, the seed of the faults selects the behaviour; a soak without faults has
+    /// the standard behaviour.
     pub variants: Option<Variants>,
 }
 
@@ -124,7 +125,8 @@ fn launch(
     Ok(Session::new(subject, versions, ledger, circumstances, load))
 }
 
-/// Plans clients of every kind that the server supports, until the end of the soak.
+/// Returns a plan with clients of every kind that the server supports. The plan's time limit allows ten minutes for
+/// each deployment.
 fn load_of(subject: &Subject, plan: &Plan) -> Result<load::Plan, ScenarioError> {
     let all = match subject.serves_long_requests()? {
         true => load::Plan::default(),

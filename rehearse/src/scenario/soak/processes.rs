@@ -31,8 +31,8 @@ impl Process {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Sends SIGKILL. An open folder of `/proc` works like a pidfd (pidfd_send_signal(2)), so a reused pid is
-    /// safe.
+    /// Sends SIGKILL. An open folder of `/proc` works like a pidfd (pidfd_send_signal(2)), so the signal can't reach
+    /// another process that reuses the pid.
     pub fn kill(&self) -> io::Result<()> {
         Ok(pidfd_send_signal(&self.file, Signal::KILL)?)
     }

@@ -42,7 +42,7 @@ impl Random {
         all[0].0
     }
 
-    /// Draws a delay below `longest`. Half of the delays are within the first tenth.
+    /// Draws a delay below `longest`. Draws half of the delays from the first tenth of this time.
     pub fn delay(&mut self, longest: Duration) -> Duration {
         let part = if self.below(2) == 0 { 10 } else { 1 };
         let most = longest.as_millis() as u32 / part;

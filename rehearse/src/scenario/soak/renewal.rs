@@ -16,7 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const WAITING: &str = "rehearsal-renewal.service";
 const RESULT: &str = "/run/rehearsal-renewal";
 
-/// Makes the program order a certificate at each start, even if no renewal is due or an earlier order has failed.
+/// Makes the program for certificates order a certificate at each start, even if no renewal is due or an earlier order
+/// has failed.
 pub(super) fn enable(subject: &Subject) -> Result<(), ScenarioError> {
     let (unit, folder) = (layout::RENEWAL, drop_ins());
     subject.must(&format!(
@@ -31,8 +32,8 @@ pub(super) fn disable(subject: &Subject) -> Result<(), ScenarioError> {
     subject.must(&format!("rm -r {folder} && systemctl daemon-reload"))
 }
 
-/// The folder of the drop-in. It is not below /run, because the agent treats drop-ins of its units there as those of a
-/// first version, and moves them to the disk.
+/// The folder of the drop-in. The folder is not below /run, because the agent treats drop-ins of its own units there as
+/// parts of a first version, and moves them to the disk.
 fn drop_ins() -> String {
     format!("/etc/systemd/system/{}.d", layout::RENEWAL)
 }
@@ -46,8 +47,8 @@ pub(super) fn begin(subject: &Subject, after: Duration) -> Result<(), ScenarioEr
     ))
 }
 
-/// Waits until the renewal has ended. Without a fault, nginx must then send another certificate than `before`.
-/// Returns the problem, if there is one.
+/// Waits until the renewal has ended. Without a fault, nginx must then send a certificate other than `before`. Returns
+/// the problem, if there is one.
 pub(super) fn end(subject: &Subject, before: &Certificate, faulty: bool) -> Option<String> {
     let ended = || Some(subject.say(&format!("cat {RESULT}"))).filter(|said| !said.is_empty());
     let Some(status) = wait_for(PATIENCE, ended) else {

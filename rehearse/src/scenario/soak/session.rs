@@ -1,4 +1,4 @@
-//! Performs and judges one step after the other, on one machine and under one load.
+//! Performs and judges one step after another, on one machine and under one load.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ use crate::scenario::error::ScenarioError;
 use crate::scenario::excuse::Circumstances;
 use crate::scenario::subject::Subject;
 
-/// The pause after a deployment. Some of its effects appear a little later.
+/// The pause after a deployment. Some effects of a deployment appear a little later.
 const PAUSE: Duration = Duration::from_millis(700);
 /// The time limit for the right version to serve. systemd restarts the command of a killed agent in this time.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -67,7 +67,7 @@ impl Session {
 
     /// Performs and judges one deployment. `index` counts from 1.
     pub fn step(&mut self, index: u32, of: usize, step: &Step) -> Result<(), ScenarioError> {
-        // The versions before the load have the lower numbers.
+        // The versions that were deployed before the load began have the lower numbers.
         let number = EARLIER + index;
         let before = Before::look(&self.subject);
         self.ledger.tell(step.act, number);
@@ -128,7 +128,8 @@ impl Session {
         if step.fault.is_some_and(Fault::may_spoil_the_flip) && !outcome.succeeded {
             expected.push(self.ledger.serving);
         }
-        // If a command of a person was killed, only the next command completes its work.
+        // If a command that a person runs was killed, nothing starts it again. Only the next command completes the
+        // work.
         let settled = outcome.succeeded || !step.act.is_by_hand();
         match self.wait_for(&expected, settled) {
             Ok(label) => self.ledger.serving = label,

@@ -36,7 +36,7 @@ pub(super) struct Part {
 }
 
 impl Tally {
-    /// Adds records. Most of them are from the deployment in `window`.
+    /// Adds records, and returns a summary of these records. Most of them are from the deployment in `window`.
     pub fn add(&mut self, records: &[Record], window: Window, with: &Circumstances) -> Part {
         let failed = records.iter().filter(|record| record.outcome.failed());
         let failed: Vec<&Record> = failed.collect();
@@ -90,7 +90,7 @@ impl Tally {
     }
 }
 
-/// Returns the reason why a failure does not count against the bundle; `None` if it counts.
+/// Returns the reason why a failure does not count against the bundle; `None` if the failure counts.
 fn excuse(record: &Record, with: &Circumstances) -> Option<&'static str> {
     let killed = with
         .killed

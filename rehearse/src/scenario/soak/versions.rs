@@ -25,8 +25,8 @@ pub(super) struct Label {
 }
 
 impl Label {
-    /// Identifies a release on the instance with the root directory `root`; `None` if the soak did not deploy
-    /// it.
+    /// Returns the label of a release on the instance with the root directory `root`; `None` if the soak did not deploy
+    /// the release.
     pub fn of(root: &Path, release: &str) -> Option<Self> {
         let folder = root.join(&layout::RELEASES[1..]).join(release);
         let version = fs::read_to_string(folder.join("app").join(VERSION_FILE)).ok()?;

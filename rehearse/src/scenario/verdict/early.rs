@@ -17,7 +17,7 @@ pub(super) fn of(
     flip: Option<Duration>,
 ) -> Option<Check> {
     let before = before.filter(|_| after != After::Any)?;
-    // Another run may also start without a flip, by a restart of the server.
+    // Without a flip, a restart of the server may start another run.
     if flip.is_none() && after != After::SameRun {
         return None;
     }

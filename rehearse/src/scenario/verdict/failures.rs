@@ -45,7 +45,7 @@ fn is_tolerated(tolerance: Tolerance, failed: &[&Record], circumstances: &Circum
         failed.all(|record| is_closed_by_reload(record, circumstances))
     };
     match tolerance {
-        // The first certificate arrives soon after the deployment that asks for it, and needs a reload of nginx.
+        // The first certificate arrives soon after the deployment of a bundle with HTTPS. nginx must reload to use it.
         Tolerance::Nothing => circumstances.renews && only_idle(),
         Tolerance::IdleKeepAlives | Tolerance::Waiting => only_idle(),
         Tolerance::InFlight => circumstances.killed.is_some_and(|killed| {

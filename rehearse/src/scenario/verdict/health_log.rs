@@ -9,11 +9,11 @@ use crate::scenario::subject::Subject;
 
 /// A path that no other client requests.
 const PATH: &str = "/in-the-health-log";
-/// How long a line may take.
+/// How long it may take until the log has a line for the request.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Sends a request to the demonstration server, and reads the log as EB's health agent. An earlier run, which had
-/// another user, may have created the file.
+/// Sends a request to the demonstration server, and checks that the user of EB's health agent can read a line for this
+/// request. The line may be missing if an earlier run with another user has created the file of the log.
 pub(super) fn of(subject: &Subject) -> Result<Option<Check>, ScenarioError> {
     let status = subject.status();
     if !status.is_there() || status.front() != "direct" || !subject.serves_long_requests()? {

@@ -1,4 +1,4 @@
-//! What the clients of HTTPS saw, apart from failures.
+//! Checks and notes about the clients of HTTPS, apart from failures.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,8 +22,8 @@ pub(super) fn of(records: &[Record]) -> Vec<Check> {
     .collect()
 }
 
-/// Checks that at least one client resumed a session. When the server forgets its ticket keys, clients fall back to
-/// full handshakes. Without ticket keys, the server resumes no session at all.
+/// Checks that at least one client resumed a session. A single one is enough: when the server forgets its ticket keys,
+/// clients make full handshakes. A server without ticket keys resumes no session at all.
 fn resumed(records: &[Record]) -> Check {
     let resumed = |record: &&Record| record.kind == Kind::TlsResumed && record.outcome.answered();
     let count = records.iter().filter(resumed).count();
@@ -35,11 +35,11 @@ fn left(records: &[Record]) -> Option<Check> {
     let count = unprocessed(records);
     let all = records.iter().filter(|record| record.kind == Kind::Http2);
     let detail = format!(
-        "{count} of {} requests of HTTP/2, at {}",
+        "{count} of {} HTTP/2 requests, at {}",
         all.count(),
         times(records)
     );
-    let text = "the server left requests unprocessed, so that a client may send them again (RFC 9113, 6.8)";
+    let text = "the server left requests unprocessed; a client may send them again (RFC 9113, 6.8)";
     (count > 0).then(|| Check::note(text, detail))
 }
 
@@ -112,7 +112,7 @@ mod tests {
         let said = said(&records);
         assert!(of(&records).iter().all(|check| check.ok));
         assert!(
-            said[1].ends_with("(1 of 2 requests of HTTP/2, at 4.0 s)"),
+            said[1].ends_with("(1 of 2 HTTP/2 requests, at 4.0 s)"),
             "{said:?}"
         );
         assert!(

@@ -53,7 +53,7 @@ pub(super) fn of(scenario: &Scenario, subject: &Subject, before: &Status) -> Vec
     checks
 }
 
-/// The expectation under these variants. If EB deploys at a boot, a new run of the same release may serve.
+/// Returns the expectation for this variant. If EB deploys at a boot, a new run of the same release may serve.
 fn expected(after: After, variants: &Variants) -> After {
     match after {
         After::Rebooted if variants.at_boot == AtBoot::Deploys => After::Same,

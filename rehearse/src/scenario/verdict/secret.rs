@@ -4,7 +4,7 @@ use crate::scenario::check::Check;
 use crate::scenario::error::ScenarioError;
 use crate::scenario::subject::{SECRET, Subject};
 
-/// Asks the demonstration server, which returns environment variables for tests. Does not ask another server.
+/// Asks the demonstration server, which has a page with its environment variables. Returns no check for another server.
 pub(super) fn of(subject: &Subject) -> Result<Option<Check>, ScenarioError> {
     let (name, _) = SECRET;
     let Some(value) = subject.engine.secret(name) else {

@@ -78,7 +78,10 @@ impl Tested {
             .lines()
             .find_map(|line| line.split_once("[emerg] "));
         let Some((_, message)) = emergency else {
-            return Check::skipped(NAME, format!("{shown} ended without a reason"));
+            // The last line tells, for example, that nginx has exceeded the time limit.
+            let last = self.said.lines().next_back().unwrap_or("no output");
+            let why = format!("{shown} reported neither success nor an error: {last}");
+            return Check::skipped(NAME, why);
         };
         let message = without_numbers(message);
         let absolute = message.contains("open() \"/") || message.contains("opendir() \"/");
@@ -106,8 +109,8 @@ fn without_numbers(message: &str) -> &str {
     }
 }
 
-/// Whether EB's nginx may accept what this nginx refuses: EB's nginx has every module, and may be newer. With modules
-/// of the bundle, EB's nginx may know any name.
+/// Whether EB's nginx may accept what this nginx refuses: EB's nginx has every module, and may be newer. If the bundle
+/// brings modules, any directive or variable may be one of a module.
 fn known_to_eb(message: &str, version: Version, modules: bool) -> bool {
     let quoted = message.split('"').nth(1).unwrap_or_default();
     let directive = message.starts_with("unknown directive");

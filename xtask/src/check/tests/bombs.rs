@@ -54,7 +54,7 @@ fn too_large_sizes_are_refused_without_reading() {
     let start = Instant::now();
     assert_fails(&bytes, "zip", "at most 4 GiB");
     assert!(start.elapsed() < SOON);
-    // A slightly smaller size is accepted, and the data is read up to its early end.
+    // A size below the limit is accepted, and the data is read up to its early end.
     bytes = bomb(&zeros(1), 1 << 31);
     let mut crc = flate2::Crc::new();
     crc.update(&vec![0; 1 << 20]);
@@ -90,7 +90,7 @@ fn text_that_is_kept_is_bounded() {
     assert!(kept.map(<[u8]>::len).sum::<usize>() <= 17 << 20);
 }
 
-/// The most entries that a zip can have, and the longest and deepest names.
+/// Almost as many entries as a zip can have, and long and deep names.
 #[test]
 fn thousands_of_entries_are_checked_quickly() {
     let mut zip = Zip::good();

@@ -22,7 +22,7 @@ pub const EXPECTED: Option<Arch> = Some(Arch::X86_64);
 pub struct Zip(pub Vec<(String, u32, Vec<u8>)>);
 
 impl Zip {
-    /// The rendered templates, and two programs.
+    /// The rendered templates, the agent and the server.
     pub fn good() -> Self {
         let server = |zip: Self| zip.with("bin/server", 0o755, &program(X86_64));
         server(Self::rendered(&Config::default()))

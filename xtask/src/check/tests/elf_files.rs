@@ -91,7 +91,8 @@ pub fn needing(libraries: &[&str], versions: &[&str]) -> Vec<u8> {
     with_sections(&parts.collect::<Vec<_>>())
 }
 
-/// A program with these sections: the kind, the content and `sh_info`. The first one has the strings of the others.
+/// A program with these sections: the kind, the content and `sh_info`. The first section has the strings of the other
+/// sections.
 fn with_sections(parts: &[(u32, Vec<u8>, u32)]) -> Vec<u8> {
     let mut elf = program(X86_64);
     let mut headers = vec![0; SECTION];

@@ -1,4 +1,4 @@
-//! Zips that no zip library writes. The right check finds each of them, and reads only a small part.
+//! Zips that no zip library writes. The right check finds each of them, and reads only a small part of the zip.
 
 use super::bundle::{EXPECTED, Zip, assert_fails, failed, open};
 use crate::check::without_programs;

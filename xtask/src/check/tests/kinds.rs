@@ -1,5 +1,5 @@
 //! More bundles of the kinds that people deploy. The checks refuse a bundle only if an instance refuses it, too. If
-//! nginx is installed, it is one of the checks.
+//! nginx is installed, the checks also run `nginx -t`.
 
 use super::bundle::{EXPECTED, Zip, open};
 use crate::check::{Check, nginx, without_programs};

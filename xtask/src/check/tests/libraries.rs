@@ -9,7 +9,7 @@ fn server(content: &[u8]) -> Zip {
     Zip::good().with("bin/server", 0o755, content)
 }
 
-/// Such executables are downloads for users, or prebuilt modules for many platforms.
+/// Such an executable may be a download for users, or a prebuilt module for another platform.
 #[test]
 fn an_executable_that_nothing_starts_is_only_warned_about() {
     for (content, expected) in [

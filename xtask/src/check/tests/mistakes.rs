@@ -1,4 +1,4 @@
-//! Common mistakes. Each fails only its own check.
+//! Tests common mistakes. Each mistake makes only the check for this mistake fail.
 
 use flipless_settings::layout;
 
@@ -273,7 +273,7 @@ fn a_parent_folder_is_named() {
     assert_fails(&zip.bytes(), "layout", "everything lies in `app/`");
 }
 
-/// Entries for folders, as `zip -r` writes them. They are not text files, whatever their names are.
+/// `zip -r` writes entries for folders. Such an entry is never a text file, whatever its name is.
 #[test]
 fn entries_for_folders_are_fine() {
     let mut zip = Zip::good();
@@ -344,7 +344,7 @@ fn an_allowed_failure_is_a_warning() {
     assert_eq!((failed, allowed.len(), hint), (vec![], 2, None));
 }
 
-/// `[check] allow` refuses any other name.
+/// `[check] allow` accepts only the names in `ALLOWABLE`.
 #[test]
 fn every_check_has_a_name_that_can_be_allowed() {
     let checks = check::all(&open(&Zip::good().bytes()), EXPECTED);

@@ -33,7 +33,7 @@ fn change() -> impl Strategy<Value = Change> {
     ]
 }
 
-/// Changes bytes within a part of the zip. Most of a zip is content, where changes show little.
+/// Changes bytes within `part`. Most bytes of a zip are content of files, where a change tests little.
 fn mutate(bytes: &mut Vec<u8>, part: Range<usize>, changes: &[Change]) {
     for change in changes {
         let place = |index: &Index| part.start + index.index(part.len());
@@ -93,7 +93,7 @@ fn same_as_the_library(bytes: &[u8]) -> Result<(), TestCaseError> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// No check panics, and a failed check has a detail.
+    /// No check panics, and every failed check has a detail.
     #[test]
     fn a_mutated_zip_is_judged(which in 0..2_usize, changes in vec(change(), 1..6), in_directory: bool) {
         let mut bytes = good()[which].clone();

@@ -87,7 +87,7 @@ fn a_missing_line_of_the_sandbox_is_found() {
     }
 }
 
-/// Tests without the file that this machine's nginx may be too old for.
+/// Runs the check for a bundle without the agent's keepalive file. This machine's nginx may be too old for that file.
 fn by_nginx(name: &str, text: &str) -> Check {
     let zip = Zip::good().without("nginx/zz-flipless-keepalive.conf");
     nginx::check(&open(&zip.with(name, 0o644, text.as_bytes()).bytes()))
@@ -219,7 +219,7 @@ fn a_file_that_needs_the_instance_is_not_checked_here() {
     assert!(check.detail.starts_with("not checked: "), "{check:?}");
 }
 
-/// A hook or a configuration file of EB may write the file. The rest is still checked.
+/// A hook or a file in `.ebextensions` may write the included file. nginx still tests the other lines.
 #[test]
 fn a_file_that_a_hook_may_write_is_a_warning() {
     let piece = ".platform/nginx/conf.d/a.conf";
@@ -245,7 +245,7 @@ fn a_file_that_a_hook_may_write_is_a_warning() {
     );
 }
 
-/// A folder of this name is common: it configures a container, for example.
+/// Many bundles have their own folder `nginx`, for example to configure a container.
 #[test]
 fn other_files_in_the_folder_of_the_agent_s_files_are_ignored() {
     for name in ["nginx/default.conf", "nginx/conf.d/a.conf"] {
@@ -271,7 +271,7 @@ fn large_lists_are_checked() {
     );
 }
 
-/// Debian's nginx is older than EB's, or lacks some of its modules.
+/// Debian's nginx may be older than EB's nginx, or lack some of its modules.
 #[test]
 fn another_nginx_does_not_refuse_what_eb_s_nginx_knows() {
     let quic = "server { listen 444 quic; listen 444 ssl; http2 on; }\n";
@@ -326,7 +326,7 @@ fn without_the_programs_the_checks_are_skipped() {
     );
 }
 
-/// A fake program in its own folder, which `nobody` may run.
+/// Returns a fake program and its folder. The check runs programs as the user `nobody`, if root runs the test.
 fn fake(script: &str) -> (tempfile::TempDir, std::path::PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("program");

@@ -59,7 +59,7 @@ fn no_public_case_is_refused() {
     }
 }
 
-/// One bundle with every fault. Its messages are the same in two runs.
+/// Checks a bundle with many faults twice.
 #[test]
 fn the_messages_are_the_same_in_two_runs() {
     let zip = with(
@@ -164,7 +164,7 @@ fn yaml_that_eb_refuses_is_named_with_its_line() {
     }
 }
 
-/// The longest texts that are read. A slow parser would need minutes for them.
+/// Checks the longest texts that `check` reads. A slow parser would need minutes for them.
 #[test]
 fn hostile_texts_are_checked_quickly() {
     let most = 1 << 20;

@@ -1,4 +1,5 @@
-//! Our own rules for units. ARCHITECTURE.md ("What must stay true") has the reason for each rule.
+//! Our own rules for units. Each rule returns one message for each violation. ARCHITECTURE.md ("What must stay true")
+//! has the reasons for most rules.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -31,7 +32,7 @@ fn activated(units: &[Unit]) -> BTreeSet<String> {
 }
 
 /// Every service with a socket needs `NonBlocking=`. One service without it clears O_NONBLOCK for all services
-/// with the same socket, and their accept loops block.
+/// with the same socket, and the accept loops of these services then block.
 pub fn shared_sockets(units: &[Unit]) -> Vec<String> {
     with_sockets(units)
         .filter(|unit| !unit.is_true("Service", "NonBlocking"))
@@ -62,8 +63,8 @@ pub fn not_of_eb(units: &[Unit]) -> Vec<String> {
     findings
 }
 
-/// EB deletes and renames the folders in /var/app in every deployment. The unit of a run may name them, because it
-/// has its own mount points there.
+/// No unit may name a path in /var/app, because EB deletes and renames the folders there in every deployment. The unit
+/// of a run may name such a path, because the run has its own file system at /var/app.
 pub fn moving_paths(units: &[Unit]) -> Vec<String> {
     let mut findings = Vec::new();
     for unit in units {
@@ -84,8 +85,9 @@ fn has_own_mounts(unit: &Unit) -> bool {
     mounts.any(|mount| mount.split(':').next() == Some("/var/app"))
 }
 
-/// Whether the directive names a place in the unit's own file systems. The source of a mount, and a command with the
-/// prefix `+`, are in the real file system (systemd.service(5)).
+/// Whether the directive names only paths that a deployment does not replace, such as paths in the unit's own file
+/// systems. The source of a mount is in the real file system, and so is a command with the prefix `+`
+/// (systemd.service(5)).
 fn names_a_mount(directive: &Directive) -> bool {
     match directive.key.as_str() {
         "WorkingDirectory" | "Environment" => true,
@@ -113,7 +115,8 @@ pub fn limits(units: &[Unit]) -> Vec<String> {
         .collect()
 }
 
-/// A socket starts its service again only after the service has become inactive.
+/// A socket starts its service again only after the service has become inactive. With RemainAfterExit= a service stays
+/// active.
 pub fn gate(units: &[Unit]) -> Vec<String> {
     let activated = activated(units);
     let stays =
@@ -130,7 +133,8 @@ pub fn gate(units: &[Unit]) -> Vec<String> {
         .collect()
 }
 
-/// nginx finds an inherited socket by its address. A port without an address differs from `0.0.0.0:80`.
+/// nginx finds an inherited socket by its address. For a port without an address, systemd opens an IPv6 socket
+/// (systemd.socket(5)), which nginx does not find as `0.0.0.0:80`.
 pub fn addresses(units: &[Unit]) -> Vec<String> {
     let mut findings = Vec::new();
     for unit in units.iter().filter(|unit| unit.is(".socket")) {
@@ -147,7 +151,7 @@ pub fn addresses(units: &[Unit]) -> Vec<String> {
     findings
 }
 
-/// Units of flipless that another unit names, and that do not exist.
+/// A unit of flipless that another unit names must be in the bundle.
 pub fn references(units: &[Unit]) -> Vec<String> {
     let names: BTreeSet<&str> = units.iter().map(|unit| unit.name.as_str()).collect();
     let keys = ["Service", "Sockets", "Unit", "Requires", "BindsTo"];
@@ -199,8 +203,8 @@ pub fn stand_in(units: &[Unit]) -> Vec<String> {
 }
 
 /// A drop-in of EB's own units must not set limits of the control group. A daemon-reload applies such settings to
-/// running units (systemd.resource-control(5)), and before the first flip these are the stock application and its
-/// nginx.
+/// running units (systemd.resource-control(5)). Before the first flip, the stock application and its nginx run in these
+/// units.
 pub fn control_groups(units: &[Unit]) -> Vec<String> {
     const SETTINGS: [&str; 17] = [
         "AllowedCPUs",

@@ -9,7 +9,7 @@ use crate::bundle::Bundle;
 /// The folder of the units in the bundle.
 pub const FOLDER: &str = "systemd/";
 
-/// One unit with its drop-ins. If the bundle lacks the unit, only the drop-ins.
+/// A unit with its drop-ins, or only the drop-ins if the bundle lacks the unit's own file.
 #[derive(Debug, Default)]
 pub struct Unit {
     /// The name, such as `flipless-app@.service`.
@@ -37,7 +37,7 @@ pub fn read(bundle: &Bundle) -> Vec<Unit> {
 }
 
 impl Unit {
-    /// The effective value of a key: systemd uses the last one.
+    /// Returns the effective value of a key. systemd uses the last value.
     pub fn get<'a>(&'a self, section: &'a str, key: &'a str) -> Option<&'a str> {
         self.all(section, key).next_back()
     }
@@ -58,7 +58,7 @@ impl Unit {
         truth.contains(&value.to_lowercase().as_str())
     }
 
-    /// Whether the unit has this suffix, such as `.socket`.
+    /// Whether the unit's name has this suffix, such as `.socket`.
     pub fn is(&self, kind: &str) -> bool {
         self.name.ends_with(kind)
     }

@@ -1,5 +1,5 @@
-//! Checks the units with systemd-analyze(1), on a tree in a temporary folder. So systemd-analyze reads no unit of
-//! this machine, and finds every path of an instance.
+//! Checks the units with systemd-analyze(1), in a file tree in a temporary folder. So systemd-analyze reads no unit of
+//! this machine, and finds the programs that exist only on an instance.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,24 +13,24 @@ use crate::check::programs::{self, Scratch};
 
 const VERIFY: &str = "units: systemd";
 const SANDBOX: &str = "units: sandbox";
-/// The first version with `--root=`, `--offline=` and `--threshold=` (systemd's NEWS, 250).
+/// The first version of systemd with `--root=`, `--offline=` and `--threshold=` (systemd's NEWS, 250).
 const OLDEST: u32 = 250;
-/// The platform's version.
+/// The platform's version of systemd.
 const PLATFORM: u32 = 252;
-/// At most this many programs that units name are put into the tree.
+/// The tree contains at most this many of the programs that the units name.
 const MAX_PROGRAMS: usize = 256;
 /// The folder of the units in the tree.
 const UNITS: &str = "etc/systemd/system/";
 /// The instance name for `%i` in a template.
 const INSTANCE: &str = "check";
 
-/// The nginx.service to which the drop-ins belong, as in the model of an instance.
+/// The stock nginx.service, to which the drop-in belongs. The image of `rehearse` contains the same text.
 const NGINX: &str = flipless_settings::stock::NGINX_SERVICE;
-/// The relevant part of the unit that EB generates.
+/// The relevant part of the web.service that EB generates.
 const WEB: &str = "[Service]\nUser=webapp\nExecStart=/bin/sh -c web\nRestart=always\n";
 
-/// The highest allowed exposure, from 0 to 10. It is one step above the exposure of our units, so that the check
-/// notices a missing line.
+/// The highest allowed exposure, from 0 to 10. Each limit is a little above the exposure of the rendered unit, so that
+/// the check notices missing lines.
 const LIMITS: [(&str, f32); 5] = [
     (layout::APP_TEMPLATE, 2.0),
     (layout::FRONT, 2.9),
@@ -91,7 +91,7 @@ impl Analyzer {
         self.tree.run(&self.program, &[&common, arguments].concat())
     }
 
-    /// Unknown keys do not change the exit status, so every line of output is a finding.
+    /// Runs `systemd-analyze verify`. Unknown keys do not change its exit status, so every line of output is a finding.
     fn verify(&self, units: &[Unit]) -> Check {
         let options = ["--man=no", "--generators=no", "--recursive-errors=no"];
         let names: Vec<String> = units.iter().map(|unit| instance(&unit.name)).collect();
@@ -125,7 +125,7 @@ impl Analyzer {
             .with_hint("`systemd-analyze security --offline=true FILE` lists the missing lines")
     }
 
-    /// The exposure of a unit, if it is within the limit.
+    /// Returns the exposure of a unit, or a finding if the exposure is above the limit.
     fn exposure(&self, unit: &str, limit: f32) -> Result<String, String> {
         // The threshold is in tenths.
         let threshold = format!("--threshold={:.0}", limit * 10.0);
@@ -167,7 +167,8 @@ fn instance(name: &str) -> String {
     name.replace("@.", &format!("@{INSTANCE}."))
 }
 
-/// Writes the tree: the units, the units to which the drop-ins belong, and the programs that the units name.
+/// Writes the tree: the bundle's units, the two units of EB to which drop-ins belong, and the programs that the units
+/// name.
 fn tree(bundle: &Bundle, units: &[Unit]) -> io::Result<Scratch> {
     let tree = Scratch::new()?;
     tree.write(&format!("{UNITS}{}", layout::NGINX), NGINX.as_bytes())?;
@@ -184,14 +185,15 @@ fn tree(bundle: &Bundle, units: &[Unit]) -> io::Result<Scratch> {
     for program in own.into_iter().chain(named.take(MAX_PROGRAMS)) {
         let program = program.replace("%i", INSTANCE);
         if let Ok(relative) = Path::new(&program).strip_prefix("/") {
-            // A path that can't be made in the tree can't exist on an instance either. systemd reports it.
+            // A path that can't be made in the tree can't exist on an instance either. systemd-analyze then reports
+            // that the program is missing.
             tree.write_program(&relative.to_string_lossy()).ok();
         }
     }
     Ok(tree)
 }
 
-/// The program's path in a command line (systemd.service(5): special prefixes).
+/// Returns the program's path in a command line, without special prefixes (systemd.service(5)).
 fn program(command: &str) -> Option<&str> {
     let path = command.trim_start_matches(['@', '-', ':', '+', '!', '|']);
     path.split_whitespace().next()

@@ -222,7 +222,7 @@ fn a_drop_in_can_break_a_rule_too() {
     assert_eq!(found[0].0, "units: shared sockets");
 }
 
-/// The rule that a replacement breaks, and the detail.
+/// Returns the checks that fail after the replacement, each with its detail.
 fn broken(file: usize, from: &str, to: &str) -> Vec<(&'static str, String)> {
     let mut files = GOOD;
     let text = GOOD[file].1.replacen(from, to, 1);
@@ -292,7 +292,7 @@ fn every_line_that_names_the_real_nginx_is_reset() {
     );
 }
 
-/// The settings of systemd.resource-control(5) that limit a unit. systemd 252 has them all.
+/// Tests the settings of systemd.resource-control(5) that limit a unit. systemd 252 has all of them.
 #[test]
 fn every_limit_of_a_control_group_is_found() {
     let settings = "AllowedCPUs CPUQuota CPUWeight IOReadBandwidthMax IOReadIOPSMax IOWeight \

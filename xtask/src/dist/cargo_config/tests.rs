@@ -7,7 +7,7 @@ use crate::dist::toolchain::{Builder, Linker, plain};
 
 const ARM: Target = Target::ArmGnu;
 
-/// A folder with these files below `.cargo`.
+/// Makes a folder with these files in `.cargo`.
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join(".cargo")).unwrap();
@@ -17,7 +17,7 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     folder
 }
 
-/// Cargo's configuration with these variables, and those that name the toolchain.
+/// Returns cargo's configuration for this text and these variables. The variables that name the toolchain are kept.
 fn config(config: &str, variables: &[(&str, &str)]) -> CargoConfig {
     let folder = folder(&[("config.toml", config)]);
     let toolchain = env::vars_os().filter(|(name, _)| name == "RUSTC" || name == "CARGO");

@@ -1,4 +1,4 @@
-//! Compares with the flags that cargo itself uses.
+//! Compares the flags of `dist` with the flags that cargo itself uses.
 #![allow(clippy::unwrap_used)]
 
 use std::ffi::OsStr;
@@ -27,7 +27,7 @@ fn target() -> Target {
     }
 }
 
-/// A package with this configuration.
+/// Makes a package with this configuration of cargo.
 fn package(config: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| {

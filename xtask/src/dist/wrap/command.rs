@@ -1,4 +1,4 @@
-//! The command line of a wrapped bundle's server, and the checks of this line before it runs.
+//! Finds and checks the command line of a wrapped bundle's server.
 
 use std::path::Path;
 
@@ -17,10 +17,10 @@ const NOT_ON_THE_PLATFORM: &[&str] = &[
     "npm", "npx", "php", "php-fpm", "pnpm", "puma", "python", "python2", "rackup", "rails", "ruby",
     "uvicorn", "yarn",
 ];
-/// Folders of programs.
+/// The folders in which the platform has its programs.
 const FOLDERS: [&str; 4] = ["/bin/", "/usr/bin/", "/usr/local/bin/", "/usr/sbin/"];
 
-/// The command line of `web`.
+/// Returns the command line of `web`, or of a default program of the platform.
 ///
 /// # Errors
 /// If there is neither a Procfile with `web` nor one of the platform's default programs.
@@ -46,10 +46,12 @@ pub fn of_web(processes: &[Process], bundle: &Bundle, zip: &Path) -> Result<Stri
     }
 }
 
-/// Checks the program that the line starts. A shell interprets the line, so only a plain program can be checked.
+/// Checks the program that the line starts. A shell interprets the line, so this function checks only a program that
+/// the line names directly.
 ///
 /// # Errors
-/// If the bundle lacks the program, or if the platform lacks it or its interpreter.
+/// If the program is missing in the bundle or on the platform, has no exec bit, or is a script whose interpreter the
+/// platform lacks.
 pub fn check(line: &str, bundle: &Bundle, zip: &Path) -> Result<()> {
     if let Some(name) = program(line).and_then(on_path) {
         return on_platform(name, &format!("`web: {line}` starts `{name}`"), bundle);
@@ -80,7 +82,7 @@ pub fn check(line: &str, bundle: &Bundle, zip: &Path) -> Result<()> {
     }
 }
 
-/// The name of a program that the shell finds on PATH or in a folder of programs.
+/// Returns the name of a program that the shell finds on PATH or in one of [`FOLDERS`]. `None` for any other path.
 fn on_path(program: &str) -> Option<&str> {
     let in_folder = FOLDERS
         .iter()
@@ -88,7 +90,7 @@ fn on_path(program: &str) -> Option<&str> {
     in_folder.or_else(|| (!program.contains('/')).then_some(program))
 }
 
-/// The name of a script's interpreter.
+/// Returns the name of a script's interpreter.
 fn interpreter(entry: &Entry) -> Option<&str> {
     let Content::Script(line) = &entry.content else {
         return None;
@@ -101,8 +103,11 @@ fn interpreter(entry: &Entry) -> Option<&str> {
     }
 }
 
+/// Checks that the platform has the program `name`. Warns if the platform lacks the program, but a file of the bundle
+/// may install it.
+///
 /// # Errors
-/// If the platform lacks the program, and nothing in the bundle seems to install it.
+/// If the platform lacks the program, and no hook or file in `.ebextensions` mentions it.
 fn on_platform(name: &str, what: &str, bundle: &Bundle) -> Result<()> {
     let bare = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
     // Amazon Linux 2023 has Python 3.9.

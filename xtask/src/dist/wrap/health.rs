@@ -18,7 +18,7 @@ pub struct Health {
 }
 
 impl Health {
-    /// Warns which check was chosen if the bundle names none.
+    /// If the bundle names no check, prints a warning with the chosen check.
     pub fn explain(&self) {
         if !self.named {
             ui::warning(format!(
@@ -30,8 +30,8 @@ impl Health {
     }
 }
 
-/// The health check that the options in `.ebextensions` name. If they name none, EB itself does not judge the
-/// answers. Then every status below 500 means healthy, because such an answer does not show a failure of the server.
+/// Returns the health check that the options in `.ebextensions` name. If they name none, EB itself does not judge the
+/// answers. Then every status from 200 to 499 means healthy, because such an answer shows no failure of the server.
 /// <https://docs.aws.amazon.com/elasticbeanstalk/latest/dg/command-options-general.html>
 pub fn of(bundle: &Bundle) -> Health {
     let options = options(bundle);
@@ -62,7 +62,8 @@ pub fn of(bundle: &Bundle) -> Health {
     }
 }
 
-/// The options of all files, in the order in which EB applies them. `check` reports a file that is not YAML.
+/// Returns the options of all files, in the order in which EB applies them. Leaves out a file that is not YAML, which
+/// `check` reports.
 fn options(bundle: &Bundle) -> Vec<OptionSetting> {
     let entries = bundle.entries.iter();
     let mut files: Vec<_> = entries
@@ -76,7 +77,7 @@ fn options(bundle: &Bundle) -> Vec<OptionSetting> {
     parsed.flat_map(|file| file.option_settings).collect()
 }
 
-/// The path in `/path`, `HTTP:80/path` or `http://host/path`; none in `TCP:80`.
+/// Returns the path in `/path`, `HTTP:80/path` or `http://host/path`. `None` for `TCP:80`.
 fn path_in(value: &str) -> Option<&str> {
     let value = value.split_once("://").map_or(value, |(_, rest)| rest);
     let start = value.find('/')?;

@@ -12,7 +12,7 @@ use crate::bundle::Bundle;
 use crate::dist::procfile;
 use crate::ui;
 
-/// The flipless.toml to use: the named file, or the file beside the zip, which may not exist.
+/// Returns the path of the flipless.toml to use: the named file, or the file beside the zip, which may not exist.
 pub fn file(zip: &Path, config: Option<&Path>) -> Result<PathBuf> {
     let zip = std::path::absolute(zip)?;
     match config {
@@ -94,8 +94,8 @@ fn section<'a>(table: &'a mut Table, name: &str) -> Result<&'a mut Table> {
         .with_context(|| format!("`{name}` is not a table"))
 }
 
-/// The zip's name without its suffix, with `-` in place of each character that is not allowed in the name of an
-/// application.
+/// Returns the zip's name without its suffix, as the name of an application. Each character that is not allowed there
+/// becomes `-`.
 fn name_of(zip: &Path) -> String {
     let stem = zip.file_stem().unwrap_or_default().to_string_lossy();
     let plain = |c: char| {

@@ -4,7 +4,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 
 use super::*;
 
-/// A repository with a file, and all names in it.
+/// A repository with the file `old`.
 struct Repository(TempDir);
 
 impl Repository {
@@ -80,7 +80,8 @@ fn a_link_stays_a_link() {
 
 #[test]
 fn a_file_that_cannot_be_written_changes_nothing() {
-    // A file is in the place of the folder. Missing permissions would not stop root.
+    // A file is in the place of the folder `.cargo`. The test does not remove permissions, because they would not stop
+    // root.
     let repository = Repository::new();
     fs::write(repository.path(".cargo"), "").unwrap();
     let error = repository.changes().make().unwrap_err();
@@ -90,7 +91,7 @@ fn a_file_that_cannot_be_written_changes_nothing() {
 
 #[test]
 fn a_failure_half_way_is_undone() {
-    // A folder takes the name of the last file, so that its rename fails after the others.
+    // A folder has the name of the last file, so the last rename fails after the others have succeeded.
     let repository = Repository::new();
     let mut changes = repository.changes();
     changes.file("last", None, String::new(), "fails");

@@ -18,13 +18,13 @@ pub struct Built {
     pub name: String,
     /// The binary.
     pub bin: String,
-    /// Its source file, and the package's `Cargo.toml`, relative to the repository.
+    /// The source file of the binary, and the `Cargo.toml` of the package, both relative to the repository.
     pub places: (String, String),
-    /// Whether it uses the library of flipless.
+    /// Whether the package depends on the library of flipless.
     pub uses_library: bool,
 }
 
-/// The names that the options or an existing flipless.toml contain.
+/// The names in the options or in an existing flipless.toml.
 pub struct Named {
     /// The `Cargo.toml`, relative to the repository.
     pub manifest: String,
@@ -37,7 +37,7 @@ pub struct Named {
 /// Finds the package and the binary.
 ///
 /// # Errors
-/// If none fits, or several. The hints name the options that choose one.
+/// If no package or binary fits, or if several fit. The hints name the options that choose one.
 pub fn find(dir: &Path, named: &Named) -> Result<Built> {
     let workspace = Workspace::elsewhere(&dir.join(&named.manifest))?;
     let package = package(&workspace, named)?;
@@ -67,7 +67,8 @@ fn bins(package: &Package) -> impl Iterator<Item = &Target> {
     package.targets.iter().filter(|target| target.is_bin())
 }
 
-/// The package with the server: the named one, that of the `Cargo.toml`, or the only one with a binary.
+/// Returns the package with the server: the named package, or else the package of the `Cargo.toml`, or else the only
+/// package with a binary.
 fn package<'a>(workspace: &'a Workspace, named: &Named) -> Result<&'a Package> {
     let all = || {
         workspace
@@ -106,7 +107,8 @@ fn package<'a>(workspace: &'a Workspace, named: &Named) -> Result<&'a Package> {
     }
 }
 
-/// The binary: the named one, the one that `cargo run` would choose, or the one with the package's name.
+/// Returns the binary: the named binary, or else the only binary, or else the binary in `default-run`, or else the
+/// binary with the package's name.
 fn bin<'a>(package: &'a Package, wanted: &Named) -> Result<&'a Target> {
     let all: Vec<_> = bins(package).collect();
     let default = package.default_run.as_deref();

@@ -10,7 +10,7 @@ struct Cli {
     args: Args,
 }
 
-/// The source that these options choose for a checkout.
+/// Returns the source that these options choose for a checkout.
 fn choose(checkout: &Path, options: &[&str], exists: bool) -> Result<Option<Source>> {
     let words = ["init", "."].iter().chain(options);
     Source::choose(&Cli::parse_from(words).args, checkout, exists)

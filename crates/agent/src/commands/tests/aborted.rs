@@ -9,8 +9,8 @@ use crate::instance::lock;
 use crate::instance::paths::{FLIPPED, RUNTIME_UNITS};
 use crate::instance::system::System;
 
-/// An instance on which EB has aborted an adoption before its flip, because a later hook has failed. With `taken`,
-/// the old application has the port.
+/// Returns an instance on which EB has aborted an adoption before the flip, because a later hook has failed. With
+/// `taken`, the old application listens on the port during `stage`.
 pub fn aborted(taken: bool) -> Instance {
     let instance = Instance::new();
     if taken {
@@ -18,7 +18,7 @@ pub fn aborted(taken: bool) -> Instance {
         instance.model.borrow_mut().failing.push(socket);
     }
     stage_version(&instance, "v1").unwrap();
-    // The old application crashes, or EB restarts it. Its port is then free.
+    // Then the old application crashes, or EB restarts it, so the port is free.
     instance.model.borrow_mut().failing.clear();
     assert!(instance.has_drop_in("web.service"));
     instance
@@ -112,7 +112,8 @@ fn a_lost_state_is_no_first_deployment() {
     });
 }
 
-/// An instance after a late flip: before the flip, the old application crashed, and the agent gave the instance back.
+/// Returns an instance after a late flip. Before the flip, the old application has crashed, and the agent has given the
+/// instance back.
 fn flipped_after_all() -> Instance {
     let instance = aborted(true);
     start_of_web(&instance.system).unwrap();
@@ -232,7 +233,7 @@ fn assert_adopted(instance: &Instance, when: &str) {
     );
 }
 
-/// EB's flip stops web.service, and so interrupts the command that runs in its start.
+/// EB's flip stops web.service. This interrupts the agent's command, which runs in the start of web.service.
 #[test]
 fn a_flip_in_the_middle_of_a_withdrawal_is_adopted_by_its_commit() {
     in_each_mode(|| {
@@ -259,7 +260,7 @@ fn a_flip_in_the_middle_of_a_withdrawal_is_adopted_by_its_commit() {
                     if instance.has_drop_in("nginx.service") {
                         crate::proxy::sync::sync(&instance.system).unwrap();
                     }
-                    // Without the marker EB's own web.service would run the server, which would take the port.
+                    // Without the marker EB's own web.service would run the server, and the server would take the port.
                     let marker = format!("{FLIPPED}/{}", layout::MARKER);
                     assert!(instance.system.exists(marker), "{when}");
                     commit::commit(&instance.system).unwrap();
@@ -299,7 +300,7 @@ fn a_reload_before_the_flip_reloads_ebs_nginx() {
     assert!(error.to_string().contains("unexpected"), "{error}");
 }
 
-/// EB will not flip to this version. For EB the old application is still deployed.
+/// EB will not flip to this version, because for EB the old application is still deployed.
 #[test]
 fn a_version_that_ran_before_an_aborted_flip_is_discarded() {
     in_each_mode(|| {

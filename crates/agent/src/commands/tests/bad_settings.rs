@@ -1,4 +1,4 @@
-//! Unreadable settings, for example on a damaged disk: the next deployment replaces them.
+//! Unreadable settings, for example on a damaged disk. The next deployment replaces these settings.
 
 use super::*;
 

@@ -1,5 +1,5 @@
 //! Kills the agent before and after every effect of every command, and inside the replacement of a file. The next
-//! command has to find a consistent instance: a version serves at every moment, and at the end exactly one run is
+//! command has to find a consistent instance. A version serves at every moment, and at the end exactly one run is
 //! current.
 
 use super::*;
@@ -14,7 +14,7 @@ fn stage_bundle(system: &System) -> anyhow::Result<()> {
     stage::stage(system, std::path::Path::new(BUNDLE))
 }
 
-/// An instance on which v1 is current and v0 is the previous version. The bundle of v2 is unpacked.
+/// Returns an instance on which v1 is current and v0 is the previous version. The bundle of v2 is unpacked.
 fn with_two() -> Instance {
     let instance = deployed("v0");
     instance.let_drain();
@@ -209,8 +209,8 @@ fn after_a_reboot_one_version_serves_and_the_next_deployment_works() {
     });
 }
 
-/// Runs `expire` if the dead man's switch is on, or if `expire` itself was killed. systemd restarts its service in
-/// the second case.
+/// Runs `expire` if the dead man's switch is on, or if `expire` itself was killed. In the second case systemd restarts
+/// the switch's service.
 fn let_the_dead_man_come(instance: &Instance, when: &str) {
     let armed = instance.unit(layout::DEADMAN_TIMER) == "active";
     if armed || when.starts_with("expire") {
@@ -265,7 +265,7 @@ fn an_interrupted_record_of_a_crash_is_complete_or_absent() {
     }
 }
 
-/// EB's start of web.service fails because the agent was killed. systemd then restarts the unit by itself.
+/// EB's start of web.service fails, because the agent was killed. Then systemd restarts the unit by itself.
 #[test]
 fn a_killed_flip_is_completed_when_systemd_starts_the_stand_in_again() {
     in_each_mode(|| {

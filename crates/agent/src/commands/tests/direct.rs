@@ -1,4 +1,4 @@
-//! The parts of direct mode that nginx mode lacks, and the end of runs when the instance is given back.
+//! The parts of direct mode that nginx mode lacks, and the end of the runs when the agent gives the instance back.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
@@ -19,7 +19,7 @@ fn owner_before(instance: &Instance) -> String {
     format!("{}:{}", folder.uid(), folder.gid())
 }
 
-/// An instance whose folder of the health log has another mode than the server needs.
+/// Returns an instance on which the folder of the health log has a mode that keeps the server from writing there.
 fn with_a_health_log() -> Instance {
     let instance = Instance::new();
     instance.system.write(NOW, b"a line\n", 0o644).unwrap();
@@ -122,7 +122,8 @@ fn giving_the_instance_back_restores_the_folder_of_the_health_log() {
     });
 }
 
-/// A drain may last an hour. EB's flip must not wait for it, because systemd would end the start of web.service.
+/// A drain may last an hour. EB's flip must not wait for the drain, because systemd would end the start of web.service
+/// at its time limit.
 #[test]
 fn runs_that_do_not_end_are_killed_when_the_instance_is_given_back() {
     in_each_mode(|| {

@@ -1,5 +1,6 @@
-//! The disk becomes full or read-only, once before each change. The command then fails with a clear error, and the
-//! current version continues to serve. After the disk is repaired, the next deployment succeeds.
+//! The disk becomes full or read-only. The tests try this before each change of each command. The command then fails
+//! with a clear error, and the current version continues to serve. After the disk is repaired, the next deployment
+//! succeeds.
 
 use rustix::io::Errno;
 
@@ -8,7 +9,7 @@ use super::*;
 use crate::hint;
 use crate::testing::Disk;
 
-/// Lets the disk fail at each change of each command, and passes the instance and the result to `then`.
+/// Lets the disk fail from each change of each command on, and passes the instance and the command's result to `then`.
 fn at_every_change(error: Errno, everywhere: bool, then: impl Fn(&Instance, Outcome, &str)) {
     for (name, prepare, act) in COMMANDS {
         for healthy in (0..).step_by(step()) {
@@ -47,8 +48,8 @@ fn at_every_change(error: Errno, everywhere: bool, then: impl Fn(&Instance, Outc
 
 type Outcome = anyhow::Result<()>;
 
-/// Checks that a failure names a path and says what to do. A command may also succeed: if it could not remove or record
-/// something, the next command does it.
+/// Checks that a failure names a path and says what to do. A command may also succeed although it could not remove or
+/// record something. The next command then does this.
 fn assert_says_so(outcome: &Outcome, error: Errno, when: &str) {
     let Err(why) = outcome else { return };
     let said = format!("{why:#}");

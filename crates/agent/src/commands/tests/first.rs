@@ -1,4 +1,4 @@
-//! The first version of an instance. Until its flip, a reboot removes it.
+//! The first version of an instance. Until EB's flip, a reboot removes this version from the instance.
 
 use super::*;
 use crate::deployment::withdrawal::GIVES_PORT_BACK;
@@ -12,7 +12,7 @@ pub fn units_in(instance: &Instance, folder: &str) -> Vec<String> {
         .collect()
 }
 
-/// An instance with a staged first version, on which another application has the server's port.
+/// Returns an instance with a staged first version. Another application listens on the server's port.
 fn adopting() -> Instance {
     let instance = Instance::new();
     instance
@@ -104,7 +104,7 @@ fn a_discarded_adoption_leaves_no_unit_and_no_listener() {
     });
 }
 
-/// An instance after a flip that has started the front. The server does not start.
+/// Returns an instance after a flip that has started the front, but not the server, because the server's start fails.
 fn failing_in_the_flip() -> Instance {
     let instance = adopting();
     if has_front() {
@@ -118,14 +118,14 @@ fn failing_in_the_flip() -> Instance {
     instance
 }
 
-/// An instance on which the time limit of a first version has passed before the flip.
+/// Returns an instance with a staged first version whose deadline has passed before the flip.
 pub fn expired_staged() -> Instance {
     let instance = adopting();
     instance.model.borrow_mut().uptime = DEAD_MAN_SECONDS;
     instance
 }
 
-/// An instance on which the time limit has passed after a flip in which the server did not start.
+/// Returns an instance on which the server did not start in the flip, and the deadline has passed since then.
 pub fn expired_in_the_flip() -> Instance {
     let instance = failing_in_the_flip();
     instance.model.borrow_mut().uptime = DEAD_MAN_SECONDS;
@@ -203,8 +203,7 @@ fn the_switch_gives_the_instance_back_even_if_the_server_also_crashes_in_ebs_uni
     });
 }
 
-/// systemd restarts the service of the dead man's switch after a kill. In the end EB's nginx has the public
-/// port.
+/// systemd restarts the service of the dead man's switch after a kill. At the end EB's nginx has the public port.
 #[test]
 fn a_killed_expire_gives_the_public_port_back_after_its_restart() {
     in_each_mode(|| {
@@ -331,7 +330,7 @@ fn only_a_taken_port_waits_for_the_flip() {
     );
 }
 
-/// Kills an adoption at each of its crash points. Then a reboot or the next deployment follows.
+/// Kills an adoption at each of its crash points. The next deployment follows, with and without a reboot before it.
 #[test]
 fn a_killed_adoption_is_continued_by_the_next_deployment() {
     in_each_mode(|| {
@@ -416,7 +415,7 @@ fn if_the_state_is_lost_before_the_flip_eb_reports_no_success_with_the_old_versi
     });
 }
 
-/// EB ends its deployment when web.service fails, before its start of nginx.
+/// EB ends the deployment when web.service fails, before it starts nginx.
 #[test]
 fn a_first_version_that_fails_in_the_flip_leaves_an_nginx_that_runs() {
     in_each_mode(|| {

@@ -1,4 +1,4 @@
-//! EB flips to a bundle without flipless. The agent gives the instance back in the same flip.
+//! EB flips to a bundle without flipless. The agent gives the instance back during this flip.
 
 use super::first::units_in;
 use super::*;
@@ -19,7 +19,7 @@ fn flipping(instance: &Instance) {
     instance.take_calls();
 }
 
-/// An instance on which v1 is current, and the stand-in of nginx runs.
+/// Returns an instance on which v1 is current, and the stand-in of nginx runs.
 fn serving() -> Instance {
     let instance = deployed("v1");
     instance.make_active("nginx.service");
@@ -230,8 +230,7 @@ fn a_damaged_state_does_not_bar_the_way_to_a_plain_bundle() {
     });
 }
 
-/// The release is on the disk, but the agent no longer knows it. EB's own web.service then runs the server
-/// without the agent.
+/// The release is on the disk, but no state names it. EB's own web.service then runs the server without the agent.
 #[test]
 fn a_state_that_is_lost_with_a_reboot_leaves_a_server_that_serves_alone() {
     in_each_mode(|| {

@@ -86,7 +86,7 @@ fn deploy_unpacked(instance: &Instance) {
     instance.let_drain();
 }
 
-/// An instance that serves HTTPS with a self-signed certificate.
+/// Returns an instance that serves HTTPS with a self-signed certificate.
 fn with_https() -> Instance {
     let instance = Instance::new();
     unpack_renewed(&instance, &[DOMAIN]);
@@ -94,7 +94,8 @@ fn with_https() -> Instance {
     instance
 }
 
-/// An instance for which the authority has made a certificate. The agent has not installed this certificate yet.
+/// Returns an instance for which the authority has made a certificate. The agent has not installed this certificate
+/// yet.
 fn with_a_new_certificate() -> Instance {
     let instance = with_https();
     put(&instance, NEWEST, &of_authority(&[DOMAIN], 90));
@@ -171,8 +172,8 @@ fn the_authoritys_certificate_is_installed_once_and_nginx_loads_it() {
     assert_eq!(certificate(&instance), newest);
 }
 
-/// An nginx that is starting may have read the old certificate. A reload that waits for the last hook must not come
-/// earlier.
+/// An nginx that is starting may already have read the old certificate. If a reload is postponed to the last hook, the
+/// new certificate must not cause an earlier reload.
 #[test]
 fn a_certificate_that_nginx_cannot_load_yet_is_loaded_later() {
     let reload = format!("reload {}", layout::FRONT);
@@ -191,7 +192,7 @@ fn a_certificate_that_nginx_cannot_load_yet_is_loaded_later() {
         instance.take_calls().contains(&reload)
     };
     for state in ["activating", "reloading"] {
-        // The timer of the listeners also loads a certificate that had to wait.
+        // `front-check`, which the timer of the listeners starts, also loads a certificate that had to wait.
         for by_timer in [false, true] {
             let again = |instance: &Instance| match by_timer {
                 true => check(instance),
@@ -280,7 +281,7 @@ fn a_deployment_that_fails_restores_the_certificate() {
     assert_eq!(certificate(&instance), before);
 }
 
-/// A new certificate would count for the authority's limit: 5 certificates in 7 days for the same names.
+/// A new certificate would count towards the authority's limit of 5 certificates in 7 days for the same names.
 #[test]
 fn the_newest_certificate_of_the_authority_is_used_again_after_a_bundle_without_https() {
     let instance = with_https();
@@ -496,7 +497,7 @@ fn the_hmac_key_of_a_binding_comes_from_its_property() {
     assert_eq!(text(&instance, layout::ACCOUNT_HMAC), "c2VjcmV0");
 }
 
-/// Kills the agent at each point; the same command completes its work.
+/// Kills the agent at each crash point. A second call of the command completes the work.
 #[test]
 fn a_killed_installation_is_completed_and_nginx_loads_the_certificate() {
     let newest = of_authority(&[DOMAIN], 90);
@@ -522,7 +523,7 @@ fn a_killed_installation_is_completed_and_nginx_loads_the_certificate() {
     assert!(points > 20, "{points}");
 }
 
-/// nginx always finds a certificate that it can load.
+/// At every moment the disk has a certificate that nginx can load.
 #[test]
 fn a_full_disk_keeps_the_old_certificate_and_the_next_call_installs_the_new_one() {
     let newest = of_authority(&[DOMAIN], 90);
@@ -549,8 +550,8 @@ fn a_full_disk_keeps_the_old_certificate_and_the_next_call_installs_the_new_one(
     }
 }
 
-/// Kills `stage`: the current version keeps its certificate and its pieces of nginx's configuration, and the next
-/// deployment succeeds.
+/// Kills `stage` at its crash points. The current version keeps its certificate and its pieces of nginx's
+/// configuration, and the next deployment succeeds.
 #[test]
 fn a_killed_stage_leaves_https_as_it_was() {
     let mut points = 0;
@@ -572,7 +573,8 @@ fn a_killed_stage_leaves_https_as_it_was() {
     assert!(points > 20, "{points}");
 }
 
-/// If `commit` was killed, the next `commit` starts the units for the owner's own certificate, and removes the others.
+/// If `commit` was killed, the next `commit` starts the units for the owner's own certificate, and removes the units
+/// for an authority's certificate.
 #[test]
 fn a_killed_commit_is_completed() {
     let mut points = 0;
@@ -605,7 +607,7 @@ fn a_killed_commit_is_completed() {
     assert!(points > 20, "{points}");
 }
 
-/// The nginx of EB's platform knows `http2 on;`. An older nginx, as in Debian 12, needs another syntax.
+/// The nginx of EB's platform accepts `http2 on;`. An older nginx, such as that of Debian 12, needs another syntax.
 #[test]
 fn nginxs_version_decides_the_syntax() {
     assert_eq!(nginx::PLATFORM, (1, 28, 0));

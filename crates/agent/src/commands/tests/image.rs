@@ -1,4 +1,4 @@
-//! An instance that was started from an image of another instance. The agent gives it back to stock EB.
+//! An instance that was started from an image of another instance. The agent gives the new instance back to stock EB.
 
 use super::first::units_in;
 use super::*;
@@ -6,7 +6,7 @@ use crate::commands::identify;
 use crate::deployment::withdrawal::GIVES_PORT_BACK;
 use crate::instance::paths::{FLIPPED, RUNTIME_UNITS};
 
-/// The disk of an instance on which v1 is current. An image is made of this disk.
+/// Returns an instance on which v1 is current, after its shutdown. Its disk stands for an image.
 fn image() -> Instance {
     let instance = Instance::new();
     instance.identify_as("i-0000000000000000a\n");
@@ -16,7 +16,7 @@ fn image() -> Instance {
     instance
 }
 
-/// An instance that was started from the image.
+/// Returns an instance that was started from the image.
 pub fn another() -> Instance {
     let instance = image();
     instance.identify_as("i-0000000000000000b\n");
@@ -79,7 +79,7 @@ fn a_reboot_and_an_unknown_identity_change_nothing() {
         // If the identity is unknown, `stage` keeps the identity in the state.
         assert!(state(&instance).instance.is_some(), "{id:?}");
     }
-    // An instance that never had an identity, such as a container.
+    // At the time of its deployment this instance had no identity, like a container.
     let instance = deployed("v1");
     instance.identify_as("i-0000000000000000b\n");
     instance.reboot();
@@ -87,7 +87,7 @@ fn a_reboot_and_an_unknown_identity_change_nothing() {
 }
 
 /// systemd restarts a killed `identify` while its unit exists. The next boot and EB's first deployment also continue
-/// its work.
+/// the work of `identify`.
 #[test]
 fn a_killed_agent_gives_an_image_back_the_next_time() {
     type Next = fn(&Instance);

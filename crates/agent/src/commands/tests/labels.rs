@@ -35,7 +35,7 @@ fn each_install_restores_the_labels_of_what_it_has_written() {
     }
     commit::commit(&instance.system).unwrap();
     labelled(&instance);
-    // Next come a deployment with another release, and a rollback, which starts a run of the previous release.
+    // The next steps are a deployment of another release, and a rollback, which starts a run of the previous release.
     stage_version(&instance, "v2").unwrap();
     let paths = labelled(&instance);
     assert!(paths.contains(&layout::ROOT.to_owned()), "{paths:?}");

@@ -1,4 +1,4 @@
-//! Links of a bundle to places outside of it. Every release keeps them, and no command follows them.
+//! Links in a bundle to paths outside of the bundle. Every release keeps these links, and no command follows them.
 
 use std::os::unix::fs::{MetadataExt, symlink};
 

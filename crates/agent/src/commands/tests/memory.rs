@@ -8,7 +8,7 @@ fn held_drop_in(unit: &str) -> String {
     format!("{RUNTIME_UNITS}/{unit}.d/held.conf")
 }
 
-/// Makes a process in the control group of a unit.
+/// Adds a process in the control group of a unit.
 fn process(instance: &Instance, pid: u32, group: &str, score: &str) {
     let put = |file: &str, text: &str| {
         let path = format!("/proc/{pid}/{file}");
@@ -33,7 +33,8 @@ fn a_held_run_is_the_first_that_the_kernel_ends_and_a_current_one_is_not() {
     let text = instance.system.read(held_drop_in(&new)).unwrap().unwrap();
     assert_eq!(text, b"[Service]\nOOMScoreAdjust=1000\n");
     assert!(!instance.system.exists(held_drop_in(&old)));
-    // The server, a child in a group below the run's, a child that has lowered its score, and processes of other units.
+    // The processes are the server, a child in a control group below that of the run, a child that has lowered its own
+    // score, and two processes of other units.
     process(&instance, 11, &format!("flipless.slice/{new}"), "1000\n");
     process(&instance, 12, &format!("{new}/child"), "1000\n");
     process(&instance, 13, &new, "300\n");
@@ -44,7 +45,7 @@ fn a_held_run_is_the_first_that_the_kernel_ends_and_a_current_one_is_not() {
     let scores = [11, 12, 13, 14, 15].map(|pid| score(&instance, pid));
     assert_eq!(scores, ["0", "0", "300", "1000", "1000"]);
     assert!(!instance.system.exists(held_drop_in(&new)));
-    // Without a daemon-reload, the next start of the run would have the old score.
+    // Without a daemon-reload, the next start of the run would have the score of the removed drop-in.
     let calls = instance.take_calls();
     assert!(calls.contains(&"daemon-reload".into()), "{calls:?}");
     // The old run begins to drain before the daemon-reload, because a daemon-reload takes long.

@@ -1,4 +1,4 @@
-//! A part of the platform is missing. The error names it, and the old version continues to serve.
+//! A part of the platform is missing. The error names this part, and the old version continues to serve.
 
 use super::*;
 use crate::instance::paths::GET_CONFIG;

@@ -13,9 +13,9 @@ use crate::instance::paths::FLIPPED;
 use crate::testing::file_system::Mounted;
 use crate::testing::power::{Log, Recorder, Replay};
 
-/// The number of cuts on each file system, unless `FLIPLESS_CUTS` is set.
+/// The number of power cuts on each file system, unless `FLIPLESS_CUTS` is set.
 const CUTS: usize = 150;
-/// How many files each version has beside its server. Some are larger than a page.
+/// How many files each version has besides its server. Some of them are larger than a page of memory.
 const FILES: usize = 24;
 
 /// EB's own units serve, because EB has not flipped to the first version yet.
@@ -24,12 +24,12 @@ const STOCK: &str = "stock";
 /// One command or step of EB, and the versions that may serve after a power cut in this phase.
 struct Phase {
     name: &'static str,
-    /// The number of the disk's records at the end of the phase.
+    /// How many writes and flushes of the disk are recorded at the end of the phase.
     end: usize,
     may_serve: &'static [&'static str],
 }
 
-/// Every second file is the same in all versions. On XFS their blocks are shared.
+/// Returns the content of a file. Every second file is the same in all versions. On XFS equal files share their blocks.
 fn content(version: &str, file: usize) -> Vec<u8> {
     let version = match file % 2 {
         0 => "any",
@@ -39,7 +39,7 @@ fn content(version: &str, file: usize) -> Vec<u8> {
     line.repeat(1 + file * file * 40).into_bytes()
 }
 
-/// Unpacks a bundle as EB does: into an empty folder, and without a sync of the server and the files beside it.
+/// Unpacks a bundle as EB does: into an empty folder, and without a sync of the server and the other files.
 fn unpack(instance: &Instance, version: &str) {
     instance.system.remove(BUNDLE).unwrap();
     instance.new_version(version);
@@ -52,7 +52,8 @@ fn unpack(instance: &Instance, version: &str) {
     }
 }
 
-/// Plays EB's flip. EB syncs nothing. A sync here stands for a write by the file system, which may come at any moment.
+/// Plays EB's flip. EB itself does not sync. A sync here stands for the file system, which may write to the disk at any
+/// moment.
 fn flip_by_eb(instance: &Instance) {
     let system = &instance.system;
     for name in system.names(FLIPPED).unwrap() {
@@ -64,7 +65,8 @@ fn flip_by_eb(instance: &Instance) {
     fs::rename(system.locate(BUNDLE), system.locate(FLIPPED)).unwrap();
 }
 
-/// Plays deployments on a recorded disk. Returns the number of records before them, the phases, and all records.
+/// Plays deployments on a recorded disk. Returns the number of records before the deployments, the phases, and all
+/// records.
 fn record(mkfs: &[&str]) -> (usize, Vec<Phase>, Log) {
     let recorder = Recorder::start(mkfs);
     let instance = Instance::on(recorder.root());
@@ -109,8 +111,8 @@ fn record(mkfs: &[&str]) -> (usize, Vec<Phase>, Log) {
 
 /// Boots from the image of a cut. Returns the version that serves.
 fn assert_boots(image: &Path, root: &Path, phase: &Phase, when: &str) -> String {
-    // Another process may have a copy of an earlier cut's mount. XFS mounts no second file system with the same UUID
-    // (xfs(5)).
+    // Another process may still have the mount of an earlier cut in its mount namespace. XFS mounts no second file
+    // system with the same UUID (xfs(5)).
     let options: &[&str] = match when.starts_with("mkfs.xfs") {
         true => &["-o", "nouuid"],
         false => &[],
@@ -146,7 +148,7 @@ fn assert_boots(image: &Path, root: &Path, phase: &Phase, when: &str) -> String 
     served
 }
 
-/// Checks every file of a release. Returns its version.
+/// Checks every file of a release. Returns the version of the release.
 fn assert_whole(instance: &Instance, release: &str, when: &str) -> String {
     let app = format!("{}/{release}/app", layout::RELEASES);
     let read = |file: &str| instance.system.read(format!("{app}/{file}")).unwrap();
@@ -193,7 +195,8 @@ fn cut_everywhere(mkfs: &[&str]) {
             mkfs[0], phase.name
         );
         let mut coin = coin(cut);
-        // A third of the cuts lose all unflushed writes, a third keep all of them, and a third keep about half of them.
+        // A third of the cuts lose all unflushed writes, a third keep all of them, and a third keep each of them with a
+        // probability of one half.
         replay.cut(records, &image, || match cut % 3 {
             0 => false,
             1 => true,

@@ -21,10 +21,10 @@ fn get_config_prints(instance: &Instance, json: &str) {
     instance.model.borrow_mut().properties = answer;
 }
 
-/// The variables that every environment has in EB's file, and that no release has.
+/// The variables that EB's file always contains, and that no release has.
 const EB_S_OWN: &str = "GOPATH=/var/app/current\nPATH=/usr/bin\nPORT=5000\n";
 
-/// An instance with the property TOKEN, on which v1 is current.
+/// Returns an instance with the property TOKEN, on which v1 is current.
 fn with_token() -> Instance {
     let instance = Instance::new();
     get_config_prints(&instance, r#"{"TOKEN":"one"}"#);
@@ -34,7 +34,7 @@ fn with_token() -> Instance {
     instance
 }
 
-/// The instance of [`with_token`], after EB has written a rotated secret.
+/// Returns the instance of [`with_token`], after EB has written a rotated secret.
 pub fn rotated() -> Instance {
     let instance = with_token();
     eb_writes(&instance, &format!("{EB_S_OWN}TOKEN=\"two\"\n"));
@@ -130,7 +130,8 @@ fn a_first_version_that_lacks_a_property_is_given_back_to_eb() {
     deploy(&instance, "v1");
 }
 
-/// EB flips to a first version that was discarded. `commit` stages this version again.
+/// EB flips to a first version that was discarded. `commit` stages this version again, and compares its properties,
+/// too.
 #[test]
 fn a_commit_that_stages_again_compares_too() {
     let instance = Instance::new();
@@ -206,7 +207,7 @@ fn server_of(instance: &Instance) -> Vec<u8> {
     instance.system.read(path).unwrap().unwrap()
 }
 
-/// An instance on which v2 is current and v1 is the previous version, after EB has written a rotated secret.
+/// Returns an instance on which v2 is current and v1 is the previous version, after EB has written a rotated secret.
 pub fn rotated_with_two() -> Instance {
     let instance = with_token();
     deploy(&instance, "v2");
@@ -227,7 +228,7 @@ fn a_rotated_secret_leaves_the_bundle_to_roll_back_to() {
         let now = state(&instance);
         assert_eq!((now.previous, now.trial), (previous.clone(), trial.clone()));
     }
-    // The old secret may not work any more.
+    // The old secret may have become invalid.
     for bundle in ["v1", "v2", "v1"] {
         rollback::rollback(&instance.system).unwrap();
         instance.let_drain();
@@ -312,7 +313,7 @@ fn a_restart_without_a_change_of_eb_s_file_keeps_the_release() {
     get_config_prints(&instance, r#"{"TOKEN":"two"}"#);
     restart::restart(&instance.system).unwrap();
     assert_eq!(release(), before);
-    // An unreadable file of EB changes nothing.
+    // If EB's file is unreadable, a restart keeps the release.
     for content in ["TOKEN=\"\u{fffe}", "A=1\0"] {
         eb_writes(&instance, content);
         restart::restart(&instance.system).unwrap();
@@ -383,7 +384,7 @@ fn a_lost_copy_of_eb_s_file_still_lets_a_restart_take_a_rotated_secret() {
     assert_eq!(environment_of(&instance), "TOKEN=\"two\"\n");
 }
 
-/// An instance in the flip of a deployment that changes a property. EB has renamed the folder.
+/// Returns an instance in the flip of a deployment that changes a property. EB has renamed the folder.
 fn with_a_changed_property() -> Instance {
     let instance = with_token();
     get_config_prints(&instance, r#"{"TOKEN":"two"}"#);
@@ -393,7 +394,8 @@ fn with_a_changed_property() -> Instance {
     instance
 }
 
-/// A deployment has changed this property. A rollback keeps only the changes that EB has made since the flip.
+/// The deployment has changed this property, so a rollback undoes the change. A rollback keeps only the changes that EB
+/// has made since the flip.
 #[test]
 fn a_rollback_undoes_a_changed_property_wherever_the_flip_was_interrupted() {
     for point in 0.. {

@@ -4,7 +4,7 @@ use super::*;
 use crate::commands::{recover, run_ended, status, web_starting};
 use crate::deployment::alarm;
 
-/// By default, this many crashes within this many seconds cause a rollback.
+/// By default, this number of crashes within [`TRIAL_SECONDS`] causes a rollback.
 const CRASHES: usize = 3;
 const TRIAL_SECONDS: u64 = 120;
 
@@ -28,7 +28,7 @@ fn recovery_is_due(instance: &Instance) -> bool {
     instance.unit(layout::RECOVER) == "active"
 }
 
-/// An instance on which v2 is current and v1 is the previous version.
+/// Returns an instance on which v2 is current and v1 is the previous version.
 fn second() -> Instance {
     let instance = deployed("v1");
     deploy(&instance, "v2");

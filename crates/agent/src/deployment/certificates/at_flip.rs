@@ -28,7 +28,8 @@ pub struct Files<'a> {
     pub hmac: Option<&'a str>,
 }
 
-/// Copies the installed settings to the file of the settings in force, before `stage` installs those of the new bundle.
+/// Copies the installed settings to the file of the settings in force, if HTTPS is on before or after the flip.
+/// Afterwards `stage` installs the settings of the new bundle.
 pub fn keep_settings(
     system: &System,
     state: &State,
@@ -105,7 +106,7 @@ pub fn take_effect_or_warn(system: &System, run: &Run) {
     }
 }
 
-/// Forgets the changes of a discarded run.
+/// Removes the saved changes of a discarded run.
 pub fn forget(system: &System) -> Result<()> {
     system.remove(FOLDER)
 }

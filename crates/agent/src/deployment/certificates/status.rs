@@ -16,7 +16,7 @@ pub struct Status {
     own: Option<String>,
     /// `null` without a certificate, and if the owner's own certificate is unreadable.
     certificate: Option<Certificate>,
-    /// When the program looks for a new certificate, in seconds since 1970.
+    /// When the program for certificates next asks the authority, in seconds since 1970.
     next_try: Option<u64>,
     failures: u64,
     last_error: Option<String>,

@@ -20,7 +20,7 @@ const DEPLOYMENT_SECONDS: u64 = 900;
 /// this limit, the alarm for a one-year certificate would begin two months before.
 const OWN_SECONDS: i64 = 14 * 86_400;
 
-/// Whether an alarm is about the certificate. A renewal ends such an alarm, too.
+/// Returns whether an alarm is about the certificate. A renewal ends such an alarm, too.
 pub fn is_about_certificate(reason: &str) -> bool {
     reason.starts_with(ALARM)
 }
@@ -57,7 +57,7 @@ pub fn watch(system: &System, state: &State) -> Result<()> {
     alarm::raise(system, &reason)
 }
 
-/// Whether EB may be in a deployment. In a deployment the alarm would make EB's command fail.
+/// Returns whether EB may be in a deployment. The alarm would make such a deployment fail.
 fn is_deploying(system: &System, state: &State, now: u64) -> Result<bool> {
     let last = state.handover.as_ref().map_or(0, |handover| handover.at);
     Ok(state.staged.is_some()

@@ -21,7 +21,8 @@ pub(super) const RESERVED: &[&str] = &[
     "FLIPLESS_HOLD",
 ];
 
-/// The longest name and value that the kernel accepts, without `=` and NUL (MAX_ARG_STRLEN, execve(2)).
+/// The greatest length of a name and its value together that the kernel accepts, without `=` and NUL (MAX_ARG_STRLEN,
+/// execve(2)).
 pub(super) const LONGEST_PROPERTY: usize = 128 * 1024 - "=\0".len();
 /// The largest file. With the usual stack limit of 8 MiB, the kernel allows 2 MiB for environment and arguments
 /// together (execve(2)). This is half of that limit.

@@ -14,7 +14,7 @@ use crate::instance::system::System;
 
 /// How long `get-config` may take, in seconds. EB gives all hooks together a few minutes.
 const PATIENCE: &str = "30";
-/// timeout(1) kills `get-config` if it has not ended this many seconds after that.
+/// timeout(1) asks `get-config` to end after [`PATIENCE`], and kills it this many seconds later.
 const LAST_PATIENCE: &str = "--kill-after=5";
 /// The status of timeout(1) for a program that has taken too long.
 const TIMED_OUT: i32 = 124;
@@ -49,7 +49,7 @@ fn ask(system: &System) -> Result<Environment> {
     answered(&output)
 }
 
-/// Returns the properties that `get-config` has printed. An error does not repeat its output, which may contain a
+/// Returns the properties that `get-config` has printed. The error does not repeat this output, which may contain a
 /// secret.
 pub(super) fn answered(output: &Output) -> Result<Environment> {
     if output.status.code() == Some(TIMED_OUT) {
@@ -64,9 +64,9 @@ pub(super) fn answered(output: &Output) -> Result<Environment> {
 
 /// Merges the properties that `get-config` has `listed` with the `variables` of the hook.
 ///
-/// Each listed name is a property, whatever the name is. Usually the hook's value wins, because `get-config` may list
-/// a secret without its value. Only for a name that EB or the system also uses, the value of `get-config` wins,
-/// because a shell may have replaced the property's value in the hook.
+/// Each listed name is a property, whatever the name is. Usually the hook's value wins, because `get-config` may list a
+/// secret without its value. For a name that EB or the system also uses, the value of `get-config` wins, because a
+/// shell may have replaced the property's value in the hook.
 ///
 /// # Errors
 /// If a value is not UTF-8. The error names the property, never its value.
@@ -105,7 +105,7 @@ pub(super) fn leave_out_names(properties: &mut Environment) -> Vec<String> {
 
 /// Returns the environment of this process.
 fn variables() -> impl Iterator<Item = (OsString, OsString)> {
-    // The environment of a test is not a hook's.
+    // A test does not run in a hook, so its environment contains no properties.
     std::env::vars_os().filter(|_| !cfg!(test))
 }
 

@@ -30,15 +30,16 @@ pub fn last_of_eb(system: &System) -> Option<Environment> {
     read_file(system, LAST).ok().flatten()
 }
 
-/// Keeps EB's file as it was in the flip, so that a restart finds out what EB has changed since then. Prints a warning
-/// on failure: the restart then compares with the release instead.
+/// Keeps EB's file as it was in the flip, so that a restart finds out what EB has changed since then. On failure prints
+/// a warning. The restart then compares EB's file with the environment of the release instead.
 pub fn remember(system: &System, file: Option<&Environment>) {
     let copied = match file {
         Some(file) => system.write(LAST, written(file).as_bytes(), 0o600),
         None => system.remove(LAST),
     };
     if let Err(error) = copied {
-        // Compared with an older copy, the changes of this deployment would look like changes by EB after the flip.
+        // A restart must not compare with an older copy. It would treat the changes of this deployment as changes that
+        // EB has made after the flip.
         let _ = system.remove(LAST);
         eprintln!("flipless: warning: cannot keep a copy of EB's environment file: {error:#}");
     }

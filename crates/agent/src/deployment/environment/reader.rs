@@ -54,7 +54,7 @@ struct Reader {
     name: Vec<u8>,
     value: Vec<u8>,
     /// The length of the value if the line ends here. White space at the end of a value does not count, unless it is
-    /// quoted.
+    /// quoted or escaped.
     kept: usize,
     pairs: Vec<(Vec<u8>, Vec<u8>)>,
 }
@@ -120,8 +120,8 @@ impl Reader {
         }
     }
 
-    /// Reads a byte after a backslash in double quotes. Before four characters the backslash is dropped. Before a line
-    /// end, both are dropped. Before any other character the backslash stays.
+    /// Reads a byte after a backslash in double quotes. Before `"`, `\`, `` ` `` and `$` the backslash is dropped.
+    /// Before a line feed, the backslash and the line feed are dropped. Before any other character the backslash stays.
     fn in_quotes_after_backslash(&mut self, byte: u8) {
         match byte {
             b'"' | b'\\' | b'`' | b'$' => self.value.push(byte),

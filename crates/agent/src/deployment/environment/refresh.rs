@@ -15,8 +15,8 @@ use crate::instance::system::System;
 /// (<https://docs.aws.amazon.com/elasticbeanstalk/latest/dg/AWSHowTo.secrets.env-vars.html>).
 ///
 /// Only changes of EB's file since the flip count. So after a rollback the older release keeps its own properties, and
-/// the variables that EB always adds to its file have no effect. `rotated` contains the names of the changes that are
-/// known already. This function adds the new names, and removes none, because a value may change back.
+/// the variables that EB always adds to its file have no effect. `rotated` contains the names of the properties that EB
+/// is known to have changed. This function adds new names, and removes none, because a value may change back.
 pub fn refreshed(
     system: &System,
     release: &str,

@@ -14,7 +14,7 @@ fn server(path: &str, own_user: bool) -> Server {
     }
 }
 
-/// The reason and the hint.
+/// Returns the reason and the hint of the refusal.
 fn refused(instance: &Instance, path: &str, own_user: bool) -> (String, String) {
     let error = check(&instance.system, &server(path, own_user)).unwrap_err();
     let Advice { reason, hint } = error.downcast().unwrap();

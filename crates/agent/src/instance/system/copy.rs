@@ -96,15 +96,15 @@ fn folder(target: &Path) -> io::Result<()> {
     unfold(target)?;
     match fs::DirBuilder::new().mode(0o755).create(target) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        // If this is a link, the change of the mode would affect another file.
+        // If the target is a link, the change of the mode would affect another file.
         Err(error) if !target.symlink_metadata()?.is_dir() => return Err(error),
         _ => {}
     }
     fs::set_permissions(target, fs::Permissions::from_mode(0o755))
 }
 
-/// Replaces a link to a folder by a copy of that folder. Otherwise a file that is copied into it would end up in
-/// the link's target.
+/// Replaces a link to a folder by a copy of that folder. Otherwise a file that is copied below this path would end up
+/// in the link's target.
 fn unfold(target: &Path) -> io::Result<()> {
     if !target.is_symlink() || !target.is_dir() {
         return Ok(());
@@ -127,6 +127,6 @@ fn name(kind: fs::FileType) -> &'static str {
         _ if kind.is_fifo() => "named pipe",
         _ if kind.is_socket() => "socket",
         _ if kind.is_block_device() || kind.is_char_device() => "device",
-        _ => "thing of an unknown kind",
+        _ => "file of an unknown kind",
     }
 }

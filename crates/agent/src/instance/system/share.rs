@@ -1,4 +1,5 @@
-//! Equal files share their blocks on the disk, if the file system can do that. Amazon Linux 2023 has XFS, which can.
+//! Lets equal files share their blocks on the disk, if the file system can do that. XFS, the file system of Amazon
+//! Linux 2023, can.
 #![allow(unsafe_code)]
 
 use std::fs::File;
@@ -13,21 +14,21 @@ use rustix::ioctl::{Opcode, Updater, ioctl, opcode};
 use super::System;
 use super::copy::{open_in, open_plain};
 
-/// How many bytes the kernel compares in one step. It locks both files meanwhile (xfs_reflink_remap_prep in its
+/// How many bytes the kernel compares in one step. During a step it locks both files (xfs_reflink_remap_prep in its
 /// xfs_reflink.c), and a server may have to read one of them.
 const STEP: usize = 1 << 20;
 
 impl System {
     /// Lets files below `folder` share their blocks with equal files at the same paths below `kept`.
     ///
-    /// The kernel compares the bytes, and nothing can write to the files meanwhile (ioctl_fideduperange(2)). Digests of
-    /// an earlier time would not show a later change of `kept`. A write to one of the files gives that file blocks of
-    /// its own, so no change reaches the other file. Hard links would not have this property. Content, owner, mode and
-    /// times stay the same, and so a power cut has no effect.
+    /// The kernel compares the bytes, and nothing can write to the files meanwhile (ioctl_fideduperange(2)). Digests
+    /// from an earlier time would not show a later change of `kept`. A write to one of the files gives that file blocks
+    /// of its own, so no change reaches the other file. With hard links a change would reach both. Content, owner, mode
+    /// and times stay the same, so a power cut does no harm.
     ///
     /// # Errors
-    /// At the first file that can't share its blocks, for example because the file system can't do that. Nothing has to
-    /// be undone.
+    /// At the first file that can't share its blocks, for example because the file system can't do that. The caller has
+    /// nothing to undo.
     pub fn share_tree(&self, kept: impl AsRef<Path>, folder: impl AsRef<Path>) -> Result<()> {
         let (kept, folder) = (self.locate(kept), folder.as_ref());
         // Otherwise the kernel would write each file to the disk while the files are locked.
@@ -84,7 +85,7 @@ struct Request {
     reserved_of_dest: u32,
 }
 
-/// Its size is that of the struct without destinations.
+/// The number of the request. It contains the size of the struct without destinations.
 const FIDEDUPERANGE: Opcode = opcode::read_write::<[u64; 3]>(0x94, 54);
 
 /// Compares one range, and shares its blocks if it is equal.
@@ -97,10 +98,10 @@ fn share_range(kept: &File, new: &File, offset: u64, length: u64) -> io::Result<
         dest_offset: offset,
         ..Request::default()
     };
-    // SAFETY: `Request` is what the kernel reads and writes for this number and one destination. Both descriptors
-    // are open until the call has ended.
+    // SAFETY: `Request` has the layout that the kernel reads and writes for this number and one destination. Both
+    // descriptors are open until the call has ended.
     unsafe { ioctl(kept, Updater::<FIDEDUPERANGE, _>::new(&mut request)) }?;
-    // 0: the range is shared now. FILE_DEDUPE_RANGE_DIFFERS: it is not equal.
+    // Status 0 means that the range is shared now, and FILE_DEDUPE_RANGE_DIFFERS that the files differ there.
     match request.status < 0 {
         true => Err(io::Error::from_raw_os_error(-request.status)),
         false => Ok(()),

@@ -20,8 +20,8 @@ pub struct Inspection {
 }
 
 impl Inspection {
-    /// Whether a deployment may leave this certificate in its place. An authority's certificate may stay while it
-    /// covers any of the names, because the next one follows soon. A self-signed one has to cover all names.
+    /// Returns whether a deployment may keep this certificate. An authority's certificate may stay while it covers any
+    /// of the names, because the next one follows soon. A self-signed certificate has to cover all names.
     pub fn still_serves(&self, domains: &[String], now: u64) -> bool {
         let covers = |domain: &String| self.covers(domain);
         let enough = match self.self_signed {
@@ -31,7 +31,7 @@ impl Inspection {
         self.key_matches && enough && !self.is_over(now)
     }
 
-    /// Returns why nginx should not show this certificate; `None` if it may.
+    /// Returns why nginx should not show this certificate; `None` if nothing is wrong with it.
     pub fn fault(&self, domains: &[String], now: u64) -> Option<String> {
         let missing: Vec<&str> = domains
             .iter()
@@ -54,7 +54,7 @@ impl Inspection {
         }
     }
 
-    /// Whether the certificate expires soon: less than a sixth of its lifetime is left, and less than `longest`
+    /// Returns whether the certificate expires soon: less than a sixth of its lifetime is left, and less than `longest`
     /// seconds.
     pub fn ends_soon(&self, now: u64, longest: i64) -> bool {
         let life = self.not_after.saturating_sub(self.not_before);
@@ -70,7 +70,7 @@ impl Inspection {
         self.left(now) <= 0
     }
 
-    /// Whether the certificate covers this name. A wildcard stands for one label (RFC 6125, 6.4.3).
+    /// Returns whether the certificate covers this name. A wildcard stands for one label (RFC 6125, 6.4.3).
     fn covers(&self, domain: &str) -> bool {
         let parent = domain.split_once('.').map(|(_, parent)| parent);
         self.names.iter().any(|name| {

@@ -1,6 +1,6 @@
-//! The header with which the application learns that its client speaks HTTPS. EB's own location sets no such header,
-//! and a location with a `proxy_set_header` inherits none (ngx_http_proxy_merge_loc_conf). So flipless adds a line to
-//! EB's own location.
+//! The header X-Forwarded-Proto, from which the application learns that its client speaks HTTPS. EB's own location does
+//! not set this header. The location also inherits no header from its surroundings, because it has a `proxy_set_header`
+//! of its own (ngx_http_proxy_merge_loc_conf). So flipless adds a line to EB's own location.
 
 use anyhow::Result;
 use flipless_settings::nginx::https::FORWARDED;
@@ -58,7 +58,8 @@ fn sets_it(text: &str) -> bool {
 }
 
 /// Returns the text with the line after its only `proxy_pass`; `None` if the line does not fit there. A location
-/// without any `proxy_set_header` inherits the headers that are set around it, and this line would end that.
+/// without any `proxy_set_header` inherits the headers that are set around it. With the line it would no longer inherit
+/// them, so the line does not fit into such a location.
 fn with_line(text: &str) -> Option<String> {
     let file = syntax::parse(text);
     let mut locations = file.iter().filter(|found| found.name() == "location");

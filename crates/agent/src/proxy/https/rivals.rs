@@ -31,7 +31,7 @@ pub fn refuse(configuration: &Configuration, settings: &Settings) -> Result<(), 
     })
 }
 
-/// Whether the server takes requests for one of these names, or for any name.
+/// Returns whether the server takes requests for one of these names, or for any name.
 fn takes(server: &Directive, domains: &[String]) -> bool {
     let names = server
         .block

@@ -121,7 +121,7 @@ proptest::proptest! {
         proptest::prop_assert_eq!(found, ports);
     }
 
-    /// The function returns for any output of nginx.
+    /// No output of nginx makes the function panic.
     #[test]
     fn any_dump_is_read(text in "\\PC{0,200}") {
         let text = format!("# configuration file {MAIN}:\n{text}");
@@ -145,7 +145,7 @@ fn an_address_belongs_to_the_directive_that_opens_it() {
         ("[::1]:81", tcp("[::1]:81")),
         ("[0:0::1]:81", tcp("[::1]:81")),
         ("443 quic reuseport", udp("0.0.0.0:443")),
-        // Only nginx knows the address of a name.
+        // Only nginx looks up the address of a name.
         ("localhost:81", tcp("127.0.0.1:81")),
         ("unix:/run/x", Address::Unix("/run/x".into())),
     ] {

@@ -113,7 +113,8 @@ fn an_interrupted_agent_leaves_what_the_next_one_completes() {
     }
 }
 
-/// On stock EB each deployment restarts nginx, so nginx can open any address. With flipless, a reload can't open these.
+/// On stock EB each deployment restarts nginx, so nginx can open any address. A reload can't open the addresses of this
+/// test.
 #[test]
 fn an_address_that_nginx_cannot_open_beside_an_old_one_is_served_by_a_new_master() {
     let instance = listening("listen 80; listen 443;");

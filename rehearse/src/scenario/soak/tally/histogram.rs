@@ -18,7 +18,7 @@ pub(super) struct Histogram {
 impl Histogram {
     pub fn add(&mut self, latency: Duration) {
         let micros = latency.as_micros().max(1) as f64;
-        // Even a latency of one year needs at most 2,600 buckets.
+        // Even a latency of one year needs fewer than 3,200 buckets.
         let bucket = (micros.ln() / STEP.ln()).round() as u16;
         *self.buckets.entry(bucket).or_default() += 1;
         self.longest = self.longest.max(latency);

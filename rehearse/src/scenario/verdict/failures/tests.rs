@@ -199,5 +199,8 @@ fn idle_connections_may_end_with_the_server_only_if_clients_connect_to_it_direct
         "nothing was killed yet"
     );
     assert!(!passes(true, Outcome::Status(502), 400));
-    assert!(!passes(false, Outcome::Closed, 400), "nginx held it");
+    assert!(
+        !passes(false, Outcome::Closed, 400),
+        "nginx held the connection"
+    );
 }

@@ -29,7 +29,7 @@ fn a_restart_a_rollback_and_a_changed_property_start_it() {
     assert!(starts(&instance), "rollback");
 }
 
-/// The timer starts the renewal two minutes after a boot, but a `commit` that was killed has not enabled the timer.
+/// The timer would start the renewal two minutes after a boot, but the killed `commit` has not enabled the timer.
 #[test]
 fn a_boot_and_the_dead_mans_switch_enable_the_timer_that_a_killed_commit_has_not() {
     let instance = || {
@@ -105,8 +105,8 @@ fn the_hmac_key_of_a_staged_version_waits_for_the_flip() {
     assert_is_private(&instance);
 }
 
-/// Before the flip, the staged version's unit of the renewal is already on the disk, and systemd starts this unit only
-/// if the key's file exists. The current version has no account binding, and does not read the key.
+/// Before the flip, the staged version's unit of the renewal is already on the disk. systemd starts this unit only if
+/// the key's file exists. The current version has no account binding, so it does not read the key.
 #[test]
 fn the_first_hmac_key_is_there_before_the_flip() {
     let instance = with_https();

@@ -9,7 +9,7 @@ mod effect;
 
 const OTHER: &str = "other.example";
 
-/// An instance with an authority's certificate.
+/// Returns an instance with an authority's certificate.
 fn with_a_certificate() -> Instance {
     let instance = with_a_new_certificate();
     install_certificate(&instance.system).unwrap();
@@ -73,7 +73,7 @@ fn a_deployment_without_a_flip_leaves_https_as_it_was() {
         stage_other(&instance);
         end(&instance);
         assert_unchanged(&instance, &before);
-        // The next deployment has the old names again.
+        // The next bundle has the old names again.
         unpack_renewed(&instance, &[DOMAIN]);
         let renewed = certificate(&instance);
         put(&instance, NEWEST, &renewed);
@@ -106,8 +106,8 @@ fn the_certificate_of_new_names_is_shown_from_the_flip_on() {
     assert!(certificate(&instance).contains("R1"));
 }
 
-/// Kills the agent before and during the flip. The certificate on the disk belongs to the current version, since nginx
-/// loads this file after a crash.
+/// Kills the agent before and during the flip. The certificate on the disk has to belong to the current version,
+/// because nginx loads this file when it starts again after a crash.
 #[test]
 fn a_killed_deployment_shows_no_certificate_of_a_version_that_is_not_current() {
     let stage_it: fn(&System) -> anyhow::Result<()> =
@@ -134,7 +134,8 @@ fn a_killed_deployment_shows_no_certificate_of_a_version_that_is_not_current() {
             }
             match before {
                 true => {
-                    // Another command completes the interrupted work. Then a deployment has the old names again.
+                    // Another command completes the interrupted work. Then the test deploys a bundle with the old
+                    // names.
                     restart::restart(&instance.system).unwrap();
                     assert_eq!(certificate(&instance), first, "{when}");
                     unpack_renewed(&instance, &[DOMAIN]);

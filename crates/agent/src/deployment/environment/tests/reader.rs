@@ -97,7 +97,7 @@ folder = sys.argv[1]
 print(json.dumps([read(f"{folder}/{name}") for name in sorted(os.listdir(folder))]))
 "#;
 
-/// Generates files from characters that have a meaning in some place.
+/// Generates files from characters that have a meaning somewhere in the syntax.
 fn file() -> impl Strategy<Value = Vec<u8>> {
     let part = prop_oneof![
         30 => r#"["'\\$`#;= \n\r\tnaA_0é\u{1b}-]{0,6}"#.prop_map(String::into_bytes),

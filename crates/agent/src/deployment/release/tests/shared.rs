@@ -26,7 +26,7 @@ fn file_system(mkfs: &[&str]) -> (FileSystem, System) {
     (made, system)
 }
 
-/// Bytes that no file system can compress.
+/// Returns bytes that no file system can compress.
 fn noise(seed: u64, length: u64) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed + 1);
     let next = || {
@@ -67,7 +67,8 @@ fn flip(system: &System) {
     system.rename(BUNDLE, FLIPPED).unwrap();
 }
 
-/// Deploys two versions. Returns their releases, and the growth of the disk by the second deployment.
+/// Deploys two versions. Returns their releases, and the number of bytes that the second deployment has taken on the
+/// disk.
 fn deploy_twice(made: &mut FileSystem, system: &System) -> (String, String, u64) {
     unpack(system, 1);
     let first = install_bundle(system);
@@ -100,7 +101,7 @@ fn on_xfs_a_second_release_takes_only_the_space_of_its_changes() {
     for release in [&first, &second] {
         assert_unchanged(&system, release);
     }
-    // The release of the second version stays whole without the others.
+    // The second release stays complete without the first release and without EB's folder.
     system.remove(first).unwrap();
     system.remove(crate::instance::paths::FLIPPED).unwrap();
     made.used();

@@ -37,7 +37,7 @@ fn process(pid: u32) -> io::Result<Pid> {
     pid.ok_or_else(|| io::ErrorKind::InvalidInput.into())
 }
 
-/// Sends a message in the name of the process `sender`, whose unit the message is for. Root may name any process
+/// Sends a message on behalf of the process `sender`, for the unit of this process. Root may name any process
 /// (SCM_CREDENTIALS in unix(7)). systemd accepts messages of a unit's main process and of its commands
 /// (`NotifyAccess=exec`).
 fn send(sender: u32, message: &str, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {

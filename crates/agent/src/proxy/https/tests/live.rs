@@ -71,7 +71,7 @@ fn nginx(folder: &Path, more: &[&str]) -> Command {
 /// no certificate, so it refuses every handshake.
 fn write(settings: &Settings, folder: &Path) {
     let instance = staged();
-    // The nginx of this machine may have another version than the model's.
+    // The nginx of this machine may have another version than the nginx of the model.
     stage_it(&instance, settings).unwrap();
     let said = Command::new("/usr/sbin/nginx").arg("-v").output();
     let said = said
@@ -121,7 +121,7 @@ fn write(settings: &Settings, folder: &Path) {
     }
 }
 
-/// Answers each request with the head that it got.
+/// Answers each request with the head of that request.
 fn echo(folder: &Path) {
     let listener = UnixListener::bind(folder.join("server")).unwrap();
     // The thread ends with the test's process.

@@ -1,4 +1,4 @@
-//! The moment in which a staged version's HTTPS takes effect, with a concurrent renewal or an error.
+//! The moment in which a staged version's HTTPS takes effect. Some tests add a concurrent renewal, others an error.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -13,7 +13,7 @@ const RELOAD: &str = "reload flipless-front.service";
 /// While a folder has this path, the agent can't write the settings in force.
 const IN_THE_WAY: &str = "/opt/flipless/settings-in-force.json.new";
 
-/// An instance after EB's flip to a version whose HTTPS has not taken effect.
+/// Returns an instance after EB's flip to a version whose HTTPS has not taken effect.
 fn flipped_without_effect() -> Instance {
     let instance = with_a_certificate();
     stage_other(&instance);
@@ -73,7 +73,7 @@ fn a_flip_waits_for_a_renewal_that_replaces_the_certificate() {
     assert_eq!(ordered_names(&instance), [OTHER]);
 }
 
-/// A full disk keeps the new HTTPS from taking effect. The old run ends nevertheless.
+/// A full disk keeps the new version's HTTPS from taking effect. The old run ends nevertheless.
 #[test]
 fn a_handover_whose_https_cannot_take_effect_is_completed_in_everything_else() {
     let instance = flipped_without_effect();
@@ -91,7 +91,7 @@ fn a_handover_whose_https_cannot_take_effect_is_completed_in_everything_else() {
     assert_eq!(ordered_names(&instance), [OTHER]);
 }
 
-/// A rollback and a restart work on a full disk, too, as far as they need no space themselves.
+/// A rollback and a restart also work if HTTPS can't take effect, for example on a disk that is almost full.
 #[test]
 fn a_rollback_and_a_restart_do_not_wait_for_https() {
     let instance = flipped_without_effect();
@@ -112,7 +112,7 @@ fn a_certificate_that_takes_effect_after_the_flip_is_loaded() {
     assert!(certificate(&instance).contains(OTHER));
     assert!(check(&instance));
     assert!(!check(&instance), "already loaded");
-    // If the certificate takes effect in the flip, EB's start of the stand-in makes nginx load it.
+    // If the certificate takes effect in the flip, EB's start of the stand-in makes nginx load this certificate.
     stage_named(&instance, DOMAIN);
     flip_with_proxy(&instance);
     assert!(certificate(&instance).contains(DOMAIN));

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::*;
 use crate::testing::file_system::run;
 
-/// Copies every block, as EB's unpacking writes every block.
+/// Copies a folder block by block, because EB's unpacking also writes every block.
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to.parent().unwrap()).unwrap();
     run(Command::new("cp")
@@ -14,7 +14,7 @@ fn copy(from: &Path, to: &Path) {
         .args([from, to]));
 }
 
-/// Unpacks the bundle. Its server is the same in no two versions.
+/// Unpacks the bundle. Each version has a different server.
 fn unpack(system: &System, files: &Path, version: u64) {
     copy(files, &system.locate(BUNDLE));
     let server = system.locate(format!("{BUNDLE}/bin/{SERVER_BIN}"));
@@ -42,7 +42,7 @@ fn the_second_release() {
     let before = made.used();
 
     unpack(&system, files, 2);
-    // The times are those of the copies, without that of EB's own writes.
+    // Writes EB's files to the disk first, so that the measured times contain only the copies.
     system.sync("/").unwrap();
     let plain = system.locate("/plain");
     let began = Instant::now();
