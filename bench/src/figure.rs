@@ -39,8 +39,8 @@ impl Figure {
         }
     }
 
-    /// Returns the median of the figures of all pairs. This differs from the figure of the two sides' medians. The
-    /// machine's speed changes between two pairs, but hardly within a pair.
+    /// Returns the median of the figures of all pairs. The bench does not compute one figure from the medians of both
+    /// sides, because the machine's speed changes between two pairs, but hardly within a pair.
     pub fn median(self, pairs: &[Pair]) -> f64 {
         median(pairs.iter().map(|pair| self.of(pair)))
     }

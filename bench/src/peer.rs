@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::routing::get;
+use axum::serve::ListenerExt as _;
 use bytes::Bytes;
 use clap::ValueEnum;
 use http_body_util::Full;
@@ -81,7 +82,13 @@ impl Peer {
         let library = flipless::Server::new().bind(address).health_path("/");
         match self.kind {
             Kind::Hyper => hyper(TcpListener::bind(address).await?).await,
-            Kind::Axum => axum::serve(TcpListener::bind(address).await?, router()).await?,
+            Kind::Axum => {
+                // The library sets TCP_NODELAY, too. If this fails, the connection has ended.
+                let listener = TcpListener::bind(address).await?.tap_io(|stream| {
+                    let _ = stream.set_nodelay(true);
+                });
+                axum::serve(listener, router()).await?;
+            }
             Kind::Flipless => library.serve(Hello).await?,
             // `axum::serve` also calls `with_state`. Without this call, the router would prepare its routes again for
             // each request.

@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 const GOOD: Style = AnsiColor::Green.on_default().bold();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 
-/// Prints a status line, such as ` Measuring instructions`.
+/// Prints a status line, such as `   Measuring instructions`.
 pub fn status(verb: &str, what: impl Display) {
     anstream::eprintln!("{GOOD}{verb:>12}{GOOD:#} {what}");
 }

@@ -97,7 +97,8 @@ impl Server {
 
 /// Returns a port that is free now.
 ///
-/// # Errors If no port is free.
+/// # Errors
+/// If no port is free.
 pub fn free_port() -> anyhow::Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     Ok(listener.local_addr()?.port())

@@ -151,7 +151,6 @@ fn the_error_for_an_unusable_state_file_says_what_to_do() {
 fn the_error_for_a_full_or_read_only_disk_has_a_hint() {
     let full = "head -c 70000 /dev/zero > /var/lib/flipless/big || true";
     let small = "mount -t tmpfs -o size=64k tmpfs /var/lib/flipless";
-    let frozen = "mount -t tmpfs -o ro tmpfs /var/lib/flipless";
     let state = r#"{"version":1,"front":"nginx","next_run":3,"current":{"release":"a","run":"a-1","since":1},"previous":null,"staged":null}"#;
     for (prepare, expected) in [
         (
@@ -160,7 +159,7 @@ fn the_error_for_a_full_or_read_only_disk_has_a_hint() {
         ),
         (
             format!(
-                "printf '%s' '{state}' > /run/s; {small}; cp /run/s /var/lib/flipless/state.json; mount -o remount,ro /var/lib/flipless; : {frozen}"
+                "printf '%s' '{state}' > /run/s; {small}; cp /run/s /var/lib/flipless/state.json; mount -o remount,ro /var/lib/flipless"
             ),
             "dmesg",
         ),

@@ -58,7 +58,8 @@ async fn main() -> ExitCode {
 }
 
 async fn relay(line: &CommandLine) -> Result<()> {
-    let path = env::var("FLIPLESS_HEALTH_PATH").unwrap_or_else(|_| defaults::HEALTH_PATH.into());
+    let path: Option<String> = of_unit("FLIPLESS_HEALTH_PATH")?;
+    let path = path.unwrap_or_else(|| defaults::HEALTH_PATH.into());
     let statuses = of_unit("FLIPLESS_HEALTH_STATUSES")?.unwrap_or_default();
     let limit = match of_unit("FLIPLESS_START_SECONDS")? {
         Some(seconds) => Duration::from_secs(seconds),

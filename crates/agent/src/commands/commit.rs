@@ -36,8 +36,8 @@ pub fn commit(system: &System) -> Result<()> {
     })
 }
 
-/// Makes EB's own web.service run the server, because the first version can't be staged. Returns `error`, with the
-/// reason if this fails, too.
+/// Makes EB's own web.service run the server, because the first version can't be staged. Returns `error`, and adds the
+/// reason if this start fails, too.
 fn give_up(system: &System, state: &State, error: Error) -> Error {
     match withdrawal::serve_alone(system, state) {
         Ok(()) => error,

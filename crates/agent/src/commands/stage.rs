@@ -95,7 +95,7 @@ fn prepare(
     })
 }
 
-/// Restores the replaced files after `error`. Returns `error`, with the reason if this fails, too.
+/// Restores the replaced files after `error`. Returns `error`, and adds the reason if the restore fails, too.
 fn restore(system: &System, replaced: &Replaced, error: anyhow::Error) -> anyhow::Error {
     match replaced.restore(system) {
         Ok(()) => error,
@@ -171,7 +171,7 @@ fn begin(
 }
 
 /// Restores the replaced settings, agent and units. So the current version keeps the files that it was deployed with.
-/// Returns `error`, with the reason if this fails, too.
+/// Returns `error`, and adds the reason if the restore fails, too.
 fn undo(
     system: &System,
     state: &State,

@@ -211,9 +211,14 @@ fn describe(status: &Status, now: u64) -> String {
     }
     if let Some(reason) = &status.alarm {
         let until = "until the next deployment, rollback or restart";
+        let is_shown = status
+            .failure
+            .as_ref()
+            .is_some_and(|failure| failure.reason == *reason);
         let rest = match certificates::is_about_certificate(reason) {
             true => format!("web.service reports failure to EB, {until}, or a renewal: {reason}"),
-            false => format!("web.service reports failure to EB, {until}"),
+            false if is_shown => format!("web.service reports failure to EB, {until}"),
+            false => format!("web.service reports failure to EB, {until}: {reason}"),
         };
         line("alarm", rest);
     }

@@ -21,8 +21,8 @@ pub enum Nginx {
 }
 
 /// How long runs may take to finish their requests. A start of web.service may wait this long. Without the drop-in, the
-/// whole start has systemd's default limit of 90 s (`DefaultTimeoutStartSec=` of systemd-system.conf(5)). On stock EB,
-/// too, systemd kills an application 90 s after its stop.
+/// whole start has systemd's default limit of 90 s (`DefaultTimeoutStartSec=` of systemd-system.conf(5)). Stock EB,
+/// too, kills an application 90 s after its stop.
 const END_SECONDS: u32 = 60;
 
 /// Stops flipless's units and removes their files and drop-ins. Does not stop flipless-identity.service and

@@ -106,8 +106,9 @@ pub fn finish(system: &System, state: &State) -> Result<()> {
 
 /// Does the same as [`finish`] for `commit`, which tells EB whether the deployment has succeeded.
 ///
-/// # Errors If the handover can't be completed, or if the changes of HTTPS can't take effect. In the second case
-/// everything else is complete.
+/// # Errors
+/// If the handover can't be completed, or if the changes of HTTPS can't take effect. In the second case everything else
+/// is complete.
 pub fn finish_with_https(system: &System, state: &State) -> Result<()> {
     complete(system, state, |run| at_flip::take_effect(system, run))
 }

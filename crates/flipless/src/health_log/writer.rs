@@ -55,7 +55,11 @@ impl HealthLog {
     /// Waits until the thread has written all queued lines.
     pub(crate) async fn flush(&self) {
         let (done, written) = oneshot::channel();
-        if self.queue.try_send(Message::Flush(done)).is_ok() {
+        let queue = self.queue.clone();
+        // The queue may be full, and `send` blocks until it has room. tokio's own threads for blocking calls would
+        // delay the end of the server if the disk hangs.
+        let asked = thread::Builder::new().spawn(move || queue.send(Message::Flush(done)));
+        if asked.is_ok() {
             let _ = written.await;
         }
     }
@@ -163,6 +167,23 @@ mod tests {
             .collect();
         names.sort();
         names
+    }
+
+    #[tokio::test]
+    async fn a_flush_waits_for_room_in_a_full_queue() {
+        let (queue, messages) = sync_channel(1);
+        let dropped = Arc::default();
+        let log = HealthLog { queue, dropped };
+        log.send(line_at(1));
+        let write = async {
+            let next = || messages.recv_timeout(Duration::from_secs(10)).unwrap();
+            assert!(matches!(next(), Message::Line(_)));
+            match next() {
+                Message::Flush(done) => done.send(()).unwrap(),
+                Message::Line(_) => panic!("only one line was sent"),
+            }
+        };
+        tokio::join!(log.flush(), write);
     }
 
     #[tokio::test]

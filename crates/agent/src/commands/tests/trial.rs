@@ -146,7 +146,9 @@ fn the_alarm_lasts_after_an_aborted_deployment_and_ends_with_a_commit() {
     let aborted = alarmed();
     aborted.model.borrow_mut().uptime = DEAD_MAN_SECONDS;
     expire::expire(&aborted.system).unwrap();
-    assert!(alarm::reason(&aborted.system).unwrap().is_some());
+    let reason = alarm::reason(&aborted.system).unwrap().unwrap();
+    let said = status::status(&aborted.system, false).unwrap();
+    assert!(said.contains(&reason), "the failure is another one: {said}");
     restart::restart(&aborted.system).unwrap();
     assert_eq!(alarm::reason(&aborted.system).unwrap(), None);
     assert_eq!(aborted.unit("web.service"), "active");

@@ -28,8 +28,8 @@ pub struct Files<'a> {
     pub hmac: Option<&'a str>,
 }
 
-/// Copies the installed settings to the file of the settings in force, if HTTPS is on before or after the flip.
-/// Afterwards `stage` installs the settings of the new bundle.
+/// Copies the installed settings to the file of the settings in force, if that file does not exist yet and HTTPS is on
+/// before or after the flip. Afterwards `stage` installs the settings of the new bundle.
 pub fn keep_settings(
     system: &System,
     state: &State,
