@@ -23,11 +23,11 @@ pub struct Instance {
     pub system: System,
     pub model: Rc<RefCell<Model>>,
     root: PathBuf,
-    /// Removes the root.
+    /// Removes the root when it is dropped.
     _folder: Option<tempfile::TempDir>,
 }
 
-/// The bundle's server.
+/// The name of the bundle's server in `bin/`.
 pub const SERVER_BIN: &str = "server";
 /// Seconds until the dead man's switch discards a staged run.
 pub const DEAD_MAN_SECONDS: u64 = 900;
@@ -49,24 +49,24 @@ pub fn in_each_mode(test: impl Fn()) {
     MODE.set(FrontMode::Nginx);
 }
 
-/// Whether new instances have the front.
+/// Returns whether new instances have a front.
 pub fn has_front() -> bool {
     MODE.get() == FrontMode::Nginx
 }
 
-/// Returns the distance between two crash points that a test tries. Most of an agent's work is the same in both modes,
+/// Returns the distance between two crash points that a test tries. Most of the agent's work is the same in both modes,
 /// so in direct mode a test tries only every fourth crash point.
 pub fn step() -> usize {
     if has_front() { 1 } else { 4 }
 }
 
-/// The file with the identity of an instance on the Nitro system.
+/// The file with the instance's id on the Nitro system.
 const IDENTITY: &str = "/sys/devices/virtual/dmi/id/board_asset_tag";
 
 impl Instance {
     /// Returns a new instance with an unpacked bundle, and without environment properties.
     pub fn new() -> Self {
-        // In memory if possible, because every test syncs often.
+        // The folder is in memory if possible, because every test syncs files often.
         let memory = Path::new("/dev/shm");
         let folder = match memory.is_dir() {
             true => tempfile::tempdir_in(memory),
@@ -78,14 +78,14 @@ impl Instance {
         instance
     }
 
-    /// Returns such an instance with its files below `root`.
+    /// Returns an instance like that of [`Self::new`], with its files below `root`.
     pub fn on(root: PathBuf) -> Self {
         let instance = Self::booting(root);
         instance.unpack();
         instance
     }
 
-    /// Returns an instance whose files are below `root` already. Writes only the files that every EB instance has.
+    /// Returns an instance whose files are already below `root`. Writes only the files that every EB instance has.
     pub fn booting(root: PathBuf) -> Self {
         let model = Rc::new(RefCell::new(Model {
             boot: "one".into(),
@@ -254,8 +254,8 @@ impl Instance {
         let units = self.system.names(crate::instance::paths::UNITS).unwrap();
         let mut model = self.model.borrow_mut();
         if !units.iter().any(|unit| unit.starts_with("flipless-")) {
-            // The agent disables only units that have a file, and some files are missing in the test's bundle. So this
-            // disables all units once no unit file is left.
+            // The agent disables only units that have a file, and some files are missing in the test's bundle. So the
+            // model disables all units once no unit file of flipless is left.
             model.enabled.clear();
         }
         // The units have `ConditionPathExists=!` with this file.
@@ -270,7 +270,7 @@ impl Instance {
             // Without a current run the gate fails, and systemd starts it again.
             let _ = crate::commands::execute(&crate::commands::Command::Activate, &self.system);
         }
-        // EB has enabled web.service in its flip.
+        // EB has enabled web.service in its flip, so it starts at the boot, too.
         for command in [
             crate::commands::Command::WebStarting,
             crate::commands::Command::WebStarted,
@@ -297,7 +297,7 @@ impl Instance {
         std::mem::take(&mut self.model.borrow_mut().nginx_calls)
     }
 
-    /// Returns the calls that have changed something since the last call of this function.
+    /// Returns the calls since the last call of this function, without those that only read.
     pub fn take_calls(&self) -> Vec<String> {
         std::mem::take(&mut self.model.borrow_mut().calls)
     }

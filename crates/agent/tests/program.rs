@@ -164,7 +164,7 @@ fn the_error_for_a_full_or_read_only_disk_has_a_hint() {
             "dmesg",
         ),
     ] {
-        // systemd does not run in the namespace, so this systemctl always succeeds.
+        // systemd does not run in the namespace, so a systemctl that always succeeds replaces the real one.
         let systemctl = "mkdir /run/bin; printf '#!/bin/sh\\n' > /run/bin/systemctl; chmod +x /run/bin/systemctl; mount --bind /run/bin/systemctl /usr/bin/systemctl";
         let script = format!("{prepare}; {systemctl}; exec \"$0\" restart");
         let output = in_namespace(&script).output().unwrap();

@@ -74,13 +74,14 @@ impl Process {
         line.unwrap_or_default().trim().to_owned()
     }
 
-    /// Whether the process has a handler for a signal. SigCgt is a bit mask in hexadecimal, and its lowest bit is for
-    /// signal 1 (proc_pid_status(5)).
+    /// Returns whether the process has a handler for a signal. SigCgt is a bit mask in hexadecimal, and its lowest bit
+    /// is for signal 1 (proc_pid_status(5)).
     fn handles(&self, signal: u32) -> bool {
         u64::from_str_radix(&self.status("SigCgt"), 16).unwrap_or(0) & (1 << (signal - 1)) != 0
     }
 
-    /// Whether the process has handlers for SIGINT, SIGQUIT and SIGTERM. It sets them one after the other.
+    /// Returns whether the process has handlers for SIGINT, SIGQUIT and SIGTERM. A stand-in installs them one after the
+    /// other.
     fn handles_stop_signals(&self) -> bool {
         [2, 3, 15].into_iter().all(|signal| self.handles(signal))
     }

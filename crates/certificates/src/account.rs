@@ -1,4 +1,4 @@
-//! The account at the authority, which is kept between runs.
+//! The account at the authority. The program stores it for later calls.
 
 use std::env;
 use std::io;
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::failure::Failure;
 use crate::files;
 
-/// The file in the state folder.
+/// The account's file in the state folder.
 const FILE: &str = "account.json";
 /// The file with the HMAC key, in the folder of systemd's credentials (`LoadCredential=` in systemd.exec(5)).
 const CREDENTIAL: &str = "account-hmac";
@@ -25,7 +25,7 @@ const BASE64URL: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The content of the file.
+/// The content of `account.json`.
 #[derive(Serialize, Deserialize)]
 pub struct Stored {
     directory: String,
@@ -35,7 +35,7 @@ pub struct Stored {
 }
 
 impl Stored {
-    /// The account that the settings ask for, as it is stored.
+    /// Returns the content of the file for an account with these settings.
     pub fn new(settings: &Https, credentials: AccountCredentials) -> Self {
         Self {
             directory: settings.directory.clone(),
@@ -44,8 +44,8 @@ impl Stored {
         }
     }
 
-    /// The stored account; `None` if there is none for these settings. The second value says what is wrong with the
-    /// file.
+    /// Returns the stored account; `None` if no account for these settings is stored. If the file is unreadable, the
+    /// second value says why.
     pub fn load(folder: &Path, settings: &Https) -> (Option<Self>, Option<String>) {
         let path = folder.join(FILE);
         let content = match files::read(&path) {
@@ -77,7 +77,7 @@ impl Stored {
     }
 }
 
-/// The key of an external account binding, if the settings name one.
+/// Returns the key of an external account binding; `None` if the settings name no such account.
 ///
 /// # Errors
 /// If the key is missing or is not base64url.
@@ -100,7 +100,7 @@ fn decoded(content: &[u8]) -> Result<Vec<u8>, Failure> {
     let key = BASE64URL.decode(content.trim_ascii());
     match key {
         Ok(key) if !key.is_empty() => Ok(key),
-        // The error of base64 would show a part of the key.
+        // The error of the crate base64 would show a part of the key.
         _ => Err(Failure::AccountKey("it is not base64url".into())),
     }
 }

@@ -20,12 +20,12 @@ pub struct Authority<'a> {
     state: &'a Path,
     client: Client,
     account: Account,
-    /// Whether the account was registered in this run.
+    /// Whether this call of `renew` has registered the account.
     fresh: bool,
 }
 
 impl<'a> Authority<'a> {
-    /// Uses the stored account, or registers one.
+    /// Uses the stored account, or registers a new one.
     ///
     /// # Errors
     /// If the authority does not answer, or refuses to register an account.
@@ -56,13 +56,13 @@ impl<'a> Authority<'a> {
         })
     }
 
-    /// The account's address.
+    /// Returns the URL of the account at the authority.
     pub fn account(&self) -> &str {
         self.account.id()
     }
 
-    /// Returns the time at which the authority suggests to renew this certificate (RFC 9773), and the seconds until the
-    /// program may ask again; `None` if the authority offers no such service.
+    /// Returns the time that the authority suggests for the renewal of this certificate (RFC 9773), and the seconds
+    /// until the program may ask again. Returns `None` if the authority suggests no times.
     ///
     /// # Errors
     /// If the authority does not answer.
@@ -81,8 +81,8 @@ impl<'a> Authority<'a> {
         Ok(Some((at, delay.as_secs())))
     }
 
-    /// Opens an order. If the authority does not accept it as the renewal of `replaces`, the order is an ordinary one.
-    /// If the authority does not know the account any more, the program registers another one.
+    /// Opens an order, as the renewal of `replaces` if there is such a certificate. If the authority does not accept
+    /// the renewal, opens an ordinary order. If the authority may have closed the account, registers a new account.
     ///
     /// # Errors
     /// If the authority refuses the order.
@@ -112,7 +112,7 @@ impl<'a> Authority<'a> {
         answer.map_err(|error| Failure::of("the order", error))
     }
 
-    /// Asks the authority for an order that an earlier run has opened.
+    /// Fetches an order that an earlier call of `renew` has opened.
     ///
     /// # Errors
     /// If the authority does not answer, or has no such order.
@@ -164,9 +164,9 @@ async fn register(settings: &Https, state: &Path, client: &Client) -> Result<Acc
     Ok(account)
 }
 
-/// Whether the authority may accept an ordinary order after this answer to a renewal. It refuses a renewal with
-/// `alreadyReplaced` or `malformed` (RFC 9773, section 5), or with `unauthorized` if another account has ordered the
-/// certificate. Or it answers without the field `replaces`.
+/// Returns whether the authority may accept an ordinary order after this answer to a renewal. An authority refuses a
+/// renewal with `alreadyReplaced` or `malformed` (RFC 9773, section 5), or with `unauthorized` if another account has
+/// ordered the certificate. Other authorities do not support renewals, or answer without the field `replaces`.
 fn may_be_the_renewal(error: &Error) -> bool {
     match error {
         Error::Api(problem) => matches!(

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::{DAY, HOUR, MINUTE};
 
-/// The kind of a failure, by what another try costs.
+/// The kind of a failure. The kinds differ in what another try costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
@@ -15,7 +15,7 @@ pub enum Kind {
     Local,
     /// The authority was not reached, hung, or was overloaded.
     Busy,
-    /// The authority refused, or its answer was of no use. Each try counts against its limits.
+    /// The authority refused, or its answer was unusable. Each try counts against the authority's limits.
     Refused,
     /// A limit of the authority is reached.
     Limited,

@@ -13,16 +13,16 @@ use crate::names::Names;
 /// Why a certificate is refused.
 #[derive(Debug, Error)]
 pub enum Refusal {
-    /// It is unreadable.
+    /// The certificate is unreadable.
     #[error(transparent)]
     Fault(#[from] Fault),
-    /// It is for another key.
+    /// The certificate is for another key.
     #[error("it is not for the key of the order")]
     Key,
-    /// It is for other names.
+    /// The certificate is for other names.
     #[error("it is for {0}, not for {1}")]
     Names(Names, Names),
-    /// It, or another certificate of the chain, has expired.
+    /// A certificate of the chain has expired.
     #[error("certificate {0} of its chain expired at {1}")]
     Ended(usize, String),
     /// A certificate is not signed by the next one.
@@ -33,7 +33,8 @@ pub enum Refusal {
     Incomplete(String),
 }
 
-/// Checks a chain, and returns the content of the file that nginx reads: the key and the chain.
+/// Checks a chain. Returns the content of the file that nginx reads (the key and the chain), and the parsed
+/// certificate.
 ///
 /// # Errors
 /// If the certificate does not fit, or its chain is broken.
@@ -94,7 +95,8 @@ fn is_signed_by(certificate: &X509Certificate<'_>, issuer: &X509Certificate<'_>)
     certificate.issuer().as_raw() == issuer.subject().as_raw()
         && match certificate.verify_signature(Some(issuer.public_key())) {
             Ok(()) => true,
-            // ring does not know every algorithm (P-521). The names fit, and clients will check the signature.
+            // ring can't verify every algorithm, for example P-521. The matching names are enough here, because clients
+            // check the signature.
             Err(error) => error == X509Error::SignatureUnsupportedAlgorithm,
         }
 }

@@ -26,7 +26,7 @@ pub enum Fault {
     /// A certificate is unreadable.
     #[error("certificate {0} of the chain is unreadable")]
     Certificate(usize),
-    /// The private key is unreadable, or of a kind that is not in use with TLS.
+    /// The private key is unreadable, or of a kind that rustls does not support.
     #[error("the private key is unreadable, or of an unknown kind")]
     Key,
 }
@@ -36,11 +36,11 @@ pub enum Fault {
 pub struct Certificate {
     /// The certificate itself, then those of the authorities that signed it.
     pub chain: Vec<CertificateDer<'static>>,
-    /// What the certificate says.
+    /// The content of the certificate.
     pub facts: Facts,
 }
 
-/// What a certificate says: the output of `inspect`. Times are seconds since 1970.
+/// The content of a certificate, as `inspect` prints it. Times are seconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Facts {
     /// The domains and addresses that the certificate is for.
@@ -58,10 +58,10 @@ pub struct Facts {
 }
 
 impl Certificate {
-    /// Reads a file's content.
+    /// Parses a file's content.
     ///
     /// # Errors
-    /// If the content is not PEM, has no certificate, or has one that is unreadable.
+    /// If the content is not PEM, has no certificate, or has an unreadable certificate or key.
     pub fn parse(content: &[u8]) -> Result<Self, Fault> {
         let chain = CertificateDer::pem_slice_iter(content);
         let chain: Vec<_> = chain.collect::<Result<_, _>>().map_err(Fault::Pem)?;
@@ -74,13 +74,13 @@ impl Certificate {
         Ok(Self { chain, facts })
     }
 
-    /// The certificate's identifier by RFC 9773; `None` if the certificate does not name the authority's key.
+    /// Returns the certificate's identifier (RFC 9773); `None` if the certificate does not name the authority's key.
     pub fn identifier(&self) -> Option<CertificateIdentifier<'static>> {
         let identifier = CertificateIdentifier::try_from(self.chain.first()?);
         Some(identifier.ok()?.into_owned())
     }
 
-    /// Returns what the schedule needs; `None` for a self-signed certificate, or one without its key.
+    /// Returns what the schedule needs; `None` if the certificate is self-signed, or its key is missing.
     pub fn current(&self) -> Option<Current> {
         let facts = &self.facts;
         let serves = facts.key_matches && !facts.self_signed;
@@ -113,7 +113,7 @@ pub fn to_pem(chain: &[CertificateDer<'_>]) -> String {
     let mut text = String::new();
     for der in chain {
         text.push_str("-----BEGIN CERTIFICATE-----\n");
-        // RFC 7468, section 2: lines of 64 characters.
+        // The lines have 64 characters (RFC 7468, section 2).
         let mut line = 0;
         for character in BASE64_STANDARD.encode(der).chars() {
             text.push(character);
@@ -129,7 +129,7 @@ pub fn to_pem(chain: &[CertificateDer<'_>]) -> String {
     text
 }
 
-/// The public part of the file's private key, as a SubjectPublicKeyInfo; `None` if the file has no key.
+/// Returns the public part of the file's private key, as a SubjectPublicKeyInfo; `None` if the file has no key.
 fn public_key(content: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
     let key = match PrivateKeyDer::from_pem_slice(content) {
         Err(pem::Error::NoItemsFound) => return Ok(None),
@@ -154,7 +154,7 @@ fn facts(der: &CertificateDer<'_>, key: Option<&[u8]>) -> Option<Facts> {
     })
 }
 
-/// The names that a client compares (RFC 9525: the subject's common name is none of them).
+/// Returns the names that a client compares. The subject's common name is not one of them (RFC 9525).
 fn names(certificate: &X509Certificate<'_>) -> Names {
     let names = certificate.subject_alternative_name().ok().flatten();
     let names = names.map(|names| names.value.general_names.iter());

@@ -11,7 +11,7 @@ use crate::files;
 /// The folder of challenges in a URL (RFC 8555, section 8.3).
 pub const URL_FOLDER: &str = "/.well-known/acme-challenge/";
 
-/// The files of one run. They are removed when this value is dropped.
+/// The files of one call of `renew`. They are removed when this value is dropped.
 pub struct Challenges {
     folder: PathBuf,
     written: Vec<PathBuf>,
@@ -51,7 +51,8 @@ impl Drop for Challenges {
     }
 }
 
-/// Whether the token is base64url (RFC 8555, section 8.3). The token comes from outside, and becomes a file's name.
+/// Returns whether the token is base64url (RFC 8555, section 8.3). The token comes from the authority, and becomes a
+/// file's name.
 fn is_token(token: &str) -> bool {
     (1..=200).contains(&token.len())
         && token

@@ -23,13 +23,13 @@ Options of renew:
   --settings FILE       the settings of the instance (settings.json)
   --state DIR           the account, the newest certificate and the progress
   --challenges DIR      the folder that nginx serves as /.well-known/acme-challenge/
-  --installed FILE      the certificate that nginx serves; it counts if it is valid for longer than the
-                        one in the folder of --state
-  --force               order now, even if no renewal is due, or if a failure asks to wait; replace an
-                        open order that the authority does not return
+  --installed FILE      the certificate that nginx serves; used if it is valid for longer than the
+                        certificate in the folder of --state
+  --force               order now, even if no renewal is due, or if the wait after a failure is not over;
+                        replace an open order that the authority does not return
   --connect-to HOST:PORT
                         for tests: fetch the test token from this address, not from each domain
-  --order-seconds N     for tests: how long to wait for each of the authority's two steps
+  --order-seconds N     for tests: how long to wait for the validation, and again for the certificate
 
 Exit status: 0 success, 1 failure, 2 misuse
 ";

@@ -15,9 +15,9 @@ use crate::back_off::LONGEST;
 use crate::http::Sender;
 use crate::problem;
 
-/// The longest pause of a run between two requests about an order, in seconds, whatever the authority asks for.
-/// ZeroSSL asks for a day (<https://github.com/acmesh-official/acme.sh/issues/6221>), but is ready after some seconds
-/// or hours. Later runs continue such an order.
+/// The longest pause between two requests about an order, in seconds. The program does not wait longer, even if the
+/// authority asks for more time. ZeroSSL asks for a day (<https://github.com/acmesh-official/acme.sh/issues/6221>), but
+/// is ready after some seconds or hours. Later calls of `renew` continue such an order.
 const LONGEST_POLL: u64 = 10;
 
 /// An answer that is neither a success nor a problem document.
@@ -29,7 +29,7 @@ pub struct NoAcme {
 }
 
 impl NoAcme {
-    /// Whether the answer says that another try gets the same answer. Three client errors do not say so (RFC 9110,
+    /// Returns whether another try would get the same answer. This is so for every client error except three (RFC 9110,
     /// section 15.5.9; RFC 8470, section 5.2; RFC 6585, section 4).
     pub fn is_lasting(&self) -> bool {
         let passes = [
@@ -41,12 +41,12 @@ impl NoAcme {
     }
 }
 
-/// The seconds that the authority asked to wait in its last answer, if that was an error.
+/// The seconds that the authority asked to wait in its last answer, if this answer was an error.
 #[derive(Clone, Default)]
 pub struct RetryAfter(Arc<Mutex<Option<u64>>>);
 
 impl RetryAfter {
-    /// The seconds.
+    /// Returns the seconds.
     pub fn get(&self) -> Option<u64> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -61,7 +61,8 @@ impl RetryAfter {
     }
 }
 
-/// An address of the authority without TLS (RFC 8555, section 6.1). Anyone on the way could change the answers.
+/// An address of the authority without TLS (RFC 8555, section 6.1). Anyone on the network path could change the
+/// answers.
 #[derive(Debug, thiserror::Error)]
 #[error("{0} is not an https address")]
 pub struct Insecure(Uri);
@@ -83,7 +84,7 @@ impl Client {
         }
         // Only the request for the time of a renewal has no signature (RFC 9773, section 4.1).
         let is_signed = parts.method == Method::POST;
-        // The body is in memory, so this can't fail.
+        // The body is in memory, so reading it can't fail.
         let body = match body.collect().await {
             Ok(body) => body.to_bytes(),
             Err(never) => match never {},
@@ -137,7 +138,7 @@ fn unreadable(answer: &Response<Bytes>) -> Option<String> {
     Some(format!("{status}: {words}"))
 }
 
-/// The seconds in `Retry-After`, which is a number or a date (RFC 9110, section 10.2.3).
+/// Returns the seconds in `Retry-After`, which is a number or a date (RFC 9110, section 10.2.3).
 fn asked(answer: &Response<Bytes>, now: SystemTime) -> Option<u64> {
     let value = answer.headers().get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = value.parse() {
@@ -148,7 +149,7 @@ fn asked(answer: &Response<Bytes>, now: SystemTime) -> Option<u64> {
 }
 
 /// Limits `Retry-After`, or removes it if it is unreadable. [`instant_acme`] adds the seconds to a time, and panics if
-/// the sum is no time.
+/// the sum is out of range.
 fn limit(answer: &mut Response<Bytes>, asked: Option<u64>, longest: u64) {
     match asked {
         Some(seconds) => answer
@@ -193,7 +194,7 @@ mod tests {
     proptest! {
         #![proptest_config(flipless_testing::any_input(512))]
 
-        /// Whatever the field says, [`instant_acme`] gets a number that it can add to the time, or no field.
+        /// With any value of the field, [`instant_acme`] gets a number that it can add to the time, or no field.
         #[test]
         fn any_retry_after_becomes_a_short_wait_or_none(
             value in prop_oneof![

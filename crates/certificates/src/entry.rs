@@ -16,7 +16,7 @@ use crate::tls;
 /// The time limit for one request.
 const REQUEST: Duration = Duration::from_secs(30);
 
-/// Uses the stored account, or registers one.
+/// Uses the stored account, or registers a new one.
 ///
 /// # Errors
 /// If the authority does not answer, or refuses to register an account.

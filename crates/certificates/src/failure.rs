@@ -1,4 +1,4 @@
-//! Why a run fails.
+//! Why a call of the program fails.
 
 use std::io;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use crate::client::NoAcme;
 use crate::names::Unfit;
 use crate::problem::{self, Meaning};
 
-/// Why a run fails.
+/// Why a call of the program fails.
 #[derive(Debug, Error)]
 pub enum Failure {
     /// No authority can confirm the domains.
@@ -24,16 +24,16 @@ pub enum Failure {
     /// The system has too few resources.
     #[error("the program's runtime can't start: {0}")]
     Runtime(#[source] io::Error),
-    /// Another run is under way.
+    /// Another call of `renew` is under way.
     #[error("another call of `flipless-certificates renew` is under way")]
     Locked,
     /// The file of a challenge can't be written.
     #[error("the file of a challenge can't be written: {0}")]
     Challenge(#[source] io::Error),
     /// The kernel gives no random bytes.
-    #[error("no random bytes")]
+    #[error("the kernel gives no random bytes")]
     Random,
-    /// There are no roots to check the authority's own certificate.
+    /// There are no root certificates that verify the authority's HTTPS server.
     #[error("{0}")]
     Roots(String),
     /// The key of an external account binding is missing or unreadable.
@@ -59,22 +59,22 @@ pub enum Failure {
     /// The authority could not confirm a domain.
     #[error("the authority did not confirm every domain: {0}")]
     Unconfirmed(String),
-    /// The authority has no challenge that fits.
+    /// The authority offers no challenge over HTTP.
     #[error("the authority offers no challenge over HTTP for {0}")]
     NoChallenge(String),
-    /// The certificate is of no use.
+    /// The new certificate fails a check.
     #[error("the new certificate is refused: {0}")]
     Candidate(#[from] Refusal),
     /// A key or a request can't be made.
     #[error("a key or a request can't be made: {0}")]
     Key(#[from] rcgen::Error),
-    /// The run took too long.
+    /// The call of `renew` took too long.
     #[error("this call of `flipless-certificates renew` took longer than {0} s")]
     Late(u64),
 }
 
 impl Failure {
-    /// A failure of a step with the authority.
+    /// Returns the failure of a step with the authority.
     pub fn of(step: &'static str, error: instant_acme::Error) -> Self {
         match error {
             instant_acme::Error::Api(problem) => Self::Problem(step, problem),
@@ -83,7 +83,7 @@ impl Failure {
         }
     }
 
-    /// What another try costs.
+    /// Returns the kind of the failure, which shows what another try costs.
     pub fn kind(&self) -> Kind {
         match self {
             Self::Names(_)
@@ -107,8 +107,8 @@ impl Failure {
         }
     }
 
-    /// Whether the next try can continue the order. This is so if the authority has not completed or refused the order,
-    /// or if the program could not store the certificate.
+    /// Returns whether the next try can continue the order. This is so if the authority has not completed or refused
+    /// the order, or if the program could not store the certificate.
     pub fn keeps_order(&self) -> bool {
         match self {
             // The request did not reach the authority, or a proxy in front of the authority has answered.
@@ -118,7 +118,8 @@ impl Failure {
         }
     }
 
-    /// Whether the answer is a page that says that nothing is at the address, so that another try gets the same page.
+    /// Returns whether the answer is a client error without a problem document, such as a page with the status 404.
+    /// Another try would get the same answer.
     pub fn is_lasting(&self) -> bool {
         match self {
             Self::Authority(_, instant_acme::Error::Other(other)) => other
@@ -134,8 +135,8 @@ impl Failure {
         match self {
             Self::Names(_) => Some("change [https] domains in flipless.toml"),
             Self::Unreachable(_) => Some(
-                "let the A record of each domain point to this instance, remove an AAAA record that does not, and \
-                 open port 80 to everyone; the program tries again by itself",
+                "let the A record of each domain point to this instance, remove each AAAA record that \
+                 points elsewhere, and open port 80 to everyone; the program tries again automatically",
             ),
             Self::Problem(_, problem) if problem.r#type.as_deref() == Some(external) => {
                 Some("set account-key-id and account-hmac-property in [https] of flipless.toml")

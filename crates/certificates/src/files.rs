@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::Path;
 
-/// Longer than any state, certificate chain or key.
+/// The size limit in bytes. Every state, certificate chain and key is shorter.
 const LONGEST: u64 = 1 << 20;
 
 /// Reads a file of at most 1 MiB.

@@ -17,7 +17,7 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-/// Longer than any answer of an authority.
+/// The size limit for a body, in bytes. Every answer of an authority is shorter.
 const LONGEST_BODY: usize = 1 << 20;
 /// The time limit for a connection to one address. A name may have several addresses, and one of them may not answer.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -28,7 +28,7 @@ pub enum Unanswered {
     /// The address does not begin with `http` or `https`, or has no host.
     #[error("{0} is not an http or https address with a host")]
     Address(Uri),
-    /// DNS does not know the host.
+    /// DNS has no address for the host.
     #[error("the name {0} is unknown: {1}")]
     Name(String, std::io::Error),
     /// No address of the host accepts a connection.
@@ -55,7 +55,7 @@ pub struct Sender {
     pub tls: TlsConnector,
     /// The time limit for the whole exchange.
     pub limit: Duration,
-    /// The host and port to connect to, instead of those of the address.
+    /// The host and port to connect to, instead of those in the request's address.
     pub instead: Option<String>,
 }
 
@@ -85,7 +85,8 @@ impl Sender {
             .authority()
             .filter(|_| secure || uri.scheme() == Some(&Scheme::HTTP));
         let authority = authority.ok_or_else(unfit)?;
-        // To a server, the target is the path alone, and `Host` is the authority (RFC 9112, section 3.2).
+        // The target of a request to a server has no scheme and no host. The field `Host` has the host and the port
+        // (RFC 9112, section 3.2).
         let target = uri.path_and_query().map_or("/", |path| path.as_str());
         *request.uri_mut() = target.parse().map_err(|_| unfit())?;
         let host = HeaderValue::from_str(place).map_err(|_| unfit())?;
@@ -132,7 +133,7 @@ impl Sender {
     }
 }
 
-/// The host without the brackets of an IPv6 address.
+/// Returns the host without the brackets of an IPv6 address.
 fn bare(authority: &Authority) -> &str {
     authority
         .host()

@@ -1,10 +1,11 @@
 //! Certificates for HTTPS from an ACME authority (RFC 8555), by challenges over HTTP.
 //!
-//! The decisions are pure functions: [`schedule`] says whether an order is due, [`back_off`] when to try again after
-//! a failure, and [`problem`] what an answer of the authority means. [`renew`] has the effects: it writes files below
-//! the state folder, and sends requests, each with a time-out. It never changes the certificate that nginx serves: the
-//! agent checks the new certificate in the state folder, and installs it. In this package, a run is one call of
-//! `renew`.
+//! Three modules only decide, with pure functions: [`schedule`] decides whether an order is due, [`back_off`] decides
+//! when to try again after a failure, and [`problem`] decides what an answer of the authority means. [`renew`] does the
+//! work. It writes files below the state folder, and sends requests, each with a time-out. It never changes the
+//! certificate that nginx serves. The agent checks the new certificate in the state folder, and installs it.
+//!
+//! [`run::Run`] is one call of `flipless-certificates renew`, and not a run of a release.
 
 pub mod account;
 pub mod authority;

@@ -20,16 +20,16 @@ pub enum Unfit {
     /// RFC 8555 has no HTTP challenge for wildcards (section 8.3).
     #[error("{0:?} is a wildcard, which an authority can't confirm over HTTP")]
     Wildcard(String),
-    /// The name is not one of DNS.
+    /// The name is not a host name in DNS.
     #[error("{0:?} is not a domain name in ASCII")]
     Syntax(String),
 }
 
 impl Names {
-    /// The names, if an authority can confirm each of them over HTTP.
+    /// Returns the names, if an authority can confirm each of them over HTTP.
     ///
     /// # Errors
-    /// If there is no name, or if one is not the name of a host.
+    /// If there is no name, or if a name is a wildcard or not a host name.
     ///
     /// ```
     /// use flipless_certificates::names::Names;
@@ -53,7 +53,8 @@ impl Names {
         Ok(names)
     }
 
-    /// Whether a certificate for these names serves all the others. Some authorities add a name, such as `www.`.
+    /// Returns whether a certificate for these names is valid for all of `others`. The certificate may have more names:
+    /// some authorities add one, such as `www.`.
     pub fn contain(&self, others: &Self) -> bool {
         others.iter().all(|name| {
             self.0
@@ -62,7 +63,7 @@ impl Names {
         })
     }
 
-    /// Each name.
+    /// Returns an iterator over the names.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
     }
@@ -84,7 +85,8 @@ impl fmt::Display for Names {
     }
 }
 
-/// Whether this is a name of DNS with at least two labels (RFC 1123, section 2.1). The name becomes part of a URL.
+/// Returns whether this is a host name with at least two labels (RFC 1123, section 2.1). The name becomes part of a
+/// URL.
 fn is_host(name: &str) -> bool {
     let label = |label: &str| {
         (1..=63).contains(&label.len())

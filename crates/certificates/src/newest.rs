@@ -11,7 +11,8 @@ use crate::options::Options;
 /// The newest certificate in the state folder: the private key and the chain.
 pub const CANDIDATE: &str = "certificate.pem";
 
-/// Returns the candidate or the installed certificate: the one that serves the names for the longer time.
+/// Returns the candidate or the installed certificate; `None` if there is neither. Prefers a certificate for all of
+/// `names`, and then the certificate that expires later.
 pub fn newest(options: &Options, names: &Names) -> Option<Certificate> {
     let candidate = options.state.join(CANDIDATE);
     let paths = [Some(candidate), options.installed.clone()];

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The default of [`Options::order_limit`], which the unit uses. The authority may take this long to validate the
-/// challenges, and then this long again to sign the certificate.
+/// The default of [`Options::order_limit`]. The unit uses this default. The authority may take this long to validate
+/// the challenges, and then this long again to sign the certificate.
 pub const ORDER_LIMIT: Duration = Duration::from_secs(100);
 
 /// The options, as the unit sets them.
@@ -22,6 +22,6 @@ pub struct Options {
     pub force: bool,
     /// The host and port to fetch the test token from, instead of each domain's port 80.
     pub connect_to: Option<String>,
-    /// How long one run waits for each of the authority's two steps: the validation and the certificate.
+    /// How long one call of `renew` waits for the validation, and again for the certificate.
     pub order_limit: Duration,
 }

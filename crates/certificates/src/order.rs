@@ -15,13 +15,13 @@ use crate::problem;
 /// The name of an order's last step in messages.
 const CERTIFICATE: &str = "the certificate";
 
-/// How often to ask whether the authority has done its work.
+/// Returns how often, and for how long, to ask whether the authority has done its work.
 fn polling(limit: Duration) -> RetryPolicy {
     let policy = RetryPolicy::new().initial_delay(Duration::from_millis(100));
     policy.backoff(1.5).timeout(limit)
 }
 
-/// Answers the challenges, and waits until the authority has looked at all of them.
+/// Answers the challenges, and waits until the authority has validated all of them.
 ///
 /// # Errors
 /// If the authority does not confirm every name. The failure contains the authority's reasons.
@@ -44,8 +44,8 @@ pub async fn confirm(
         challenges
             .publish(&challenge.token, content.as_str())
             .map_err(Failure::Challenge)?;
-        // An earlier run may have answered the challenge. The authority then validates it without another answer, and
-        // may repeat a failed validation by itself (RFC 8555, section 7.1.6).
+        // An earlier call of `renew` may have answered the challenge. The authority then validates it without another
+        // answer, and may repeat a failed validation by itself (RFC 8555, section 7.1.6).
         if challenge.status == ChallengeStatus::Pending {
             challenge.set_ready().await.map_err(failed)?;
         }
@@ -76,7 +76,7 @@ fn unconfirmed(reasons: Vec<String>) -> Failure {
     })
 }
 
-/// The authority's reason for each name that it has not confirmed.
+/// Returns the authority's reason for each name that it has not confirmed.
 async fn reasons(order: &mut Order) -> Vec<String> {
     let mut reasons = Vec::new();
     let mut authorizations = order.authorizations();
@@ -94,7 +94,7 @@ async fn reasons(order: &mut Order) -> Vec<String> {
     reasons
 }
 
-/// A new private key for a certificate, in PEM.
+/// Returns a new private key for a certificate, in PEM.
 ///
 /// # Errors
 /// If the kernel gives no random bytes.
@@ -118,7 +118,7 @@ pub async fn finalize(order: &mut Order, key: &str, names: &Names) -> Result<(),
 /// Waits for the certificate, and returns the chain in PEM.
 ///
 /// # Errors
-/// If the authority does not sign.
+/// If the authority does not sign the certificate within the limit.
 pub async fn fetch(order: &mut Order, limit: Duration) -> Result<String, Failure> {
     let chain = order.poll_certificate(&polling(limit)).await;
     chain.map_err(|error| match error {

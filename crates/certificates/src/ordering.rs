@@ -30,18 +30,18 @@ pub struct Ordering<'a> {
     pub settings: &'a Https,
     /// The certificate that the settings ask for.
     pub wanted: &'a Wanted,
-    /// What is known from earlier runs.
+    /// The progress of earlier calls of `renew`.
     pub progress: &'a mut Progress,
     /// How long the authority asks to wait.
     pub retry_after: &'a RetryAfter,
-    /// The time.
+    /// The current time, in seconds since 1970.
     pub now: u64,
     /// The certificate at hand.
     pub current: Option<&'a Certificate>,
 }
 
 impl Ordering<'_> {
-    /// Orders a certificate, if the authority will reach this instance, and stores it.
+    /// Tests whether the authority will reach this instance. Then orders a certificate, and stores it.
     ///
     /// # Errors
     /// If there is no new certificate.
@@ -92,8 +92,8 @@ impl Ordering<'_> {
             wanted: self.wanted.clone(),
             account: authority.account().to_owned(),
         };
-        // Saves the progress before the certificate. If this run ends in between, the next run knows the certificate's
-        // origin.
+        // Saves the progress before the certificate. If the program ends between these two writes, the next call still
+        // finds the certificate's origin.
         self.progress.coming = Some(origin.clone());
         self.save()?;
         self.write(CANDIDATE, &file)?;
@@ -129,7 +129,8 @@ impl Ordering<'_> {
         )
     }
 
-    /// Returns the open order of an earlier run, and its key; `None` if this run has to open another order.
+    /// Returns the open order of an earlier call of `renew`, and its key; `None` if this call has to open another
+    /// order.
     async fn resume(
         &mut self,
         authority: &Authority<'_>,
@@ -164,8 +165,8 @@ impl Ordering<'_> {
         }
     }
 
-    /// Opens an order, and makes a new key for it. Saves both before it asks the authority to do anything for the
-    /// order.
+    /// Opens an order, and makes a new key for it. Saves the order and the key before the authority does anything for
+    /// the order.
     async fn open(&mut self, authority: &mut Authority<'_>) -> Result<(Order, String), Failure> {
         let replaces = self.replaces(authority.account());
         let order = authority.open(self.wanted, replaces).await?;
@@ -182,8 +183,8 @@ impl Ordering<'_> {
         Ok((order, key))
     }
 
-    /// Notes, before the request, that the authority is asked to sign. The authority may count this request even if
-    /// this program ends.
+    /// Records that the program is about to ask the authority to sign. The authority may count this request even if the
+    /// program ends before the answer.
     fn note_finalized(&mut self) -> Result<(), Failure> {
         let order = self.progress.order.as_mut();
         if order.is_some_and(|open| !std::mem::replace(&mut open.finalized, true)) {
@@ -192,8 +193,9 @@ impl Ordering<'_> {
         self.save()
     }
 
-    /// Corrects the count of issued certificates for an order that is over: it does not count unless its last status
-    /// says that the authority has signed. Otherwise five such orders would hold back every order for a week.
+    /// Corrects the count of issued certificates after the end of an order. The order counts only if its last status
+    /// says that the authority signs or has signed. Without this correction, five unsigned orders would hold back every
+    /// order for a week.
     fn count(&mut self, last: OrderStatus) {
         let order = self.progress.order.as_ref();
         if !is_signed(last) && order.is_some_and(|open| open.finalized) {
@@ -229,7 +231,7 @@ impl Ordering<'_> {
     }
 }
 
-/// Whether the authority has the request for the certificate, and signs or has signed.
+/// Returns whether the authority has the request for the certificate, and signs or has signed.
 fn is_signed(status: OrderStatus) -> bool {
     matches!(status, OrderStatus::Processing | OrderStatus::Valid)
 }

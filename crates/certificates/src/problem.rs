@@ -4,29 +4,29 @@ use instant_acme::Problem;
 
 /// The prefix of the authority's error types (RFC 8555, section 6.7).
 const PREFIX: &str = "urn:ietf:params:acme:error:";
-/// How much of the authority's text goes into the log and the state.
+/// How many characters of the authority's text go into the log and the state.
 const LONGEST: usize = 600;
 
 /// What to do about an error of the authority.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meaning {
-    /// The authority knows no such account, or has closed it: register again.
+    /// The authority has no such account. The program registers a new account.
     NoAccount,
-    /// A limit is reached: wait for long.
+    /// A limit is reached. The program waits for a long time.
     Limited,
-    /// The authority has a temporary problem: try again soon.
+    /// The authority has a temporary problem. The program tries again soon.
     Busy,
     /// The authority refuses this request.
     Refused,
 }
 
-/// Returns what this problem means. [`closes_account`] says what `unauthorized` can mean besides.
+/// Returns what this problem means. `unauthorized` can also mean a closed account (see [`closes_account`]).
 pub fn meaning(problem: &Problem) -> Meaning {
     let name = problem.r#type.as_deref().unwrap_or_default();
     let status = problem.status.unwrap_or(400);
     match name.strip_prefix(PREFIX).unwrap_or(name) {
         "accountDoesNotExist" => Meaning::NoAccount,
-        // Let's Encrypt answers this while it is overloaded for a moment.
+        // Let's Encrypt gives this answer while it is overloaded for a short time.
         "rateLimited" if status == 503 => Meaning::Busy,
         "rateLimited" => Meaning::Limited,
         "serverInternal" | "badNonce" => Meaning::Busy,
@@ -36,8 +36,9 @@ pub fn meaning(problem: &Problem) -> Meaning {
     }
 }
 
-/// Whether the problem can mean that the authority has closed the account. For a closed account, the answer is
-/// `unauthorized` with status 401 (RFC 8555, section 7.3.6). Let's Encrypt answers with status 403.
+/// Returns whether the problem can mean that the authority has closed the account or has no such account. For a closed
+/// account, the answer is `unauthorized` with status 401 (RFC 8555, section 7.3.6). Let's Encrypt answers with status
+/// 403.
 pub fn closes_account(problem: &Problem) -> bool {
     meaning(problem) == Meaning::NoAccount
         || problem
@@ -47,7 +48,7 @@ pub fn closes_account(problem: &Problem) -> bool {
             == Some("unauthorized")
 }
 
-/// The authority's own words, on one line.
+/// Returns the authority's own words, on one line.
 pub fn text(problem: &Problem) -> String {
     let mut words = problem.detail.clone().unwrap_or_default();
     for subproblem in &problem.subproblems {

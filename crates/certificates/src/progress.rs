@@ -1,4 +1,4 @@
-//! What the program remembers between its runs, also for `flipless status`.
+//! The progress, which the program stores for its later calls. `flipless status` reads it, too.
 
 use std::io;
 use std::path::Path;
@@ -11,16 +11,16 @@ use crate::clock::DAY;
 use crate::files;
 use crate::names::Names;
 
-/// The file in the state folder.
+/// The file of the progress, in the state folder.
 pub const FILE: &str = "progress.json";
 /// The period in which authorities count certificates.
 pub const WEEK: u64 = 7 * DAY;
 
-/// The content of the file. All times are seconds since 1970.
+/// The content of `progress.json`. All times are seconds since 1970.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Progress {
-    /// When a run will next ask the authority.
+    /// When the program asks the authority next.
     pub next_try: Option<u64>,
     /// How many tries have failed in a row.
     pub failures: u32,
@@ -34,14 +34,14 @@ pub struct Progress {
     pub last_try: Option<u64>,
     /// The kind of the last failure.
     pub kind: Option<Kind>,
-    /// The settings of the last failure. Other settings are tried at once.
+    /// The settings of the last failure. With other settings, the program tries again at once.
     pub tried: Option<Https>,
     /// The orders of the last week that the authority was asked to complete.
     pub issued: Vec<Issue>,
     /// Where the newest certificate came from.
     pub origin: Option<Origin>,
-    /// The origin of a certificate that is about to be stored. The next run needs the origin if this run ends before
-    /// its last save.
+    /// The origin of a certificate that is about to be stored. If this call ends before its last save, the next call
+    /// needs the origin.
     pub coming: Option<Origin>,
     /// The order that the authority has not completed or refused yet.
     pub order: Option<Open>,
@@ -52,7 +52,7 @@ pub struct Progress {
 /// An order that the authority was asked to complete.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Issue {
-    /// When.
+    /// When the authority was asked.
     pub at: u64,
     /// The authority's directory.
     pub directory: String,
@@ -65,11 +65,11 @@ pub struct Issue {
 /// An order that the authority has not completed or refused yet. The order's private key is in a file of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Open {
-    /// The order's address at the authority.
+    /// The order's URL at the authority.
     pub url: String,
-    /// What is ordered.
+    /// The settings that the certificate is ordered for.
     pub wanted: Wanted,
-    /// The account's address at the authority.
+    /// The account's URL at the authority.
     pub account: String,
     /// When the order was opened.
     pub since: u64,
@@ -95,7 +95,7 @@ pub struct Origin {
     pub id: String,
     /// The settings that the certificate was ordered for.
     pub wanted: Wanted,
-    /// The account's address at the authority.
+    /// The account's URL at the authority.
     pub account: String,
 }
 
@@ -104,15 +104,15 @@ pub struct Origin {
 pub struct Suggestion {
     /// The certificate's identifier.
     pub id: String,
-    /// When to renew it. `None` if the authority suggests no time.
+    /// When to renew the certificate; `None` if the authority suggests no time.
     pub at: Option<u64>,
     /// When to ask again.
     pub ask_at: u64,
 }
 
 impl Progress {
-    /// Reads the progress from its file. The progress is empty if the file is missing or unreadable. The second value
-    /// says why the file is unreadable.
+    /// Reads the progress from its file. The progress is empty if the file is missing or unreadable. If the file is
+    /// unreadable, the second value says why.
     pub fn load(folder: &Path) -> (Self, Option<String>) {
         let path = folder.join(FILE);
         let content = match files::read(&path) {
@@ -167,7 +167,7 @@ impl Progress {
     }
 
     /// Records a try as a failure before the program asks the authority. If the machine goes down during the try, the
-    /// next run then waits as after a failure. Returns the earlier progress for [`Progress::end`].
+    /// next call then waits as after a failure. Returns the earlier progress for [`Progress::end`].
     pub fn begin(&mut self, now: u64, settings: &Https, patience: u64) -> Self {
         let before = self.clone();
         let reason = "the last try was interrupted".into();
@@ -175,7 +175,8 @@ impl Progress {
         before
     }
 
-    /// Forgets the failure that [`Progress::begin`] has noted.
+    /// Forgets the failure that [`Progress::begin`] has recorded. Keeps the orders and the origin that the try has
+    /// recorded.
     pub fn end(&mut self, before: Self) {
         let during = std::mem::take(self);
         *self = Self {
@@ -186,7 +187,7 @@ impl Progress {
         };
     }
 
-    /// Notes a certificate that has passed every check and is stored.
+    /// Records a certificate that has passed every check and is stored.
     pub fn succeed(&mut self, now: u64, origin: Origin) {
         if let Some(issue) = self.issued.last_mut() {
             issue.stored = true;
@@ -199,7 +200,7 @@ impl Progress {
         };
     }
 
-    /// Notes the certificate that an interrupted run has stored, and returns whether there was one.
+    /// Records the certificate that an interrupted call has stored. Returns whether there was such a certificate.
     pub fn complete(&mut self, now: u64, current: &str) -> bool {
         match self.coming.take() {
             Some(origin) if origin.id == current => {
@@ -219,7 +220,8 @@ impl Progress {
         self.tried = None;
     }
 
-    /// Notes an order that the authority will be asked to complete. Removes notes that are too old to count.
+    /// Records an order that the program is about to ask the authority to complete. Removes the records that are too
+    /// old to count.
     pub fn issue(&mut self, now: u64, wanted: &Wanted) {
         self.issued.retain(|issue| now.abs_diff(issue.at) < WEEK);
         self.issued.push(Issue {
@@ -230,7 +232,7 @@ impl Progress {
         });
     }
 
-    /// Removes the last note, because the order is over and the authority has not signed.
+    /// Removes the last record of an order, because the order has ended and the authority has not signed.
     pub fn issued_nothing(&mut self) {
         self.issued.pop();
     }

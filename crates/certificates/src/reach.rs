@@ -1,5 +1,6 @@
-//! Tests whether the authority will reach this instance: a test token must come back through the public address of each
-//! domain. DNS may not lead here yet, and a failed challenge counts against the authority's limits.
+//! Tests whether the authority will reach this instance. For this, a test token must come back through the public
+//! address of each domain. The test comes before the order, because DNS may not lead here yet, and a failed challenge
+//! counts against the authority's limits.
 
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use crate::{problem, tls};
 
 /// How long one request may take.
 const LIMIT: Duration = Duration::from_secs(15);
-/// How many redirects are followed: as many as Let's Encrypt follows (<https://letsencrypt.org/docs/challenge-types/>).
+/// The maximum number of redirects, which is that of Let's Encrypt (<https://letsencrypt.org/docs/challenge-types/>).
 const REDIRECTS: usize = 10;
 
 /// Publishes a token, and fetches it from each domain.
@@ -58,7 +59,7 @@ pub async fn test(
     Err(Failure::Unreachable(reasons.join("; ")))
 }
 
-/// Fetches the address as an authority does, and compares the answer.
+/// Fetches the address as an authority does, and compares the answer with `content`.
 async fn fetch(sender: &Sender, address: &str, content: &str) -> Result<(), String> {
     let mut uri: Uri = address.parse().map_err(|_| "not an address")?;
     for _ in 0..=REDIRECTS {
@@ -133,7 +134,8 @@ mod tests {
         assert_eq!(to(""), None);
     }
 
-    /// Redirects to `https`, and answers there with a certificate that no client trusts.
+    /// Starts a server that redirects to `https`, and answers there with a certificate that no client trusts. Returns
+    /// its address.
     fn redirecting(content: &'static str) -> std::net::SocketAddr {
         use rustls::pki_types::pem::PemObject;
         use rustls::pki_types::{CertificateDer, PrivateKeyDer};

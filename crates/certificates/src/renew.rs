@@ -1,4 +1,4 @@
-//! `renew`: one run with its lock, its time-out and its saved progress.
+//! One call of `renew`, with its lock, its time limit and its saved progress.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -19,13 +19,13 @@ use crate::options::Options;
 use crate::progress::{self, Progress, Wanted};
 use crate::run::Run;
 
-/// The time limit for the whole run. The unit's own limit is longer.
+/// The time limit for the whole call. The unit's own limit is longer.
 const RUN: Duration = Duration::from_secs(270);
 
-/// Runs once.
+/// Does the work of one call.
 ///
 /// # Errors
-/// If an order was due, and there is no new certificate. The state then has the reason.
+/// If an order was due, and there is no new certificate. The saved progress then has the reason.
 pub fn run(options: &Options) -> Result<(), Failure> {
     let settings = read_settings(&options.settings)?;
     if settings.certificate.is_some() {
@@ -53,7 +53,7 @@ fn read_settings(path: &Path) -> Result<Https, Failure> {
     Ok(settings.https)
 }
 
-/// Locks the folder itself (flock(2)), so that no lock file is left. Two runs at the same time would use up the
+/// Locks the folder itself (flock(2)), so that no lock file is left. Two calls at the same time would use up the
 /// authority's limits.
 fn lock(state: &Path) -> Result<File, Failure> {
     let failed = |error| Failure::File(state.into(), error);
@@ -65,7 +65,7 @@ fn lock(state: &Path) -> Result<File, Failure> {
     }
 }
 
-/// Decides what to do, and does it within the time limit of a run. Notes a failure.
+/// Decides what to do, and does it within the time limit of a call. Records a failure in the progress.
 fn attempt(options: &Options, settings: &Https, progress: &mut Progress) -> Result<(), Failure> {
     let retry_after = RetryAfter::default();
     let mut patience = u64::MAX;
@@ -109,7 +109,7 @@ fn timed(
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(Failure::Runtime)?;
     let result = runtime.block_on(async { timeout(RUN, run.go()).await });
-    // A look-up of a name may still hang in another thread.
+    // A look-up of a name may still hang in another thread. This call does not wait for the thread.
     runtime.shutdown_background();
     result.unwrap_or(Err(Failure::Late(RUN.as_secs())))
 }

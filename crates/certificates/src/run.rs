@@ -1,5 +1,5 @@
-//! One run: decides, asks the authority, orders, checks and stores. The timer starts many runs that have nothing to do,
-//! so the log gets only lines that are new. At a terminal, a run prints every line.
+//! The work of one call of `renew`: decides, asks the authority, orders, checks and stores. The timer starts many calls
+//! that have nothing to do, so the log gets only lines that are new. At a terminal, a call prints every line.
 
 use std::io::{IsTerminal, stderr};
 
@@ -15,19 +15,19 @@ use crate::progress::{Progress, Suggestion, Wanted};
 use crate::schedule::{self, Decision, Reason};
 use crate::{entry, tls};
 
-/// What a run knows.
+/// The inputs of a call.
 pub struct Run<'a> {
     /// The command line.
     pub options: &'a Options,
     /// The settings.
     pub settings: &'a Https,
-    /// What is known from earlier runs.
+    /// The progress of earlier calls.
     pub progress: &'a mut Progress,
     /// How long the authority asks to wait.
     pub retry_after: &'a RetryAfter,
     /// The certificate that the settings ask for.
     pub wanted: Wanted,
-    /// The time.
+    /// The current time, in seconds since 1970.
     pub now: u64,
     /// The certificate at hand.
     pub current: Option<Certificate>,
@@ -47,7 +47,7 @@ impl Run<'_> {
         match decision {
             Decision::Order(reason) => {
                 eprintln!("ordering a certificate for {}: {reason}", self.wanted.names);
-                // An error in the answer to `ask` must not delay the order.
+                // An error in the answer to the request of `ask` must not delay the order.
                 self.retry_after.forget();
                 let ordering = Ordering {
                     options: self.options,
@@ -84,7 +84,7 @@ impl Run<'_> {
         )
     }
 
-    /// Says until when the certificate is valid, and when the next one is due.
+    /// Prints until when the certificate is valid, and when its renewal is due.
     fn report(&mut self) {
         let Some(current) = self.current.as_ref().and_then(Certificate::current) else {
             return;
@@ -102,7 +102,7 @@ impl Run<'_> {
         }
     }
 
-    /// Says why an order that is due has to wait. After a failure, the log and the state already have the reason.
+    /// Prints why an order that is due has to wait. After a failure, the log and the progress already have the reason.
     fn wait(&mut self, until: u64, because: String) {
         let is_new = self.progress.next_try.replace(until) != Some(until);
         if is_new || stderr().is_terminal() {
@@ -113,7 +113,8 @@ impl Run<'_> {
         }
     }
 
-    /// Asks the authority when to renew the certificate. If the authority does not say, the certificate's life decides.
+    /// Asks the authority when to renew the certificate. If the authority suggests no time, the renewal is due at two
+    /// thirds of the certificate's life.
     async fn ask(&mut self) {
         let Some(current) = self.current.as_ref().and_then(Certificate::current) else {
             return;

@@ -1,4 +1,5 @@
-//! Whether an order is due: a pure function of the time and the state.
+//! Decides whether an order is due. The decision is a pure function of the time, the settings, the certificate and the
+//! progress.
 
 use std::fmt;
 
@@ -18,9 +19,9 @@ const SKEW: u64 = DAY;
 /// The certificate at hand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Current {
-    /// Its identifier.
+    /// The certificate's identifier.
     pub id: String,
-    /// Its names.
+    /// The certificate's names.
     pub names: Names,
     /// When the certificate becomes valid.
     pub not_before: u64,
@@ -39,19 +40,19 @@ impl Current {
     }
 }
 
-/// What a run does.
+/// What a call of `renew` does next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// It does nothing, and sends no request. The certificate needs no renewal until then.
+    /// It does nothing, and sends no request, because the certificate needs no renewal yet.
     Rest {
-        /// When there will be something to do.
+        /// When the renewal is due.
         until: u64,
     },
     /// It does nothing, although an order is due.
     Wait {
         /// When to try again.
         until: u64,
-        /// Why not now.
+        /// Why the order has to wait.
         because: String,
     },
     /// It asks the authority when to renew the certificate, and decides again.
@@ -71,11 +72,11 @@ pub enum Reason {
     Settings,
     /// The certificate is not valid yet.
     Clock,
-    /// The authority has suggested to renew the certificate.
+    /// The time that the authority has suggested for the renewal has come.
     Suggested,
     /// Two thirds of the certificate's life are over.
     Life,
-    /// A person asks for it.
+    /// The option `--force` is set.
     Forced,
 }
 
@@ -124,7 +125,8 @@ pub fn decide(
     }
 }
 
-/// When the certificate is due for renewal: at two thirds of its life, or earlier if the authority suggests it.
+/// Returns when the certificate is due for renewal: at two thirds of its life, or earlier if the authority suggests an
+/// earlier time.
 pub fn renew_at(current: &Current, progress: &Progress) -> u64 {
     let by_life = by_life(current);
     suggested(current, progress).map_or(by_life, |at| at.min(by_life))
@@ -140,7 +142,7 @@ fn suggested(current: &Current, progress: &Progress) -> Option<u64> {
     (suggestion.id == current.id).then_some(suggestion.at)?
 }
 
-/// Why an order is due, or what to do if none is.
+/// Returns why an order is due. If no order is due, the error is the decision what to do instead.
 fn due(
     now: u64,
     wanted: &Wanted,
@@ -177,8 +179,9 @@ fn due(
     })
 }
 
-/// Decides what to do about a certificate that is not valid yet. If this clock went back since the order, a new order
-/// may help. If not, the authority's clock is ahead of this one, and a new certificate would not be valid yet either.
+/// Decides what to do about a certificate that is not valid yet. If this instance's clock was set back after the order,
+/// a new order may help. Otherwise the authority's clock is ahead of this clock, and a new certificate would not be
+/// valid yet either.
 fn of_tomorrow(now: u64, current: &Current, progress: &Progress) -> Result<Reason, Decision> {
     match progress.last_success {
         Some(at) if at <= now => Err(Decision::Wait {
@@ -192,16 +195,16 @@ fn of_tomorrow(now: u64, current: &Current, progress: &Progress) -> Result<Reaso
     }
 }
 
-/// Whether to ask the authority again when to renew.
+/// Returns whether to ask the authority again when to renew the certificate.
 fn asks(now: u64, current: &Current, progress: &Progress) -> bool {
     let suggestion = progress.suggestion.as_ref();
     let known = suggestion.filter(|suggestion| suggestion.id == current.id);
-    // The clock may have been ahead when `ask_at` was written.
+    // If `ask_at` is more than a day away, the clock was ahead when the program wrote this time.
     known.is_none_or(|known| now >= known.ask_at || known.ask_at - now > DAY)
 }
 
-/// Returns until when a failure keeps the program from trying again. A failure in the future, or a wait above
-/// [`LONGEST`], does not count: the clock was ahead when the program noted it.
+/// Returns until when a failure keeps the program from trying again; `None` if the program may try now. A failure in
+/// the future, or a wait above [`LONGEST`], does not count: the clock was ahead when the program recorded the failure.
 fn held_back(
     now: u64,
     settings: &Https,
@@ -218,7 +221,8 @@ fn held_back(
     counts.then_some(until)
 }
 
-/// The order that the next try continues, if the authority may still complete it.
+/// Returns the open order that the next try continues; `None` if there is no such order, or the order is for other
+/// settings or too old.
 pub fn resumable<'a>(
     now: u64,
     wanted: &Wanted,
@@ -234,9 +238,10 @@ pub fn resumable<'a>(
     (open.since..end).contains(&now).then_some(open)
 }
 
-/// Returns until when an order has to wait for the authority's weekly limit. A certificate that was in use until its
-/// renewal was due does not count, because a private authority may issue a certificate for each day. An order that the
-/// program has already asked the authority to complete counts only once.
+/// Returns until when an order has to wait for the authority's weekly limit; `None` if the order need not wait. If the
+/// reason is [`Reason::Life`], the certificates that were stored do not count, because a private authority may issue
+/// certificates that are valid for a day. An open order that the program has already asked the authority to complete
+/// need not wait, because this order is already counted.
 fn limited(
     now: u64,
     wanted: &Wanted,

@@ -8,7 +8,7 @@ const DAYS: i64 = 90;
 /// The name of the issuer, which a browser shows.
 const ISSUER: &str = "flipless (self-signed)";
 
-/// The content of a file with a new key and its self-signed certificate.
+/// Returns the content of a file with a new key and its self-signed certificate.
 ///
 /// # Errors
 /// If a name can't be in a certificate.

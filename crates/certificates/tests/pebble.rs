@@ -39,7 +39,8 @@ fn the_first_certificate_is_ordered_once_and_renewed_when_forced() {
     assert!(progress.last_success.is_some() && progress.next_try == progress.renew_at);
 
     instance.proxy.asked();
-    // pebble suggests no time for the renewal. After this answer, a run asks nothing.
+    // pebble suggests no time for the renewal. The next call learns this from pebble's directory, and the call after it
+    // asks nothing.
     instance.renewed(&[]);
     assert_eq!(instance.proxy.asked(), ["/dir"]);
     instance.renewed(&[]);
@@ -128,7 +129,7 @@ fn the_authority_is_not_asked_before_the_test_token_comes_back() {
     let progress = instance.progress();
     assert_eq!((progress.kind, progress.failures), (Some(Kind::Local), 1));
     assert!(said.contains("the next try is at"), "{said}");
-    // A run before the next try asks nothing and prints nothing. A forced run tries again.
+    // A call before the time of the next try asks nothing and prints nothing. A forced call tries again.
     let said = instance.renewed(&[]);
     assert_eq!(said, "");
     // Another server answers.
@@ -182,7 +183,7 @@ fn an_authority_that_is_down_or_answers_no_acme_is_tried_again_soon() {
     let said = instance.refused(&[]);
     assert!(said.contains("/dir is not an https address"), "{said}");
     instance.settings.https.directory = instance.settings.https.directory.replace("http", "https");
-    // The certificate that is in use is still the right one: nothing is due, and the failure is over.
+    // The certificate in use still fits the settings. So no order is due, and the program forgets the failure.
     instance.replace_authority();
     instance.renewed(&[]);
     assert_eq!(
@@ -242,7 +243,7 @@ fn a_run_that_is_killed_counts_as_a_try() {
         .stderr(std::process::Stdio::null())
         .spawn()
         .unwrap();
-    // The program waits for this answer, so no request of the killed run comes later.
+    // The program waits for this answer, so no request of the killed program comes later.
     order.recv_timeout(Duration::from_secs(30)).unwrap();
     run.kill().unwrap();
     run.wait().unwrap();
@@ -288,7 +289,7 @@ fn a_broken_chain_is_refused_and_the_old_certificate_stays() {
         assert_eq!(instance.file(), old);
         assert_eq!(instance.progress().kind, Some(Kind::Refused));
     }
-    // The authority counts these, too.
+    // The authority counts the refused certificates, too.
     let stored: Vec<bool> = instance
         .progress()
         .issued

@@ -20,7 +20,7 @@ pub enum ActivationError {
     NotANumber {
         /// `LISTEN_PID` or `LISTEN_FDS`.
         variable: &'static str,
-        /// Its value.
+        /// The variable's value.
         value: String,
         /// Why it is not a number.
         source: ParseIntError,
@@ -44,11 +44,11 @@ pub enum ActivationError {
     /// The server can't accept connections on a passed descriptor.
     #[error("can't accept connections on the passed descriptor {fd} ({name})")]
     Unusable {
-        /// Its number.
+        /// The descriptor's number.
         fd: RawFd,
-        /// Its name.
+        /// The descriptor's name.
         name: String,
-        /// Why not.
+        /// Why the server can't use the descriptor.
         source: std::io::Error,
     },
     /// An earlier call in this process has taken the sockets.
@@ -65,7 +65,8 @@ struct Variables {
 }
 
 impl Variables {
-    /// Reads the variables, and does not remove them: [`env::remove_var`] is unsound while a second thread runs.
+    /// Reads the variables, and leaves them in the environment, because [`env::remove_var`] is unsound while a second
+    /// thread runs.
     fn read() -> Self {
         let read = |name| match env::var(name) {
             Ok(value) if !value.is_empty() => Some(value),

@@ -1,7 +1,7 @@
 //! The phases of a server and the count of its open connections.
 //!
-//! hyper's graceful shutdown closes idle keep-alive connections at once. A request that the client has just sent
-//! on such a connection is then lost. This drain keeps idle connections open. The next answer on each contains
+//! hyper's graceful shutdown closes idle keep-alive connections at once. A request that the client has just sent on
+//! such a connection is then lost. This drain keeps idle connections open. The next answer on each of them contains
 //! `Connection: close` (RFC 9112, 9.6), so that the client opens a new connection in time.
 
 use std::sync::Arc;
@@ -42,22 +42,23 @@ impl Lifecycle {
     }
 
     pub(crate) fn enter(&self, phase: Phase) {
-        // The number changes first, because tasks that the channel wakes read it.
+        // The number changes first, because the tasks that the channel wakes read the number.
         self.number.store(phase as u8, Ordering::Release);
         self.phase.send_replace(phase);
     }
 
+    /// Returns whether the server is in this phase or a later one.
     pub(crate) fn is_in(&self, phase: Phase) -> bool {
         self.number.load(Ordering::Acquire) >= phase as u8
     }
 
     /// Waits until the server is in this phase or a later one.
     pub(crate) async fn reached(&self, phase: Phase) {
-        // Can't fail: `self` holds the sender.
+        // This can't fail, because `self` holds the sender.
         let _ = self.phase.subscribe().wait_for(|now| *now >= phase).await;
     }
 
-    /// Counts a connection as open for as long as the guard lives.
+    /// Counts a connection as open for as long as the returned guard lives.
     pub(crate) fn connected(&self) -> OpenConnection {
         OpenConnection(self.open.subscribe())
     }
@@ -128,7 +129,7 @@ impl Draining {
 
     /// Waits until the server drains; returns at once if it already does.
     ///
-    /// This is cancel safe: it may be used in `tokio::select!`.
+    /// This method is cancel safe, so it can be used in `tokio::select!`.
     pub async fn started(&self) {
         self.0.reached(Phase::Draining).await;
     }
@@ -157,12 +158,12 @@ impl Draining {
 pub struct Activity(pub(crate) Arc<Lifecycle>);
 
 impl Activity {
-    /// The number of open connections, including idle and upgraded ones (WebSockets).
+    /// Returns the number of open connections, including idle and upgraded ones (WebSockets).
     pub fn connections(&self) -> usize {
         self.0.connections()
     }
 
-    /// The number of requests that the server has answered since its start, without the initial health check.
+    /// Returns the number of requests that the server has answered since its start, without the initial health check.
     pub fn requests(&self) -> u64 {
         self.0.requests.load(Ordering::Relaxed)
     }

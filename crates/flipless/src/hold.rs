@@ -7,11 +7,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-/// The pause between two looks at the file. Meanwhile connections wait in the backlog, so this is also the
+/// The pause between two looks at the file. Connections wait in the backlog during this pause, so the pause is also the
 /// longest delay that a flip can cause.
 const BETWEEN: Duration = Duration::from_millis(5);
 
-/// Returns whether the file exists. If that can't be found out, the server is not held.
+/// Returns whether the file exists. If the check itself fails, the server is not held.
 pub(crate) fn is_held(file: &Path) -> bool {
     file.exists()
 }

@@ -16,8 +16,8 @@
 //! # }
 //! ```
 //!
-//! A router without state serves faster as `app.with_state(())`: it then prepares its routes once, and not for each
-//! request. `axum::serve` does this by itself.
+//! A router without state serves faster if you call `app.with_state(())`: the router then prepares its routes once, and
+//! not for each request. `axum::serve` makes this call itself.
 //!
 //! [`Server`] has the options. [`Draining`] and [`Activity`] tell a handler about its server.
 

@@ -24,7 +24,7 @@ pub enum HealthError {
     Path {
         /// The health path.
         path: String,
-        /// Why not.
+        /// Why the path is not valid.
         source: http::Error,
     },
     /// The service answered with a status that means unhealthy.
@@ -42,7 +42,7 @@ pub enum HealthError {
     NoAnswer {
         /// The health path.
         path: String,
-        /// Its error.
+        /// The service's error.
         source: BoxError,
     },
     /// The service did not answer in time.
@@ -152,7 +152,7 @@ pub(crate) fn drained(open: usize, cut: usize, time: Duration) {
     let _ = sd_notify::notify(&[NotifyState::Status(&status)]);
 }
 
-/// `1 connection`, `2 connections`.
+/// Returns a text such as `1 connection` or `2 connections`.
 pub(crate) fn counted(connections: usize) -> String {
     let plural = if connections == 1 { "" } else { "s" };
     format!("{connections} connection{plural}")

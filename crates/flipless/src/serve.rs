@@ -87,71 +87,71 @@ impl Default for Server {
 }
 
 impl Server {
-    /// A server with the options of the environment.
+    /// Returns a server with the options of the environment.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The name of the inherited sockets to accept on: `FileDescriptorName=` of the socket unit.
-    /// The default is `app`. If no inherited socket has a name, the server accepts on all.
+    /// Sets the name of the inherited sockets to accept on: `FileDescriptorName=` of the socket unit. The default is
+    /// `app`. If no inherited socket has a name, the server accepts on all of them.
     pub fn socket(mut self, name: impl Into<String>) -> Self {
         self.chosen.socket = Some(name.into());
         self
     }
 
-    /// The address to listen on if the server inherits no socket. The default is 127.0.0.1 and the port in
-    /// the environment's `PORT`.
+    /// Sets the address to listen on if the server inherits no socket. The default is 127.0.0.1 and the port in the
+    /// environment's `PORT`.
     pub fn bind(mut self, address: SocketAddr) -> Self {
         self.chosen.bind = Some(address);
         self
     }
 
-    /// The path of the health check. The service has to answer it before the server is ready, with one of the
-    /// [`health_statuses`](Self::health_statuses). The default is the value of `FLIPLESS_HEALTH_PATH` in the
+    /// Sets the path of the health check. The server is ready only after the service has answered the check with one of
+    /// the [`health_statuses`](Self::health_statuses). The default is the value of `FLIPLESS_HEALTH_PATH` in the
     /// environment.
     pub fn health_path(mut self, path: impl Into<String>) -> Self {
         self.chosen.health_path = Some(path.into());
         self
     }
 
-    /// The statuses with which the service is healthy. The default is the value of `FLIPLESS_HEALTH_STATUSES` in
+    /// Sets the statuses with which the service is healthy. The default is the value of `FLIPLESS_HEALTH_STATUSES` in
     /// the environment, or else 200 to 299.
     pub fn health_statuses(mut self, statuses: Statuses) -> Self {
         self.chosen.health_statuses = Some(statuses);
         self
     }
 
-    /// How long the health check may take. The default is the environment's `FLIPLESS_START_SECONDS`.
+    /// Sets how long the health check may take. The default is the environment's `FLIPLESS_START_SECONDS`.
     pub fn start(mut self, limit: Duration) -> Self {
         self.chosen.start = Some(limit);
         self
     }
 
-    /// How long the open connections may take to finish after SIGTERM. After this time the server cuts them. The
-    /// default is the environment's `FLIPLESS_DRAIN_SECONDS`. Keep the value below the unit's `TimeoutStopSec=`.
-    /// If clients or a load balancer connect directly, keep the value above their idle timeout.
+    /// Sets how long the open connections may take to finish after SIGTERM. After this time the server cuts them. The
+    /// default is the environment's `FLIPLESS_DRAIN_SECONDS`. Keep the value below the unit's `TimeoutStopSec=`. If
+    /// clients or a load balancer connect directly, keep the value above their idle timeout.
     pub fn drain(mut self, limit: Duration) -> Self {
         self.chosen.drain = Some(limit);
         self
     }
 
-    /// How long a connection may be idle, and how long a request's head may take to arrive. The default of
-    /// 75 s is above the 60 s after which a load balancer closes an idle connection.
+    /// Sets how long a connection may be idle, and how long a request's head may take to arrive. The default of 75 s is
+    /// above the 60 s after which a load balancer closes an idle connection.
     pub fn idle(mut self, limit: Duration) -> Self {
         self.chosen.idle = Some(limit);
         self
     }
 
-    /// For a service that passes the requests on to another server: a request may have up to 1,024 header fields
-    /// instead of 100. The names of fields keep their case if the service also passes on the
+    /// Adapts the server to a service that passes the requests on to another server. A request may then have up to
+    /// 1,024 header fields instead of 100. The names of fields keep their case if the service also passes on the
     /// [`Extensions`](http::Extensions) of requests and answers.
     pub fn proxy(mut self) -> Self {
         self.chosen.proxy = true;
         self
     }
 
-    /// The directory of EB's enhanced health log, `/var/log/nginx/healthd`, for a server without nginx in
-    /// front of it. The default is the environment's `FLIPLESS_HEALTH_LOG`. If neither is set, there is no log.
+    /// Sets the directory of EB's enhanced health log, `/var/log/nginx/healthd`, for a server without nginx in front of
+    /// it. The default is the environment's `FLIPLESS_HEALTH_LOG`. If neither is set, there is no log.
     pub fn health_log(mut self, directory: impl Into<PathBuf>) -> Self {
         self.chosen.health_log = Some(directory.into());
         self

@@ -27,14 +27,14 @@ pub struct Statuses(Vec<RangeInclusive<u16>>);
 pub struct StatusesError;
 
 impl Statuses {
-    /// Whether a server that answers with this status is healthy.
+    /// Returns whether a server that answers with this status is healthy.
     pub fn contain(&self, status: StatusCode) -> bool {
         self.0.iter().any(|range| range.contains(&status.as_u16()))
     }
 }
 
 impl Default for Statuses {
-    /// 200 to 299.
+    /// Returns the statuses 200 to 299.
     fn default() -> Self {
         Self(vec![200..=299])
     }

@@ -15,7 +15,7 @@ use flipless_testing::client::{Answer, Client};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-/// An address that no other process uses: all of 127.0.0.0/8 is loopback.
+/// Returns an address that no other process uses. The address contains the pid, because all of 127.0.0.0/8 is loopback.
 fn own_address() -> SocketAddr {
     let [_, high, middle, low] = std::process::id().to_be_bytes();
     ([127, high, middle, low.max(2)], 18_080).into()
@@ -32,7 +32,7 @@ fn terminate_this_process() {
     );
 }
 
-/// Whether the server closes a connection on which the client sends only this.
+/// Returns whether the server closes a connection on which the client sends only this text.
 fn is_idle_closed(sent: &str) -> bool {
     let mut client = Client::connect(own_address());
     client.send(sent).unwrap();
@@ -48,8 +48,8 @@ fn panic_then_fine() -> (io::Result<Answer>, Answer) {
 /// The size of an answer that does not fit into the buffers of a connection.
 const LARGE: usize = 64 << 20;
 
-/// Returns how much of a large answer a slow client gets. For a while the client reads nothing, for longer than a
-/// connection may be idle.
+/// Returns how much of a large answer a slow client gets. After the first bytes the client reads nothing for longer
+/// than a connection may be idle.
 fn read_slowly() -> usize {
     let mut stream = TcpStream::connect(own_address()).unwrap();
     let request = b"GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";

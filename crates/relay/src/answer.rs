@@ -30,8 +30,8 @@ pub fn prepare(head: &mut Parts, upgrade: bool) -> Result<bool, Fault> {
     Ok(switches)
 }
 
-/// Removes `Transfer-Encoding`, because hyper frames the body again. Like nginx, refuses an unknown coding, and two
-/// lengths: these may be a sign of response splitting (RFC 9112, 6.3).
+/// Removes `Transfer-Encoding`, because hyper frames the body again. Like nginx, refuses an unknown coding, and refuses
+/// two lengths, because they may be a sign of response splitting (RFC 9112, 6.3).
 fn remove_framing(headers: &mut HeaderMap) -> Result<(), Fault> {
     let lengths = headers.get_all(CONTENT_LENGTH).iter().count();
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();

@@ -1,4 +1,4 @@
-//! The relay's command line: `[NAME=VALUE]… PROGRAM [ARGUMENT]…`, as that of env(1).
+//! The relay's command line: `[NAME=VALUE]… PROGRAM [ARGUMENT]…`, like that of env(1).
 
 use std::ffi::OsString;
 
@@ -29,13 +29,13 @@ impl CommandLine {
         })
     }
 
-    /// The server's arguments for this port.
+    /// Returns the server's arguments for this port.
     pub fn arguments(&self, port: &str) -> Vec<OsString> {
         let words = self.arguments.iter();
         words.map(|word| fill(word, port)).collect()
     }
 
-    /// The server's variables for this port: names and values.
+    /// Returns the names and values of the server's variables for this port.
     pub fn variables(&self, port: &str) -> Vec<(String, String)> {
         let pairs = self.variables.iter().filter_map(variable);
         let filled = pairs.map(|(name, value)| (name.to_owned(), placeholder::fill(value, port)));

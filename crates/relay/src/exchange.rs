@@ -14,11 +14,11 @@ use crate::fault::Fault;
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// How many header fields an answer may have. hyper's default is 100. By default nginx accepts a head of 4 KiB
-/// (`proxy_buffer_size`), and the shortest field has 4 bytes.
+/// (`proxy_buffer_size`). The shortest field has 4 bytes, so such a head has at most 1,024 fields.
 const FIELDS: usize = 1024;
 
-/// Sends one request on a new connection, as EB's nginx does. A request on an idle connection is lost if the server
-/// closes the connection at the same time.
+/// Sends one request on a new connection, as EB's nginx does. A request on an idle connection would be lost if the
+/// server closed the connection at the same time.
 pub async fn exchange<B>(port: u16, request: Request<B>) -> Result<Response<Incoming>, Fault>
 where
     B: Body + Send + 'static,

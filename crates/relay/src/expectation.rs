@@ -12,8 +12,8 @@ use hyper::ext::on_informational;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-/// How long a body waits for the server's status 100. A server that doesn't know the expectation sends none. Clients
-/// have such a limit, too: curl waits for 1 s.
+/// How long a body waits for the server's status 100. A server that doesn't support the expectation never sends this
+/// status. Clients have such a limit, too: curl waits for 1 s.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 type Wait = Pin<Box<dyn Future<Output = ()> + Send>>;

@@ -16,7 +16,7 @@ const OF_CONNECTION: [HeaderName; 5] = [
     UPGRADE,
 ];
 
-/// Whether the field ends at the relay.
+/// Returns whether the field ends at the relay.
 #[cfg(test)]
 pub fn is_of_connection(name: &HeaderName) -> bool {
     OF_CONNECTION.contains(name)
@@ -29,7 +29,7 @@ pub fn remove_of_connection(headers: &mut HeaderMap) {
     }
 }
 
-/// Whether a field, which is a list, contains this word. Parameters of a word do not count.
+/// Returns whether a field whose value is a list contains this word, with or without parameters.
 pub fn lists(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
     let values = headers.get_all(name).iter();
     let texts = values.filter_map(|value| value.to_str().ok());

@@ -86,8 +86,9 @@ impl Forward {
         Ok(Response::from_parts(head, body.boxed_unsync()))
     }
 
-    /// Behind nginx, fails, so that the connection closes without an answer: nginx then sends the request a second
-    /// time. Returns a 502 to any other client, and after a bad answer, as nginx does.
+    /// Ends a request that got no valid answer from the server. If clients connect directly, or after a bad answer,
+    /// returns a 502, as nginx does. Otherwise returns the fault, so that the library closes the connection without an
+    /// answer. nginx then sends the request a second time.
     async fn without_answer(mut self, fault: Fault) -> Result<Answer, Fault> {
         if self.direct || matches!(fault, Fault::BadAnswer(_)) {
             eprintln!("flipless-relay: {fault}");
@@ -95,8 +96,8 @@ impl Forward {
         }
         let ended = self.ended.wait_for(|ended| *ended);
         if timeout(REPORT, ended).await.is_ok_and(|end| end.is_ok()) {
-            // The relay ends, too, and its end closes the connection. If the relay closed it earlier, nginx could send
-            // its second try to this relay.
+            // The relay ends, too, and its end closes the connection. If the relay closed the connection earlier, nginx
+            // could send its second try to this relay.
             pending::<()>().await;
         }
         Err(fault)

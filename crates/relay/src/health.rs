@@ -1,4 +1,4 @@
-//! Waits until the server is healthy on its own port, which no client knows.
+//! Waits until the server is healthy on its own port, which no client uses.
 
 use std::time::Duration;
 
@@ -19,8 +19,8 @@ const BETWEEN: Duration = Duration::from_millis(50);
 /// Repeats the health check until its status means healthy.
 ///
 /// # Errors
-/// If that does not happen within `limit`; the error describes the last check. A redirect is an error at once,
-/// because such a server would redirect every later check, too.
+/// If no check is healthy within `limit`. The error describes the last check. A redirect whose status does not mean
+/// healthy is an error at once, because such a server would redirect every later check, too.
 pub async fn wait(port: u16, path: &str, healthy: &Statuses, limit: Duration) -> Result<()> {
     let deadline = Instant::now() + limit;
     let seconds = limit.as_secs_f32();
@@ -85,7 +85,7 @@ mod tests {
     use std::io::{Read, Write};
     use std::net::TcpListener;
 
-    /// A server that answers its first connections with these statuses.
+    /// Starts a server that answers its first connections with these statuses. Returns its port.
     fn server(statuses: &'static [&str]) -> u16 {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();

@@ -85,8 +85,8 @@ async fn relay(line: &CommandLine) -> Result<()> {
             eprintln!("error: the server ended: {how}");
             end.send_replace(true);
             pass_last_answers(serving).await;
-            // A return could close a connection while the relay still accepts. nginx would then send its second try
-            // to this relay. `exit` closes everything at once.
+            // A return from this function could close a connection while the relay still accepts others. nginx would
+            // then send its second try to this relay. `exit` closes everything at once.
             process::exit(1);
         }
     }

@@ -6,12 +6,12 @@ use std::os::unix::net::UnixListener;
 
 use anyhow::{Context, Result};
 
-/// How many ports above `[server] port` the relay tries. There are never so many runs at the same time.
+/// How many ports above `[server] port` the relay tries. There are never that many runs at the same time.
 const PORTS: u16 = 64;
 
 /// A port that no other relay gives to its server while this value lives.
 pub struct ClaimedPort {
-    /// Its number.
+    /// The port's number.
     pub number: u16,
     _claim: UnixListener,
 }

@@ -33,7 +33,7 @@ pub fn prepare(head: &mut Parts, direct: bool) -> Result<bool, Refusal> {
     Ok(replace_of_connection(head))
 }
 
-/// Refuses every transfer coding other than one `chunked`. hyper has already removed a Content-Length beside a
+/// Refuses every transfer coding except a single `chunked`. hyper has already removed a Content-Length beside a
 /// Transfer-Encoding (RFC 9112, 6.3).
 fn check_coding(headers: &HeaderMap) -> Result<(), Refusal> {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
@@ -69,7 +69,7 @@ fn is_host(value: &HeaderValue) -> bool {
     authority.is_ok_and(|authority| is_of_origin(&authority))
 }
 
-/// Whether there is a host, and no user's name before it.
+/// Returns whether the authority has a host, and no user's name before the host.
 fn is_of_origin(authority: &Authority) -> bool {
     !authority.host().is_empty() && !authority.as_str().contains('@')
 }
@@ -94,11 +94,11 @@ fn target(head: &mut Parts) -> Result<Uri, Refusal> {
     target.or_else(|_| bad(INVALID))
 }
 
-/// Replaces the fields of the connection, and returns whether the client asks for an upgrade. The new fields only ask
-/// for this upgrade, and say whether the client reads trailers.
+/// Replaces the fields of the connection. The new fields only ask for the upgrade that the client asks for, and say
+/// whether the client reads trailers. Returns whether the client asks for an upgrade.
 fn replace_of_connection(head: &mut Parts) -> bool {
     let headers = &mut head.headers;
-    // RFC 9110, 7.8: `Connection` has to name the field, and HTTP/1.0 knows no upgrade.
+    // RFC 9110, 7.8: `Connection` has to name the field, and HTTP/1.0 has no upgrade.
     let asks = head.version == Version::HTTP_11
         && fields::lists(headers, &http::header::CONNECTION, "upgrade");
     let upgrade = headers.get(UPGRADE).cloned().filter(|_| asks);

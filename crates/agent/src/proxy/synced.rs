@@ -1,4 +1,4 @@
-//! The change that made the front run with the files on the disk.
+//! What the agent did so that the front runs with the files on the disk.
 
 /// The result of `sync`, `settle`, `conclude` and `check`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -21,7 +21,7 @@ impl Directive {
     }
 }
 
-/// Returns these directives and those in their blocks, each before its block.
+/// Returns these directives and all directives in their blocks. Each directive comes before those of its block.
 pub fn all(directives: &[Directive]) -> Vec<&Directive> {
     let with_block = |directive| {
         let Directive { block, .. }: &Directive = directive;
@@ -30,7 +30,7 @@ pub fn all(directives: &[Directive]) -> Vec<&Directive> {
     directives.iter().flat_map(with_block).collect()
 }
 
-/// Returns every directive of a text that nginx accepts. For any other text the result is arbitrary, because nginx
+/// Returns every directive of a text that nginx accepts. For any other text the result is arbitrary. In that case nginx
 /// itself reports the error.
 pub fn parse(text: &str) -> Vec<Directive> {
     let mut open = vec![Directive::default()];
@@ -66,7 +66,7 @@ fn add(open: &mut [Directive], directive: Directive) {
 }
 
 fn close(open: &mut Vec<Directive>) {
-    // The first entry of `open` stands for the whole text, and stays.
+    // The first entry of `open` stands for the whole text, and is never closed.
     if open.len() > 1
         && let Some(block) = open.pop()
     {
@@ -111,7 +111,7 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// The parser returns for any text, even with deep blocks.
+        /// The parser ends without a panic for any text, even with deep blocks.
         #[test]
         fn any_text_is_read(text in "[a-z $#'\"\\\\;{}\n]{0,200}") {
             parse(&text);

@@ -6,10 +6,11 @@ use std::time::{Duration, SystemTime};
 
 use crate::instance::system::System;
 
-/// The precision of a process's start: USER_HZ is 100 on every architecture of EB (proc_pid_stat(5), time(7)).
+/// The precision of a process's start time: USER_HZ is 100 on every architecture of EB (proc_pid_stat(5), time(7)).
 pub const TICK: Duration = Duration::from_millis(10);
 
-/// The wall clock, which dates files, and the time since the boot, which dates processes, read at one moment.
+/// The wall clock and the time since the boot, read at one moment. The kernel dates files by the wall clock, and
+/// processes by the time since the boot.
 pub struct Clock {
     since_boot: Duration,
     wall: SystemTime,

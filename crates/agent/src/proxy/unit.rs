@@ -17,7 +17,7 @@ use crate::instance::wait::wait_for;
 const END_LIMIT: Duration = Duration::from_secs(5);
 /// How long a start or a reload of nginx may take, including its lookups of host names.
 const CHANGE_LIMIT: Duration = Duration::from_secs(40);
-/// How long systemd may take until it has closed what it held for nginx.
+/// How long systemd may take to close the listeners that it held for nginx.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 
 /// Starts the front with its listener. On failure the error contains nginx's last lines.
@@ -38,8 +38,8 @@ pub fn runs(system: &System) -> Result<bool> {
         let state = systemd.state(layout::FRONT)?;
         let is_changing = match state.as_str() {
             "reloading" => true,
-            // auto-restart: a start has failed, and systemd waits before the next one. The caller need not wait: nginx
-            // may start with a new configuration.
+            // auto-restart: a start has failed, and systemd waits before the next start. The caller need not wait for
+            // that start, because a start by the caller may succeed with a new configuration.
             "activating" => systemd.property(layout::FRONT, "SubState")? != "auto-restart",
             _ => false,
         };
@@ -47,7 +47,7 @@ pub fn runs(system: &System) -> Result<bool> {
     })?;
     match state {
         Some(state) => Ok(state == "active"),
-        // The front does not become ready. After `false` the caller starts it, and so gets its error.
+        // The front does not become ready. After `false` the caller starts the front, and this start returns the error.
         None if systemd.state(layout::FRONT)? == "activating" => Ok(false),
         None => bail!(
             "{} has been reloading for {} s",
@@ -57,8 +57,8 @@ pub fn runs(system: &System) -> Result<bool> {
     }
 }
 
-/// Ends the real nginx for good. nginx may finish its open requests for as long as EB's own nginx may at a stop
-/// (`TimeoutStopSec=5`). So idle connections can't delay the end any longer than that.
+/// Ends the real nginx for good. nginx has as much time for its open requests as EB's own nginx has at a stop
+/// (`TimeoutStopSec=5`). So idle connections can't delay the end any longer.
 pub fn end(system: &System) -> Result<()> {
     let systemd = Systemd::new(system);
     let pids: Vec<_> = master(system).into_iter().collect();

@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::instance::system::System;
 
-/// The most links in a path (MAXSYMLINKS in Linux's namei.h).
+/// How many links of a path are followed at most (MAXSYMLINKS in Linux's namei.h).
 const MAX_LINKS: usize = 40;
 
 /// The root of a process, as a path for the agent.
@@ -33,8 +33,8 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Returns where the agent finds the file of this path. Follows the links itself: for the kernel, the target of an
-    /// absolute link would begin at the agent's root.
+    /// Returns where the agent finds the file of this path. The kernel would resolve an absolute link from the agent's
+    /// root, so this function follows the links itself.
     pub fn place(&self, path: impl AsRef<Path>) -> PathBuf {
         let mut place = PathBuf::new();
         let mut links = 0;

@@ -6,7 +6,7 @@ use std::process::Command;
 
 /// A new file system, unmounted and removed when it is dropped.
 pub struct FileSystem {
-    // Unmounted before its folder is removed: fields are dropped in this order.
+    // Fields are dropped in this order, so the file system is unmounted before its folder is removed.
     mounted: Option<Mounted>,
     folder: tempfile::TempDir,
 }
@@ -35,8 +35,8 @@ impl FileSystem {
         self.folder.path().join("root")
     }
 
-    /// Returns how many bytes are in use. Mounts the file system again, because XFS frees the blocks of removed files
-    /// later. So nothing of the files stays in memory.
+    /// Returns how many bytes are in use. Unmounts the file system and mounts it again first, because XFS frees the
+    /// blocks of removed files later. The unmount also removes the content of the files from the page cache.
     pub fn used(&mut self) -> u64 {
         self.mounted = None;
         self.mount();
@@ -74,7 +74,8 @@ impl Drop for Mounted {
             let _ = Command::new("umount").arg("-l").arg(&self.0).status();
             return;
         }
-        // A program that another test is starting has this test's files until its execve(2).
+        // Another test may be starting a program. Until its execve(2), the new process has this test's files open, and
+        // umount(8) fails.
         flipless_testing::wait_for("unmount", || {
             let status = Command::new("umount").arg(&self.0).status();
             status.is_ok_and(|status| status.success()).then_some(())

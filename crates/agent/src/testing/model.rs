@@ -37,11 +37,11 @@ pub struct Model {
     pub links_units: bool,
     /// The number of effects until the agent is killed; `None` if it is not killed.
     pub killed_after: Option<usize>,
-    /// Calls that have left no serving run, although one served before.
+    /// Calls after which no run serves, although a run served before.
     pub gaps: Vec<String>,
     /// Units whose stop was requested.
     pub stopping: BTreeSet<String>,
-    /// The lines of every unit in the journal. By default the server has panicked.
+    /// The lines of every unit in the journal. By default they say that the server has panicked.
     pub journal: Option<String>,
     /// The sandbox of a run forbids memory that becomes executable.
     pub forbids_code: bool,
@@ -49,7 +49,8 @@ pub struct Model {
     pub own_user: bool,
     /// The `StatusText` of a run.
     pub says: String,
-    /// The `Result` of a unit whose start fails. If it is empty, the unit's port is taken.
+    /// The `Result` of a unit whose start fails. An empty text stands for `resources`, as if the unit's port were
+    /// taken.
     pub start_result: String,
     /// Programs that are missing on the instance.
     pub missing: Vec<String>,
@@ -57,7 +58,7 @@ pub struct Model {
     pub properties: Option<(bool, Vec<u8>, String)>,
     /// Every file or folder that was changed.
     pub changed: Vec<PathBuf>,
-    /// The fault of the disk; `None` if it works.
+    /// The fault of the disk; `None` if the disk works.
     pub disk: Option<Disk>,
     /// How many seconds the wall clock is ahead.
     pub clock: i64,
@@ -77,7 +78,7 @@ pub struct Model {
     pub kills: u32,
     /// The units in which nginx has run for tests.
     pub tests: Vec<String>,
-    /// Whether web.service is the stand-in in the units that systemd has read.
+    /// Whether web.service is the stand-in, by the unit files that systemd has read last.
     pub web_is_stand_in: bool,
     /// How often EB's own nginx was reloaded.
     pub reloads_of_stock: u32,
@@ -87,7 +88,7 @@ pub struct Model {
     pub refuses_descriptors: bool,
     /// The front has processes and sockets. Its unit then calls the agent as the real one does.
     pub has_processes: bool,
-    /// The uptime at which EB stopped the stand-in of nginx; 0 if it has not stopped it in this boot.
+    /// The uptime at which EB stopped the stand-in of nginx; 0 if EB has not done so in this boot.
     pub stand_in_stopped: u64,
     /// How many more times the agent sees the front's unit in a reload.
     pub looks_until_active: Cell<u32>,
@@ -97,7 +98,7 @@ pub struct Model {
     pub at_change: Option<(&'static str, Happens)>,
     /// nginx refuses every configuration.
     pub nginx_refuses: bool,
-    /// systemd knows that nginx has ended, and the unit's state is not yet another.
+    /// systemd has noticed that nginx has ended, but has not changed the unit's state yet.
     pub nginx_ends: bool,
     /// The arguments of every call of nginx.
     pub nginx_calls: Vec<String>,
@@ -109,7 +110,7 @@ pub struct Model {
     pub labelled: Vec<String>,
     /// The owner and the file's name in every call of chown.
     pub owners: Vec<String>,
-    /// The kernel refuses to change the score of a process.
+    /// The kernel refuses to change `oom_score_adj` of a process.
     pub cannot_set: bool,
 }
 
@@ -118,14 +119,14 @@ pub struct Disk {
     /// The number of changes until the disk fails.
     pub healthy: usize,
     pub error: rustix::io::Errno,
-    /// Whether memory fails, too.
+    /// Whether changes below `/run` fail, too.
     pub everywhere: bool,
     /// Whether the disk has failed.
     pub failed: bool,
 }
 
 impl Disk {
-    /// Decides whether a change fails.
+    /// Returns the disk's error if this change fails.
     fn fault(&mut self, effect: &str, path: &Path) -> io::Result<()> {
         // A full disk still allows removals: unlink(2) does not return ENOSPC.
         let frees = effect == "remove" && self.error == rustix::io::Errno::NOSPC;
@@ -300,7 +301,7 @@ impl Commands for FakeCommands {
 impl Model {
     fn get_config(&self, program: &str) -> Output {
         match self.properties.clone() {
-            // timeout(1) answers this for a missing program.
+            // timeout(1) exits with this status for a missing program.
             _ if self.missing.iter().any(|missing| missing == program) => Output {
                 status: ExitStatus::from_raw(127 << 8),
                 ..answer(false, "", "No such file or directory")
@@ -351,8 +352,8 @@ impl Model {
         }
     }
 
-    /// Returns whether a unit is known. The unit of a run needs a file, or has to be active. All other units are
-    /// known.
+    /// Returns whether systemd has the unit. The unit of a run must have a file, or must not be inactive. Every other
+    /// unit exists.
     fn knows(&self, unit: &str, root: &Path) -> bool {
         let file = root.join("etc/systemd/system").join(unit);
         !unit.starts_with("flipless-app@") || file.exists() || self.units.contains_key(unit)
@@ -510,7 +511,7 @@ fn answer(success: bool, stdout: &str, stderr: &str) -> Output {
     }
 }
 
-/// Commands for a part of the agent that only uses files.
+/// Commands for a part of the agent that only uses files. Calls of nginx and systemctl succeed and do nothing.
 struct Nothing;
 
 impl Commands for Nothing {

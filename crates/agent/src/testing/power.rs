@@ -14,7 +14,7 @@ mod log;
 
 pub use log::Log;
 
-/// The size of the device. `mkfs.xfs` refuses a smaller one.
+/// The size of the device. `mkfs.xfs` refuses a device of less than 300 MB.
 const BYTES: u64 = 320 << 20;
 
 /// A mounted file system whose writes are recorded.

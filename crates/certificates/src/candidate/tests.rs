@@ -48,7 +48,7 @@ fn authority(end: u64) -> Authority {
 }
 
 impl Authority {
-    /// A key, and the certificate for it.
+    /// Returns a key and the certificate for it.
     fn issue(&self, names: &[&str], end: u64) -> (String, String) {
         let key = KeyPair::generate().unwrap();
         let certificate = params(names, end).signed_by(&key, &self.issuer).unwrap();

@@ -7,7 +7,7 @@ fn file(name: &str) -> String {
     self_signed::file(&[name.into()], 1_790_000_000).unwrap()
 }
 
-/// The key of one file with the certificate of another.
+/// Returns a file with the key of one certificate, and with another certificate.
 fn mixed() -> String {
     let (one, two) = (file("a.example"), file("b.example"));
     let split = |text: &str| text.find("-----BEGIN CERTIFICATE").unwrap();

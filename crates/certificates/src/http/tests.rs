@@ -6,7 +6,7 @@ use std::thread;
 
 use crate::tls;
 
-/// Answers one request with these bytes, and keeps the connection open after that.
+/// Starts a server that answers one request with these bytes, and then keeps the connection open. Returns its port.
 fn server(bytes: &'static [u8]) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();

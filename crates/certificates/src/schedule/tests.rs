@@ -26,7 +26,7 @@ fn current(not_before: u64) -> Current {
     }
 }
 
-/// The state after an order at this time, with an authority that suggests nothing.
+/// Returns the progress after an order at this time, from an authority that suggests nothing.
 fn ordered(at: u64) -> Progress {
     let mut progress = Progress::default();
     progress.issue(at, &wanted());
@@ -101,7 +101,7 @@ fn a_suggestion_moves_the_renewal_to_an_earlier_time_only() {
     );
     suggest(&mut progress, NOW + 89 * DAY);
     assert_eq!(renew_at(&current, &progress), NOW + 60 * DAY);
-    // A suggestion for another certificate.
+    // A suggestion for another certificate has no effect.
     suggest(&mut progress, NOW);
     progress.suggestion.as_mut().unwrap().id = "another".into();
     assert_eq!(renew_at(&current, &progress), NOW + 60 * DAY);
@@ -202,7 +202,8 @@ fn a_certificate_of_the_future_is_ordered_again_only_if_this_clock_went_back() {
         matches!(&behind, Decision::Wait { because, .. } if because.contains("clock")),
         "{behind:?}"
     );
-    // Let's Encrypt's certificates are valid from one hour before their issue, others from their issue.
+    // A certificate of Let's Encrypt is valid from one hour before its issue. Certificates of other authorities are
+    // valid from their issue, so a small difference between the clocks is normal.
     assert!(rests(&decision(
         NOW,
         Some(&current(NOW + HOUR)),
@@ -263,7 +264,7 @@ fn a_certificate_for_a_day_waits_for_no_weekly_limit_until_it_is_over() {
     };
     let due = NOW + 16 * HOUR;
     let mut refused = Progress::default();
-    // Five certificates were of no use, the last one just now.
+    // Five certificates were issued just now, and none of them was stored.
     for _ in 0..5 {
         refused.issue(due, &wanted());
     }
@@ -280,7 +281,7 @@ fn a_certificate_for_a_day_waits_for_no_weekly_limit_until_it_is_over() {
     assert_eq!(next, until);
     limited.next_try = Some(due + WEEK);
     assert!(waits(&decision(due + 1, Some(&current), &limited), until));
-    // The weekly limit of Let's Encrypt stays for a certificate of 90 days, in its last third.
+    // For a certificate of 90 days, the weekly limit of Let's Encrypt also applies in the last third of its life.
     let current = self::current(NOW);
     let due = NOW + 60 * DAY;
     let limited = decide_after_five(due, &current);
@@ -359,8 +360,7 @@ prop_compose! {
 proptest! {
     #![proptest_config(flipless_testing::any_input(512))]
 
-    /// Whatever the state says, and wherever the clock goes: within the longest wait of a limit, a program without a
-    /// certificate tries again.
+    /// With any progress and any clock, a program without a certificate tries again within [`LONGEST`].
     #[test]
     fn no_state_blocks_for_ever(progress in any_progress(), now in NOW - LIFE..NOW + 3 * LIFE) {
         let tries = (0..=LONGEST).step_by(usize::try_from(HOUR).unwrap());
@@ -368,8 +368,8 @@ proptest! {
         prop_assert!(decisions.any(|decision| decision == Decision::Order(Reason::First)));
     }
 
-    /// In every state, the program tries to renew a valid certificate in time: after at most half of its remaining
-    /// life, or after at most a sixth of its whole life.
+    /// With any progress, the program tries in time to renew a certificate whose renewal is due: after at most half of
+    /// its remaining life, or a sixth of its whole life if that is longer.
     #[test]
     fn no_state_blocks_for_longer_than_the_life_allows(
         progress in any_progress(), life in HOUR..LIFE, part in 67_u64..150,
@@ -381,7 +381,8 @@ proptest! {
         prop_assert!(decisions.any(|decision| matches!(decision, Decision::Order(_))));
     }
 
-    /// A certificate that fits is never ordered again before the time that the authority or its life says.
+    /// Until two thirds of its life are over, a certificate that fits is ordered again only if the authority suggests
+    /// it.
     #[test]
     fn a_valid_certificate_is_kept(progress in any_progress(), now in NOW..NOW + 60 * DAY) {
         let current = current(NOW);
@@ -392,7 +393,7 @@ proptest! {
         }
     }
 
-    /// A run that does nothing names a time in the future.
+    /// A decision to do nothing names a time in the future.
     #[test]
     fn a_rest_ends_later(progress in any_progress(), now in NOW - LIFE..NOW + 3 * LIFE, with: bool) {
         let current = with.then(|| current(NOW));

@@ -1,4 +1,4 @@
-//! Debian's pebble, an authority for tests, with the DNS that it asks.
+//! Debian's pebble, an authority for tests, with the DNS server that pebble asks.
 
 use std::fs::File;
 use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -91,7 +91,7 @@ fn spawn(mut command: Command, log: &Path) -> Process {
     Process(child.expect("Debian's package pebble is installed"))
 }
 
-/// A port that nothing listens on.
+/// Returns a port that nothing listens on.
 pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()

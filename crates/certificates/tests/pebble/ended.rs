@@ -1,4 +1,4 @@
-//! An order that is over: the authority has ended it, or does not return it any more.
+//! Tests with an order that the authority has ended, or does not return any more.
 
 use std::sync::atomic::Ordering;
 
@@ -7,7 +7,7 @@ use flipless_certificates::back_off::Kind;
 use crate::proxy::{Answer, Asked, problem};
 use crate::slow::{impatient, is_order, let_sign, orders, wait_for_next_try, with};
 
-/// What happens to an answer.
+/// Changes an answer of the authority.
 type Change = fn(&Answer) -> Answer;
 
 #[test]
@@ -38,7 +38,7 @@ fn an_order_that_the_authority_ends_or_forgets_is_not_continued() {
     assert!(said.contains("opening another order"), "{said}");
 }
 
-/// Whatever the reason is, an order that has ended can't be continued (RFC 8555, section 7.1.6).
+/// An order that has ended can't be continued, whatever the reason is (RFC 8555, section 7.1.6).
 #[test]
 fn an_order_that_the_authority_ends_for_a_trouble_of_its_own_is_not_continued() {
     for (name, status, kind) in [
@@ -58,7 +58,8 @@ fn an_order_that_the_authority_ends_for_a_trouble_of_its_own_is_not_continued() 
             }
         };
         let instance = impatient();
-        // In the first round the order ends before it is confirmed. In the second round it ends between two runs.
+        // In the first round the order ends before it is confirmed. In the second round it ends between two calls of
+        // `renew`.
         for by_then in [false, true] {
             if by_then {
                 let_sign(&instance, "86400");
@@ -83,7 +84,8 @@ fn an_order_that_the_authority_ends_for_a_trouble_of_its_own_is_not_continued() 
     }
 }
 
-/// Only a certificate counts: the authority has issued one if the order is valid, whatever it answers later.
+/// An order counts only if the authority has issued its certificate. It has done so if the order was valid, whatever
+/// the authority answers later.
 #[test]
 fn an_order_counts_if_the_authority_has_issued_its_certificate() {
     let refuse = |_: &Answer| problem(403, "unauthorized", "no");
@@ -117,8 +119,8 @@ fn an_order_counts_if_the_authority_has_issued_its_certificate() {
     }
 }
 
-/// The order's address answers with a page that is not ACME. Either the order is gone, or a person forces another order
-/// in spite of the fault.
+/// The order's URL answers with a page that is not ACME. The program opens another order if the page says that the
+/// order is gone, or if a person forces another order.
 #[test]
 fn an_order_whose_address_is_gone_or_is_forced_is_replaced() {
     for (status, force, keeps) in [

@@ -24,12 +24,12 @@ pub struct Instance {
     pebble: Option<Pebble>,
     /// The address from which the program fetches the test token.
     pub connect_to: String,
-    /// How long the program waits for each of the authority's two steps; `None` for the default.
+    /// How long the program waits for the validation, and again for the certificate; `None` for the default.
     pub order_seconds: Option<u64>,
 }
 
 impl Instance {
-    /// An instance whose challenges the authority reaches.
+    /// Returns an instance whose challenges the authority reaches.
     pub fn new() -> Self {
         Self::with(Setup::default())
     }
@@ -72,7 +72,7 @@ impl Instance {
         self.folder.path().join("state").join(name)
     }
 
-    /// Replaces pebble by another one, which knows no account.
+    /// Replaces pebble by another one, which has no accounts.
     pub fn replace_authority(&mut self) {
         self.pebble = None;
         let pebble = Pebble::start(self.folder.path(), &self.setup);
@@ -101,7 +101,7 @@ impl Instance {
         command
     }
 
-    /// Runs once. Afterwards no challenge is left, and every file of the state is private.
+    /// Calls `renew` once. Asserts that no challenge is left, and that every file of the state is private.
     pub fn renew(&self, words: &[&str]) -> Run {
         let run = Run::of(self.command().args(words));
         let left = std::fs::read_dir(self.folder.path().join("challenges")).unwrap();
@@ -114,7 +114,7 @@ impl Instance {
         run
     }
 
-    /// Runs once, and expects a success.
+    /// Calls `renew` once, and expects a success. Returns its standard error.
     #[track_caller]
     pub fn renewed(&self, words: &[&str]) -> String {
         let run = self.renew(words);
@@ -122,7 +122,7 @@ impl Instance {
         run.said
     }
 
-    /// Runs once, and expects a failure.
+    /// Calls `renew` once, and expects a failure. Returns its standard error.
     #[track_caller]
     pub fn refused(&self, words: &[&str]) -> String {
         let run = self.renew(words);
@@ -149,10 +149,10 @@ impl Instance {
     }
 }
 
-/// How a run of the program ended.
+/// The result of one call of the program.
 pub struct Run {
     pub code: i32,
-    /// Its standard error.
+    /// The program's standard error.
     pub said: String,
     pub printed: String,
 }
@@ -176,7 +176,7 @@ fn text(path: &Path) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-/// The authority's own certificate, which is its own root.
+/// Makes the authority's own HTTPS certificate, which is self-signed. Returns the certificate and its key.
 fn own_certificate(folder: &Path) -> (Vec<u8>, Vec<u8>) {
     let key = KeyPair::generate().unwrap();
     let certificate = CertificateParams::new(vec!["localhost".into()]).unwrap();
@@ -186,7 +186,7 @@ fn own_certificate(folder: &Path) -> (Vec<u8>, Vec<u8>) {
     (certificate.into_bytes(), key.serialize_pem().into_bytes())
 }
 
-/// Serves the folder as nginx does, until the test's process ends.
+/// Serves the folder as nginx does, until the test's process ends. Returns the port.
 fn serve(folder: &Path) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();

@@ -28,7 +28,7 @@ pub struct Asked {
 pub type Script = Box<dyn FnMut(&Asked, Answer) -> Answer + Send>;
 pub type Answer = Response<Bytes>;
 
-/// A problem document.
+/// Returns a problem document.
 pub fn problem(status: u16, name: &str, detail: &str) -> Answer {
     let name = format!("urn:ietf:params:acme:error:{name}");
     let body = serde_json::json!({"type": name, "detail": detail, "status": status});
@@ -94,7 +94,7 @@ impl Proxy {
         self.shared.lock().unwrap().script = Some(Box::new(script));
     }
 
-    /// The paths of the requests since the last call.
+    /// Returns the paths of the requests since the last call of this function.
     pub fn asked(&self) -> Vec<String> {
         std::mem::take(&mut self.shared.lock().unwrap().asked)
     }

@@ -1,4 +1,5 @@
-//! An authority that takes its time, or a run that ends in the middle of an order: the next run continues the order.
+//! Tests with a slow authority, and with a call of `renew` that ends in the middle of an order. The next call continues
+//! the order.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -9,7 +10,7 @@ use flipless_certificates::clock::{HOUR, MINUTE};
 use crate::instance::{Instance, Run};
 use crate::proxy::{Answer, Asked, problem};
 
-/// An instance whose runs wait for one second for an order.
+/// Returns an instance on which the program waits one second for the validation, and one second for the certificate.
 pub fn impatient() -> Instance {
     let mut instance = Instance::new();
     instance.order_seconds = Some(1);
@@ -26,12 +27,12 @@ pub fn wait_for_next_try(instance: &Instance) {
         .unwrap();
 }
 
-/// Whether the answer is an order.
+/// Returns whether the answer to this request is an order.
 pub fn is_order(asked: &Asked) -> bool {
     asked.path.starts_with("/my-order/") || asked.path.starts_with("/finalize-order/")
 }
 
-/// The same order with other members.
+/// Returns the answer with these members of the order, and with this `Retry-After`.
 pub fn with(answer: Answer, members: &[(&str, serde_json::Value)], retry_after: &str) -> Answer {
     let mut order: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
     for (name, value) in members {
@@ -43,7 +44,7 @@ pub fn with(answer: Answer, members: &[(&str, serde_json::Value)], retry_after: 
     answer
 }
 
-/// Makes the authority sign without end, after the request for the certificate, while the returned flag is set.
+/// While the returned flag is set, the authority answers that it is still signing the certificate.
 pub fn let_sign(instance: &Instance, retry_after: &'static str) -> Arc<AtomicBool> {
     let slow = Arc::new(AtomicBool::new(true));
     let is_slow = Arc::clone(&slow);
@@ -156,7 +157,7 @@ fn an_order_outlives_an_authority_that_is_down_or_overloaded() {
     );
 }
 
-/// The program crashes after it has written the certificate's file, and before the next save. The next run still knows
+/// The program crashes after it has written the certificate's file, and before the next save. The next call still finds
 /// the certificate's origin.
 #[test]
 fn a_certificate_of_another_authority_is_replaced_even_if_the_last_save_was_lost() {
@@ -169,8 +170,8 @@ fn a_certificate_of_another_authority_is_replaced_even_if_the_last_save_was_lost
         }
         answer
     });
-    // A file can't be renamed over a folder. So the run fails after it has saved the progress, and before it has stored
-    // the certificate.
+    // A file can't be renamed over a folder. So the program fails after it has saved the progress, and before it has
+    // stored the certificate.
     std::fs::create_dir(instance.state("certificate.pem")).unwrap();
     let run = Run::of(&mut instance.command());
     assert!(run.said.contains("certificate.pem"), "{}", run.said);
@@ -189,7 +190,7 @@ fn a_certificate_of_another_authority_is_replaced_even_if_the_last_save_was_lost
     assert_ne!(instance.certificate().chain, staging);
 }
 
-/// The run fails before it has stored the certificate, and the certificate is lost. The authority sends it again.
+/// The program fails before it has stored the certificate, and the certificate is lost. The authority sends it again.
 #[test]
 fn a_certificate_that_could_not_be_stored_is_fetched_again() {
     let instance = Instance::new();

@@ -27,7 +27,7 @@ impl Line {
     }
 }
 
-/// `$msec"$uri"$status"$request_time"$upstream_response_time"$http_x_forwarded_for`.
+/// Writes the line as `$msec"$uri"$status"$request_time"$upstream_response_time"$http_x_forwarded_for`.
 impl Display for Line {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         let at = self
@@ -53,7 +53,7 @@ impl Display for Line {
     }
 }
 
-/// Seconds with three decimal places.
+/// Writes seconds with three decimal places.
 fn write_seconds(out: &mut impl Write, time: Duration) -> fmt::Result {
     write!(out, "{}.{:03}", time.as_secs(), time.subsec_millis())
 }

@@ -7,7 +7,8 @@ use http::{HeaderMap, StatusCode};
 use super::line::Line;
 use super::writer::HealthLog;
 
-/// Writes its line to the log when it is dropped: with the answer's body, or earlier if there is no answer.
+/// A request that writes its line to the log when it is dropped. It is dropped with the answer's body, or earlier if
+/// there is no answer.
 #[derive(Debug)]
 pub(crate) struct LoggedRequest {
     log: HealthLog,
@@ -39,7 +40,8 @@ impl LoggedRequest {
         self.status = Some(status);
     }
 
-    /// Returns the status for the log. Like nginx, uses 499 if the client hung up before the answer.
+    /// Returns the status for the log. If there is no answer, the status is 500 after a panic of the service. Otherwise
+    /// the client has hung up, and the status is 499, as in nginx.
     fn final_status(&self) -> StatusCode {
         const HUNG_UP: u16 = 499;
         match self.status {

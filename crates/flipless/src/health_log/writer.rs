@@ -52,7 +52,7 @@ impl HealthLog {
         }
     }
 
-    /// Waits until the thread has written all queued lines.
+    /// Waits until the thread has written all queued lines. Returns at once if the queue is full.
     pub(crate) async fn flush(&self) {
         let (done, written) = oneshot::channel();
         let queue = self.queue.clone();
@@ -85,8 +85,8 @@ impl Writer {
 
     fn write(&mut self, line: &Line) {
         let hour = line.hour();
-        // If the last attempt to open a file has failed, tries again: another server may have just created the file,
-        // and not set its rights yet.
+        // If the last attempt to open a file has failed, tries again. For example, another server may have just created
+        // the file, and may not have set its permissions yet.
         if hour != self.hour || self.file.is_none() {
             self.open(hour);
         }
@@ -100,7 +100,7 @@ impl Writer {
         }
     }
 
-    /// Opens the file of an hour. If that fails, the server serves without a log and says so once per hour.
+    /// Opens the file of an hour. If this fails, the server serves without a log, and prints the error once per hour.
     fn open(&mut self, hour: String) {
         let path = self.directory.join(format!("application.log.{hour}"));
         let opened = open_shared(&path);
@@ -137,7 +137,8 @@ fn open_shared(path: &Path) -> io::Result<fs::File> {
         .open(path)?;
     let mode = file.metadata()?.permissions().mode() & 0o777;
     if mode & SHARED != SHARED {
-        // Only the owner may do this (chmod(2)). The server that created the file has done it.
+        // Only the owner may change the mode (chmod(2)). If another server owns the file, that server has changed the
+        // mode.
         let _ = file.set_permissions(fs::Permissions::from_mode(mode | SHARED));
     }
     Ok(file)

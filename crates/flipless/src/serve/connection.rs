@@ -18,14 +18,14 @@ use crate::notice;
 /// How a connection is served.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Manner {
-    /// How long it may be idle, and how long a request's head may take.
+    /// How long the connection may be idle, and how long a request's head may take.
     pub(super) idle: Duration,
     /// Whether the service passes the requests on to another server.
     pub(super) proxy: bool,
 }
 
-/// How many header fields a request to a proxy may have. hyper's default is 100. nginx only limits
-/// the bytes of a head, to 32 KiB (`large_client_header_buffers`): 1,024 fields of 32 bytes.
+/// How many header fields a request to a proxy may have. hyper's default is 100. nginx limits a head to 32 KiB
+/// (`large_client_header_buffers`), which is enough for 1,024 fields of 32 bytes.
 const FIELDS_TO_PROXY: usize = 1024;
 
 /// Serves a connection in a new task. The connection counts as open from this call on.
@@ -44,8 +44,8 @@ pub(super) fn spawn<IO, S>(
     };
     let service = service.clone();
     let lifecycle = lifecycle.clone();
-    // hyper measures the limit for a head from the end of the last answer, so this limit covers idle time, too. Only
-    // hyper, and not the service, knows when the client has the whole answer.
+    // hyper measures the limit for a head from the end of the last answer, so this limit covers idle time, too. The
+    // service could not apply this limit, because only hyper notices when the client has the whole answer.
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())

@@ -27,7 +27,7 @@ pub enum ServeError {
     Setting {
         /// The variable.
         name: &'static str,
-        /// Its value.
+        /// The variable's value.
         value: String,
         /// The allowed values.
         allowed: &'static str,
@@ -40,7 +40,7 @@ pub enum ServeError {
     Bind {
         /// The address.
         address: SocketAddr,
-        /// Why not.
+        /// Why the server can't listen there.
         source: io::Error,
     },
     /// The runtime refused an inherited socket.

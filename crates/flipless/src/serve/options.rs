@@ -11,9 +11,9 @@ use super::error::ServeError;
 use crate::defaults::{DRAIN, HEALTH_PATH, LISTENER, PORT, START};
 use crate::statuses::Statuses;
 
-/// How long a connection may be idle, and how long a request's head may take. It is longer than the load
-/// balancer's idle timeout, whose default is 60 s, so that the balancer closes a connection first. Otherwise
-/// the balancer could send a request on a connection that the server closes, and answer 502:
+/// How long a connection may be idle, and how long a request's head may take. This time is longer than the load
+/// balancer's idle timeout, whose default is 60 s. So the balancer closes an idle connection first. Otherwise the
+/// balancer could send a request on a connection that the server closes, and answer 502:
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html>
 const IDLE: Duration = Duration::from_secs(75);
 

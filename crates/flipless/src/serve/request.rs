@@ -15,7 +15,8 @@ use super::error::BoxError;
 use crate::drain::{Lifecycle, Phase};
 use crate::health_log::{HealthLog, LoggedRequest};
 
-/// A service that the library can serve: one name for the bounds of [`Server::serve`](super::Server::serve).
+/// A service that the library can serve. The trait is a short name for the bounds of
+/// [`Server::serve`](super::Server::serve).
 pub(super) trait HttpService:
     Service<Request<Incoming>, Response = Response<Self::Body>, Error: Into<BoxError>, Future: Send>
     + Clone
@@ -136,7 +137,7 @@ impl<S: HttpService> Step<S, S::Future> {
                             future: service.call(request),
                         },
                         (Err(error), _) => Self::failed(error),
-                        // Reached only by a poll after the future's end, which is not allowed.
+                        // Only a poll after the future's end reaches this arm, and such a poll is not allowed.
                         (Ok(()), None) => return Poll::Pending,
                     }
                 }

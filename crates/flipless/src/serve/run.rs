@@ -72,7 +72,8 @@ pub(super) async fn run(
     Ok(())
 }
 
-/// Waits until no connection is open, the limit is over, or SIGINT arrives.
+/// Waits until no connection is open, the limit is over, or SIGINT arrives. In the last two cases, prints how many
+/// connections are cut.
 async fn drain(lifecycle: &Lifecycle, limit: Duration, signals: &mut Signals) {
     tokio::select! {
         () = lifecycle.all_closed() => return,

@@ -27,7 +27,7 @@ impl Signals {
         }
     }
 
-    /// Waits for SIGINT: the user at the terminal does not want to wait for the drain.
+    /// Waits for SIGINT, with which a user at the terminal ends the drain early.
     pub(super) async fn interrupt(&mut self) {
         self.interrupt.recv().await;
     }

@@ -78,7 +78,7 @@ fn an_answer_with_two_lengths_or_an_unknown_coding_is_bad() {
     }
     let mut chunked = head(200, &[("transfer-encoding", "Chunked")]);
     prepare(&mut chunked, false).unwrap();
-    assert_eq!(fields(&chunked), [], "hyper adds it if the client knows it");
+    assert_eq!(fields(&chunked), [], "hyper adds it for HTTP/1.1 clients");
 }
 
 #[test]

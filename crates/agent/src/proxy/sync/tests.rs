@@ -10,7 +10,7 @@ fn put(instance: &Instance, path: &str, text: &str) {
     instance.system.write(path, text.as_bytes(), 0o644).unwrap();
 }
 
-/// An instance on which the front runs with this file of nginx.
+/// Returns an instance whose front runs with this text in `nginx.conf`.
 fn running(text: &str) -> Instance {
     let instance = Instance::new();
     put(&instance, &format!("{NGINX}/nginx.conf"), text);

@@ -12,7 +12,7 @@ pub const NOW: i64 = 1_800_000_000;
 /// nginx can't load a certificate with this text.
 pub const BROKEN: &str = "broken";
 
-/// Returns a certificate for these names that an authority issues now.
+/// Returns a certificate for these names, as an authority issues it now for `days` days.
 pub fn of_authority(names: &[&str], days: i64) -> String {
     certificate(names, days, false)
 }

@@ -1,4 +1,4 @@
-//! The front's unit, with nginx's processes: systemd calls the agent around a start and in a reload.
+//! The front's unit, with nginx's processes: systemd calls the agent before and after a start, and in a reload.
 
 use std::process::Output;
 
@@ -9,7 +9,7 @@ use crate::instance::system::{Signal, System};
 use crate::proxy::{front, succession};
 
 impl FakeCommands {
-    /// Runs what concerns the front; `None` for any other program, and in a model without processes.
+    /// Runs a command that concerns the front. Returns `None` for any other command, and in a model without processes.
     pub(super) fn run_front(&self, program: &str, arguments: &[&str]) -> Option<Output> {
         if !self.model.borrow().has_processes {
             return None;

@@ -8,7 +8,7 @@ use flipless_settings::nginx::https::SERVER;
 use super::{Model, answer};
 
 impl Model {
-    /// Whether a test refuses the configuration in force.
+    /// Returns whether a test by nginx refuses the configuration in force.
     pub(super) fn refuses(&self, root: &Path) -> bool {
         in_force(root, self.nginx_refuses_with.as_ref())
     }
@@ -17,7 +17,8 @@ impl Model {
         in_force(root, self.front_fails_with.as_ref())
     }
 
-    /// Tests the configuration as nginx does in the unit `name`. The unit names nginx's files and sandbox.
+    /// Tests the configuration as nginx does in the unit `name`. The file of this unit contains the sandbox and the
+    /// paths of nginx's files.
     pub(super) fn tested(&mut self, name: &str, root: &Path) -> Output {
         let unit = std::fs::read_to_string(root.join("run/systemd/system").join(name)).unwrap();
         self.tests.push(unit.clone());

@@ -173,7 +173,7 @@ pub fn listeners(root: &Path, pid: u32) -> Vec<SocketAddrV4> {
 }
 
 /// Puts a copy of a descriptor into systemd's store. The copy's number is the inode of the socket. [`drop`] finds the
-/// copy, because the name that it gets ends with this inode.
+/// copy, because its argument `name` ends with this inode.
 pub fn keep(root: &Path, (pid, descriptor): (u32, i32), _: &str) {
     let link = folder(root, pid).join(format!("fd/{descriptor}"));
     let sockets = sockets(root, pid).into_iter();

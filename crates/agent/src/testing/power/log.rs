@@ -1,6 +1,7 @@
 //! The record of a device, in the format of the kernel's dm-log-writes
-//! (<https://docs.kernel.org/admin-guide/device-mapper/log-writes.html>): a head, then the records, each with a head of
-//! one sector. All numbers are little-endian. They have 64 bits, and only the size of a sector has 32.
+//! (<https://docs.kernel.org/admin-guide/device-mapper/log-writes.html>): it begins with a head, and the records
+//! follow. Each record begins with a head of one sector. All numbers are little-endian. They have 64 bits, except the
+//! size of a sector, which has 32.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -50,7 +51,7 @@ impl Log {
         Self { writes }
     }
 
-    /// Returns the number of records up to the last flush among the first `records`.
+    /// Returns the number of records up to and including the last flush among the first `records`.
     pub fn last_flush_before(&self, records: usize) -> usize {
         let flush = self.writes[..records]
             .iter()
