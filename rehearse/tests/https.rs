@@ -31,8 +31,8 @@ fn https_loses_no_request_on_a_current_nginx() {
     life::a_reboot(&mut shop);
 }
 
-/// nginx before 1.27.4 closes idle connections in a reload. Only this test plays the faults, because they do not depend
-/// on nginx's version.
+/// nginx before 1.27.4 closes idle connections in a reload. Only this test plays the faults of the authority and of the
+/// clock, because one version of nginx is enough for them.
 #[test]
 fn https_loses_only_idle_connections_on_an_old_nginx() {
     if booted::unavailable() {

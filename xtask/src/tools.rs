@@ -1,4 +1,4 @@
-//! Calls of other programs.
+//! Calls to other programs.
 
 use std::env;
 use std::ffi::OsString;

@@ -104,7 +104,7 @@ fn a_missing_standard_library_is_named_with_its_folder_and_two_ways_to_install_i
     let said = machine.refused();
     let looked = format!("looked in {}\n", machine.path("lib").display());
     let error = "error: Rust has no standard library for aarch64-unknown-linux-gnu; ";
-    let rustup = "hint: rustup: rustup target add aarch64-unknown-linux-gnu\n";
+    let rustup = "hint: with rustup: `rustup target add aarch64-unknown-linux-gnu`\n";
     let debian = "apt-get install libstd-rust-web-dev:arm64\n";
     assert_says(&said, &[error, &looked, rustup, debian]);
 }
@@ -112,7 +112,7 @@ fn a_missing_standard_library_is_named_with_its_folder_and_two_ways_to_install_i
 #[test]
 fn no_hint_names_a_debian_package_that_does_not_exist() {
     let said = Machine::new().refused_with(&["--target", "x86_64-unknown-linux-musl"]);
-    let rustup = "hint: rustup: rustup target add x86_64-unknown-linux-musl\n";
+    let rustup = "hint: with rustup: `rustup target add x86_64-unknown-linux-musl`\n";
     assert_says(&said, &[rustup, "Debian has no package for musl"]);
     assert!(!said.contains("apt-get"), "{said}");
 }

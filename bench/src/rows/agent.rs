@@ -153,8 +153,8 @@ impl Times {
         }
     }
 
-    /// Returns the times without the start of the run. Both sides contain the call that starts the run. In the peer's
-    /// side the run is already active, so this call returns at once.
+    /// Returns the times without the start of the run. Both sides call `systemctl` to start the run. On the peer's side
+    /// the run is already active and the call returns at once, so the start is subtracted only on flipless's side.
     fn without_start(&self) -> Pair {
         Pair {
             ours: self.command - self.start,

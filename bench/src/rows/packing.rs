@@ -112,7 +112,11 @@ fn dist(xtask: &Path, folder: &Path, included: &str) -> anyhow::Result<Packed> {
         .stderr(Stdio::piped())
         .spawn()?;
     let mut process = Process(child);
-    let stderr = process.0.stderr.take().context("no standard error")?;
+    let stderr = process
+        .0
+        .stderr
+        .take()
+        .context("the standard error is not captured")?;
     let (mut began, mut packed, mut text) = (None, None, String::new());
     for line in BufReader::new(stderr).lines() {
         let line = line?;

@@ -46,7 +46,7 @@ pub const MEASUREMENT: Measurement = Measurement {
     samples,
 };
 
-/// How many starts of each side one run has.
+/// How many times each repetition of the measurement starts each side.
 const STARTS: usize = 5;
 const PLAIN: &str = "bench-start.service";
 

@@ -29,7 +29,7 @@ pub struct Run<'a> {
     pub wanted: Wanted,
     /// The current time, in seconds since 1970.
     pub now: u64,
-    /// The certificate at hand.
+    /// The certificate that the instance has now, if there is one.
     pub current: Option<Certificate>,
 }
 

@@ -268,8 +268,8 @@ fn a_broken_chain_is_refused_and_the_old_certificate_stays() {
     let foreign = flipless_certificates::certificate::to_pem(&chain[1..]);
     for (rest, reason) in [(String::new(), "incomplete"), (foreign.clone(), "broken")] {
         let rest = rest.clone();
-        // The first chain lacks the intermediate certificate. The second chain has the certificate itself in the place
-        // of its issuer's.
+        // The first chain lacks the intermediate certificate. The second chain repeats the certificate where its
+        // issuer's certificate belongs.
         instance.proxy.script(move |asked, answer| {
             if !asked.path.starts_with("/certZ/") {
                 return answer;

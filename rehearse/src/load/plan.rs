@@ -18,7 +18,7 @@ use super::manner::Manner;
 pub struct Plan {
     /// The server's address, as seen in the namespace of the load.
     pub address: SocketAddr,
-    /// The name of the server in every request.
+    /// The `Host` of every request.
     pub host: String,
     /// The path that new and kept connections request.
     pub path: String,

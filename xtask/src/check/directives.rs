@@ -20,7 +20,8 @@ const PACKAGES: [(&str, &str); 6] = [
 ];
 /// The most letters by which a name may differ from a suggestion.
 const TYPO: usize = 2;
-/// No name of nginx is longer than this. Longer names, as in a hostile file, get no suggestion.
+/// No directive of nginx has a longer name. A longer name, for example in a hostile file, is not compared with the known
+/// names, and gets no suggestion.
 const LONGEST: usize = 64;
 /// A name with at least this many letters does not resemble another name by chance.
 const LONG: usize = 10;

@@ -21,7 +21,7 @@ use super::dependencies::{Key, Package, Tree};
 pub struct Executable {
     /// Its name in the zip.
     pub place: String,
-    /// The packages of which cargo has built the executable; `None` for a prebuilt executable.
+    /// The packages from which cargo built the executable; `None` for a prebuilt executable.
     pub tree: Option<Tree>,
 }
 

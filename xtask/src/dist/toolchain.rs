@@ -133,11 +133,11 @@ fn std_missing(target: Target, libdir: &Path) -> anyhow::Error {
         Arch::X86_64 => "amd64",
         Arch::Aarch64 => "arm64",
     };
-    let mut hints = vec![format!("rustup: rustup target add {triple}")];
+    let mut hints = vec![format!("with rustup: `rustup target add {triple}`")];
     hints.push(match target.is_gnu() {
         // Debian stable has two rustc packages: its own, and a newer one for web browsers.
         true => format!(
-            "Debian, with the package rustc-web: dpkg --add-architecture {debian} && apt-get update && \
+            "on Debian, with the package rustc-web: dpkg --add-architecture {debian} && apt-get update && \
              apt-get install libstd-rust-web-dev:{debian}"
         ),
         false => "Debian has no package for musl".into(),

@@ -76,7 +76,7 @@ pub fn install(
 /// second call changes nothing.
 pub fn settle(system: &System) -> Result<()> {
     let mut transient = installed_in(system, Place::UntilReboot)?;
-    // The drop-in of a held run stays in `/run`, because the handover removes it.
+    // Does not move the drop-in of a held run to the disk, because the handover will remove it from `/run`.
     transient.retain(|path| !path.contains("/flipless-app@"));
     for path in &transient {
         if let (Some(content), Some(name)) = (system.read(path)?, path.strip_prefix(RUNTIME_UNITS))

@@ -381,8 +381,8 @@ proptest! {
         prop_assert!(decisions.any(|decision| matches!(decision, Decision::Order(_))));
     }
 
-    /// Until two thirds of its life are over, a certificate that fits is ordered again only if the authority suggests
-    /// it.
+    /// Until two thirds of its life are over, a certificate that matches the settings is renewed only if the authority
+    /// suggests it.
     #[test]
     fn a_valid_certificate_is_kept(progress in any_progress(), now in NOW..NOW + 60 * DAY) {
         let current = current(NOW);

@@ -28,7 +28,7 @@ impl Zip {
         server(Self::rendered(&Config::default()))
     }
 
-    /// The rendered templates for a server that a command line starts, the agent, and the relay.
+    /// A bundle with the agent, the relay, and the templates for a server that is started by a command line.
     pub fn of_command(line: &str) -> Self {
         let config = format!("[server]\ncommand = '{line}'\n");
         let config = Config::parse(&config, "flipless.toml".as_ref()).unwrap();

@@ -118,7 +118,7 @@ fn an_instance_that_is_given_back_keeps_no_copy() {
     assert!(!restore(&instance.system).unwrap());
 }
 
-/// A partial copy would remove files from /etc/nginx.
+/// The restore of a partial copy would remove files from /etc/nginx.
 #[test]
 fn an_interrupted_copy_is_not_used() {
     for point in 0.. {

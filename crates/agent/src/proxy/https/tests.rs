@@ -58,7 +58,7 @@ fn without_https_ebs_configuration_is_ebs_own() {
     assert_eq!(instance.files(), before);
 }
 
-/// EB deletes no file in /etc/nginx, so the server of an earlier version may still be there.
+/// EB deletes no file in /etc/nginx, so a `server` block of an earlier version of the bundle may still be there.
 #[test]
 fn a_server_of_the_user_on_the_same_port_is_refused_in_the_bundle_and_in_force() {
     let server = "server { listen 443 ssl; }";
