@@ -254,7 +254,7 @@ fn a_bundle_that_can_not_be_served_is_refused_with_the_reason() {
         ),
         (
             Source::with(&[("app/Procfile", "web: x\n", 0o644)]),
-            "zip inside this folder",
+            "run `zip` inside this folder",
         ),
     ] {
         let said = source.refused();
