@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs once in the image's root. Makes a placeholder for each program below that the root lacks.
+# Runs once in the image's root. Makes a placeholder for each of these programs that the root lacks.
 set -e
 placeholder=/opt/elasticbeanstalk/model/placeholder
 # Every user may add a line, because hooks also run programs as other users.

@@ -6,12 +6,12 @@ install -d -m 0755 -o webapp -g webapp /home/webapp /var/app /var/pids
 install -d -m 0755 /opt/elasticbeanstalk/bin /opt/elasticbeanstalk/deployment /opt/elasticbeanstalk/config \
     /opt/elasticbeanstalk/tasks/taillogs.d /opt/elasticbeanstalk/tasks/bundlelogs.d \
     /opt/elasticbeanstalk/tasks/publishlogs.d /var/proxy/staging
-# nginx's workers open the health log themselves, because its name contains the hour.
+# nginx's workers open the health log themselves, because the log's name contains the hour.
 install -d -m 0755 -o nginx -g nginx /var/log/nginx /var/log/nginx/healthd
 # nginx has no System V script on Amazon Linux. With such a script, `systemctl disable` makes systemd read its units two
 # more times.
 rm -f /etc/init.d/nginx
-# EB disables nginx and starts it itself. The distribution's own site would listen on port 80.
+# EB disables nginx.service, and starts it in a deployment. The distribution's own site would listen on port 80.
 systemctl disable nginx.service
 rm -f /etc/nginx/sites-enabled/default
 systemctl enable aws-eb.target cfn-hup.service healthd.service
@@ -21,7 +21,7 @@ for unit in systemd-logind.service console-getty.service getty@.service getty.ta
     apt-daily-upgrade.timer dpkg-db-backup.timer fstrim.timer e2scrub_all.timer; do
     ln -sf /dev/null "/etc/systemd/system/$unit"
 done
-# systemd runs its generators whenever it reads its units. They have nothing to do in a container.
+# systemd runs its generators whenever it reads its units. The generators have nothing to do in a container.
 mkdir -p /etc/systemd/system-generators
 for generator in /usr/lib/systemd/system-generators/*; do
     [ -e "$generator" ] || continue

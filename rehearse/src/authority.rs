@@ -12,8 +12,8 @@ pub const DIRECTORY: &str = "https://authority.test:14000/dir";
 pub const ROOT: &str = "/etc/authority/root.pem";
 
 /// Makes the domains resolve to the instance itself, and starts the authority. If the settings name the owner's own
-/// certificate, makes a self-signed certificate instead, unless the file exists. Returns whether this succeeded. It
-/// fails if the image has no pebble or no openssl.
+/// certificate, makes a self-signed certificate instead, unless the file exists. Returns whether all of this succeeded:
+/// `false` if the image has no pebble or no openssl.
 ///
 /// # Errors
 /// If the instance can't run commands.

@@ -28,9 +28,9 @@ pub enum BundleError {
     Dist(String),
 }
 
-/// Builds a bundle into `folder` with `cargo xtask dist`. Uses `config` or, without it, the project's own
-/// `flipless.toml`. `front` overrides the front mode there. The user's own bundle in `target/dist` stays
-/// unchanged.
+/// Builds a bundle into `folder` with `cargo xtask dist`, and returns its path. Uses `config` or, without it, the
+/// project's own `flipless.toml`. `front` overrides the front mode of this file. The user's own bundle in `target/dist`
+/// stays unchanged.
 pub fn build(
     front: Option<FrontMode>,
     config: Option<&Path>,
@@ -62,7 +62,7 @@ fn dist(
         .args(["--", "dist", "--json", "--out"])
         .arg(folder)
         .args(options);
-    // Keeps cargo quiet, because its lines hide those of the rehearsal
+    // Keeps cargo quiet, because cargo's lines would hide the lines of the rehearsal
     // (https://doc.rust-lang.org/cargo/reference/config.html).
     command.env("CARGO_TERM_QUIET", "true");
     if let Some(front) = front {
@@ -131,7 +131,7 @@ pub fn changed(original: &Path, copy: &Path, changes: &Changes) -> Result<(), Bu
     })
 }
 
-/// Whether a bundle makes nginx repeat a request that failed because the server died.
+/// Returns whether a bundle makes nginx repeat a request that failed because the server died.
 pub fn retries(bundle: &Path) -> Result<bool, BundleError> {
     let archive = open(bundle)?;
     Ok(archive
@@ -139,7 +139,7 @@ pub fn retries(bundle: &Path) -> Result<bool, BundleError> {
         .is_some())
 }
 
-/// Whether a bundle has nginx as flipless's front.
+/// Returns whether a bundle has a front, and so the front mode `nginx`.
 pub fn has_front(bundle: &Path) -> Result<bool, BundleError> {
     let archive = open(bundle)?;
     Ok(archive
@@ -178,7 +178,7 @@ pub fn server_of(bundle: &Path) -> Result<String, BundleError> {
         .to_owned())
 }
 
-/// The path of the server's health check; `/health` for an application without flipless.
+/// Returns the path of the server's health check; `/health` for an application without flipless.
 pub fn health_path_of(bundle: &Path) -> Result<String, BundleError> {
     let unit = unit_file::parse(&app_unit(bundle)?);
     let mut variables = unit_file::values(&unit, "Service", "Environment");
@@ -186,8 +186,8 @@ pub fn health_path_of(bundle: &Path) -> Result<String, BundleError> {
     Ok(path.unwrap_or("/health").to_owned())
 }
 
-/// Whether an answer with a status other than 200 to 299 is healthy, too. This is so for an application without
-/// flipless, and if the settings allow another status.
+/// Returns whether the statuses of a healthy answer may differ from 200 to 299: for an application without flipless, or
+/// if the settings have other statuses.
 pub fn accepts_any_status(bundle: &Path) -> Result<bool, BundleError> {
     let unit = unit_file::parse(&app_unit(bundle)?);
     let mut variables = unit_file::values(&unit, "Service", "Environment");
@@ -196,7 +196,7 @@ pub fn accepts_any_status(bundle: &Path) -> Result<bool, BundleError> {
     Ok(statuses != Some("200-299"))
 }
 
-/// The text of the unit of the server's runs; empty for a bundle without flipless.
+/// Returns the text of the unit of the server's runs; empty for a bundle without flipless.
 fn app_unit(bundle: &Path) -> Result<String, BundleError> {
     let mut archive = open(bundle)?;
     let unit = match archive.by_name(&format!("systemd/{}", layout::APP_TEMPLATE)) {

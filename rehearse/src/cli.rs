@@ -1,4 +1,4 @@
-//! Runs what the command line asks for.
+//! Runs the rehearsal that the command line describes.
 
 mod arguments;
 mod bundles;

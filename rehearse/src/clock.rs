@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 pub struct Clock(Instant);
 
 impl Clock {
-    /// A clock that shows zero now.
+    /// Returns a clock that shows zero now.
     pub fn start() -> Self {
         Self(Instant::now())
     }
@@ -33,7 +33,7 @@ pub struct Window {
 }
 
 impl Window {
-    /// Whether `at` is inside the period.
+    /// Returns whether `at` is inside the period.
     pub fn contains(&self, at: Duration) -> bool {
         (self.start..self.end).contains(&at)
     }

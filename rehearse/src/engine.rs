@@ -1,8 +1,8 @@
-//! A model of EB's engine: it does the same work in the same order as EB's logs show.
+//! A model of EB's engine. The model does the work that EB's logs show, in the same order.
 //!
 //! The model carries out these sections of `.ebextensions`: `files`, `commands`, `container_commands` and a
-//! part of `option_settings`. It leaves out the other sections, log streaming, X-Ray and the worker tier. If a
-//! bundle has them, the log says so.
+//! part of `option_settings`. It leaves out the other sections, log streaming, X-Ray and the worker tier. The log
+//! names each section and each option of a bundle that the model leaves out.
 
 mod boot;
 mod container_commands;
@@ -110,7 +110,8 @@ impl<I: Instance> Engine<I> {
         self.secrets = secrets;
     }
 
-    /// Sets secrets that neither hooks nor `get-config` see. AWS documents that hooks see all of them.
+    /// Sets secrets that neither hooks nor `get-config` see. On a real instance, hooks see all secrets, according to
+    /// AWS's documentation.
     pub fn withhold_secrets(&mut self, secrets: Properties) {
         self.withheld = secrets;
     }
@@ -125,7 +126,7 @@ impl<I: Instance> Engine<I> {
         self.abort = Some(instruction.to_owned());
     }
 
-    /// Removes an abort that [`Self::abort_before`] has set and no command has reached.
+    /// Cancels [`Self::abort_before`], if no command has reached the instruction.
     pub fn abort_no_more(&mut self) {
         self.abort = None;
     }

@@ -10,8 +10,8 @@ use tokio::time::{sleep, timeout};
 
 use crate::command_line::CommandLine;
 
-/// How long the server may take to end after SIGTERM. It is shorter than the time that the unit's
-/// TimeoutStopSec= adds to the drain.
+/// How long the server may take to end after SIGTERM. This time is shorter than the 15 s by which the unit's
+/// TimeoutStopSec= is longer than the drain.
 const END: Duration = Duration::from_secs(5);
 
 /// How often the relay looks for the server's other processes after the first process has ended.
@@ -19,10 +19,11 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// The running server; dropping this value kills it.
 pub struct ServerProcess {
-    /// The process that the relay has started: the server, or a shell that has started it.
+    /// The process that the relay has started: the server, or a shell that has started the server.
     first: Child,
-    /// The process group of all the server's processes; `None` after their end. The kernel gives the number of a group
-    /// to no new process while the group has a member (alloc_pid in its pid.c).
+    /// The process group of all the server's processes; `None` after [`Self::all_ended`] has seen their end. While the
+    /// group has a member, the kernel gives its number to no new process (alloc_pid in the kernel's pid.c). So a signal
+    /// to the group reaches no other process.
     group: Option<Pid>,
 }
 
@@ -39,8 +40,8 @@ impl ServerProcess {
         let _ = sd_notify::listen_fds().context("cannot use the inherited listener")?;
         let port = port.to_string();
         let mut command = Command::new(&line.program);
-        // The server may be a shell with a child. So it gets a process group of its own, and a stop reaches all its
-        // processes, as EB's own unit does (KillMode=control-group, systemd.kill(5)).
+        // The server may be a shell with a child. So the server gets a process group of its own, and a stop signals
+        // the whole group. EB's own unit also signals all its processes (KillMode=control-group, systemd.kill(5)).
         command.args(line.arguments(&port)).process_group(0);
         // These variables are for the relay. A server that saw them could take the shared listener, send messages
         // to systemd, wait for the flip before it is healthy, or log each request a second time.
@@ -55,7 +56,7 @@ impl ServerProcess {
         Ok(Self { first, group })
     }
 
-    /// Waits until the server ends by itself, and describes how it ended.
+    /// Waits until the first process ends, and describes how it ended.
     pub async fn ended(&mut self) -> String {
         match self.first.wait().await {
             Ok(status) => status.to_string(),
@@ -86,7 +87,7 @@ impl ServerProcess {
     /// Sends a signal to all processes of the server.
     fn signal(&self, signal: Signal) {
         if let Some(group) = self.group {
-            // This fails only if all have just ended.
+            // This call fails only if all processes have just ended.
             let _ = kill_process_group(group, signal);
         }
     }

@@ -23,7 +23,7 @@ fn behind_nginx_a_request_without_an_answer_closes_the_connection() {
             drop(played.arrived());
             assert_eq!(rest(client), "", "{mode}");
         }
-        // The server still lives, and so does the relay.
+        // The server and the relay still run.
         let client = send(&front, GET);
         played.arrived().answer(OK);
         assert_eq!(status(&rest(client)), 200);

@@ -21,7 +21,7 @@ struct Nginx {
     folder: tempfile::TempDir,
 }
 
-/// EB's location, and the upstream of `platform-templates/nginx`.
+/// nginx's configuration: EB's `location`, and the upstream of `platform-templates/nginx`.
 const CONFIGURATION: &str = "daemon off; master_process off; pid pid;
 events {}
 http {
@@ -79,7 +79,7 @@ impl Drop for Nginx {
     }
 }
 
-/// The head and the body of an answer, after which nginx closes the connection.
+/// Reads the head and the body of an answer, up to the end of the connection, which nginx closes.
 fn answer(mut stream: UnixStream) -> String {
     std::io::read_to_string(&mut stream).unwrap()
 }
@@ -161,7 +161,8 @@ fn in_direct_mode_a_request_has_the_same_status_as_behind_nginx() {
         "CONNECT / HTTP/1.1\r\nHost: a\r\n".into(),
         "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n".into(),
         "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n".into(),
-        // 1,000 fields with Host and Connection. An nginx without security updates accepts more.
+        // With Host and Connection, this request has 1,000 fields, the most that nginx accepts (`max_headers`). More
+        // fields are not compared here, because an nginx without security updates accepts them.
         format!("GET / HTTP/1.1\r\nHost: a\r\n{}", fields(998)),
     ] {
         let request = format!("{request}Connection: close\r\n\r\n");

@@ -20,7 +20,8 @@ use rig::{RELAY, child, find_child, kill, listener};
 /// The relay gives the server a port above this one.
 const PORT: &str = "5000";
 
-/// The relay in front of this server. On an instance, the unit of the run sets `PORT` to `[server] port`.
+/// Returns the launch of a relay in front of this server. On an instance, the unit of the run sets `PORT` to
+/// `[server] port`.
 fn relay(server: &[&str], listener: &TcpListener) -> Launch {
     let words = [&[RELAY], server].concat();
     Launch::program_on(&words, listener).set("PORT", PORT)
@@ -73,7 +74,7 @@ impl DerefMut for Relay {
     }
 }
 
-/// The port that the server prints; it shares its standard error with the relay.
+/// Returns the port that the server prints. The server and the relay have the same standard error.
 fn port_of(relay: &mut Server) -> u16 {
     relay.listening_address().port()
 }
@@ -133,7 +134,7 @@ fn the_server_sees_neither_the_listener_nor_systemd() {
     }
     let inode = |path: &str| fs::read_link(path).unwrap();
     let held = inode(&format!("/proc/{}/fd/3", relay.pid()));
-    // The server may close a connection after the listing. Its link then no longer exists.
+    // The server may close a connection after `read_dir` has listed its descriptor. The link then no longer exists.
     let descriptors: Vec<_> = fs::read_dir(format!("{child}/fd"))
         .unwrap()
         .filter_map(|descriptor| fs::read_link(descriptor.unwrap().path()).ok())
@@ -151,7 +152,7 @@ fn a_request_in_flight_is_finished_before_the_server_is_stopped() {
     client
         .send("GET /slow?ms=3000 HTTP/1.1\r\nhost: test\r\n\r\n")
         .unwrap();
-    // The server counts its own connections: the slow one and this one.
+    // The server counts the relay's two connections: one for the slow request, and one for `other`.
     let mut other = relay.connect();
     wait_for("the request's arrival", || {
         let status = other.get("/status.json").body;

@@ -1,8 +1,8 @@
 //! `flipless.toml`: the one configuration file.
 //!
 //! Every key is optional. An unknown key, a wrong type or a value out of range is an error that names the
-//! line, the column and the allowed values. The build script, which renders the templates, and `xtask`,
-//! which assembles the zip, both read the file with this code.
+//! line, the column and the allowed values. Two programs read the file with this code: the build script, which
+//! renders the templates, and `xtask`, which assembles the zip.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -29,7 +29,7 @@ pub use values::{
     Word, WritablePath,
 };
 
-/// All settings. A deployment works with nothing but the defaults.
+/// All settings. The defaults alone are enough for a deployment.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all(deserialize = "kebab-case"))]
 pub struct Config {
@@ -73,7 +73,8 @@ impl Default for App {
 pub struct Server {
     /// The `Cargo.toml` of the server's package or workspace, if the server is not in this workspace.
     pub manifest: Option<BuildPath>,
-    /// The Cargo package of the server. The default is `flipless-demo`, or with a manifest the manifest's own package.
+    /// The Cargo package of the server. The default is the manifest's own package, or `flipless-demo` without a
+    /// manifest.
     pub package: Option<Name>,
     /// The package's binary.
     pub bin: Name,
@@ -84,19 +85,19 @@ pub struct Server {
     pub handover: Option<Handover>,
     /// The server's arguments, one word each. With `handover = "port"`, each `{port}` becomes the server's port.
     pub args: Vec<Word>,
-    /// The variables besides `PORT` that tell the server its port, with `handover = "port"`.
+    /// With `handover = "port"`, the variables besides `PORT` from which the server reads its port.
     pub port_variables: Vec<PortVariable>,
     /// The loopback port that EB's nginx passes requests to.
     pub port: Port,
-    /// The path of the health check: a new version has to answer it before it takes over.
+    /// The path of the health check. A new version takes over only after it has answered the check.
     pub health_path: UrlPath,
     /// The statuses of a healthy answer, such as `200-299,401`.
     pub health_statuses: Statuses,
     /// Whether the server looks up hosts by name. If so, it must not be linked with glibc statically.
     pub resolves_names: bool,
-    /// Seconds a new version may take until it is ready.
+    /// Seconds that a new version may take until it is ready.
     pub start_seconds: Number<1, 540>,
-    /// Seconds an old version may take to finish its requests. The default depends on the front mode.
+    /// Seconds that an old version may take to finish its requests. The default depends on the front mode.
     pub drain_seconds: Option<Number<1, 3600>>,
     /// Seconds without a ping after which systemd restarts the server; 0 turns the watchdog off.
     pub watchdog_seconds: Number<0, 3600>,
@@ -254,7 +255,7 @@ impl Config {
         }
     }
 
-    /// The part that the agent needs, with every value resolved.
+    /// Returns the part that the agent needs, with every value resolved.
     pub fn resolve(&self) -> Settings {
         Settings {
             app: settings::App {
@@ -300,7 +301,7 @@ impl Config {
         }
     }
 
-    /// How a new version takes over: the setting, or the default for the kind of server.
+    /// Returns how a new version takes over: the setting, or the default for the kind of server.
     pub fn handover(&self) -> Handover {
         let by_kind = match self.server.command {
             Some(_) => Handover::Port,
@@ -309,11 +310,12 @@ impl Config {
         self.server.handover.unwrap_or(by_kind)
     }
 
-    /// Seconds that an old version may take to finish its requests: the setting, or the front mode's default.
+    /// Returns the seconds that an old version may take to finish its requests: the setting, or the front mode's
+    /// default.
     ///
-    /// Behind nginx the server has no idle connections. In direct mode the default is above the idle timeout
-    /// of an Application Load Balancer (60 s unless changed), so that the balancer closes idle connections
-    /// first.
+    /// Behind nginx the server has no idle connections. In direct mode it has idle connections of the load balancer.
+    /// There the default is above the idle timeout of an Application Load Balancer (60 s unless changed), so that the
+    /// balancer closes these connections first.
     pub fn drain_seconds(&self) -> u32 {
         let by_mode = if self.front.mode == FrontMode::Direct {
             65
@@ -323,10 +325,10 @@ impl Config {
         self.server.drain_seconds.map_or(by_mode, Number::get)
     }
 
-    /// Whether each run has a user of its own: the setting, or its default.
+    /// Returns whether each run has a user of its own: the setting, or its default.
     ///
-    /// A server that writes files expects to write them again after the next deployment, as the same user. So the
-    /// default for such a server is `webapp`, as on stock EB.
+    /// The next version of a server that writes files has to write to the same files. So the default for such a server
+    /// is one user for all runs: `webapp`, as on stock EB.
     pub fn own_user(&self) -> bool {
         let by_paths = self.server.writable_paths.is_empty();
         self.server.own_user.unwrap_or(by_paths)

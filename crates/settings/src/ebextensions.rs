@@ -1,4 +1,5 @@
-//! Reads EB's configuration files, `.ebextensions/*.config`: the sections that a rehearsal carries out.
+//! Reads EB's configuration files, `.ebextensions/*.config`: the content of the sections that a rehearsal carries out,
+//! and the names of the other sections.
 //!
 //! <https://docs.aws.amazon.com/elasticbeanstalk/latest/dg/ebextensions.html>
 
@@ -48,7 +49,7 @@ pub struct ConfigFile {
     /// Commands in the staged bundle.
     #[serde(deserialize_with = "scalars::section")]
     pub container_commands: BTreeMap<String, CommandEntry>,
-    /// The names of the packages, whichever manager installs them.
+    /// The names of the packages of all package managers.
     #[serde(skip)]
     pub packages: Vec<String>,
     /// The names of the other sections.
@@ -83,7 +84,8 @@ pub struct CommandEntry {
     pub command: Words,
     /// Its working directory.
     pub cwd: Option<String>,
-    /// Variables that it gets besides the usual ones.
+    /// Its own variables. In `commands` they replace the usual environment; in `container_commands` they are added to
+    /// the environment properties.
     pub env: BTreeMap<String, String>,
     /// A test: if this line fails, EB skips the command.
     pub test: Option<String>,
@@ -111,7 +113,7 @@ pub fn parse(text: &str) -> Result<ConfigFile, SyntaxError> {
     Ok(file)
 }
 
-/// Returns the names of the packages. If the section does not have EB's form, it is ignored, and there are none.
+/// Returns the names of the packages; none if the section does not have EB's form.
 fn packages(text: &str) -> Vec<String> {
     #[derive(Default, Deserialize)]
     struct Packages {

@@ -14,7 +14,7 @@ macro_rules! layout {
 layout! {
     /// The folder of flipless on the instance. EB touches nothing in it.
     ROOT "root" = "/opt/flipless";
-    /// The installed agent, which units run. EB deletes the agent in the application folder in every flip.
+    /// The installed agent. Units run this copy, because EB deletes the copy in the application folder in every flip.
     AGENT "agent" = "/opt/flipless/bin/flipless";
     /// One folder per release: `app/` (the bundle's content) and `environment`.
     RELEASES "releases" = "/opt/flipless/releases";
@@ -37,7 +37,7 @@ layout! {
     /// this instance was started.
     FROM_IMAGE "from_image" = "/run/flipless/from-image";
 
-    /// The installed program for certificates, which its unit runs.
+    /// The installed program for certificates. The unit [`RENEWAL`] runs this copy.
     CERTIFICATES "certificates" = "/opt/flipless/bin/flipless-certificates";
     /// The file with the key and the certificate that nginx shows. Only root can read the file.
     CERTIFICATE "certificate" = "/var/lib/flipless/https/certificate.pem";
@@ -50,8 +50,8 @@ layout! {
 
     /// The listener that the server's runs share.
     APP_SOCKET "app_socket" = "flipless-app.socket";
-    /// The unit of a run, in a release's `systemd/`. Each run has a copy under its own name, so that an old
-    /// release runs with the unit that it was built with.
+    /// The unit of a run, in the folder `systemd/` of its bundle. Each run has a copy under its own name, so that an
+    /// old release runs with its own unit.
     APP_TEMPLATE "app_template" = "flipless-app@.service";
     /// The unit that the listener starts when no run is active.
     GATE "gate" = "flipless-gate.service";
@@ -61,11 +61,11 @@ layout! {
     FRONT "front" = "flipless-front.service";
     /// Starts [`LISTENERS`] every few seconds, in nginx mode.
     LISTENERS_TIMER "listeners_timer" = "flipless-listeners.timer";
-    /// Looks after the listeners of the front.
+    /// Repairs differences between the listeners of the front and systemd's copies of them.
     LISTENERS "listeners" = "flipless-listeners.service";
     /// Limits the time between `stage` and the flip.
     DEADMAN_TIMER "deadman_timer" = "flipless-deadman.timer";
-    /// Discards a staged run to which EB does not flip; the timer starts it.
+    /// Discards a staged run to which EB does not flip. [`DEADMAN_TIMER`] starts this unit.
     DEADMAN "deadman" = "flipless-deadman.service";
     /// Rolls back to the previous release if the current one crashes too often.
     RECOVER "recover" = "flipless-recover.service";
@@ -73,13 +73,14 @@ layout! {
     IDENTITY "identity" = "flipless-identity.service";
     /// Asks the authority for a certificate, and installs it.
     RENEWAL "renewal" = "flipless-certificates.service";
-    /// Starts the renewal every few minutes.
+    /// Starts [`RENEWAL`] every few minutes.
     RENEWAL_TIMER "renewal_timer" = "flipless-certificates.timer";
     /// Installs the owner's own certificate after a change.
     OWN_CERTIFICATE "own_certificate" = "flipless-own-certificate.service";
     /// Notices a change of the owner's own certificate.
     OWN_CERTIFICATE_PATH "own_certificate_path" = "flipless-own-certificate.path";
-    /// Starts the unit that raises the alarm before the owner's own certificate expires.
+    /// Starts [`OWN_CERTIFICATE`] every few hours, because that unit also raises the alarm before the certificate
+    /// expires.
     OWN_CERTIFICATE_TIMER "own_certificate_timer" = "flipless-own-certificate.timer";
     /// The file name of the drop-ins. It sorts after the names of EB's own drop-ins, so that flipless's values win.
     DROP_IN "drop_in" = "zz-flipless.conf";
@@ -111,7 +112,7 @@ layout! {
 }
 
 /// The variables that systemd sets for a service (sd_listen_fds(3), sd_notify(3), sd_watchdog_enabled(3)). No
-/// property may replace them, and the relay hides them from its server.
+/// environment property may replace them, and the relay hides them from its server.
 pub const OF_SYSTEMD: [&str; 6] = [
     "LISTEN_PID",
     "LISTEN_FDS",

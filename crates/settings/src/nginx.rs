@@ -1,4 +1,4 @@
-//! The files that the bundle adds to EB's nginx configuration, and the versions of nginx that know them.
+//! The files that the bundle adds to EB's nginx configuration, and the versions of nginx that accept them.
 
 use std::time::Duration;
 
@@ -27,12 +27,12 @@ pub const TABLES: [&str; 7] = [
 /// EB's nginx on Amazon Linux 2023.
 pub const PLATFORM: Version = (1, 28, 0);
 
-/// The file that keeps idle connections open during a reload, in the bundle's `nginx/` and in `conf.d/`.
+/// The name, in the bundle's `nginx/` and in `conf.d/`, of the file that keeps idle connections open during a reload.
 pub const KEEPALIVE: &str = "zz-flipless-keepalive.conf";
-/// The first version of nginx that knows the directive in this file, `keepalive_min_timeout` (nginx's CHANGES, 1.27.4).
+/// The first version of nginx that has the directive in this file, `keepalive_min_timeout` (nginx's CHANGES, 1.27.4).
 pub const KEEPALIVE_SINCE: Version = (1, 27, 4);
 
-/// Returns whether this version knows the directive in [`KEEPALIVE`].
+/// Returns whether this version has the directive in [`KEEPALIVE`].
 ///
 /// ```
 /// use flipless_settings::nginx::{KEEPALIVE_SINCE, knows_keepalive};
@@ -71,7 +71,7 @@ pub fn keepalive_for(file: &str, timeout: Option<Duration>) -> String {
     }
 }
 
-/// The file with which nginx repeats a failed request, in the bundle's `nginx/` and in `conf.d/`.
+/// The name, in the bundle's `nginx/` and in `conf.d/`, of the file with which nginx repeats a failed request.
 pub const UPSTREAM: &str = "zz-flipless-upstream.conf";
 /// The line in this file that only newer versions of nginx accept.
 const NO_KEEPALIVE: &str = "keepalive 0;";

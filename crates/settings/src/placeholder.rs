@@ -13,7 +13,7 @@ pub fn fill(text: &str, port: &str) -> String {
     parts.join("{port}")
 }
 
-/// Whether the text contains `{port}`. `{{port}}` does not count.
+/// Returns whether the text contains `{port}`. `{{port}}` does not count.
 pub fn is_in(text: &str) -> bool {
     text.split("{{port}}").any(|part| part.contains("{port}"))
 }

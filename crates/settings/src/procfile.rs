@@ -15,19 +15,19 @@ pub fn process(line: &str) -> Option<(&str, &str)> {
     (is_name(name) && !command.is_empty()).then_some((name, command))
 }
 
-/// Whether EB's pattern allows the name.
+/// Returns whether EB's pattern allows the name.
 pub fn is_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     !name.is_empty() && name.chars().all(plain)
 }
 
-/// Whether EB would overwrite a unit of flipless or nginx with the unit of a process of this name.
+/// Returns whether EB would overwrite a unit of flipless or of nginx with the unit of a process of this name.
 pub fn is_taken(name: &str) -> bool {
     name == "nginx" || name.starts_with("flipless")
 }
 
-/// The program that a command line starts: the first word that is neither a variable nor `exec`. `None` if the shell
-/// interprets this word, because then only the shell knows the program.
+/// Returns the program that a command line starts: the first word that is neither a variable nor `exec`. Returns `None`
+/// if the shell interprets this word, because then the program is unknown.
 ///
 /// ```
 /// use flipless_settings::procfile::program;

@@ -28,7 +28,7 @@ pub struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    /// The names with the values of `config`.
+    /// Returns the names with the values of `config`.
     pub fn new(config: &'a Config) -> Self {
         let layout = layout::ALL.iter().copied().collect();
         Self {
@@ -51,11 +51,11 @@ const CONFIG_HOOKS: &str = ".platform/confighooks/";
 
 /// Renders the platform tree of `config`: every file by its path in the bundle.
 ///
-/// A template that renders to white space only does not belong to this front mode, and is left out. The tree
-/// contains each hook twice, for EB's two kinds of deployment. It also contains the file of the resolved settings.
+/// If a template renders to white space only, the configuration does not need this file, and the tree lacks it. The
+/// tree contains each hook twice, for EB's two kinds of deployment. It also contains the file of the resolved settings.
 ///
 /// # Errors
-/// If a template is wrong. The message names the first one in sorted order:
+/// If a template is wrong. The message names the first wrong template in sorted order:
 /// `platform-templates/FILE:LINE: why`.
 pub fn platform_tree(templates: &Files, config: &Config) -> Result<Files, String> {
     let mut files = render_all(templates, &Context::new(config))?;
@@ -97,7 +97,7 @@ fn render_all(templates: &Files, context: &Context) -> Result<Files, String> {
     Ok(files)
 }
 
-/// A line that holds only a `{% block tag %}` leaves no trace in the file.
+/// Returns the syntax of the templates. A line that contains only a `{% block tag %}` leaves no trace in the file.
 fn block_lines_vanish() -> SyntaxConfig {
     SyntaxConfig::builder()
         .trim_blocks(true)
@@ -107,8 +107,8 @@ fn block_lines_vanish() -> SyntaxConfig {
         .expect("the default delimiters are valid")
 }
 
-/// Describes an error with its place and reason. An error in a partial is the cause of the including template's
-/// error, so the innermost error has the place.
+/// Describes an error with its place and reason. If the error is in a partial, the including template also has an
+/// error, whose cause is the partial's error. So the innermost error has the place.
 fn describe(name: &str, error: &minijinja::Error) -> String {
     let mut error = error;
     while let Some(cause) = error.source().and_then(|cause| cause.downcast_ref()) {

@@ -66,8 +66,8 @@ use serde::{Deserialize, Serialize};
 
 /// The part of `flipless.toml` that the agent and `check` need, with every value resolved.
 ///
-/// The build script writes it into the bundle as [`crate::layout::SETTINGS_FILE`]. One compiled agent fits all
-/// settings, because it reads them from that file. A field that an older file lacks gets its default.
+/// The build script writes this part into the bundle as [`crate::layout::SETTINGS_FILE`]. The same compiled agent works
+/// with all settings, because it reads them from that file. A field that an older file lacks gets its default.
 ///
 /// ```
 /// use flipless_settings::{FrontMode, Settings};
@@ -121,7 +121,7 @@ pub struct Server {
     pub port: u16,
     /// Whether the server looks up hosts by name.
     pub resolves_names: bool,
-    /// The folders that it may write to.
+    /// The folders that the server may write to.
     pub writable_paths: Vec<String>,
     /// Whether each run has a user of its own.
     pub own_user: bool,
@@ -131,7 +131,7 @@ pub struct Server {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Front {
-    /// Which program holds it.
+    /// Which program holds the port.
     pub mode: FrontMode,
     /// Its number.
     pub port: u16,
@@ -141,7 +141,7 @@ pub struct Front {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Https {
-    /// The names of the one certificate.
+    /// The names, which are all in one certificate.
     pub domains: Vec<String>,
     /// The address that the authority may write to.
     pub email: Option<String>,
@@ -159,7 +159,7 @@ pub struct Https {
     pub account_key_id: Option<String>,
     /// The environment property with the HMAC key of the external account binding.
     pub account_hmac_property: Option<String>,
-    /// A PEM file on the instance with root certificates. They verify the HTTPS server of the directory.
+    /// A PEM file on the instance with root certificates, which verify the HTTPS server of the directory.
     pub trusted_root: Option<String>,
     /// A PEM file on the instance with the owner's own certificate. With this file, flipless asks no authority.
     pub certificate: Option<String>,
@@ -195,12 +195,12 @@ pub struct Check {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FrontMode {
-    /// systemd holds it for the real nginx. EB stops and starts a stand-in.
+    /// systemd holds the port for the real nginx. EB stops and starts a stand-in.
     #[default]
     Nginx,
-    /// systemd holds it for the server itself. EB's nginx is a decoy that listens nowhere.
+    /// systemd holds the port for the server itself. EB's nginx is a decoy that listens nowhere.
     Direct,
-    /// EB's own nginx holds it, unchanged. The server loses no request, but nginx loses requests in every flip.
+    /// EB's own nginx holds the port, unchanged. The server loses no request, but nginx loses requests in every flip.
     Stock,
 }
 
@@ -208,7 +208,7 @@ impl FrontMode {
     /// Every mode.
     pub const ALL: [Self; 3] = [Self::Nginx, Self::Direct, Self::Stock];
 
-    /// Its name in `flipless.toml` and in the agent's state.
+    /// Returns the name in `flipless.toml` and in the agent's state.
     ///
     /// ```
     /// assert_eq!(flipless_settings::FrontMode::Direct.name(), "direct");
@@ -221,7 +221,7 @@ impl FrontMode {
         }
     }
 
-    /// The mode of this name.
+    /// Returns the mode of this name; `None` if there is no such mode.
     ///
     /// ```
     /// use flipless_settings::FrontMode;
@@ -316,7 +316,7 @@ impl Default for Deploy {
 }
 
 impl Server {
-    /// The program in the bundle's `bin/` that the unit of a run needs: the server's executable, or the relay
+    /// Returns the program in the bundle's `bin/` that the unit of a run needs: the server's executable, or the relay
     /// for a server that a command line starts.
     ///
     /// ```
@@ -354,10 +354,10 @@ impl Settings {
         serde_json::from_slice(content)
     }
 
-    /// The file's content.
+    /// Returns the file's content.
     ///
     /// # Errors
-    /// None in practice. serde_json returns an error only for types that JSON can't express.
+    /// There is none in practice. serde_json returns an error only for types that JSON can't express.
     pub fn to_json(&self) -> serde_json::Result<String> {
         Ok(serde_json::to_string_pretty(self)? + "\n")
     }

@@ -46,8 +46,8 @@ pub fn parse(text: &str) -> Vec<Directive> {
     directives
 }
 
-/// Returns every value of a key, in order. systemd uses the last value. For a list, it uses all values after the
-/// last empty one.
+/// Returns every value of a key, in order. systemd uses the last value. For a list, systemd uses all values after the
+/// last empty value.
 pub fn values<'a>(
     directives: &'a [Directive],
     section: &'a str,

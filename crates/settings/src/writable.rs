@@ -1,13 +1,13 @@
 //! The folders that no server may write to (`[server] writable-paths`).
 //!
-//! The build refuses such a path, and so does `stage`, for a path that is a link to such a folder.
+//! The build refuses such a path. `stage` also refuses a path that is a link to such a folder.
 
 use std::path::Path;
 
 use crate::layout;
 
-/// Folders that a server may not write to, and the reason, which follows the folder's name. A path is also refused
-/// if it contains such a folder: `/`, `/etc`, `/opt`, `/usr` and `/var` contain one.
+/// Folders that a server may not write to, each with the reason: the end of a sentence in which the folder's name comes
+/// first. A path is also refused if it contains such a folder, as `/`, `/etc`, `/opt`, `/usr` and `/var` do.
 const KEPT: [(&[&str], &str); 5] = [
     (
         &["/var/app/current", "/var/app/staging"],

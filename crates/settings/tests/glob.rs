@@ -1,4 +1,5 @@
-//! Patterns match as fnmatch(3) of the C library says, which glob(3) calls for each part of a path. `find` calls it too.
+//! Patterns match in the same way as in fnmatch(3) of the C library, which glob(3) calls for each part of a path. The
+//! test compares them with `find`, which also calls fnmatch(3).
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::collections::BTreeSet;
@@ -21,7 +22,7 @@ fn folder() -> PathBuf {
     folder
 }
 
-/// The names that `find` finds.
+/// Returns the names that `find` finds.
 fn found(folder: &Path, pattern: &str) -> BTreeSet<String> {
     let output = Command::new("find")
         .arg(folder)
@@ -47,7 +48,8 @@ proptest::proptest! {
     fn any_pattern_matches_as_in_the_c_library(
         pattern in "([*?ab.c\\[\\]^!-]|\\\\[ab*\\]\\[?-]|\\[[!^]?[ab\\]A1-]{1,3}\\]|\\[\\[:(alpha|digit|punct|no):\\]a?\\]){1,6}",
     ) {
-        // nginx gives only a pattern to glob(3). `find` warns about a slash and about a last backslash.
+        // nginx calls glob(3) only for a path with a wildcard. The random patterns have no slash and no backslash at
+        // the end, because `find` warns about these.
         proptest::prop_assume!(pattern.contains(['*', '?', '[']));
         proptest::prop_assert_eq!(ours(&pattern), found(&folder(), &pattern), "{}", pattern);
     }

@@ -85,7 +85,8 @@ fn module(relative: &Path) -> Module {
         .collect()
 }
 
-/// Returns the file that defines the item of `path` in `module`; `None` if another package does. Follows re-exports.
+/// Returns the file that defines the item of `path` in `module`; `None` if another package defines it. Follows
+/// re-exports.
 fn target<'a>(
     files: &'a BTreeMap<Module, File>,
     module: &Module,

@@ -93,7 +93,7 @@ impl Client {
         }
     }
 
-    /// Reads a chunk of a chunked body; `None` is the end.
+    /// Reads a chunk of a chunked body. Returns `None` at the end of the body.
     pub fn chunk(&mut self) -> io::Result<Option<String>> {
         let size = self.line()?;
         let size = usize::from_str_radix(&size, 16).map_err(io::Error::other)?;
@@ -112,12 +112,12 @@ impl Client {
         Ok(line.trim_end().to_owned())
     }
 
-    /// Whether the server closes the connection without another byte.
+    /// Returns whether the server closes the connection without another byte.
     pub fn is_closed(&mut self) -> bool {
         matches!(self.stream.read(&mut [0]), Ok(0))
     }
 
-    /// Makes the connection a WebSocket (RFC 6455, 4.1).
+    /// Asks to make the connection a WebSocket (RFC 6455, 4.1), and returns the head of the answer.
     pub fn upgrade(&mut self, path: &str) -> Answer {
         let request = format!(
             "GET {path} HTTP/1.1\r\nhost: test\r\nconnection: upgrade\r\nupgrade: websocket\r\n\

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 /// How long a test waits for anything before it fails.
 pub const LIMIT: Duration = Duration::from_secs(20);
 
-/// Waits until `condition` returns a value.
+/// Waits until `condition` returns a value, and returns this value. Panics after [`LIMIT`].
 #[track_caller]
 pub fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + LIMIT;
@@ -25,7 +25,7 @@ pub fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// Random inputs from a fixed seed, so that a failure is the same on every machine.
+/// Returns a configuration for random inputs from a fixed seed, so that a failure is the same on every machine.
 pub fn any_input(cases: u32) -> proptest::test_runner::Config {
     proptest::test_runner::Config {
         cases,

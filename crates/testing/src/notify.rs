@@ -1,4 +1,4 @@
-//! The socket of sd_notify(3), as systemd would hold it.
+//! A socket for sd_notify(3), in place of systemd's socket.
 
 use std::io::ErrorKind;
 use std::os::unix::net::UnixDatagram;
@@ -30,7 +30,7 @@ impl Notifications {
         self.directory.path().join("notify")
     }
 
-    /// Waits for the next message with this line.
+    /// Waits for the next message with this line, and returns the message.
     #[track_caller]
     pub fn wait_for(&self, wanted: &str) -> String {
         self.socket.set_read_timeout(Some(LIMIT)).unwrap();
@@ -45,7 +45,7 @@ impl Notifications {
         }
     }
 
-    /// All messages that have arrived and were not read.
+    /// Returns all messages that have arrived and were not read.
     pub fn so_far(&self) -> Vec<String> {
         self.socket.set_nonblocking(true).unwrap();
         let mut messages = Vec::new();

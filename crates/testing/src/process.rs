@@ -1,4 +1,4 @@
-//! Starts a server as systemd would, and stops it in any case.
+//! Starts a server as systemd would, and kills it at the latest when the test ends.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -39,7 +39,7 @@ pub struct Launch {
 }
 
 impl Launch {
-    /// This program, which inherits no socket and binds a free port.
+    /// Prepares a launch of this program, which inherits no socket and binds a free port.
     pub fn plain(program: &str) -> Self {
         let mut launch = Self {
             command: Command::new(program),
@@ -49,7 +49,8 @@ impl Launch {
         launch.set("PORT", "0")
     }
 
-    /// A program with its arguments, which inherits these listening sockets: one or two.
+    /// Prepares a launch of a program with its arguments. The program inherits one or two listening sockets, and gets
+    /// `names` as `LISTEN_FDNAMES`.
     pub fn program(words: &[&str], sockets: Vec<impl Into<OwnedFd>>, names: &str) -> Self {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", ACTIVATE]).args(words);
@@ -74,7 +75,7 @@ impl Launch {
         }
     }
 
-    /// The same as [`Self::program`], with one socket named `app`, as on an instance.
+    /// Does the same as [`Self::program`] with one socket named `app`, as on an instance.
     pub fn program_on(words: &[&str], listener: &TcpListener) -> Self {
         let address = listener.local_addr().unwrap();
         let mut launch = Self::program(words, vec![listener.try_clone().unwrap()], "app");
@@ -147,7 +148,7 @@ impl Server {
         Client::connect(self.address())
     }
 
-    /// The address in the line that a server without inherited sockets prints.
+    /// Waits for the line that a server without inherited sockets prints, and returns the address in it.
     pub fn listening_address(&mut self) -> SocketAddr {
         let line = self.stderr_line();
         let address = line.trim().strip_prefix("flipless: listening on http://");
@@ -157,7 +158,7 @@ impl Server {
             .unwrap()
     }
 
-    /// The next line of standard error.
+    /// Waits for the next line of standard error, and returns it.
     pub fn stderr_line(&mut self) -> String {
         self.stderr
             .recv_timeout(LIMIT)
@@ -181,7 +182,7 @@ impl Server {
         (status, self.stderr.iter().collect())
     }
 
-    /// The flags of an open descriptor.
+    /// Returns the flags of an open descriptor.
     pub fn fd_flags(&self, fd: u32) -> u32 {
         let info = fs::read_to_string(format!("/proc/{}/fdinfo/{fd}", self.pid())).unwrap();
         let flags = info
@@ -192,7 +193,7 @@ impl Server {
     }
 }
 
-/// The lines of a stream. With a channel, a test can wait for a line with a limit.
+/// Sends the lines of a stream through a channel, so that a test can wait for a line with a time limit.
 fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {

@@ -13,14 +13,14 @@ pub fn workspace() -> &'static Path {
     crates.and_then(Path::parent).unwrap()
 }
 
-/// The cargo that runs the tests.
+/// Returns a command that calls the cargo that runs the tests.
 fn cargo() -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
     cargo.current_dir(workspace()).stdin(Stdio::null());
     cargo
 }
 
-/// The demonstration server, for the tests of another package. The tests of its own package have
+/// Returns the path of the demonstration server, for the tests of another package. The tests of its own package have
 /// `CARGO_BIN_EXE_server`.
 pub fn demonstration_server() -> &'static str {
     static SERVER: OnceLock<String> = OnceLock::new();
@@ -32,7 +32,7 @@ pub fn demonstration_server() -> &'static str {
 
 /// Builds the demonstration server, and returns the path that cargo names.
 ///
-/// `--workspace` gives the dependencies the same features as in `cargo test --workspace`, so that cargo
+/// With `--workspace`, the dependencies have the same features as in `cargo test --workspace`, so that cargo
 /// compiles none of them a second time. Without the feature `platform`, the build renders no templates.
 fn build_server() -> PathBuf {
     let output = cargo()

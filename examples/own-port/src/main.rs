@@ -30,7 +30,7 @@ fn answer(mut stream: TcpStream) -> Result<()> {
         .transpose()?
         .is_some_and(|line| !line.is_empty())
     {}
-    // With this pause, a stop at any time hits some answers in the middle.
+    // Because of this pause, a stop under load interrupts some answers in the middle.
     thread::sleep(Duration::from_millis(20));
     let (status, text) = match request.split(' ').nth(1) {
         Some("/") => ("200 OK", "Hello from a port of my own\n"),

@@ -22,8 +22,8 @@ pub fn settings(bundle: &Path) -> Result<Https, BundleError> {
     Ok(settings.map_err(|error| unreadable(bundle, error))?.https)
 }
 
-/// Writes the copy of a bundle that a rehearsal deploys. The copy gets its certificate from the rehearsal's authority,
-/// and is otherwise the same.
+/// Writes the copy of a bundle that a rehearsal deploys. The copy differs from the original only if the bundle has
+/// HTTPS: then the settings in the copy name the rehearsal's authority.
 pub fn rehearsed(original: &Path, copy: &Path) -> Result<(), BundleError> {
     let text = settings_of(original)?;
     let text = text.filter(|_| settings(original).is_ok_and(|https| !https.domains.is_empty()));
@@ -42,8 +42,8 @@ pub fn rehearsed(original: &Path, copy: &Path) -> Result<(), BundleError> {
     changed(original, copy, &changes)
 }
 
-/// Returns the settings with the rehearsal's authority. Removes the profile and the account, because pebble does not
-/// know those of another authority.
+/// Returns the settings with the rehearsal's authority. Removes the profile and the account, because those of another
+/// authority don't exist in pebble.
 fn with_our_authority(settings: &str) -> serde_json::Result<String> {
     let mut settings: Value = serde_json::from_str(settings)?;
     let https = &mut settings["https"];

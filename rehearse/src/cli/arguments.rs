@@ -11,7 +11,7 @@ use rehearse::image::Source;
 use rehearse::load::{self, Manner};
 use rehearse::scenario::{self, Scenario};
 
-/// The front modes by their names.
+/// Returns the parser of a front mode's name.
 fn front_mode() -> impl TypedValueParser<Value = FrontMode> {
     let names = FrontMode::ALL.map(FrontMode::name);
     PossibleValuesParser::new(names)
@@ -92,13 +92,13 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// The variants of the engine that are rehearsed.
+    /// Returns the variants of the engine that are rehearsed.
     pub(super) fn variants(&self) -> &[Variants] {
         let standard = &[variants::STANDARD];
         self.variant.as_ref().map_or(standard, |named| &named.0)
     }
 
-    /// The headers that the clients send.
+    /// Returns the manner of the clients, with the headers that they send.
     pub(super) fn manner(&self) -> Manner {
         Manner {
             headers: self.headers.iter().cloned().collect(),

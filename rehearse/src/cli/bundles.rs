@@ -12,7 +12,7 @@ use rehearse::progress;
 
 use super::arguments::Arguments;
 
-/// The folder of images and machines: `target/rehearse`.
+/// Returns the folder of images and machines: `target/rehearse`.
 pub(super) fn store() -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -23,7 +23,8 @@ pub(super) fn store() -> PathBuf {
         .join("rehearse")
 }
 
-/// Makes the folder for the bundles. Each rehearsal has its own, because two may run at the same time.
+/// Makes the folder for the bundles. Each rehearsal has its own folder, because several rehearsals may run at the same
+/// time.
 pub(super) fn folder() -> anyhow::Result<tempfile::TempDir> {
     fs::create_dir_all(store()).with_context(|| store().display().to_string())?;
     Ok(tempfile::Builder::new()
@@ -31,7 +32,7 @@ pub(super) fn folder() -> anyhow::Result<tempfile::TempDir> {
         .tempdir_in(store())?)
 }
 
-/// The bundle that runs first, and the bundle that is deployed.
+/// Returns the bundle that runs first, and the bundle that is deployed.
 pub(super) fn pair(
     arguments: &Arguments,
     front: Option<FrontMode>,

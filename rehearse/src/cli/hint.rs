@@ -2,7 +2,7 @@
 
 use rehearse::scenario::ScenarioError;
 
-/// The error, with the hint for a user of the command line.
+/// Returns the error, with its hint if it has one.
 pub(super) fn hinted(error: ScenarioError) -> anyhow::Error {
     match error.hint() {
         Some(hint) => anyhow::anyhow!("{error:#}\nhint: {hint}"),

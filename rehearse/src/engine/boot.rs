@@ -23,7 +23,7 @@ impl<I: Instance> Engine<I> {
 }
 
 impl Engine<Machine> {
-    /// Reboots the instance. Then does EB's work.
+    /// Reboots the instance. Then does the work that EB does after a boot, and returns the result.
     ///
     /// # Errors
     /// If the machine does not boot.

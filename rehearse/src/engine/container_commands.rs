@@ -1,4 +1,5 @@
-//! `container_commands`. EB runs them in the staged bundle before the hooks, with the same environment.
+//! The section `container_commands`. EB runs these commands in the staged bundle before the predeploy hooks, with the
+//! environment of the hooks.
 
 use std::sync::Arc;
 

@@ -33,7 +33,7 @@ const EXTRAS: [(&str, &str); 5] = [
     ("PATH", SEARCH_PATH),
 ];
 
-/// The content of [`FILE`].
+/// Returns the content of [`FILE`].
 pub(super) fn render_file(properties: &Properties, has_extras: bool) -> String {
     let mut defaults = vec![("GOPATH", "/var/app/current"), ("PORT", "5000")];
     if has_extras {

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// A head with these fields, in HTTP/1.1.
+/// Returns a head with these fields, in HTTP/1.1.
 fn head(method: &str, target: &str, fields: &[(&str, &str)]) -> Parts {
     let mut request = Request::builder().method(method).uri(target);
     for (name, value) in fields {
@@ -27,7 +27,7 @@ fn sorted<'a>(mut fields: Vec<(&'a str, &'a str)>) -> Vec<(&'a str, &'a str)> {
     fields
 }
 
-/// The status of a refused request in direct mode.
+/// Returns the status of a refused request in direct mode.
 fn refused(method: &str, target: &str, fields: &[(&str, &str)]) -> u16 {
     let refusal = prepare(&mut head(method, target, fields), true);
     refusal.unwrap_err().0.as_u16()
@@ -185,7 +185,7 @@ fn in_direct_mode_a_host_is_needed_and_valid() {
     assert_eq!(
         old.version,
         Version::HTTP_10,
-        "the server needs no Host either"
+        "HTTP/1.1 without Host would not be valid"
     );
 }
 
@@ -222,7 +222,7 @@ fn an_unknown_transfer_coding_is_refused() {
     assert_eq!(prepare(&mut head, true), Ok(false));
 }
 
-/// Names of fields: those with a meaning for a proxy, and any others.
+/// Generates names of fields: names with a meaning for a proxy, and any other names.
 fn name() -> impl Strategy<Value = String> {
     let known =
         "connection|keep-alive|proxy-connection|te|upgrade|x-forwarded-for|authorization|cookie";
@@ -235,8 +235,9 @@ fn name() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(any_input(2048))]
 
-    /// A client may name any field in `Connection`. The server still gets all fields of the message, in their order. Of
-    /// the fields of a connection it gets only those that the relay itself sets.
+    /// A client may name any field in `Connection`. The server still gets all fields of the message. Fields with the
+    /// same name stay in their order. Of the fields that belong to a connection (RFC 9110, 7.6.1), the server gets only
+    /// those that the relay itself sets.
     #[test]
     fn all_fields_of_the_message_are_passed_on(
         sent in proptest::collection::vec((name(), "[ -~]{0,12}"), 0..12),

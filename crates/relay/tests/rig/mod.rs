@@ -1,6 +1,6 @@
 //! A relay in front of a server that the test plays itself. The relay's child is a process that only waits, so that
 //! a test can kill it. The test listens on the child's port.
-#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(dead_code, reason = "each test file uses only a part of this module")]
 
 use std::fs;
 use std::io::{Read, Write};
@@ -16,7 +16,7 @@ pub const RELAY: &str = env!("CARGO_BIN_EXE_flipless-relay");
 /// Prints the port on standard error, and waits.
 const WAITS: &str = "echo $PORT >&2; exec sleep 600";
 
-/// The relay's child: the server.
+/// Waits for the relay's child, the server, and returns its pid.
 pub fn child(relay: &Server) -> u32 {
     wait_for("the relay's child", || find_child(relay))
 }
@@ -46,7 +46,7 @@ pub struct Arrived {
 }
 
 impl Arrived {
-    /// The value of a header field; `None` without the field.
+    /// Returns the value of a header field; `None` if the request does not have the field.
     pub fn field(&self, name: &str) -> Option<&str> {
         let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
         let line = lines.find(|(key, _)| key.eq_ignore_ascii_case(name));
@@ -90,15 +90,15 @@ impl Played {
         Self { relay, requests }
     }
 
-    /// The next request that arrives at the server.
+    /// Waits for the next request that arrives at the server, and returns it.
     pub fn arrived(&self) -> Arrived {
         self.requests
             .recv_timeout(LIMIT)
             .expect("a request at the server")
     }
 
-    /// Kills the relay's child. The test itself has to drop the requests that have arrived, as the kernel closes the
-    /// connections of a killed server.
+    /// Kills the relay's child. The kernel would close the connections of a killed server. Here the test has to close
+    /// them: it drops the requests that have arrived.
     pub fn kill_server(&self) {
         kill(child(&self.relay));
     }
@@ -150,7 +150,7 @@ pub fn rest(mut stream: TcpStream) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-/// The status of an answer.
+/// Returns the status of an answer.
 pub fn status(answer: &str) -> u16 {
     let status = answer.split(' ').nth(1).unwrap_or_default();
     status

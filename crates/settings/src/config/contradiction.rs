@@ -64,7 +64,7 @@ impl Config {
         Some(("domains", format!("[https] port and {other} must differ")))
     }
 
-    /// Returns why this front mode has no HTTPS; `None` if it has, or if `[https] domains` is empty.
+    /// Returns why this front mode has no HTTPS; `None` if the mode has HTTPS, or if `[https] domains` is empty.
     pub(super) fn mode_without_https(&self) -> Option<String> {
         let why = match self.front.mode {
             _ if self.https.domains.is_empty() => return None,

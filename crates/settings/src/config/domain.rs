@@ -36,7 +36,7 @@ impl<'de> Deserialize<'de> for Domain {
     }
 }
 
-/// Why the text is no name for a certificate.
+/// Returns why a certificate can't have this text as a name; `None` if it can.
 fn fault(text: &str) -> Option<&'static str> {
     let host = text
         .strip_prefix('[')

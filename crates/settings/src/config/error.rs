@@ -27,7 +27,7 @@ pub enum ConfigError {
     },
 }
 
-/// An error at the place of `span` in the text.
+/// Returns an error that names the line and the column where `span` begins; without a span, the beginning of the text.
 pub(super) fn invalid(
     text: &str,
     path: &Path,

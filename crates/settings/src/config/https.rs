@@ -1,4 +1,4 @@
-//! `[https]`: which names the instance serves over HTTPS, and which certificate it shows.
+//! `[https]`: the names that the instance serves over HTTPS, and their certificate.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ const MOST_DOMAINS: usize = 100;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all(deserialize = "kebab-case"))]
 pub struct Https {
-    /// The names of the one certificate. Without a name there is no HTTPS.
+    /// The names, which are all in one certificate. Without a name there is no HTTPS.
     pub domains: Vec<Domain>,
     /// The address that the authority may write to.
     pub email: Option<Email>,
@@ -35,7 +35,7 @@ pub struct Https {
     pub account_key_id: Option<KeyId>,
     /// The environment property with the HMAC key of the external account binding.
     pub account_hmac_property: Option<Property>,
-    /// A PEM file on the instance with root certificates. They verify the HTTPS server of the directory.
+    /// A PEM file on the instance with root certificates, which verify the HTTPS server of the directory.
     pub trusted_root: Option<AbsolutePath>,
     /// A PEM file on the instance with the owner's own certificate.
     pub certificate: Option<LastingFile>,
@@ -69,7 +69,7 @@ impl Https {
         !self.domains.is_empty() && self.certificate.is_none()
     }
 
-    /// The part that the agent needs.
+    /// Returns the part that the agent needs.
     pub(super) fn resolve(&self) -> settings::Https {
         let text = |value: Option<&dyn ToString>| value.map(ToString::to_string);
         settings::Https {

@@ -165,14 +165,15 @@ impl<'de> Deserialize<'de> for LastingFile {
             false => Ok(Self(path)),
             true => Err(D::Error::custom(format!(
                 "{:?} is not allowed: EB replaces the folders in /var/app in every deployment, and a key in a bundle \
-                 is in S3, too. Use a file elsewhere, such as one in /etc/pki",
+                 would also be in S3, where EB stores the bundles. Use a file elsewhere, such as one in /etc/pki",
                 path.0
             ))),
         }
     }
 }
 
-/// EB's pattern for a line of the Procfile is `^[A-Za-z0-9_-]+:\s*[^\s].*$`.
+/// Returns whether EB accepts the text as the command in a line of the Procfile. EB's pattern for a line is
+/// `^[A-Za-z0-9_-]+:\s*[^\s].*$`.
 fn is_command_line(text: &str) -> bool {
     !text.trim().is_empty() && !text.chars().any(char::is_control)
 }
@@ -238,7 +239,7 @@ impl<'de> Deserialize<'de> for PortVariable {
         } else if is_reserved(name) {
             "flipless or systemd sets this variable"
         } else if !placeholder::is_in(value) || !is_word(value) {
-            "after the `=` a text with `{port}` is needed, without NUL"
+            "the text after the `=` must contain `{port}`, and no NUL"
         } else {
             return Ok(Self(format!("{name}={value}")));
         };
@@ -248,7 +249,7 @@ impl<'de> Deserialize<'de> for PortVariable {
     }
 }
 
-/// Whether this is a name for a variable, also by the rules of systemd (systemd.exec(5)).
+/// Returns whether this is a valid name of a variable. systemd has the same rules (systemd.exec(5)).
 fn is_variable(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
     !name.is_empty() && name.chars().all(plain) && !name.starts_with(|c: char| c.is_ascii_digit())

@@ -11,11 +11,11 @@ pub struct SyntaxError {
     pub line: u64,
     /// The column, from 1.
     pub column: u64,
-    /// Why.
+    /// Why EB refuses the file.
     pub reason: String,
 }
 
-/// Returns the parser's reason without its place, in plain words.
+/// Returns the parser's reason in plain words, without the line and the column.
 fn reason(said: &str) -> String {
     match said
         .rsplit_once(" at line ")

@@ -1,4 +1,4 @@
-//! `option_settings`.
+//! Reads the section `option_settings`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,7 +15,7 @@ pub struct OptionSetting {
     /// Its namespace, for example [`PROPERTIES`].
     #[serde(default = "properties")]
     pub namespace: String,
-    /// Its name. In the namespace [`PROPERTIES`], the name of an environment property.
+    /// Its name. In the namespace [`PROPERTIES`], this is the name of an environment property.
     pub option_name: String,
     /// Its value, as written in the file.
     #[serde(default, deserialize_with = "super::scalars::text")]

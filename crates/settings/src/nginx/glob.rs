@@ -64,8 +64,8 @@ enum Element<'a> {
     Set(&'a [u8]),
 }
 
-/// Matches without recursion: after a mismatch, only the last `*` takes one more byte. A hostile pattern can have
-/// any number of `*`.
+/// Returns whether a name matches. After a mismatch, only the last `*` takes one more byte. There is no recursion,
+/// because a hostile pattern can have any number of `*`.
 fn name_matches(pattern: &[u8], name: &[u8]) -> bool {
     let (mut pattern, mut name) = (pattern, name);
     let mut retry: Option<(&[u8], &[u8])> = None;

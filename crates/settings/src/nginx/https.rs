@@ -1,5 +1,5 @@
-//! The pieces of nginx's configuration for `[https]`. The agent writes them, because their syntax depends on nginx's
-//! version, and because the server on port 443 takes directives of the server on the public port.
+//! The pieces of nginx's configuration for `[https]`. The agent writes them on the instance, because their syntax
+//! depends on nginx's version, and because they repeat directives of the server on the public port.
 
 use std::fmt::Write;
 
@@ -14,20 +14,21 @@ pub const LOCATIONS: &str = "conf.d/elasticbeanstalk/zz-flipless-https.conf";
 pub const INCLUDE: &str = "conf.d/elasticbeanstalk/*.conf";
 /// The path below which the authority asks for its tokens (RFC 8555, 8.3).
 pub const CHALLENGES: &str = "/.well-known/acme-challenge/";
-/// The line that tells the application whether its client speaks HTTPS, for EB's location. nginx sends no header
-/// with an empty value, so on the public port the application gets what the client has sent, as without `[https]`.
+/// The line, in EB's location, that tells the application whether its client speaks HTTPS. On the public port the value
+/// is the client's own header, as without `[https]`. If the client has sent no such header, the value is empty, and
+/// nginx sends no header.
 pub const FORWARDED: &str = "proxy_set_header    X-Forwarded-Proto   $flipless_forwarded_proto;";
 /// The content of a file that this version does not need. In the flip this text replaces the file of an earlier
 /// version, because EB deletes no file in `/etc/nginx`.
 pub const NONE: &str = "# This version needs no directives of flipless here.\n";
 
-/// The first version with the directive `http2` (nginx's CHANGES, 1.25.1). It warns about the option `http2` of
-/// `listen`.
+/// The first version with the directive `http2` (nginx's CHANGES, 1.25.1). From this version on, nginx warns about the
+/// option `http2` of `listen`.
 const HTTP2_SINCE: Version = (1, 25, 1);
 /// How many connections may wait to be accepted, as on the public port. nginx's own default is 511.
 const BACKLOG: u16 = 4096;
 /// TLS 1.2 and 1.3, as in version 6.0 of Mozilla's intermediate configuration (https://ssl-config.mozilla.org/), but
-/// without two of its directives. With `ssl_ecdh_curve` nginx would not start, because OpenSSL before 3.5 does not know
+/// without two of its directives. With `ssl_ecdh_curve` nginx would not start, because OpenSSL before 3.5 does not have
 /// X25519MLKEM768. `ssl_stapling` has no use since Let's Encrypt ended OCSP in 2025.
 const TLS: &str = "    ssl_protocols TLSv1.2 TLSv1.3;
     ssl_ciphers ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:\
@@ -38,10 +39,10 @@ ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POL
     ssl_session_cache shared:flipless_https:10m;
 ";
 
-/// What the server of HTTPS has in common with the server on the public port.
+/// The parts of the server on the public port that the server of HTTPS repeats.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Common {
-    /// Whether that server also listens on `[::]`.
+    /// Whether the server on the public port also listens on `[::]`.
     pub ipv6: bool,
     /// Its simple directives, each as a line.
     pub lines: Vec<String>,
@@ -70,19 +71,19 @@ pub fn server(settings: &Settings, version: Version, common: &Common) -> String 
     text
 }
 
-/// Returns the piece that both servers include, the one on the public port and the one for HTTPS.
+/// Returns the piece that two servers include: the server on the public port, and the server of HTTPS.
 ///
-/// The piece has no `map` in another file, because the two files may be of two versions. A configuration may include
-/// EB's folder by a relative path and `conf.d/` by an absolute path. EB then tests the folder of the new version with
-/// the `conf.d/` of the old one.
+/// The piece sets its variable itself. A `map` would have to be in a file of `conf.d/`, and the two files may be of two
+/// versions. A configuration may include EB's folder by a relative path and `conf.d/` by an absolute path. EB then
+/// tests the folder of the new version with the `conf.d/` of the old version.
 pub fn locations(settings: &Settings) -> String {
     let https = &settings.https;
     let mut text = header("the answers to the authority, and the redirect to HTTPS");
     text += "set $flipless_forwarded_proto $http_x_forwarded_proto;\n";
     text += "if ($scheme = https) {\n    set $flipless_forwarded_proto https;\n}\n";
     if https.certificate.is_none() {
-        // With `^~`, no location with a regular expression takes the request. Nor must a password or a list of
-        // addresses in the user's configuration keep the authority away.
+        // With `^~`, no location with a regular expression takes the request. The other lines let the authority in,
+        // even if the user's configuration asks for a password or has a list of addresses.
         let _ = writeln!(
             text,
             "location ^~ {CHALLENGES} {{\n    alias {}/;\n    auth_basic off;\n    allow all;\n    default_type \
@@ -96,11 +97,12 @@ pub fn locations(settings: &Settings) -> String {
     text
 }
 
-/// Redirects all requests but those to the health path and of the authority. A request that came over HTTPS to a balancer
-/// or a CDN is not redirected, because nginx would redirect it again and again.
+/// Returns the lines that redirect requests to HTTPS, except requests for the health path and those of the authority. A
+/// request that came over HTTPS to a balancer or a CDN is not redirected, because nginx would redirect it again and
+/// again.
 ///
-/// `$request_uri` is the path that the client has sent: after an internal redirect, nginx executes these lines again.
-/// 308 keeps the method and the body of a request (RFC 9110, 15.4.9).
+/// After an internal redirect, nginx executes these lines again. So they use `$request_uri`, which still is the path
+/// that the client has sent. 308 keeps the method and the body of a request (RFC 9110, 15.4.9).
 fn redirect(port: u16, health_path: &str) -> String {
     let challenges = escaped(CHALLENGES);
     let health = escaped(health_path.split('?').next().unwrap_or_default());
@@ -121,7 +123,8 @@ fn header(what: &str) -> String {
     format!("# The agent of flipless has written this file: {what} ([https] in flipless.toml).\n")
 }
 
-/// Escapes a text for a regular expression in quotes. Mostly uses brackets, because nginx itself reads backslashes.
+/// Escapes a text for a regular expression in quotes. Uses brackets, because nginx itself interprets backslashes. Only
+/// `^` gets a backslash, because it would negate the set in the brackets.
 fn escaped(text: &str) -> String {
     text.chars()
         .fold(String::new(), |text, character| match character {

@@ -106,7 +106,7 @@ fn is_space(character: char) -> bool {
     matches!(character, ' ' | '\t' | '\r' | '\n')
 }
 
-/// A word as nginx uses it: a backslash stands for the character behind it.
+/// Returns a word as nginx uses it: a backslash stands for the character behind the backslash.
 ///
 /// ```
 /// assert_eq!(flipless_settings::nginx::tokens::unescaped(r"b\;c"), "b;c");

@@ -3,11 +3,11 @@
 /// A path that a file uses.
 pub(super) struct Import {
     pub path: Vec<String>,
-    /// The name that a `use` gives it.
+    /// The name that a `use` gives to the item; `None` for a path in the code.
     pub name: Option<String>,
 }
 
-/// Returns the code before a file's own tests, which come last.
+/// Returns the code before a file's own tests, which come last, without comments and quoted text.
 pub(super) fn without_tests(text: &str) -> String {
     let mut lines = Vec::new();
     let mut gated = false;
@@ -33,7 +33,7 @@ fn code(line: &str) -> String {
     code.split("//").next().unwrap().to_owned()
 }
 
-/// Returns the modules that a file declares, and that are in separate files.
+/// Returns the modules that a file declares and that are in separate files.
 pub(super) fn modules(text: &str) -> Vec<String> {
     let declared = text.lines().filter_map(|line| {
         let line = line.trim_end().strip_suffix(';')?;
@@ -83,7 +83,7 @@ fn end_of(path: &str, in_use: bool) -> usize {
     path.find(ends).unwrap_or(path.len())
 }
 
-/// Splits `a::{b, c as d}` into its paths.
+/// Splits `a::{b, c as d}` into its paths, and adds them to `imports`.
 fn tree(text: &str, above: &[String], in_use: bool, imports: &mut Vec<Import>) {
     let text = text.trim();
     let (head, group) = text.split_once('{').unwrap_or((text, ""));

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
 
-/// Why a command line is refused; empty if it is not.
+/// Returns why a command line is refused; empty if it is accepted.
 fn refused(words: &str) -> String {
     let words = ["rehearse"].into_iter().chain(words.split_whitespace());
     let checked = Arguments::try_parse_from(words).and_then(|arguments| arguments.check());

@@ -1,7 +1,7 @@
 //! The sets of a pattern, such as `[a-c_]`, `[!0-9]` and `[[:alpha:]]` (fnmatch(3), glob(7)).
 
 /// Splits the text behind a `[` into the inside of the set and the rest; `None` if no `]` ends the set. A `]` at the
-/// beginning of a set belongs to it.
+/// beginning of a set is a member of the set.
 pub fn split(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut rest = inside(text).0;
     loop {
@@ -13,7 +13,7 @@ pub fn split(text: &[u8]) -> Option<(&[u8], &[u8])> {
     }
 }
 
-/// Whether a set contains a byte.
+/// Returns whether a set contains a byte.
 pub fn contains(set: &[u8], byte: u8) -> bool {
     let (mut rest, is_negated) = inside(set);
     let mut found = false;
@@ -41,7 +41,7 @@ enum Member<'a> {
     Class(&'a [u8]),
 }
 
-/// The inside of a set without its negation, and whether the set is negated.
+/// Returns the inside of a set without the negation, and whether the set is negated.
 fn inside(set: &[u8]) -> (&[u8], bool) {
     match set {
         [b'!' | b'^', rest @ ..] => (rest, true),
@@ -49,7 +49,7 @@ fn inside(set: &[u8]) -> (&[u8], bool) {
     }
 }
 
-/// The first member of a set, and the rest.
+/// Returns the first member of a set, and the rest.
 fn member(set: &[u8]) -> Option<(Member<'_>, &[u8])> {
     match set {
         [] | [b'\\'] => None,
@@ -60,7 +60,7 @@ fn member(set: &[u8]) -> Option<(Member<'_>, &[u8])> {
             }
             _ => Some((Member::Byte(b'['), &set[1..])),
         },
-        // In the C locale, `[.x.]` and `[=x=]` are the byte itself.
+        // In the C locale, `[.x.]` and `[=x=]` stand for the byte `x`.
         [b'[', mark @ (b'.' | b'='), rest @ ..] => match named(rest, &[*mark, b']']) {
             Some((&[byte], rest)) => Some((Member::Byte(byte), rest)),
             _ => Some((Member::Byte(b'['), &set[1..])),
@@ -74,7 +74,8 @@ fn named<'a>(text: &'a [u8], end: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
     Some((&text[..at], &text[at + end.len()..]))
 }
 
-/// `None` for a class that does not exist. Then fnmatch(3) finds no match, even for a negated set.
+/// Returns whether the byte is in the class; `None` for a class that does not exist. With such a class, fnmatch(3)
+/// finds no match, even for a negated set.
 fn is_in_class(name: &[u8], byte: u8) -> Option<bool> {
     Some(match name {
         b"alnum" => byte.is_ascii_alphanumeric(),
