@@ -92,15 +92,16 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         results.extend(measurement.measure(&context));
     }
     let report = Report::new(results, arguments.runs);
-    if let Some(path) = &arguments.report {
-        fs::write(path, page::html(&report))
-            .with_context(|| format!("cannot write the report {}", path.display()))?;
-        progress::status("Wrote", path.display());
-    }
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
         anstream::print!("{}", table::report(&report));
+    }
+    // The last step, so that a path which can't be written to costs no measurement.
+    if let Some(path) = &arguments.report {
+        fs::write(path, page::html(&report))
+            .with_context(|| format!("cannot write the report {}", path.display()))?;
+        progress::status("Wrote", path.display());
     }
     Ok(report.ok())
 }

@@ -37,9 +37,8 @@ impl Plot {
             Budget::AtLeast(_) => (at(limit), WIDTH - at(limit)),
             _ => (0.0, at(limit)),
         });
-        let all = figures.figures.iter().chain([&figures.figure]);
-        let are_numbers = all.clone().all(|value| value.is_finite());
-        are_numbers.then(|| Self {
+        let mut all = figures.figures.iter().chain([&figures.figure]);
+        all.all(|value| value.is_finite()).then(|| Self {
             dots: figures.figures.iter().map(|value| at(*value)).collect(),
             median: at(figures.figure),
             within,

@@ -33,15 +33,16 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         Some(deployments) => soak::soak(arguments, deployments)?,
         None => rehearse(arguments)?,
     };
-    if let Some(path) = &arguments.report {
-        fs::write(path, report::html(&rehearsal))
-            .with_context(|| format!("cannot write the report {}", path.display()))?;
-        progress::status("Wrote", path.display());
-    }
     if arguments.json {
         println!("{}", report::json(&rehearsal));
     } else {
         report::terminal(&rehearsal, &mut anstream::stdout())?;
+    }
+    // The last step, so that a path which can't be written to costs no rehearsal.
+    if let Some(path) = &arguments.report {
+        fs::write(path, report::html(&rehearsal))
+            .with_context(|| format!("cannot write the report {}", path.display()))?;
+        progress::status("Wrote", path.display());
     }
     Ok(rehearsal.runs.iter().all(|run| run.ok))
 }
