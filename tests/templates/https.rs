@@ -71,6 +71,15 @@ fn a_change_of_either_own_file_starts_the_installation() {
     }
 }
 
+/// systemd loses a change while the service runs (https://github.com/systemd/systemd/issues/5770).
+#[test]
+fn a_timer_looks_for_changes_that_systemd_has_missed() {
+    let timer = &files(OWN)["systemd/flipless-own-certificate.timer"];
+    assert!(timer.contains("\nOnUnitInactiveSec=1min\n"), "{timer}");
+    let service = &files(OWN)[&format!("systemd/{}", layout::OWN_CERTIFICATE)];
+    assert!(service.contains("\nLogLevelMax=notice\n"), "{service}");
+}
+
 /// The highest allowed exposure of the program for certificates, in tenths. `check` has a limit, too.
 const LIMIT: u32 = 15;
 

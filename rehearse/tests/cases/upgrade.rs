@@ -124,7 +124,7 @@ fn nginx(rig: &Rig) -> Nginx {
     // remain in /etc/nginx.
     let workers = rig.say(&format!(
         "for pid in $(cat /proc/{master}/task/{master}/children); do \
-         title=$(tr '\\0' ' ' </proc/$pid/cmdline 2>/dev/null); \
+         title=$(tr '\\0' ' ' 2>/dev/null </proc/$pid/cmdline); \
          case $title in *'shutting down'*) ;; *'worker process'*) echo $pid;; esac; done"
     ));
     Nginx { master, workers }
