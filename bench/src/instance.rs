@@ -6,12 +6,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Once;
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, ensure};
 use rehearse::bundle::{Changes, changed};
 use rehearse::clock::Clock;
-use rehearse::engine::{Engine, Properties, variants};
+use rehearse::engine::{Deployment, Engine, Properties, variants};
 use rehearse::image::{Image, Suite};
+use rehearse::load::{Load, Namespace, Plan};
 use rehearse::machine::{Command, Instance as _, Machine, tear_down_on_signals};
 use rehearse::requirements;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
@@ -31,6 +33,7 @@ pub type File = (&'static str, &'static str, u32);
 /// A booted instance.
 pub struct Instance<'a> {
     engine: Engine<Machine>,
+    clock: Clock,
     context: &'a Context,
     /// The files that each deployed bundle has in addition to the files of the project's bundle.
     files: &'a [File],
@@ -54,8 +57,10 @@ impl<'a> Instance<'a> {
         let image = image.context("cannot build the image of an instance")?;
         let machine = Machine::boot(&image, &store.join("machines"));
         let machine = machine.context("cannot boot an instance")?;
+        let clock = Clock::start();
         let instance = Self {
-            engine: Engine::new(machine, variants::STANDARD, Clock::start()),
+            engine: Engine::new(machine, variants::STANDARD, clock),
+            clock,
             context,
             files,
             deployments: 0,
@@ -64,11 +69,11 @@ impl<'a> Instance<'a> {
         Ok(instance)
     }
 
-    /// Deploys another version of the project's bundle, as EB does.
+    /// Deploys another version of the project's bundle, as EB does. The deployment's times are those of [`Self::now`].
     ///
     /// # Errors
     /// If the deployment fails.
-    pub fn deploy(&mut self) -> anyhow::Result<()> {
+    pub fn deploy(&mut self) -> anyhow::Result<Deployment> {
         self.deployments += 1;
         let version = self.deployments.to_string();
         let zip = self.context.scratch.path().join("version.zip");
@@ -82,7 +87,25 @@ impl<'a> Instance<'a> {
             1 => self.engine.create_environment(&zip, Properties::new()),
             _ => self.engine.deploy(&zip),
         };
-        deployment.outcome.context("a deployment failed")
+        match deployment.outcome {
+            Ok(()) => Ok(deployment),
+            Err(error) => Err(error).context("a deployment failed"),
+        }
+    }
+
+    /// Starts clients in the instance's network namespace. The times of their records are those of [`Self::now`].
+    ///
+    /// # Errors
+    /// If the clients can't start.
+    pub fn load(&self, plan: Plan) -> anyhow::Result<Load> {
+        let leader = self.engine.instance().leader().as_raw_nonzero().get();
+        let namespace = Namespace::of(leader.unsigned_abs())?;
+        Ok(Load::start(plan, namespace, self.clock.zero())?)
+    }
+
+    /// Returns the time since the boot of the instance.
+    pub fn now(&self) -> Duration {
+        self.clock.now()
     }
 
     /// Runs a line with the shell, and returns the line's standard output.

@@ -1,6 +1,7 @@
 //! All rows.
 
 mod agent;
+mod deployment;
 mod dist;
 mod front;
 mod idle;
@@ -27,6 +28,7 @@ const ALL: &[Measurement] = &[
     start::MEASUREMENT,
     agent::MEASUREMENT,
     front::MEASUREMENT,
+    deployment::MEASUREMENT,
     packing::MEASUREMENT,
 ];
 
