@@ -20,7 +20,7 @@ use crate::ui;
 const IN_MEMORY: usize = 1 << 20;
 
 /// A zip with one deflated entry, which is copied unchanged into the bundle.
-type Packed = ZipArchive<SpooledTempFile>;
+type Packed = SpooledTempFile;
 
 /// Writes the files in sorted order. Folders get no entries, because `unzip` makes missing folders.
 ///
@@ -58,8 +58,11 @@ fn write_with(
             .collect();
         for (index, (name, _)) in files.iter().enumerate() {
             let packed = lanes[index % threads].recv();
-            let mut packed =
+            let packed =
                 packed.with_context(|| format!("cannot pack `{name}`: its thread ended"))??;
+            // The writer keeps parts of the entry until the end, so this thread allocates them. In a thread that
+            // deflates, each would split the memory of a freed compressor, and the heap would grow with each file.
+            let mut packed = ZipArchive::new(packed)?;
             writer.raw_copy_file(packed.by_index_raw(0)?)?;
         }
         anyhow::Ok(())
@@ -100,7 +103,7 @@ fn deflate(name: &str, file: &Planned, time: DateTime, bar: &ProgressBar) -> Res
         writer.start_file(name, options)?;
         source::copy_unchanged(&file.source, &mut bar.wrap_write(&mut writer))?;
     }
-    Ok(writer.finish_into_readable()?)
+    Ok(writer.finish()?)
 }
 
 #[cfg(test)]
