@@ -62,6 +62,7 @@ fn verdict(report: &Report) -> String {
     let (met, missed, failed) = (count("met"), count("MISSED"), count("FAILED"));
     match failed {
         0 => format!("{met} of {} budgets met", met + missed),
+        1 => format!("{met} of {} budgets met, 1 row failed", met + missed),
         _ => format!(
             "{met} of {} budgets met, {failed} rows failed",
             met + missed
@@ -120,7 +121,7 @@ mod tests {
         ];
         let rows = outcomes.map(|outcome| Shown::new(&ROW, outcome)).into();
         let page = html(&Report::new(rows, 3));
-        assert!(page.contains("0 of 2 budgets met, 1 rows failed"), "{page}");
+        assert!(page.contains("0 of 2 budgets met, 1 row failed"), "{page}");
         assert_eq!(page.matches("<circle").count(), 3);
         for text in [
             "&lt;nobody&gt;",

@@ -186,14 +186,20 @@ pub fn health_path_of(bundle: &Path) -> Result<String, BundleError> {
     Ok(path.unwrap_or("/health").to_owned())
 }
 
-/// Returns whether the statuses of a healthy answer may differ from 200 to 299: for an application without flipless, or
-/// if the settings have other statuses.
+/// Returns whether a healthy answer may have another status than 200 to 299: for an application without flipless, or if
+/// the settings accept such statuses.
 pub fn accepts_any_status(bundle: &Path) -> Result<bool, BundleError> {
     let unit = unit_file::parse(&app_unit(bundle)?);
     let mut variables = unit_file::values(&unit, "Service", "Environment");
     let statuses =
         variables.find_map(|variable| variable.strip_prefix("FLIPLESS_HEALTH_STATUSES="));
-    Ok(statuses != Some("200-299"))
+    Ok(!statuses.is_some_and(are_successes))
+}
+
+/// Returns whether all these statuses are from 200 to 299: `200-299`, `200` or `200,204`.
+fn are_successes(statuses: &str) -> bool {
+    let mut bounds = statuses.split([',', '-']);
+    bounds.all(|bound| bound.len() == 3 && bound.starts_with('2'))
 }
 
 /// Returns the text of the unit of the server's runs; empty for a bundle without flipless.

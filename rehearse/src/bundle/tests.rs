@@ -70,3 +70,13 @@ fn the_error_names_a_file_that_is_not_a_zip() {
     let error = changed(&path, &folder.path().join("y.zip"), &Changes::default()).unwrap_err();
     assert!(error.to_string().contains("x.zip"), "{error}");
 }
+
+#[test]
+fn only_statuses_from_200_to_299_are_successes() {
+    for statuses in ["200-299", "200", "200,204", "204-206,201"] {
+        assert!(are_successes(statuses), "{statuses}");
+    }
+    for statuses in ["200-300", "200-299,401", "301", "", "2"] {
+        assert!(!are_successes(statuses), "{statuses}");
+    }
+}

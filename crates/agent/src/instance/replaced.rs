@@ -14,6 +14,7 @@ struct Before {
     path: String,
     /// `None` if there was no file.
     content: Option<Vec<u8>>,
+    /// The old file's mode. Without an old file, it has no meaning.
     mode: u32,
 }
 
@@ -23,7 +24,7 @@ impl Replaced {
         let before = Before {
             path: path.to_owned(),
             content: system.read(path)?,
-            mode,
+            mode: system.mode(path).unwrap_or(mode),
         };
         self.0.push(before);
         system.write(path, content, mode)
@@ -65,6 +66,20 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::testing::Instance;
+
+    #[test]
+    fn a_restored_file_has_its_old_content_and_mode() {
+        let instance = Instance::new();
+        let system = &instance.system;
+        system.write("/key", b"old", 0o600).unwrap();
+        let mut replaced = Replaced::default();
+        replaced.write(system, "/key", b"new", 0o644).unwrap();
+        replaced.write(system, "/none", b"new", 0o644).unwrap();
+        replaced.restore(system).unwrap();
+        assert_eq!(system.read("/key").unwrap().unwrap(), b"old");
+        assert_eq!(system.mode("/key"), Some(0o600));
+        assert!(!system.exists("/none"));
+    }
 
     #[test]
     fn a_file_that_cannot_be_restored_is_named_and_the_others_are_restored() {

@@ -90,6 +90,12 @@ impl System {
         }
     }
 
+    /// Returns the permissions of a file; `None` if its metadata can't be read.
+    pub fn mode(&self, path: impl AsRef<Path>) -> Option<u32> {
+        let metadata = self.locate(path).metadata().ok()?;
+        Some(metadata.permissions().mode() & 0o7777)
+    }
+
     /// Reads a file in a folder whose content is not trusted, such as a bundle; `None` if there is no such file.
     /// Follows no link below the folder.
     pub fn read_in(&self, folder: &Path, file: impl AsRef<Path>) -> Result<Option<Vec<u8>>> {

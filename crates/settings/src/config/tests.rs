@@ -54,10 +54,9 @@ fn a_number_out_of_range_says_what_is_allowed() {
 fn an_unknown_front_mode_lists_the_modes() {
     let error = parse("[front]\nmode = \"apache\"\n").unwrap_err();
     assert!(error.starts_with("flipless.toml:2:8: "), "{error}");
-    assert!(
-        error.contains("`nginx`, `direct`, `stock`") || error.contains("nginx"),
-        "{error}"
-    );
+    for mode in ["nginx", "direct", "stock"] {
+        assert!(error.contains(&format!("`{mode}`")), "{error}");
+    }
 }
 
 #[test]

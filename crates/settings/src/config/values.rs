@@ -144,7 +144,7 @@ checked_string! {
 }
 checked_string! {
     /// The name of an environment property.
-    Property, is_variable, "the name of an environment property has letters, digits and `_`, and no digit first"
+    Property, is_variable, "the name of an environment property has letters, digits and `_`, and does not begin with a digit"
 }
 
 /// A file on the instance that outlives a deployment.
@@ -235,7 +235,7 @@ impl<'de> Deserialize<'de> for PortVariable {
         let text = String::deserialize(deserializer)?;
         let (name, value) = text.split_once('=').unwrap_or((&text, "{port}"));
         let fault = if !is_variable(name) {
-            "a name of a variable has letters, digits and `_`, and no digit first"
+            "a name of a variable has letters, digits and `_`, and does not begin with a digit"
         } else if is_reserved(name) {
             "flipless or systemd sets this variable"
         } else if !placeholder::is_in(value) || !is_word(value) {

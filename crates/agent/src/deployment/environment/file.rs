@@ -73,7 +73,7 @@ fn check(name: &str, value: &str) -> Result<()> {
     if !is_name(name) {
         bail!(
             "systemd does not accept the name of the environment property {name:?}: use letters, digits and `_`, \
-             and no digit first"
+             and no digit at the beginning"
         );
     }
     if RESERVED.contains(&name) || layout::OF_SYSTEMD.contains(&name) {

@@ -34,7 +34,7 @@ pub fn gather(system: &System) -> Result<Environment> {
     for name in leave_out_names(&mut properties) {
         say(&format!(
             "warning: the server starts without the environment property {name:?}, as on stock EB: \
-             systemd accepts only letters, digits and `_`, and no digit first"
+             systemd accepts only letters, digits and `_`, and no digit at the beginning"
         ));
     }
     Ok(properties)
