@@ -74,6 +74,7 @@ pub(super) fn certificate(subject: &Subject) -> Result<Certificate, String> {
 pub(super) fn evidence(subject: &Subject) -> String {
     subject.say(
         "journalctl --no-pager -o short-precise -n 200 | grep -v pids.max; \
-         /opt/flipless/bin/flipless status; tail -n 15 /var/log/eb-engine.log",
+         /opt/flipless/bin/flipless status; tail -n 15 /var/log/eb-engine.log; \
+         tail -n 15 /var/log/nginx/error.log",
     )
 }
