@@ -30,13 +30,17 @@ pub fn how() -> How {
 pub fn run_ended(system: &System, run: &str, how: &How) -> Result<()> {
     let systemd = Systemd::new(system);
     let unit = layout::app_unit(run);
+    // One call: systemd starts the server again only after this command, and answers no call during a reload of its
+    // units. If systemd does not answer at all, assumes that the stop was requested, and still records the end.
+    let shown = systemd.properties(&unit, ["Job", "StatusText"]);
+    let [job, said] = shown.unwrap_or_else(|_| ["unknown".into(), String::new()]);
     let end = End {
         uptime: system.commands().uptime(),
         result: how.result.clone(),
         status: how.status.clone(),
-        // If systemd does not answer, assumes that the stop was requested, and still records the end.
-        asked: systemd.is_asked_to_stop(&unit).unwrap_or(true),
-        said: plain(&systemd.property(&unit, "StatusText").unwrap_or_default()),
+        // During a requested stop, the unit has a job (`Job` in org.freedesktop.systemd1(5)).
+        asked: !job.is_empty(),
+        said: plain(&said),
     };
     let crash = end.is_crash();
     ends::note(system, run, end)?;

@@ -142,12 +142,6 @@ impl<'a> Systemd<'a> {
         Ok(self.state(unit)? == "active")
     }
 
-    /// Returns whether a stop of the unit was requested. A job for the unit is then in progress (`Job` of
-    /// org.freedesktop.systemd1(5)); without a job, `systemctl show` prints an empty value.
-    pub fn is_asked_to_stop(&self, unit: &str) -> Result<bool> {
-        Ok(!self.property(unit, "Job")?.is_empty())
-    }
-
     /// Returns every unit whose name matches the pattern, and which is neither inactive nor failed.
     pub fn living_units(&self, pattern: &str) -> Result<Vec<String>> {
         let states = "--state=active,activating,deactivating,reloading";
