@@ -94,6 +94,11 @@ impl<I: Instance> Engine<I> {
         self.variants
     }
 
+    /// Changes the engine's behaviour, as an update of the platform may do.
+    pub fn behave(&mut self, variants: Variants) {
+        self.variants = variants;
+    }
+
     /// Everything that has run so far.
     pub fn history(&self) -> &History {
         &self.log.history

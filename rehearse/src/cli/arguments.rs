@@ -67,7 +67,8 @@ pub struct Arguments {
           conflicts_with_all = ["scenario", "to", "instances", "report", "keep", "stock_app"])]
     pub(super) soak: Option<u32>,
     /// In a soak, kill agents, the server and nginx, and stop the engine, at moments that depend on SEED; SEED also
-    /// determines the engine's variant, unless --variant names one. The same seed gives the same plan
+    /// determines the engine's first variant, and every 25 deployments the next one follows, unless --variant names
+    /// one. The same seed gives the same plan
     #[arg(long, value_name = "SEED", requires = "soak")]
     pub(super) faults: Option<u64>,
     /// How many instances play each scenario, at the same time
@@ -122,7 +123,7 @@ impl Arguments {
                 "a soak uses one front mode; name one with `--front nginx` or `--front direct`",
             ),
             (_, _, [_, _, ..]) => conflict(
-                "a soak uses one variant; name one with --variant, or let the seed of --faults choose it",
+                "name one variant for a soak, or none: with --faults a soak changes the variant itself",
             ),
             _ => Ok(()),
         }

@@ -91,10 +91,12 @@ mod tests {
             act: Act::Version,
             fault: Some(Fault::EngineDies("stop proxy")),
             renewal: Some(Duration::ZERO),
+            variants: crate::engine::variants::STANDARD,
         };
         let plain = Step {
             fault: None,
             renewal: None,
+            variants: crate::engine::variants::STANDARD,
             ..dies
         };
         counts.note(&dies, false, false, 2.0);

@@ -56,6 +56,7 @@ mod tests {
             act: Act::Version,
             fault,
             renewal: None,
+            variants: crate::engine::variants::STANDARD,
         };
         is_as_planned(&step, None, Outcome { succeeded, flipped })
     }

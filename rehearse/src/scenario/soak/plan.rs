@@ -1,6 +1,6 @@
 //! The plan of a soak, drawn from a seed before the soak begins.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -19,16 +19,21 @@ pub struct Step {
     pub fault: Option<Fault>,
     /// How long after the start of the deployment a renewal of the certificate begins; `None` without a renewal.
     pub renewal: Option<Duration>,
+    /// How the engine behaves in the deployment.
+    pub variants: Variants,
 }
 
 /// All deployments of a soak.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// How the engine behaves on this machine.
+    /// How the engine behaves before the first of the deployments.
     pub variants: Variants,
     /// The deployments, in order.
     pub steps: Vec<Step>,
 }
+
+/// After this many deployments with faults, the engine continues with the next variant.
+const SAME_VARIANT: usize = 25;
 
 /// The seed for the acts of a soak without faults.
 const WITHOUT_FAULTS: u64 = 1;
@@ -38,12 +43,29 @@ impl Plan {
     pub fn of(wanted: &Wanted) -> Self {
         let mut random = Random::of(wanted.faults.unwrap_or(WITHOUT_FAULTS));
         let drawn = match wanted.faults {
-            Some(_) => random.one_of(variants::ALL),
-            None => variants::STANDARD,
+            Some(_) => random.below(variants::ALL.len() as u32) as usize,
+            None => 0,
         };
+        let first = wanted.variants.unwrap_or(variants::ALL[drawn]);
+        let mut steps = steps(&mut random, wanted, first);
+        if wanted.faults.is_some() && wanted.variants.is_none() {
+            for (number, step) in steps.iter_mut().enumerate() {
+                let place = (drawn + number / SAME_VARIANT) % variants::ALL.len();
+                step.variants = variants::ALL[place];
+            }
+        }
         Self {
-            variants: wanted.variants.unwrap_or(drawn),
-            steps: steps(&mut random, wanted),
+            variants: first,
+            steps,
+        }
+    }
+
+    /// Names the variant, or says how many there are.
+    pub fn variants(&self) -> String {
+        let names: BTreeSet<_> = self.steps.iter().map(|step| step.variants.name).collect();
+        match names.len() {
+            0 | 1 => self.variants.name.to_owned(),
+            several => format!("{several} variants"),
         }
     }
 
@@ -59,7 +81,7 @@ impl Plan {
 
 /// Draws the deployments. After a kill of a server, no server is killed until a deployment without a fault has replaced
 /// the run. Otherwise the agent might roll back the run because of repeated crashes. Other tests cover such a rollback.
-fn steps(random: &mut Random, wanted: &Wanted) -> Vec<Step> {
+fn steps(random: &mut Random, wanted: &Wanted, variants: Variants) -> Vec<Step> {
     let mut spared = true;
     let mut steps = Vec::new();
     for number in 1..=wanted.deployments {
@@ -82,6 +104,7 @@ fn steps(random: &mut Random, wanted: &Wanted) -> Vec<Step> {
             act,
             fault,
             renewal: renews.then(|| random.delay(fault::DEPLOYMENT)),
+            variants,
         });
     }
     steps
@@ -126,7 +149,12 @@ impl fmt::Display for Plan {
             0 => {}
             count => write!(formatter, "{count} renewals; ")?,
         }
-        write!(formatter, "variant {}", self.variants.name)
+        match self.variants() {
+            several if several.ends_with("variants") => {
+                write!(formatter, "{several}, from {} on", self.variants.name)
+            }
+            one => write!(formatter, "variant {one}"),
+        }
     }
 }
 

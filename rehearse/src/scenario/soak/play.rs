@@ -38,8 +38,8 @@ pub struct Soak {
     pub deployments: u32,
     /// The seed of the faults; `None` for a soak without faults.
     pub faults: Option<u64>,
-    /// The engine's behaviour. If it is `None`, the seed of the faults selects the behaviour; a soak without faults has
-    /// the standard behaviour.
+    /// The engine's behaviour. If it is `None`, the seed of the faults selects the first behaviour, and every 25
+    /// deployments the next one follows; a soak without faults has the standard behaviour.
     pub variants: Option<Variants>,
 }
 
@@ -75,7 +75,7 @@ pub fn soak(soak: &Soak, parameters: &Parameters) -> Result<Soaked, ScenarioErro
     }
     let end = clock.now();
     std::thread::sleep(STEADY);
-    finish(session, start..end, soak.faults)
+    finish(session, start..end, soak.faults, &plan.variants())
 }
 
 fn launch(
@@ -148,6 +148,7 @@ fn finish(
     mut session: Session,
     window: Range<Duration>,
     seed: Option<u64>,
+    variants: &str,
 ) -> Result<Soaked, ScenarioError> {
     if session.subject.https.needs_authority() {
         renewal::disable(&session.subject)?;
@@ -159,7 +160,7 @@ fn finish(
     let (systemd, nginx) = session.subject.versions();
     let seconds = (window.end - window.start).as_secs_f64();
     let soak = session.counts.result(seed, seconds);
-    let scenario = format!("soak ({})", session.subject.engine.variants().name);
+    let scenario = format!("soak ({variants})");
     let front = session.subject.status().front();
     let deploy_seconds = session.counts.seconds_each();
     let (mut tally, of_load) = session.end_load()?;

@@ -16,6 +16,7 @@ use super::tally::Tally;
 use super::tell;
 use super::versions::{EARLIER, Label, Versions};
 use crate::clock::Window;
+use crate::engine::Variants;
 use crate::load::Load;
 use crate::machine::{Instance, wait_for};
 use crate::progress;
@@ -69,6 +70,7 @@ impl Session {
     pub fn step(&mut self, index: u32, of: usize, step: &Step) -> Result<(), ScenarioError> {
         // The versions that were deployed before the load began have the lower numbers.
         let number = EARLIER + index;
+        self.behave(step.variants);
         let before = Before::look(&self.subject);
         self.ledger.tell(step.act, number);
         if let Some(after) = step.renewal {
@@ -96,6 +98,14 @@ impl Session {
         self.checks
             .extend(wrong.into_iter().map(|what| Check::new(name, false, what)));
         Ok(())
+    }
+
+    /// Changes the engine's behaviour, if the step has another one.
+    fn behave(&mut self, variants: Variants) {
+        if self.subject.engine.variants() != variants {
+            progress::status("Continuing", format!("with the variant {}", variants.name));
+            self.subject.engine.behave(variants);
+        }
     }
 
     /// Performs the step, while the killer waits for its moment.

@@ -60,6 +60,7 @@ mod tests {
             act: Act::Version,
             fault: Some(Fault::EngineDies("stop proxy")),
             renewal: None,
+            variants: crate::engine::variants::STANDARD,
         };
         let done = Done {
             window: Window {

@@ -78,7 +78,7 @@ fn with_an_authority_half_of_the_deployments_renew_and_nginx_dies_more_often() {
             .count()
     };
     assert!(kills(&with) > 2 * kills(&plain));
-    assert!(with.to_string().contains(" renewals; variant"));
+    assert!(with.to_string().contains(" renewals; 13 variants, from "));
 }
 
 #[test]
@@ -94,9 +94,27 @@ fn the_last_deployment_is_a_plain_one() {
             act: Act::Version,
             fault: None,
             renewal: None,
+            variants: last.unwrap().variants,
         };
         assert_eq!(last, Some(plain));
     }
+}
+
+#[test]
+fn a_long_soak_with_faults_has_every_variant() {
+    let plan = Plan::of(&WANTED);
+    assert_eq!(plan.steps[0].variants, plan.variants);
+    for variants in variants::ALL {
+        let steps = plan.steps.iter().filter(|step| step.variants == *variants);
+        assert!(steps.count() >= SAME_VARIANT, "{}", variants.name);
+    }
+    let named = Plan::of(&Wanted {
+        variants: Some(variants::STANDARD),
+        ..WANTED
+    });
+    assert_eq!(named.variants(), "standard");
+    let standard = |step: &Step| step.variants == variants::STANDARD;
+    assert!(named.steps.iter().all(standard));
 }
 
 #[test]
@@ -147,6 +165,7 @@ fn a_step_says_what_it_does() {
         act: Act::Version,
         fault: Some(Fault::Kill(kill)),
         renewal: Some(std::time::Duration::from_millis(300)),
+        variants: variants::STANDARD,
     };
     let told = "version; kill -9 of agent 2 after 70 ms; a renewal at 300 ms";
     assert_eq!(step.to_string(), told);
