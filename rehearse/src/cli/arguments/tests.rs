@@ -17,7 +17,7 @@ fn a_soak_is_of_one_front_and_one_variant() {
     );
     assert!(refused("--soak 9 --front stock").contains("loses requests in every deployment"));
     assert!(refused("--soak 9 --front nginx,direct").contains("uses one front mode"));
-    assert!(refused("--soak 9 --variant all").contains("uses one variant"));
+    assert!(refused("--soak 9 --variant all").contains("name one variant for a soak"));
 }
 
 #[test]
