@@ -103,7 +103,7 @@ impl<'a> Instance<'a> {
         Ok(Load::start(plan, namespace, self.clock.zero())?)
     }
 
-    /// Returns the time since the boot of the instance.
+    /// Returns the time on the clock that starts when the instance has booted.
     pub fn now(&self) -> Duration {
         self.clock.now()
     }

@@ -149,11 +149,10 @@ impl fmt::Display for Plan {
             0 => {}
             count => write!(formatter, "{count} renewals; ")?,
         }
-        match self.variants() {
-            several if several.ends_with("variants") => {
-                write!(formatter, "{several}, from {} on", self.variants.name)
-            }
-            one => write!(formatter, "variant {one}"),
+        let first = self.variants.name;
+        match self.steps.iter().all(|step| step.variants == self.variants) {
+            true => write!(formatter, "variant {first}"),
+            false => write!(formatter, "{}, from {first} on", self.variants()),
         }
     }
 }
