@@ -1,31 +1,20 @@
-//! The phases of a server and the count of its open connections.
+//! The drain of a server, and the count of its open connections.
 //!
 //! hyper's graceful shutdown closes idle keep-alive connections at once. A request that the client has just sent on
 //! such a connection is then lost. This drain keeps idle connections open. The next answer on each of them contains
 //! `Connection: close` (RFC 9112, 9.6), so that the client opens a new connection in time.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::sync::watch;
 
-/// The phase of a server. The phases follow in this order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Phase {
-    /// The server accepts connections.
-    Serving,
-    /// The server accepts no connection, and finishes the open ones.
-    Draining,
-    /// The server drops the connections that are left.
-    Over,
-}
-
-/// One server's phase and counts, shared by all its connections.
+/// Whether one server drains, and its counts, shared by all its connections.
 #[derive(Debug)]
 pub(crate) struct Lifecycle {
-    phase: watch::Sender<Phase>,
-    /// The same phase as a number. Each request reads this number, because reading the channel takes a lock.
-    number: AtomicU8,
+    draining: watch::Sender<bool>,
+    /// The same value. Each request reads this one, because reading the channel takes a lock.
+    is_draining: AtomicBool,
     /// A counter: each open connection has a receiver, and the sender counts the receivers.
     open: watch::Sender<()>,
     requests: AtomicU64,
@@ -34,28 +23,27 @@ pub(crate) struct Lifecycle {
 impl Lifecycle {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
-            phase: watch::Sender::new(Phase::Serving),
-            number: AtomicU8::new(Phase::Serving as u8),
+            draining: watch::Sender::new(false),
+            is_draining: AtomicBool::new(false),
             open: watch::Sender::new(()),
             requests: AtomicU64::new(0),
         })
     }
 
-    pub(crate) fn enter(&self, phase: Phase) {
-        // The number changes first, because the tasks that the channel wakes read the number.
-        self.number.store(phase as u8, Ordering::Release);
-        self.phase.send_replace(phase);
+    pub(crate) fn begin_drain(&self) {
+        // The flag changes first, because the tasks that the channel wakes read the flag.
+        self.is_draining.store(true, Ordering::Release);
+        self.draining.send_replace(true);
     }
 
-    /// Returns whether the server is in this phase or a later one.
-    pub(crate) fn is_in(&self, phase: Phase) -> bool {
-        self.number.load(Ordering::Acquire) >= phase as u8
+    pub(crate) fn is_draining(&self) -> bool {
+        self.is_draining.load(Ordering::Acquire)
     }
 
-    /// Waits until the server is in this phase or a later one.
-    pub(crate) async fn reached(&self, phase: Phase) {
+    /// Waits until the server drains.
+    pub(crate) async fn drain_began(&self) {
         // This can't fail, because `self` holds the sender.
-        let _ = self.phase.subscribe().wait_for(|now| *now >= phase).await;
+        let _ = self.draining.subscribe().wait_for(|began| *began).await;
     }
 
     /// Counts a connection as open for as long as the returned guard lives.
@@ -74,15 +62,6 @@ impl Lifecycle {
 
     pub(crate) fn count_request(&self) {
         self.requests.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-/// Drops the connections of a server whose future is dropped.
-pub(crate) struct EndOnDrop(pub(crate) Arc<Lifecycle>);
-
-impl Drop for EndOnDrop {
-    fn drop(&mut self) {
-        self.0.enter(Phase::Over);
     }
 }
 
@@ -124,14 +103,14 @@ impl Draining {
     /// Returns whether the server drains. The server then accepts no connection, and this request's answer is the
     /// last one on its connection.
     pub fn is_draining(&self) -> bool {
-        self.0.is_in(Phase::Draining)
+        self.0.is_draining()
     }
 
     /// Waits until the server drains; returns at once if it already does.
     ///
     /// This method is cancel safe, so it can be used in `tokio::select!`.
     pub async fn started(&self) {
-        self.0.reached(Phase::Draining).await;
+        self.0.drain_began().await;
     }
 }
 
@@ -198,16 +177,8 @@ mod tests {
         let draining = Draining(lifecycle.clone());
         assert!(!draining.is_draining());
         assert!(poll_once(draining.started()).is_pending());
-        lifecycle.enter(Phase::Draining);
+        lifecycle.begin_drain();
         assert!(draining.is_draining());
         assert!(poll_once(draining.started()).is_ready());
-        assert!(poll_once(lifecycle.reached(Phase::Over)).is_pending());
-    }
-
-    #[test]
-    fn a_dropped_server_drops_its_connections() {
-        let lifecycle = Lifecycle::new();
-        drop(EndOnDrop(lifecycle.clone()));
-        assert!(lifecycle.is_in(Phase::Over));
     }
 }

@@ -61,13 +61,25 @@ fn read_slowly() -> usize {
     first + io::copy(&mut stream, &mut io::sink()).unwrap() as usize
 }
 
+/// Sends a request that is never answered, and returns what the client sees at the end of the connection.
+fn wait_for_answer() -> io::Error {
+    Client::connect(own_address())
+        .try_get("/never")
+        .unwrap_err()
+}
+
 async fn panicking() -> &'static str {
     panic!("on purpose")
 }
 
-/// Starts a server whose health check sends a message when it runs.
+/// Starts a server whose health check and whose handler of `/never` send a message when they run.
 fn start(health: bool) -> (JoinHandle<Result<(), ServeError>>, mpsc::Receiver<()>) {
     let (asked, was_asked) = mpsc::channel(1);
+    let never_asked = asked.clone();
+    let never = async move || {
+        never_asked.send(()).await.unwrap();
+        std::future::pending::<()>().await;
+    };
     let check = async move || {
         asked.send(()).await.unwrap();
         if !health {
@@ -76,6 +88,7 @@ fn start(health: bool) -> (JoinHandle<Result<(), ServeError>>, mpsc::Receiver<()
     };
     let app = Router::new()
         .route("/up", get(check))
+        .route("/never", get(never))
         .route("/panic", get(panicking))
         .route("/large", get(async || vec![0; LARGE]))
         .route("/", get(async || "fine"));
@@ -118,4 +131,13 @@ async fn a_server_outlives_panics_and_idlers_and_stops_at_any_time() {
 
     terminate_this_process();
     server.await.unwrap().unwrap();
+
+    // A server whose future is dropped drops its connections, also those with a request.
+    let (server, mut asked) = start(true);
+    asked.recv().await.unwrap();
+    let client = tokio::task::spawn_blocking(wait_for_answer);
+    asked.recv().await.unwrap();
+    server.abort();
+    assert!(server.await.unwrap_err().is_cancelled());
+    assert_eq!(client.await.unwrap().kind(), ErrorKind::UnexpectedEof);
 }

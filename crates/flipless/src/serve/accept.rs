@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
-use crate::drain::{Lifecycle, Phase};
+use crate::drain::Lifecycle;
 use crate::notice;
 
 /// The pause after an error such as "Too many open files". Meanwhile connections wait in the backlog.
@@ -44,7 +44,7 @@ pub(super) async fn accept_all<L: Accept>(
     lifecycle: &Lifecycle,
     mut serve: impl FnMut(L::Stream),
 ) {
-    let mut draining = pin!(lifecycle.reached(Phase::Draining));
+    let mut draining = pin!(lifecycle.drain_began());
     let mut failing = false;
     loop {
         // tokio's `accept` is cancel safe: this `select!` loses no connection.
@@ -118,7 +118,7 @@ mod tests {
         let ending = lifecycle.clone();
         accept_all(&listener, &lifecycle, |stream| {
             served.push(stream);
-            ending.enter(Phase::Draining);
+            ending.begin_drain();
         })
         .await;
         assert_eq!(served, [1]);

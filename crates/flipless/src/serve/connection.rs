@@ -3,7 +3,6 @@
 use std::error::Error;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::request::{HttpService, RequestService};
-use crate::drain::{Lifecycle, OpenConnection, Phase};
+use crate::drain::{Lifecycle, OpenConnection};
 use crate::notice;
 
 /// How a connection is served.
@@ -28,13 +27,14 @@ pub(super) struct Manner {
 /// (`large_client_header_buffers`), which is enough for 1,024 fields of 32 bytes.
 const FIELDS_TO_PROXY: usize = 1024;
 
-/// Serves a connection in a new task. The connection counts as open from this call on.
-pub(super) fn spawn<IO, S>(
+/// Returns a future that serves a connection. The connection counts as open from this call on.
+pub(super) fn serve<IO, S>(
     stream: IO,
-    service: &RequestService<S>,
-    lifecycle: &Arc<Lifecycle>,
+    service: RequestService<S>,
+    lifecycle: &Lifecycle,
     manner: Manner,
-) where
+) -> impl Future<Output = ()> + Send + 'static
+where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: HttpService,
 {
@@ -42,8 +42,6 @@ pub(super) fn spawn<IO, S>(
         stream,
         _open: lifecycle.connected(),
     };
-    let service = service.clone();
-    let lifecycle = lifecycle.clone();
     // hyper measures the limit for a head from the end of the last answer, so this limit covers idle time, too. The
     // service could not apply this limit, because only hyper notices when the client has the whole answer.
     let mut builder = http1::Builder::new();
@@ -58,17 +56,14 @@ pub(super) fn spawn<IO, S>(
     let connection = builder
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
-    tokio::spawn(async move {
-        tokio::select! {
-            served = connection => {
-                // The client causes all other errors. For example, it closes the connection, or does not send HTTP.
-                if let Err(error) = served && error.is_user() {
-                    notice::say(format_args!("a request failed: {}", with_causes(&error)));
-                }
-            }
-            () = lifecycle.reached(Phase::Over) => {}
+    async move {
+        // The client causes all other errors. For example, it closes the connection, or does not send HTTP.
+        if let Err(error) = connection.await
+            && error.is_user()
+        {
+            notice::say(format_args!("a request failed: {}", with_causes(&error)));
         }
-    });
+    }
 }
 
 fn with_causes(error: &(dyn Error + 'static)) -> String {

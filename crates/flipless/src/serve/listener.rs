@@ -5,8 +5,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use socket2::{Domain, Socket};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
+use tokio::task::JoinSet;
 
+use super::accept::Accept;
 use super::connection::Manner;
 use super::request::{HttpService, RequestService};
 use super::{ServeError, accept, connection};
@@ -47,23 +50,43 @@ impl Listener {
         Ok(Self::Tcp(listener))
     }
 
-    /// Accepts until the drain begins.
+    /// Accepts until the drain begins. Returns the tasks of the connections, which end when the set is dropped.
     pub(super) async fn accept_all<S: HttpService>(
         self,
         service: RequestService<S>,
         lifecycle: Arc<Lifecycle>,
         manner: Manner,
-    ) {
-        let shared = lifecycle.clone();
+    ) -> JoinSet<()> {
         match self {
-            Self::Tcp(listener) => {
-                let serve = move |stream| connection::spawn(stream, &service, &shared, manner);
-                accept::accept_all(&listener, &lifecycle, serve).await;
-            }
-            Self::Unix(listener) => {
-                let serve = move |stream| connection::spawn(stream, &service, &shared, manner);
-                accept::accept_all(&listener, &lifecycle, serve).await;
-            }
+            Self::Tcp(listener) => accept_on(&listener, service, &lifecycle, manner).await,
+            Self::Unix(listener) => accept_on(&listener, service, &lifecycle, manner).await,
         }
     }
+}
+
+async fn accept_on<L, S>(
+    listener: &L,
+    service: RequestService<S>,
+    lifecycle: &Lifecycle,
+    manner: Manner,
+) -> JoinSet<()>
+where
+    L: Accept<Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static>,
+    S: HttpService,
+{
+    let mut connections = JoinSet::new();
+    let all = &mut connections;
+    // `move`, because a service can't be shared between threads.
+    let serve = move |stream| {
+        // Frees the tasks that have ended. To free each one at its end would wake this loop more often.
+        while all.try_join_next().is_some() {}
+        all.spawn(connection::serve(
+            stream,
+            service.clone(),
+            lifecycle,
+            manner,
+        ));
+    };
+    accept::accept_all(listener, lifecycle, serve).await;
+    connections
 }

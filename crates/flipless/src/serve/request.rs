@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use tower_service::Service;
 
 use super::error::BoxError;
-use crate::drain::{Lifecycle, Phase};
+use crate::drain::Lifecycle;
 use crate::health_log::{HealthLog, LoggedRequest};
 
 /// A service that the library can serve. The trait is a short name for the bounds of
@@ -160,7 +160,7 @@ impl<S: HttpService> Future for Answering<S> {
         }
         let mut response = answered?;
         this.lifecycle.count_request();
-        if this.lifecycle.is_in(Phase::Draining) {
+        if this.lifecycle.is_draining() {
             close_after(&mut response);
         }
         Poll::Ready(Ok(response.map(|body| LoggedBody {

@@ -10,7 +10,7 @@ use super::listener::listeners;
 use super::options::Options;
 use super::request::{HttpService, RequestService};
 use super::signals::Signals;
-use crate::drain::{EndOnDrop, Lifecycle, Phase};
+use crate::drain::Lifecycle;
 use crate::health_log::HealthLog;
 use crate::{hold, notice, readiness};
 
@@ -36,7 +36,6 @@ pub(super) async fn run(
 
     let log = options.health_log.map(HealthLog::start);
     let log = log.transpose().map_err(ServeError::HealthLog)?;
-    let _end = EndOnDrop(lifecycle.clone());
     let service = RequestService::new(service, &lifecycle, log.clone());
     let hold = options.hold.as_deref().filter(|file| hold::is_held(file));
     readiness::ready(hold.is_some()).map_err(ServeError::Notify)?;
@@ -58,14 +57,14 @@ pub(super) async fn run(
 
     signals.stop().await;
     let began = Instant::now();
-    lifecycle.enter(Phase::Draining);
+    lifecycle.begin_drain();
     readiness::stopping(lifecycle.connections());
-    // After this loop, every accepted connection is counted.
-    while accepting.join_next().await.is_some() {}
+    // After this call, every accepted connection is counted.
+    let connections = accepting.join_all().await;
     let open = lifecycle.connections();
     drain(&lifecycle, options.drain, &mut signals).await;
     readiness::drained(open, lifecycle.connections(), began.elapsed());
-    lifecycle.enter(Phase::Over);
+    drop(connections);
     if let Some(log) = log {
         let _ = tokio::time::timeout(LAST_LINES, log.flush()).await;
     }
