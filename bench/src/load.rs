@@ -13,7 +13,7 @@ use crate::process::LIMIT;
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: bench\r\n\r\n";
 
-/// A connection to a server. The drop resets the connection, so that no port stays in TIME_WAIT.
+/// A connection to a server. Dropping this value resets the connection, so that no port stays in TIME_WAIT.
 pub struct Connection {
     stream: TcpStream,
     /// The length of an answer, once it is known.

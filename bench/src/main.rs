@@ -97,7 +97,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     } else {
         anstream::print!("{}", table::report(&report));
     }
-    // The last step, so that a path which can't be written to costs no measurement.
+    // The page comes last. If its path is not writable, the result is already printed.
     if let Some(path) = &arguments.report {
         fs::write(path, page::html(&report))
             .with_context(|| format!("cannot write the report {}", path.display()))?;

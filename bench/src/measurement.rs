@@ -1,4 +1,4 @@
-//! A measurement, which fills one or more rows.
+//! One measurement of the bench: what it measures, and its result.
 
 use crate::context::Context;
 use crate::progress;

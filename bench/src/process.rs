@@ -13,7 +13,7 @@ use crate::row::Trouble;
 /// How long a measurement waits for a process.
 pub const LIMIT: Duration = Duration::from_secs(60);
 
-/// A process. The drop kills it.
+/// A process. Dropping this value kills the process.
 pub struct Process(pub Child);
 
 impl Process {

@@ -1,4 +1,4 @@
-//! All rows.
+//! The measurements, one in each module, and the choice between them.
 
 mod agent;
 mod deployment;

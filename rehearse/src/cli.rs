@@ -38,7 +38,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     } else {
         report::terminal(&rehearsal, &mut anstream::stdout())?;
     }
-    // The last step, so that a path which can't be written to costs no rehearsal.
+    // The page comes last. If its path is not writable, the result is already printed.
     if let Some(path) = &arguments.report {
         fs::write(path, report::html(&rehearsal))
             .with_context(|| format!("cannot write the report {}", path.display()))?;

@@ -21,7 +21,7 @@ By hand, as root:
   abort            discard a deployment that EB has not flipped to yet
   rollback         return to the previous release, which starts beside the current one
   restart          start the current release again, beside the current run
-  status [--json]  show releases, listeners and nginx
+  status [--json]  show releases, listeners, nginx and HTTPS
   uninstall        give the instance back to stock Elastic Beanstalk
 
 Stand-ins, which EB stops and starts in place of the real processes:

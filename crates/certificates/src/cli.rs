@@ -20,7 +20,7 @@ Usage:
       show the names, the dates and the issuer of a certificate as JSON
 
 Options of renew:
-  --settings FILE       the settings of the instance (settings.json)
+  --settings FILE       the settings in force (settings-in-force.json)
   --state DIR           the account, the newest certificate and the progress
   --challenges DIR      the folder that nginx serves as /.well-known/acme-challenge/
   --installed FILE      the certificate that nginx serves; used if it is valid for longer than the

@@ -79,8 +79,7 @@ layout! {
     OWN_CERTIFICATE "own_certificate" = "flipless-own-certificate.service";
     /// Notices a change of the owner's own certificate.
     OWN_CERTIFICATE_PATH "own_certificate_path" = "flipless-own-certificate.path";
-    /// Starts [`OWN_CERTIFICATE`] every few hours, because that unit also raises the alarm before the certificate
-    /// expires.
+    /// Starts [`OWN_CERTIFICATE`] once a minute, because the path unit misses some changes.
     OWN_CERTIFICATE_TIMER "own_certificate_timer" = "flipless-own-certificate.timer";
     /// The file name of the drop-ins. It sorts after the names of EB's own drop-ins, so that flipless's values win.
     DROP_IN "drop_in" = "zz-flipless.conf";

@@ -33,7 +33,7 @@
 //! | `server.own-user` | release | unit of the run; settings file | as `server.writable-paths` |
 //! | `server.jit` | release | unit of the run | |
 //! | `front.mode` | both | most files | `stage` refuses another mode, so all releases have the same one |
-//! | `front.port` | instance | listener of the public port (in direct mode the server's listener and the decoy nginx); settings file | `stage` refuses another address |
+//! | `front.port` | instance | listener of the public port (in direct mode the server's listener); settings file | `stage` refuses another address |
 //! | `front.backlog` | instance | both listeners | |
 //! | `front.open-files` | instance | `flipless-front.service` | |
 //! | `front.retry` | instance | nginx's upstream | |
@@ -198,7 +198,7 @@ pub enum FrontMode {
     /// systemd holds the port for the real nginx. EB stops and starts a stand-in.
     #[default]
     Nginx,
-    /// systemd holds the port for the server itself. EB's nginx is a decoy that listens nowhere.
+    /// systemd holds the port for the server itself. EB's nginx listens on no port.
     Direct,
     /// EB's own nginx holds the port, unchanged. The server loses no request, but nginx loses requests in every flip.
     Stock,

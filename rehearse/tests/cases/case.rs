@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use flipless_settings::{Config, render, templates};
 use rehearse::bundle::LINK;
 use rehearse::engine::Deployment;
 
@@ -80,6 +81,10 @@ impl Case {
         let mut files = Vec::new();
         read(&fixtures().join(self.name), "", &mut files).unwrap();
         files.push(file(&fixtures().join("who.sh"), "who.sh").unwrap());
+        let settings = files.iter().find(|(name, ..)| name == "flipless.toml");
+        if let Some((_, text, _)) = settings {
+            files.extend(with_https(text).unwrap());
+        }
         files
     }
 }
@@ -100,6 +105,20 @@ fn fixtures() -> PathBuf {
 }
 
 type File = (String, String, u32);
+
+/// Renders the files that differ because of the settings of HTTPS.
+fn with_https(settings: &str) -> Result<Vec<File>, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let templates = templates::read_all(&root.join("platform-templates"))?;
+    let config = Config::parse(settings, Path::new("flipless.toml"));
+    let mut config = config.map_err(|error| error.to_string())?;
+    let mut files = render::platform_tree(&templates, &config)?;
+    config.https = Default::default();
+    let without = render::platform_tree(&templates, &config)?;
+    files.retain(|name, text| without.get(name) != Some(text));
+    let files = files.into_iter().map(|(name, text)| (name, text, 0o644));
+    Ok(files.collect())
+}
 
 fn read(folder: &Path, name: &str, files: &mut Vec<File>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {

@@ -55,9 +55,9 @@ fn seconds(text: &str) -> Option<u64> {
 /// In direct mode, warns about files for nginx, because no request passes through nginx.
 pub fn unread(bundle: &Bundle, settings: Option<&Settings>) -> Check {
     let direct = settings.is_some_and(|all| all.front.mode == FrontMode::Direct);
-    let decoy = format!("{PIECES}nginx.conf");
+    let ours = format!("{PIECES}nginx.conf");
     let files = bundle.entries.iter().filter(|entry| {
-        direct && !entry.folder && entry.name.starts_with(PIECES) && entry.name != decoy
+        direct && !entry.folder && entry.name.starts_with(PIECES) && entry.name != ours
     });
     let warnings: Vec<String> = files
         .map(|entry| {

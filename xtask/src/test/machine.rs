@@ -8,9 +8,7 @@ use anyhow::{Result, bail};
 use crate::{tools, ui};
 
 /// Programs that tests call, each with its Debian package.
-const NEEDED: [(&str, &str); 13] = [
-    // libFuzzer is C++.
-    ("c++", "g++"),
+const NEEDED: [(&str, &str); 12] = [
     ("cc", "gcc"),
     ("chromium", "chromium"),
     // `dist` writes the commit into the manifest, and the database of advisories is a git repository.

@@ -27,9 +27,9 @@ pub fn commit(system: &System) -> Result<()> {
             say("no release is running after EB's flip; staging the bundle again");
             system.write(alarm::WEB_STARTED, b"", 0o644)?;
             stage_locked(system, state, Path::new(paths::FLIPPED))
-                .map_err(|error| give_up(system, state, error))?;
+                .map_err(|error| serve_without_flipless(system, state, error))?;
         }
-        complete(system, state).map_err(|error| give_up_discarded(system, state, error))?;
+        complete(system, state).map_err(|error| serve_without_discarded(system, state, error))?;
         let current = state.current.as_ref().map_or("", |run| &run.run);
         say(&format!("{current} is current"));
         conclude(system, state)
@@ -38,7 +38,7 @@ pub fn commit(system: &System) -> Result<()> {
 
 /// Makes EB's own web.service run the server, because the first version can't be staged. Returns `error`, and adds the
 /// reason if this start fails, too.
-fn give_up(system: &System, state: &State, error: Error) -> Error {
+fn serve_without_flipless(system: &System, state: &State, error: Error) -> Error {
     match withdrawal::serve_alone(system, state) {
         Ok(()) => error,
         Err(why) => error.context(format!(
@@ -47,14 +47,14 @@ fn give_up(system: &System, state: &State, error: Error) -> Error {
     }
 }
 
-/// Gives the instance back and does the same as [`give_up`], if the first version was staged and then discarded.
+/// Gives the instance back and does the same as [`serve_without_flipless`], if the first version was staged and then discarded.
 /// Otherwise only returns `error`.
-fn give_up_discarded(system: &System, state: &State, error: Error) -> Error {
+fn serve_without_discarded(system: &System, state: &State, error: Error) -> Error {
     if state.current.is_some() || state.staged.is_some() {
         return error;
     }
     match withdrawal::withdraw(system, state) {
-        Ok(()) => give_up(system, state, error),
+        Ok(()) => serve_without_flipless(system, state, error),
         Err(why) => error.context(format!("cannot give the instance back: {why:#}")),
     }
 }

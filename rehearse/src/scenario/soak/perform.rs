@@ -15,7 +15,7 @@ use crate::scenario::subject::Subject;
 
 const LATE: (&str, &str) = (".platform/hooks/predeploy/~~fails", FAILING);
 const POST: (&str, &str) = (".platform/hooks/postdeploy/!!fails", FAILING);
-const GIVING_UP: (&str, &str) = (
+const ABORTING: (&str, &str) = (
     ".platform/hooks/predeploy/~~abort",
     "#!/bin/sh\nexec /opt/flipless/bin/flipless abort\n",
 );
@@ -50,7 +50,7 @@ impl Performer<'_> {
         let done = match step.act {
             Act::Version | Act::Proxy => self.deploy(number, None)?,
             Act::LateHook => self.deploy(number, Some(LATE))?,
-            Act::AbortedFlip => self.deploy(number, Some(GIVING_UP))?,
+            Act::AbortedFlip => self.deploy(number, Some(ABORTING))?,
             Act::PostHook => self.deploy(number, Some(POST))?,
             Act::Abort => self.abort(number)?,
             Act::Property => {
