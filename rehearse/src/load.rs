@@ -34,6 +34,7 @@ use tokio::task::JoinSet;
 use crate::record::{Kind, Outcome, Record};
 use client::{Client, Records};
 pub use error::LoadError;
+pub use keep_alive::LONGEST_PAUSE;
 pub use manner::{Manner, parse_header};
 pub use network::Namespace;
 pub use plan::{Plan, Tls};

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::clock::Window;
+use crate::load::LONGEST_PAUSE;
 use crate::record::{Kind, Outcome, Record};
 
 /// The reason why a request may be lost with a killed server.
@@ -32,9 +33,11 @@ pub struct Circumstances {
     pub renews: bool,
 }
 
-/// Returns whether the request could not survive the kill of its server.
+/// Returns whether the request could not survive the kill of its server. A client finds a connection that was idle in
+/// the kill closed at its next request, at most [`LONGEST_PAUSE`] later.
 pub(super) fn is_lost(record: &Record, killed: Window, circumstances: &Circumstances) -> bool {
-    let idle = circumstances.direct && record.at >= killed.start && is_idle_close(record);
+    let next = killed.start..=killed.end + LONGEST_PAUSE + ON_ITS_WAY;
+    let idle = circumstances.direct && next.contains(&record.at) && is_idle_close(record);
     let sent_again = circumstances.retries && can_be_sent_again(record.kind);
     idle || was_in_flight(record, killed) && !sent_again
 }
@@ -61,9 +64,10 @@ fn is_idle_close(record: &Record) -> bool {
         && matches!(record.outcome, Outcome::Closed | Outcome::Reset)
 }
 
-/// Returns whether a reload of an old nginx has closed the idle connection of the request.
+/// Returns whether a reload of an old nginx has closed the idle connection of the request. In direct mode no nginx has
+/// the connection.
 pub(super) fn is_closed_by_reload(record: &Record, circumstances: &Circumstances) -> bool {
-    !keeps_idle(&circumstances.nginx) && is_idle_close(record)
+    !circumstances.direct && !keeps_idle(&circumstances.nginx) && is_idle_close(record)
 }
 
 fn keeps_idle(nginx: &str) -> bool {

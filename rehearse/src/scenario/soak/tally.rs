@@ -161,6 +161,11 @@ mod tests {
         assert_eq!(tally.add(&closed, WINDOW, &with("1.22.1", None)).lost, "");
         assert_eq!(tally.excused(), [(IDLE, 1)]);
         assert_ne!(tally.add(&closed, WINDOW, &with("1.28.0", None)).lost, "");
+        let direct = Circumstances {
+            direct: true,
+            ..with("1.22.1", None)
+        };
+        assert_ne!(tally.add(&closed, WINDOW, &direct).lost, "");
     }
 
     #[test]

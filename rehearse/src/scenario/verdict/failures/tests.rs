@@ -114,6 +114,27 @@ fn only_an_old_nginx_may_close_only_idle_connections() {
 }
 
 #[test]
+fn without_nginx_before_the_server_no_nginx_has_closed_the_connection() {
+    let idle = failure(Kind::KeepAlive, Outcome::Closed);
+    for tolerance in [
+        Tolerance::IdleKeepAlives,
+        Tolerance::Waiting,
+        Tolerance::Nothing,
+    ] {
+        let passes = |direct| {
+            let circumstances = Circumstances {
+                nginx: "1.22.1".into(),
+                renews: true,
+                direct,
+                ..Circumstances::default()
+            };
+            went_well(tolerance, &idle, &circumstances)
+        };
+        assert!(passes(false) && !passes(true), "{tolerance:?}");
+    }
+}
+
+#[test]
 fn only_requests_in_flight_may_fail_because_of_a_kill() {
     let at = Duration::from_millis;
     let killed = Window {
@@ -184,7 +205,7 @@ fn idle_connections_may_end_with_the_server_only_if_clients_connect_to_it_direct
         };
         let mut records = failure(Kind::KeepAlive, outcome);
         for record in &mut records {
-            record.at = Duration::from_millis(500);
+            record.at = Duration::from_millis(5000);
         }
         let circumstances = Circumstances {
             killed: Some(killed),
@@ -193,14 +214,22 @@ fn idle_connections_may_end_with_the_server_only_if_clients_connect_to_it_direct
         };
         went_well(Tolerance::InFlight, &records, &circumstances)
     };
-    assert!(passes(true, Outcome::Closed, 400));
+    assert!(passes(true, Outcome::Closed, 4900));
     assert!(
-        !passes(true, Outcome::Closed, 600),
+        passes(true, Outcome::Closed, 1990),
+        "the client had paused for 3 s"
+    );
+    assert!(
+        !passes(true, Outcome::Closed, 1700),
+        "no client pauses for so long"
+    );
+    assert!(
+        !passes(true, Outcome::Closed, 5100),
         "nothing was killed yet"
     );
-    assert!(!passes(true, Outcome::Status(502), 400));
+    assert!(!passes(true, Outcome::Status(502), 4900));
     assert!(
-        !passes(false, Outcome::Closed, 400),
+        !passes(false, Outcome::Closed, 4900),
         "nginx held the connection"
     );
 }
