@@ -6,6 +6,7 @@
 
 mod act;
 mod counts;
+mod failure;
 mod fault;
 mod judge;
 mod killer;

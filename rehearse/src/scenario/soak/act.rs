@@ -38,7 +38,23 @@ pub(super) const ALL: &[(Act, u32)] = &[
     (Act::PostHook, 7),
 ];
 
+const FAILING: &str = "#!/bin/sh\necho the rehearsal fails >&2\nexit 7\n";
+const ABORTING: &str = "#!/bin/sh\nexec /opt/flipless/bin/flipless abort\n";
+
 impl Act {
+    /// The instruction before which the engine stops in [`Self::Abort`].
+    pub(super) const ABORTED_BEFORE: &str = "stop X-Ray";
+
+    /// Returns the hook that the act adds to the bundle: its path and script.
+    pub(super) fn hook(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::AbortedFlip => Some((".platform/hooks/predeploy/~~abort", ABORTING)),
+            Self::LateHook => Some((".platform/hooks/predeploy/~~fails", FAILING)),
+            Self::PostHook => Some((".platform/hooks/postdeploy/!!fails", FAILING)),
+            _ => None,
+        }
+    }
+
     /// Returns whether another run serves after the act, if no fault occurs.
     pub(super) fn replaces_the_run(self) -> bool {
         !matches!(self, Self::Abort | Self::AbortedFlip | Self::LateHook)

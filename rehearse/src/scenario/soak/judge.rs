@@ -2,20 +2,49 @@
 
 use std::time::Duration;
 
+use super::failure::Failure;
 use super::fault::{Fault, Victim};
 use super::ledger::{Ledger, Outcome};
 use super::plan::Step;
 use super::versions::Label;
 use crate::record::Record;
 
-/// Returns whether the command ended as planned. The command may fail if an agent, a staged server or nginx was killed.
-pub(super) fn is_as_planned(step: &Step, previous: Option<Label>, outcome: Outcome) -> bool {
+/// How a command ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct End<'a> {
+    /// Whether EB has renamed the folder.
+    pub flipped: bool,
+    /// Why the command failed.
+    pub failure: Option<&'a Failure>,
+    /// Whether the kill of the step has hit a process.
+    pub hit: bool,
+}
+
+impl End<'_> {
+    pub fn outcome(&self) -> Outcome {
+        Outcome {
+            succeeded: self.failure.is_none(),
+            flipped: self.flipped,
+        }
+    }
+}
+
+/// Returns whether the command ended as planned. A command in which the kill of an agent, a staged server or nginx has
+/// hit a process may also fail because of the kill.
+pub(super) fn is_as_planned(step: &Step, previous: Option<Label>, end: End) -> bool {
+    let planned = Ledger::planned(step.act, previous);
+    let is_of_the_act = || end.failure.is_none_or(|failure| failure.is_of(step.act));
+    let as_planned = || end.outcome() == planned && is_of_the_act();
     match step.fault {
         Some(Fault::EngineDies(before)) => {
-            !outcome.succeeded && outcome.flipped == is_behind_the_flip(before)
+            let stops = |failure: &Failure| failure.is_a_stop_before(before);
+            end.failure.is_some_and(stops) && end.flipped == is_behind_the_flip(before)
         }
-        Some(Fault::Kill(kill)) if kill.victim != Victim::Server => true,
-        _ => Ledger::is_as_planned(step.act, previous, outcome),
+        Some(Fault::Kill(kill)) if end.hit && kill.victim != Victim::Server => {
+            let of_the_kill = end.failure.is_some_and(Failure::may_come_of_a_kill);
+            as_planned() || of_the_kill && (planned.flipped || !end.flipped)
+        }
+        _ => as_planned(),
     }
 }
 
@@ -47,18 +76,19 @@ fn number(run: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::EngineError;
     use crate::record::{self, Kind};
     use crate::scenario::soak::act::Act;
     use crate::scenario::soak::fault::Kill;
 
-    fn planned(fault: Option<Fault>, succeeded: bool, flipped: bool) -> bool {
+    fn planned(act: Act, fault: Option<Fault>, end: End) -> bool {
         let step = Step {
-            act: Act::Version,
+            act,
             fault,
             renewal: None,
             variants: crate::engine::variants::STANDARD,
         };
-        is_as_planned(&step, None, Outcome { succeeded, flipped })
+        is_as_planned(&step, None, end)
     }
 
     fn kill(victim: Victim) -> Option<Fault> {
@@ -69,22 +99,90 @@ mod tests {
         }))
     }
 
+    fn hook(path: &str) -> Failure {
+        Failure::Engine(EngineError::Hook {
+            hook: path.into(),
+            status: 137,
+            output: String::new(),
+        })
+    }
+
+    const STAGE: &str = ".platform/hooks/predeploy/~flipless-stage.sh";
+    const COMMIT: &str = ".platform/hooks/postdeploy/!flipless-commit.sh";
+    const SUCCESS: End = End {
+        flipped: true,
+        failure: None,
+        hit: true,
+    };
+
+    fn failed(failure: &Failure, flipped: bool) -> End<'_> {
+        End {
+            flipped,
+            failure: Some(failure),
+            hit: true,
+        }
+    }
+
     #[test]
-    fn only_a_killed_agent_or_nginx_may_fail_a_deployment() {
-        assert!(planned(None, true, true) && !planned(None, false, false));
-        assert!(planned(kill(Victim::Server), true, true));
-        assert!(!planned(kill(Victim::Server), false, true));
-        assert!(planned(kill(Victim::Agent), false, true));
-        assert!(planned(kill(Victim::Nginx), false, true));
+    fn only_a_killed_agent_staged_server_or_nginx_may_fail_a_deployment() {
+        let commit = hook(COMMIT);
+        let end = failed(&commit, true);
+        assert!(planned(Act::Version, None, SUCCESS) && !planned(Act::Version, None, end));
+        assert!(planned(Act::Version, kill(Victim::Server), SUCCESS));
+        assert!(!planned(Act::Version, kill(Victim::Server), end));
+        for victim in [Victim::Agent, Victim::Staged, Victim::Nginx] {
+            assert!(planned(Act::Version, kill(victim), end), "{victim}");
+            assert!(planned(Act::Version, kill(victim), SUCCESS), "{victim}");
+        }
+    }
+
+    #[test]
+    fn a_kill_without_a_victim_excuses_nothing() {
+        let commit = hook(COMMIT);
+        let end = End {
+            hit: false,
+            ..failed(&commit, true)
+        };
+        let success = End {
+            hit: false,
+            ..SUCCESS
+        };
+        for victim in [Victim::Agent, Victim::Staged, Victim::Nginx] {
+            assert!(!planned(Act::Version, kill(victim), end), "{victim}");
+            assert!(planned(Act::Version, kill(victim), success), "{victim}");
+        }
     }
 
     #[test]
     fn an_engine_that_dies_has_flipped_or_not() {
-        let dies = |before| Some(Fault::EngineDies(before));
-        assert!(planned(dies("FlipApplication"), false, false));
-        assert!(!planned(dies("FlipApplication"), false, true));
-        assert!(planned(dies("Track pids in healthd"), false, true));
-        assert!(!planned(dies("Track pids in healthd"), true, true));
+        let dies = |before, end| planned(Act::Version, Some(Fault::EngineDies(before)), end);
+        let stop = |before: &str| Failure::Engine(EngineError::Aborted(before.into()));
+        let flip = stop("FlipApplication");
+        assert!(dies("FlipApplication", failed(&flip, false)));
+        assert!(!dies("FlipApplication", failed(&flip, true)));
+        let track = stop("Track pids in healthd");
+        assert!(dies("Track pids in healthd", failed(&track, true)));
+        assert!(!dies("Track pids in healthd", SUCCESS));
+        let stage = hook(STAGE);
+        let end = failed(&stage, false);
+        assert!(!dies("FlipApplication", end), "flipless's own hook failed");
+    }
+
+    #[test]
+    fn a_step_that_must_fail_does_so_by_its_own_hook_or_by_a_kill() {
+        let (late, stage) = (hook(".platform/hooks/predeploy/~~fails"), hook(STAGE));
+        let (late, stage) = (failed(&late, false), failed(&stage, false));
+        assert!(planned(Act::LateHook, None, late));
+        assert!(!planned(Act::LateHook, None, stage));
+        let agent = kill(Victim::Agent);
+        assert!(planned(Act::LateHook, agent, late));
+        assert!(planned(Act::LateHook, agent, stage));
+        let commit = hook(COMMIT);
+        let end = failed(&commit, true);
+        assert!(!planned(Act::LateHook, agent, end), "it must not flip");
+        assert!(!planned(Act::LateHook, agent, SUCCESS), "it must fail");
+        let other = hook(".platform/hooks/predeploy/10_migrate");
+        assert!(!planned(Act::LateHook, agent, failed(&other, false)));
     }
 
     #[test]

@@ -20,7 +20,26 @@ const GONE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Killer {
     over: Arc<AtomicBool>,
-    thread: JoinHandle<Option<Window>>,
+    thread: JoinHandle<Option<Hit>>,
+}
+
+/// A kill that has hit a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Hit {
+    /// The time from the signal to the end of the process.
+    pub window: Window,
+    /// Whether the process was the server of the current run, which may have had requests in flight.
+    pub served: bool,
+}
+
+impl Hit {
+    /// Returns the hit on a run that was staged. It may have become current just before the signal. The agent saves this
+    /// before the run accepts connections.
+    fn of_staged(root: &Path, unit: &str, window: Window) -> Self {
+        let current = processes::unit(root, Victim::Server);
+        let served = current.as_deref() == Some(unit);
+        Self { window, served }
+    }
 }
 
 impl Killer {
@@ -41,8 +60,8 @@ impl Killer {
     }
 
     /// Tells the thread that the deployment has ended. If the kill of a server or of nginx is still due, the thread
-    /// kills that process now. Returns the time from the kill to the end of the process.
-    pub fn disarm(self) -> Option<Window> {
+    /// kills that process now. Returns `None` if the kill has hit no process.
+    pub fn disarm(self) -> Option<Hit> {
         self.over.store(true, Ordering::Relaxed);
         self.thread.join().unwrap_or(None)
     }
@@ -68,33 +87,37 @@ impl Hunt {
         }
     }
 
-    fn lasting(&self, victim: Victim, after: Duration) -> Option<Window> {
+    fn lasting(&self, victim: Victim, after: Duration) -> Option<Hit> {
         self.wait(after, None);
-        self.shoot(&processes::find(&self.root, victim))
+        let window = self.shoot(&processes::find(&self.root, victim))?;
+        let served = victim == Victim::Server;
+        Some(Hit { window, served })
     }
 
     /// Kills the staged server when `after` has passed since its start. Returns `None` if the run became current or was
     /// discarded before that.
-    fn staged(&self, after: Duration) -> Option<Window> {
+    fn staged(&self, after: Duration) -> Option<Hit> {
         let find = || processes::find(&self.root, Victim::Staged);
         while !self.is_over() && find().is_empty() {
             std::thread::sleep(LOOK * 5);
         }
         self.wait(after, find().first());
-        self.shoot(&find())
+        let unit = processes::unit(&self.root, Victim::Staged)?;
+        let window = self.shoot(&find())?;
+        Some(Hit::of_staged(&self.root, &unit, window))
     }
 
     /// Kills the agent with the number `nth` when `after` has passed since its start. If the agent ends earlier, waits
     /// for the next agent, with half of the delay.
-    fn agent(&self, nth: u32, mut after: Duration) -> Option<Window> {
+    fn agent(&self, nth: u32, mut after: Duration) -> Option<Hit> {
         let mut seen = BTreeSet::new();
         while !self.is_over() {
             let new = new_agents(&self.root, &mut seen);
             if seen.len() >= nth as usize && !new.is_empty() {
                 self.wait(after, new.last());
-                let window = self.shoot(&new);
-                if window.is_some() {
-                    return window;
+                if let Some(window) = self.shoot(&new) {
+                    let served = false;
+                    return Some(Hit { window, served });
                 }
                 after /= 2;
             }
@@ -127,6 +150,26 @@ fn new_agents(root: &Path, seen: &mut BTreeSet<u32>) -> Vec<Process> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use flipless_settings::layout;
+
+    #[test]
+    fn a_killed_run_has_requests_in_flight_only_if_it_has_become_current() {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join(&layout::STATE[1..]);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        let served = |state: &str| {
+            std::fs::write(&file, state).unwrap();
+            let window = Window {
+                start: Duration::ZERO,
+                end: Duration::ZERO,
+            };
+            Hit::of_staged(root.path(), "flipless-app@b-2.service", window).served
+        };
+        assert!(!served(
+            r#"{"current":{"run":"a-1"},"staged":{"run":"b-2"}}"#
+        ));
+        assert!(served(r#"{"current":{"run":"b-2"},"staged":null}"#));
+    }
 
     #[test]
     fn without_a_victim_nothing_is_killed() {

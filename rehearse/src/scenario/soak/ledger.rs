@@ -69,16 +69,16 @@ impl Ledger {
         }
     }
 
-    /// Returns whether a command without a fault ended as planned.
-    pub fn is_as_planned(act: Act, previous: Option<Label>, outcome: Outcome) -> bool {
-        let (succeeds, flips) = match act {
+    /// Returns the result that a command without a fault must have.
+    pub fn planned(act: Act, previous: Option<Label>) -> Outcome {
+        let (succeeded, flipped) = match act {
             Act::Version | Act::Property | Act::Proxy => (true, true),
             Act::Restart => (true, false),
             Act::Rollback => (previous.is_some(), false),
             Act::Abort | Act::LateHook => (false, false),
             Act::PostHook | Act::AbortedFlip => (false, true),
         };
-        (outcome.succeeded, outcome.flipped) == (succeeds, flips)
+        Outcome { succeeded, flipped }
     }
 }
 
@@ -138,7 +138,7 @@ mod tests {
     fn failures_that_were_asked_for_are_as_planned() {
         let planned = |act, succeeded, flipped| {
             let outcome = Outcome { succeeded, flipped };
-            Ledger::is_as_planned(act, Some(label(3, 1)), outcome)
+            Ledger::planned(act, Some(label(3, 1))) == outcome
         };
         assert!(planned(Act::LateHook, false, false));
         assert!(!planned(Act::LateHook, false, true));

@@ -5,6 +5,7 @@ use std::time::Duration;
 use flipless_settings::layout;
 
 use super::act::Act;
+use super::failure::Failure;
 use super::fault::Fault;
 use super::plan::Step;
 use super::versions::{PROPERTY, Versions};
@@ -13,13 +14,6 @@ use crate::engine::Deployment;
 use crate::scenario::error::ScenarioError;
 use crate::scenario::subject::Subject;
 
-const LATE: (&str, &str) = (".platform/hooks/predeploy/~~fails", FAILING);
-const POST: (&str, &str) = (".platform/hooks/postdeploy/!!fails", FAILING);
-const ABORTING: (&str, &str) = (
-    ".platform/hooks/predeploy/~~abort",
-    "#!/bin/sh\nexec /opt/flipless/bin/flipless abort\n",
-);
-const FAILING: &str = "#!/bin/sh\necho the rehearsal fails >&2\nexit 7\n";
 const FLIP: &str = "FlipApplication";
 
 /// The result of a step.
@@ -29,7 +23,7 @@ pub(super) struct Done {
     /// When EB's flip began.
     pub flip: Option<Duration>,
     /// Why the step failed.
-    pub error: Option<String>,
+    pub failure: Option<Failure>,
 }
 
 /// The instance, and the versions for it.
@@ -48,10 +42,9 @@ impl Performer<'_> {
             self.subject.engine.abort_before(before);
         }
         let done = match step.act {
-            Act::Version | Act::Proxy => self.deploy(number, None)?,
-            Act::LateHook => self.deploy(number, Some(LATE))?,
-            Act::AbortedFlip => self.deploy(number, Some(ABORTING))?,
-            Act::PostHook => self.deploy(number, Some(POST))?,
+            Act::Version | Act::Proxy | Act::LateHook | Act::AbortedFlip | Act::PostHook => {
+                self.deploy(number, step.act.hook())?
+            }
             Act::Abort => self.abort(number)?,
             Act::Property => {
                 let value = number.to_string();
@@ -72,7 +65,7 @@ impl Performer<'_> {
 
     /// The engine stops after the staging. A person then calls `flipless abort`.
     fn abort(&mut self, number: u32) -> Result<Done, ScenarioError> {
-        self.subject.engine.abort_before("stop X-Ray");
+        self.subject.engine.abort_before(Act::ABORTED_BEFORE);
         let deployment = self.deploy(number, None)?;
         let abort = self.by_hand("abort");
         let window = Window {
@@ -81,7 +74,7 @@ impl Performer<'_> {
         };
         Ok(Done {
             window,
-            error: abort.error.or(deployment.error),
+            failure: abort.failure.or(deployment.failure),
             flip: deployment.flip,
         })
     }
@@ -95,7 +88,7 @@ impl Performer<'_> {
                 end: self.subject.clock.now(),
             },
             flip: None,
-            error: outcome.err().map(|error| error.to_string()),
+            failure: outcome.err().map(Failure::ByHand),
         }
     }
 }
@@ -106,6 +99,6 @@ fn of_engine(deployment: Deployment) -> Done {
     Done {
         window: deployment.window,
         flip: flip.map(|flip| flip.start),
-        error: deployment.outcome.err().map(|error| error.to_string()),
+        failure: deployment.outcome.err().map(Failure::Engine),
     }
 }

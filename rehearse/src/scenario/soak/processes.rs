@@ -54,8 +54,7 @@ pub(super) fn find(root: &Path, victim: Victim) -> Vec<Process> {
     match victim {
         Victim::Agent => all.filter(is_agent).collect(),
         Victim::Nginx => all.filter(is_master).collect(),
-        Victim::Server => of_run(all, unit(root, "/current/run")),
-        Victim::Staged => of_run(all, unit(root, "/staged/run")),
+        Victim::Server | Victim::Staged => of_run(all, unit(root, victim)),
     }
 }
 
@@ -89,9 +88,14 @@ fn is_of(process: &Process, unit: &str) -> bool {
     process.text("cgroup").contains(unit) && process.text("comm").trim() != layout::AGENT_BIN
 }
 
-/// Returns the unit of a run in the agent's state. Reads the state file, because a call of the agent would
-/// add a process that looks like a victim.
-fn unit(root: &Path, run: &str) -> Option<String> {
+/// Returns the unit of the current or the staged run in the agent's state; `None` for a victim that belongs to no run.
+/// Reads the state file, because a call of the agent would add a process that looks like a victim.
+pub(super) fn unit(root: &Path, victim: Victim) -> Option<String> {
+    let run = match victim {
+        Victim::Server => "/current/run",
+        Victim::Staged => "/staged/run",
+        Victim::Agent | Victim::Nginx => return None,
+    };
     let text = fs::read(root.join(layout::STATE.trim_start_matches('/'))).ok()?;
     let state: Value = serde_json::from_slice(&text).ok()?;
     Some(layout::app_unit(state.pointer(run)?.as_str()?))
@@ -133,12 +137,12 @@ mod tests {
     #[test]
     fn the_server_is_that_of_the_current_run() {
         let root = tempfile::tempdir().unwrap();
-        assert_eq!(unit(root.path(), "/current/run"), None);
+        assert_eq!(unit(root.path(), Victim::Server), None);
         let file = root.path().join(&layout::STATE[1..]);
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::write(file, r#"{"current":{"run":"abc-7"},"staged":null}"#).unwrap();
-        let found = unit(root.path(), "/current/run").unwrap();
+        let found = unit(root.path(), Victim::Server).unwrap();
         assert_eq!(found, "flipless-app@abc-7.service");
-        assert_eq!(unit(root.path(), "/staged/run"), None);
+        assert_eq!(unit(root.path(), Victim::Staged), None);
     }
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::counts::Counts;
 use super::fault::Fault;
-use super::judge;
-use super::killer::Killer;
-use super::ledger::{Ledger, Outcome};
+use super::judge::{self, End};
+use super::killer::{Hit, Killer};
+use super::ledger::Ledger;
 use super::leftovers::Beginning;
 use super::look::{self, Before};
 use super::perform::{Done, Performer};
@@ -76,20 +76,21 @@ impl Session {
         if let Some(after) = step.renewal {
             renewal::begin(&self.subject, after)?;
         }
-        let (done, killed) = self.perform(step, number)?;
-        let outcome = Outcome {
-            succeeded: done.error.is_none(),
+        let (done, hit) = self.perform(step, number)?;
+        let end = End {
             flipped: look::folder(&self.subject) != before.folder,
+            failure: done.failure.as_ref(),
+            hit: hit.is_some(),
         };
-        let mut problems = self.judge(step, &before, outcome);
+        let mut problems = self.judge(step, &before, end);
         problems.extend(self.judge_renewal(step, &before));
         std::thread::sleep(PAUSE);
-        problems.extend(self.judge_records(step, &before, &done, outcome, killed));
+        self.note_kill(hit);
+        problems.extend(self.judge_records(step, &before, &done, end.flipped));
         let seconds = done.window.length().as_secs_f64();
-        let was_killed = killed.is_some();
-        self.counts
-            .note(step, outcome.succeeded, was_killed, seconds);
-        let line = tell::line(step, &done, self.ledger.serving, was_killed);
+        let succeeded = end.outcome().succeeded;
+        self.counts.note(step, succeeded, end.hit, seconds);
+        let line = tell::line(step, &done, self.ledger.serving, end.hit);
         let wrong = tell::tell(&format!("{index}/{of}"), &line, &problems);
         if !wrong.is_empty() {
             progress::failure("Evidence", look::evidence(&self.subject));
@@ -109,11 +110,7 @@ impl Session {
     }
 
     /// Performs the step, while the killer waits for its moment.
-    fn perform(
-        &mut self,
-        step: &Step,
-        number: u32,
-    ) -> Result<(Done, Option<Window>), ScenarioError> {
+    fn perform(&mut self, step: &Step, number: u32) -> Result<(Done, Option<Hit>), ScenarioError> {
         let root = self.subject.engine.instance().root();
         let killer = match step.fault {
             Some(Fault::Kill(kill)) => Some(Killer::arm(kill, root, self.subject.clock)),
@@ -129,13 +126,14 @@ impl Session {
     }
 
     /// Checks that the step ended as planned, and that the right version serves within [`PATIENCE`].
-    fn judge(&mut self, step: &Step, before: &Before, outcome: Outcome) -> Vec<String> {
+    fn judge(&mut self, step: &Step, before: &Before, end: End) -> Vec<String> {
+        let outcome = end.outcome();
         let mut problems = Vec::new();
-        if !judge::is_as_planned(step, before.previous, outcome) {
-            problems.push(format!("the command did not end as planned: {outcome:?}"));
+        if !judge::is_as_planned(step, before.previous, end) {
+            problems.push(format!("the command did not end as planned: {end:?}"));
         }
         let mut expected = self.ledger.expected(step.act, before.previous, outcome);
-        if step.fault.is_some_and(Fault::may_spoil_the_flip) && !outcome.succeeded {
+        if end.hit && step.fault.is_some_and(Fault::may_spoil_the_flip) && !outcome.succeeded {
             expected.push(self.ledger.serving);
         }
         // If a command that a person runs was killed, nothing starts it again. Only the next command completes the
@@ -197,21 +195,23 @@ impl Session {
         wrong.then(|| format!("nginx has the configuration {found:?}, not {wanted}"))
     }
 
+    /// Keeps the time of a kill that may have cost requests. Later steps need it too: a client may be idle until then,
+    /// and find its connection closed only at its next request.
+    fn note_kill(&mut self, hit: Option<Hit>) {
+        if let Some(hit) = hit.filter(|hit| hit.served) {
+            self.circumstances.killed = Some(hit.window);
+        }
+    }
+
     fn judge_records(
         &mut self,
         step: &Step,
         before: &Before,
         done: &Done,
-        outcome: Outcome,
-        killed: Option<Window>,
+        flipped: bool,
     ) -> Vec<String> {
-        let is_server = step.fault.is_some_and(Fault::is_of_a_server);
-        let with = Circumstances {
-            killed: killed.filter(|_| is_server),
-            ..self.circumstances.clone()
-        };
         let records = self.load.take();
-        let part = self.tally.add(&records, done.window, &with);
+        let part = self.tally.add(&records, done.window, &self.circumstances);
         let mut problems = Vec::new();
         if !part.lost.is_empty() {
             problems.push(format!("lost: {}", part.lost));
@@ -223,7 +223,7 @@ impl Session {
             ));
         }
         if step.act.changes_by_the_flip() && !before.staged {
-            let flip = done.flip.filter(|_| outcome.flipped);
+            let flip = done.flip.filter(|_| flipped);
             let early = judge::early(&records, &before.runs, flip.unwrap_or(done.window.end));
             let said = || format!("{early} answers of the new run before the flip");
             problems.extend((early > 0).then(said));

@@ -36,9 +36,12 @@ pub(super) fn end(checks: &[Check]) {
 /// Describes a step in one line.
 pub(super) fn line(step: &Step, done: &Done, serving: Label, killed: bool) -> String {
     let seconds = done.window.length().as_secs_f64();
-    let ended = match &done.error {
+    let ended = match &done.failure {
         None => "succeeded".to_owned(),
-        Some(error) => format!("failed ({})", error.lines().next().unwrap_or_default()),
+        Some(failure) => {
+            let text = failure.to_string();
+            format!("failed ({})", text.lines().next().unwrap_or_default())
+        }
     };
     let missed = match step.fault {
         Some(Fault::Kill(_)) if !killed => " (nothing to kill)",
@@ -51,6 +54,7 @@ pub(super) fn line(step: &Step, done: &Done, serving: Label, killed: bool) -> St
 mod tests {
     use super::*;
     use crate::clock::Window;
+    use crate::engine::EngineError;
     use crate::scenario::soak::act::Act;
     use std::time::Duration;
 
@@ -68,7 +72,7 @@ mod tests {
                 end: Duration::from_millis(2500),
             },
             flip: None,
-            error: Some("aborted\nmore".into()),
+            failure: Some(EngineError::Refused("aborted\nmore".into()).into()),
         };
         let serving = Label {
             version: 7,
