@@ -4,6 +4,7 @@ pub mod alarm;
 pub mod certificates;
 pub mod ends;
 pub mod environment;
+pub mod file_times;
 pub mod flipped;
 pub mod give_back;
 pub mod handover;

@@ -4,6 +4,7 @@ pub mod advice;
 pub mod certificate;
 mod configuration;
 mod fallback;
+mod file_cache;
 mod flip;
 pub mod front;
 mod good;

@@ -175,7 +175,7 @@ impl Instance {
         let system = &self.system;
         system.remove(crate::instance::paths::FLIPPED).unwrap();
         system
-            .copy_tree(BUNDLE, crate::instance::paths::FLIPPED)
+            .copy_tree(BUNDLE, crate::instance::paths::FLIPPED, None)
             .unwrap();
         let agent = crate::instance::paths::FLIPPED_AGENT;
         system.write(agent, b"the agent", 0o755).unwrap();

@@ -5,8 +5,10 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use flipless_settings::layout;
 
+use super::file_times;
 use crate::instance::digest::{of_bytes, of_tree};
 use crate::instance::system::System;
+use crate::instance::user;
 
 /// The number of hexadecimal digits in an identity. 12 digits are 48 bits, which is enough for the few releases of one
 /// instance.
@@ -23,6 +25,7 @@ pub fn install(system: &System, source: &Path, server: &str, environment: &str) 
         );
     }
     let content = content(system, source, environment)?;
+    file_times::set(system, source, &content)?;
     share_with_last(system, source)?;
     add(system, source, environment, &content)
 }
@@ -76,7 +79,9 @@ fn fill(system: &System, source: &Path, identity: &str, environment: &str) -> Re
     let partial = format!("{}/.{identity}.partial", layout::RELEASES);
     system.remove(&partial)?;
     let fill = || -> Result<()> {
-        system.copy_tree(source, format!("{partial}/app"))?;
+        // Each run is in this group.
+        let group = user::group(system)?;
+        system.copy_tree(source, format!("{partial}/app"), group)?;
         // Values may be secrets, so only root may read the file. systemd reads it as root.
         system.write(
             format!("{partial}/environment"),

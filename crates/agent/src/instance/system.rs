@@ -9,6 +9,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Output;
+use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail};
 use flipless_settings::{Settings, layout};
@@ -313,9 +314,18 @@ impl System {
     /// Copies a folder over another. Folders get mode 0755. Files get 0755 if their owner may execute them, otherwise
     /// 0644. Links stay links, and are not followed. The copy does not depend on owners, umask or hard links.
     ///
+    /// A file or folder without rights for others stays private: the copy belongs to root and `group`, with the mode
+    /// 0640 or 0750. A client of PostgreSQL accepts a private key of this kind
+    /// (<https://www.postgresql.org/docs/current/libpq-ssl.html>). Without `group` only root has rights.
+    ///
     /// # Errors
     /// If the folder contains anything but files, folders and links.
-    pub fn copy_tree(&self, from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> {
+    pub fn copy_tree(
+        &self,
+        from: impl AsRef<Path>,
+        to: impl AsRef<Path>,
+        group: Option<u32>,
+    ) -> Result<()> {
         let source = self.locate(&from);
         self.make_folder(&to)?;
         for entry in walkdir::WalkDir::new(&source)
@@ -324,11 +334,24 @@ impl System {
         {
             let entry = entry.with_context(|| format!("cannot read {:?}", from.as_ref()))?;
             let path = to.as_ref().join(entry.path().strip_prefix(&source)?);
-            self.change("copy", &path, || copy::entry(&entry, &self.locate(&path)))
-                // A name may contain a line break, so the message contains the name in an escaped form.
-                .with_context(|| format!("cannot copy {:?} to {path:?}", entry.path()))?;
+            self.change("copy", &path, || {
+                copy::entry(&entry, &self.locate(&path), group)
+            })
+            // A name may contain a line break, so the message contains the name in an escaped form.
+            .with_context(|| format!("cannot copy {:?} to {path:?}", entry.path()))?;
         }
         Ok(())
+    }
+
+    /// Sets the time of the last change of a file.
+    ///
+    /// # Errors
+    /// If the file can't be opened, or is a link or a folder.
+    pub fn set_time(&self, path: impl AsRef<Path>, time: SystemTime) -> Result<()> {
+        let path = path.as_ref();
+        let set = || copy::open_plain(&self.locate(path))?.set_modified(time);
+        self.change("set a time", path, set)
+            .with_context(|| format!("cannot set the time of {path:?}"))
     }
 
     /// Waits until everything written to the file system of `path` is on the disk (syncfs(2)).

@@ -75,9 +75,9 @@ impl<'a> Probe<'a> {
 
     fn compose(&self, folder: &str) -> Result<()> {
         if self.system.exists(NGINX) {
-            self.system.copy_tree(NGINX, folder)?;
+            self.system.copy_tree(NGINX, folder, None)?;
         }
-        self.system.copy_tree(PROXY_STAGING, folder)?;
+        self.system.copy_tree(PROXY_STAGING, folder, None)?;
         https::tidy(self.system, folder)?;
         retry::tidy(self.system, folder)
     }

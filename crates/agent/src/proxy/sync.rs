@@ -13,8 +13,8 @@ pub use super::synced::Synced;
 use super::unit::{master, runs, start};
 use super::view::View;
 use super::{
-    certificate, fallback, flip, good, https, loaded, logs, names, postponed, program, public_port,
-    retry, store, succession,
+    certificate, fallback, file_cache, flip, good, https, loaded, logs, names, postponed, program,
+    public_port, retry, store, succession,
 };
 use crate::instance::output::say;
 use crate::instance::paths::NGINX;
@@ -23,12 +23,12 @@ use crate::instance::systemd::Systemd;
 
 /// Makes sure that the front runs with the program, the sandbox and the configuration on disk. Starts, replaces or
 /// reloads it if necessary. Stock EB restarts nginx in every deployment. So this also reloads nginx if it may have to
-/// look up names or open its logs again. Postpones a step that would close a listener.
+/// look up names, or open its logs or the files that it serves again. Postpones a step that would close a listener.
 pub fn sync(system: &System) -> Result<Synced> {
     locked(system, "front-sync", || load(system, is_stale))
 }
 
-/// Does the same as [`sync`], but does not reload nginx for names and logs, because `front-sync` has already done so in
+/// Does the same as [`sync`], but does not reload nginx for names, logs and open files, because `front-sync` has already done so in
 /// this deployment.
 pub fn settle(system: &System) -> Result<Synced> {
     locked(system, "commit", || load(system, |_, _, _| false))
@@ -231,11 +231,11 @@ fn step(system: &System, is_stale: IsStale) -> Result<Option<Step>> {
     Ok(reloads.then_some(Step::Reload))
 }
 
-/// Returns whether a reload may change something although the configuration is the same: the address of a name, or
-/// the file into which nginx writes a log.
+/// Returns whether a reload may change something although the configuration is the same: the address of a name, the
+/// file into which nginx writes a log, or the files that nginx keeps open to serve them.
 fn is_stale(view: &View, configuration: &Configuration, master: u32) -> bool {
     let tree = configuration.tree(MAIN);
-    names::are_looked_up(&tree) || logs::were_moved(view, &tree, master)
+    names::are_looked_up(&tree) || file_cache::is_on(&tree) || logs::were_moved(view, &tree, master)
 }
 
 /// Takes the step. The front then has everything that is on the disk.

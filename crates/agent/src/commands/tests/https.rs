@@ -74,7 +74,10 @@ fn unpack_renewed(instance: &Instance, domains: &[&str]) {
 
 /// Plays EB's flip, which also copies nginx's configuration to `/etc/nginx`, and deletes no file there.
 fn flip_with_proxy(instance: &Instance) {
-    instance.system.copy_tree(PROXY_STAGING, NGINX).unwrap();
+    instance
+        .system
+        .copy_tree(PROXY_STAGING, NGINX, None)
+        .unwrap();
     flip(instance).unwrap();
     crate::proxy::sync::sync(&instance.system).unwrap();
 }

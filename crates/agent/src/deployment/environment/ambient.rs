@@ -62,6 +62,11 @@ const NAMES: &[&str] = &[
     "MANAGERPIDFDID",
     "MEMORY_PRESSURE_WATCH",
     "MEMORY_PRESSURE_WRITE",
+    "MONITOR_EXIT_CODE",
+    "MONITOR_EXIT_STATUS",
+    "MONITOR_INVOCATION_ID",
+    "MONITOR_SERVICE_RESULT",
+    "MONITOR_UNIT",
     "PIDFILE",
     "REMOTE_ADDR",
     "REMOTE_PORT",
@@ -69,10 +74,14 @@ const NAMES: &[&str] = &[
     "SERVICE_RESULT",
     "STATE_DIRECTORY",
     "SYSTEMD_EXEC_PID",
+    "TRIGGER_PATH",
+    "TRIGGER_TIMER_MONOTONIC_USEC",
+    "TRIGGER_TIMER_REALTIME_USEC",
+    "TRIGGER_UNIT",
 ];
 
 /// Prefixes of further such names.
-const PREFIXES: &[&str] = &["BASH_FUNC_", "LC_", "MONITOR_", "SUDO_", "TRIGGER_", "XDG_"];
+const PREFIXES: &[&str] = &["BASH_FUNC_", "LC_", "SUDO_", "XDG_"];
 
 /// Returns whether EB or the system sets this variable. It is then a property only if `get-config` lists it.
 pub(super) fn is_ambient(name: &str, value: &str) -> bool {

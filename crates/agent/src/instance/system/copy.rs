@@ -3,7 +3,9 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{
+    DirBuilderExt, FileTypeExt, OpenOptionsExt, PermissionsExt, chown, fchown,
+};
 use std::path::{Component, Path};
 
 use rustix::fs::{Mode, OFlags, openat};
@@ -51,11 +53,11 @@ fn plain(file: File) -> io::Result<File> {
     }
 }
 
-/// Copies one entry to `target`, and replaces an existing one.
-pub fn entry(entry: &walkdir::DirEntry, target: &Path) -> io::Result<()> {
+/// Copies one entry to `target`, and replaces an existing one. See [`super::System::copy_tree`] for `group`.
+pub fn entry(entry: &walkdir::DirEntry, target: &Path, group: Option<u32>) -> io::Result<()> {
     let kind = entry.file_type();
     if kind.is_dir() {
-        return folder(target);
+        return folder(entry.path(), target, group);
     }
     match fs::remove_file(target) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -70,12 +72,12 @@ pub fn entry(entry: &walkdir::DirEntry, target: &Path) -> io::Result<()> {
             name(kind)
         )));
     }
-    file(entry.path(), target)
+    file(entry.path(), target, group)
 }
 
 /// Copies a file. Sets the mode after the content, so that only root can read a half-written file. Does not copy a
 /// set-user-ID bit.
-fn file(source: &Path, target: &Path) -> io::Result<()> {
+fn file(source: &Path, target: &Path, group: Option<u32>) -> io::Result<()> {
     let mut from = open_plain(source)?;
     let mut to = fs::OpenOptions::new()
         .write(true)
@@ -85,27 +87,49 @@ fn file(source: &Path, target: &Path) -> io::Result<()> {
     // On XFS and Btrfs the copy shares its blocks with the source until one of them changes: `io::copy` calls
     // copy_file_range(2). So a copy takes no space, and little time if the source is already on the disk.
     io::copy(&mut from, &mut to)?;
-    let executable = from.metadata()?.permissions().mode() & 0o100 != 0;
-    to.set_permissions(fs::Permissions::from_mode(match executable {
-        true => 0o755,
-        false => 0o644,
-    }))
+    let metadata = from.metadata()?;
+    // A server may send the time of a file, or an ETag that it makes from it.
+    to.set_modified(metadata.modified()?)?;
+    let (mode, group) = access(&metadata, group);
+    // The mode comes last, because chown(2) clears bits of it.
+    if group.is_some() {
+        fchown(&to, None, group)?;
+    }
+    to.set_permissions(fs::Permissions::from_mode(mode))
 }
 
-fn folder(target: &Path) -> io::Result<()> {
-    unfold(target)?;
-    match fs::DirBuilder::new().mode(0o755).create(target) {
+/// Returns the mode of the copy, and its group if that is not root's.
+fn access(source: &fs::Metadata, group: Option<u32>) -> (u32, Option<u32>) {
+    let mode = source.permissions().mode();
+    let open = match mode & 0o100 {
+        0 => 0o644,
+        _ => 0o755,
+    };
+    match (mode & 0o007, group) {
+        (0, None) => (open & 0o700, None),
+        (0, group) => (open & 0o750, group),
+        _ => (open, None),
+    }
+}
+
+fn folder(source: &Path, target: &Path, group: Option<u32>) -> io::Result<()> {
+    unfold(target, group)?;
+    match fs::DirBuilder::new().mode(0o700).create(target) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         // If the target is a link, the change of the mode would affect another file.
         Err(error) if !target.symlink_metadata()?.is_dir() => return Err(error),
         _ => {}
     }
-    fs::set_permissions(target, fs::Permissions::from_mode(0o755))
+    let (mode, group) = access(&source.symlink_metadata()?, group);
+    if group.is_some() {
+        chown(target, None, group)?;
+    }
+    fs::set_permissions(target, fs::Permissions::from_mode(mode))
 }
 
 /// Replaces a link to a folder by a copy of that folder. Otherwise a file that is copied below this path would end up
 /// in the link's target.
-fn unfold(target: &Path) -> io::Result<()> {
+fn unfold(target: &Path, group: Option<u32>) -> io::Result<()> {
     if !target.is_symlink() || !target.is_dir() {
         return Ok(());
     }
@@ -117,7 +141,7 @@ fn unfold(target: &Path) -> io::Result<()> {
             .path()
             .strip_prefix(&linked)
             .map_err(io::Error::other)?;
-        entry(&item, &target.join(path))?;
+        entry(&item, &target.join(path), group)?;
     }
     Ok(())
 }

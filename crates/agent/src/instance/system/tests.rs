@@ -44,10 +44,10 @@ fn a_failed_write_leaves_the_old_file() {
 fn a_copied_tree_has_fixed_modes_and_keeps_links() {
     let root = tempfile::tempdir().unwrap();
     let system = system(root.path());
-    system.write("/from/bin/tool", b"x", 0o700).unwrap();
+    system.write("/from/bin/tool", b"x", 0o705).unwrap();
     system.write("/from/notes\nhere", b"y", 0o604).unwrap();
     system.link(Path::new("bin/tool"), "/from/link").unwrap();
-    system.copy_tree("/from", "/to").unwrap();
+    system.copy_tree("/from", "/to", None).unwrap();
     assert_eq!(mode(&system, "/to/bin/tool"), 0o755);
     assert_eq!(mode(&system, "/to/notes\nhere"), 0o644);
     assert_eq!(
@@ -73,7 +73,7 @@ fn a_copy_over_a_link_to_a_folder_does_not_change_that_folder() {
     system
         .link(&system.locate("/real"), "/target/folder")
         .unwrap();
-    system.copy_tree("/new", "/target").unwrap();
+    system.copy_tree("/new", "/target", None).unwrap();
     assert_eq!(system.read("/real/both").unwrap().unwrap(), b"old");
     assert_eq!(system.read("/target/folder/both").unwrap().unwrap(), b"new");
     assert_eq!(system.read("/target/folder/own").unwrap().unwrap(), b"own");

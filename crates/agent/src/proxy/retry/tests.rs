@@ -96,7 +96,10 @@ fn a_bundle_without_the_upstream_restores_ebs_proxy_pass() {
 fn an_uninstall_makes_the_configuration_in_force_ebs_own() {
     let instance = staged(EBS);
     stage_it(&instance);
-    instance.system.copy_tree(PROXY_STAGING, NGINX).unwrap();
+    instance
+        .system
+        .copy_tree(PROXY_STAGING, NGINX, None)
+        .unwrap();
     crate::proxy::staged::restore_configuration(&instance.system, 5000).unwrap();
     let application = text(&instance, &format!("{NGINX}/{APPLICATION}"));
     assert_eq!(application.as_deref(), Some(EBS));
@@ -230,7 +233,10 @@ fn an_upstream_that_makes_a_configuration_bad_is_left_out() {
 fn an_unused_upstream_is_removed_from_the_configuration_in_force() {
     let instance = staged(EBS);
     stage_it(&instance);
-    instance.system.copy_tree(PROXY_STAGING, NGINX).unwrap();
+    instance
+        .system
+        .copy_tree(PROXY_STAGING, NGINX, None)
+        .unwrap();
     let upstream = format!("{NGINX}/conf.d/{UPSTREAM}");
     tidy(&instance.system, NGINX).unwrap();
     assert!(instance.system.exists(&upstream), "it is in use");

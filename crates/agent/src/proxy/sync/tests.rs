@@ -70,6 +70,15 @@ fn a_deployment_looks_names_up_again_once() {
     assert_eq!(sync(&instance.system).unwrap(), Synced::Unchanged);
 }
 
+#[test]
+fn a_deployment_empties_the_cache_of_open_files_once() {
+    let instance = running("http { open_file_cache max=1000; }");
+    assert_eq!(sync(&instance.system).unwrap(), Synced::Reloaded);
+    assert_eq!(settle(&instance.system).unwrap(), Synced::Unchanged);
+    let instance = running("http { open_file_cache off; }");
+    assert_eq!(sync(&instance.system).unwrap(), Synced::Unchanged);
+}
+
 /// Another program reloads the front's unit, so the unit is not active for a moment.
 #[test]
 fn a_front_that_is_reloading_runs() {

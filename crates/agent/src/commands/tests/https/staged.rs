@@ -120,7 +120,10 @@ fn a_killed_deployment_shows_no_certificate_of_a_version_that_is_not_current() {
             unpack_renewed(&instance, &[OTHER]);
             if !before {
                 stage_it(&instance.system).unwrap();
-                instance.system.copy_tree(PROXY_STAGING, NGINX).unwrap();
+                instance
+                    .system
+                    .copy_tree(PROXY_STAGING, NGINX, None)
+                    .unwrap();
                 instance.flip();
             }
             let current = state(&instance).current;

@@ -55,6 +55,15 @@ fn what_the_engine_a_shell_or_systemd_adds_is_not_a_property() {
 }
 
 #[test]
+fn a_property_whose_name_only_begins_like_one_of_systemd_is_kept() {
+    for name in ["MONITOR_API_KEY", "TRIGGER_TOKEN"] {
+        let hook: [(&[u8], &[u8]); 1] = [(name.as_bytes(), b"hunter2")];
+        let expected = environment(&[(name, "hunter2")]);
+        assert_eq!(merged(&[], &hook).unwrap(), expected);
+    }
+}
+
+#[test]
 fn a_name_that_get_config_lists_is_a_property_whatever_it_is() {
     let names = [
         "HOME",

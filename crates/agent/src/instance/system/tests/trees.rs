@@ -21,7 +21,7 @@ fn fifo(path: &Path) {
 }
 
 fn refusal(system: &System) -> String {
-    format!("{:#}", system.copy_tree("/from", "/to").unwrap_err())
+    format!("{:#}", system.copy_tree("/from", "/to", None).unwrap_err())
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn sockets_pipes_and_devices_are_refused_by_name() {
 
     let (_root, system) = empty();
     let device = walkdir::WalkDir::new("/dev/null").into_iter().next();
-    let error = copy::entry(&device.unwrap().unwrap(), &system.locate("/to"));
+    let error = copy::entry(&device.unwrap().unwrap(), &system.locate("/to"), None);
     assert!(error.unwrap_err().to_string().contains("a device"));
     assert!(!system.exists("/to"));
 }
@@ -67,7 +67,7 @@ fn links_are_copied_as_links_and_never_followed() {
         symlink(target, system.locate(format!("/from/{name}"))).unwrap();
     }
     let digest = crate::instance::digest::of_tree(&system, "/from").unwrap();
-    system.copy_tree("/from", "/to").unwrap();
+    system.copy_tree("/from", "/to", None).unwrap();
     for (name, target) in links {
         let copied = system.link_target(format!("/to/{name}")).unwrap();
         assert_eq!(copied, Path::new(target), "{name}");
@@ -96,7 +96,7 @@ fn names_of_any_bytes_and_of_full_length_are_kept() {
     for name in names {
         std::fs::write(system.locate("/from").join(name), name.as_bytes()).unwrap();
     }
-    system.copy_tree("/from", "/to").unwrap();
+    system.copy_tree("/from", "/to", None).unwrap();
     for name in names {
         let copied = std::fs::read(system.locate("/to").join(name)).unwrap();
         assert_eq!(copied, name.as_bytes());
@@ -113,7 +113,7 @@ fn a_path_that_becomes_too_long_gives_an_error_with_a_hint() {
     }
     std::fs::create_dir_all(system.locate(&folder)).unwrap();
     let target = format!("/{}", "t".repeat(100));
-    let error = system.copy_tree("/from", target).unwrap_err();
+    let error = system.copy_tree("/from", target, None).unwrap_err();
     assert!(
         crate::hint::of(&error).unwrap().contains("4095"),
         "{error:#}"
@@ -127,7 +127,7 @@ fn a_copy_shares_no_inode_and_has_no_special_bits() {
     std::fs::hard_link(system.locate("/from/one"), system.locate("/from/two")).unwrap();
     let special = std::fs::Permissions::from_mode(0o6777);
     std::fs::set_permissions(system.locate("/from/one"), special).unwrap();
-    system.copy_tree("/from", "/to").unwrap();
+    system.copy_tree("/from", "/to", None).unwrap();
     for name in ["/to/one", "/to/two"] {
         let metadata = system.locate(name).metadata().unwrap();
         assert_eq!(
@@ -141,6 +141,43 @@ fn a_copy_shares_no_inode_and_has_no_special_bits() {
             (own.0.as_raw(), own.1.as_raw())
         );
     }
+}
+
+#[test]
+fn a_private_file_stays_private_to_root_and_the_group() {
+    let own = rustix::process::getegid().as_raw();
+    for (mode, group, expected) in [
+        (0o600, Some(own), 0o640),
+        (0o700, Some(own), 0o750),
+        (0o640, Some(own), 0o640),
+        (0o600, None, 0o600),
+        (0o604, Some(own), 0o644),
+        (0o666, None, 0o644),
+    ] {
+        let (_root, system) = empty();
+        system.write("/from/keys/client.key", b"x", mode).unwrap();
+        let folder = std::fs::Permissions::from_mode(mode | 0o100);
+        std::fs::set_permissions(system.locate("/from/keys"), folder).unwrap();
+        system.copy_tree("/from", "/to", group).unwrap();
+        let mode_of = |path: &str| system.mode(path).unwrap() & 0o7777;
+        assert_eq!(mode_of("/to/keys/client.key"), expected, "{mode:o}");
+        let folder = match expected & 0o007 {
+            0 => 0o700 | if group.is_some() { 0o050 } else { 0 },
+            _ => 0o755,
+        };
+        assert_eq!(mode_of("/to/keys"), folder, "{mode:o}");
+    }
+}
+
+#[test]
+fn a_copy_has_the_times_of_its_source() {
+    let (_root, system) = empty();
+    system.write("/from/page", b"x", 0o644).unwrap();
+    let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
+    system.set_time("/from/page", time).unwrap();
+    system.copy_tree("/from", "/to", None).unwrap();
+    let copied = system.locate("/to/page").metadata().unwrap();
+    assert_eq!(copied.modified().unwrap(), time);
 }
 
 #[test]
