@@ -10,6 +10,8 @@ pub(super) struct Ledger {
     pub stored: u32,
     /// The property's value.
     pub property: u32,
+    /// The property's value at the last flip.
+    pub at_flip: u32,
     /// The number of the nginx configuration. All later versions contain this configuration.
     pub proxy: u32,
     /// The release that serves.
@@ -59,13 +61,28 @@ impl Ledger {
             Act::AbortedFlip => vec![self.serving],
             Act::Rollback => {
                 let back = previous.unwrap_or(self.serving);
-                match outcome.succeeded {
-                    true => vec![back],
-                    false => vec![self.serving, back],
+                let mut labels = vec![back];
+                // Like a restart, a rollback applies a property that EB has changed since the flip.
+                if self.property != self.at_flip {
+                    let property = self.property;
+                    labels.push(Label { property, ..back });
                 }
+                if !outcome.succeeded {
+                    labels.push(self.serving);
+                }
+                labels
             }
             _ if outcome.flipped => vec![deployed],
             _ => vec![self.serving],
+        }
+    }
+
+    /// Records which release serves after the command.
+    pub fn serve(&mut self, label: Label, outcome: Outcome) {
+        self.serving = label;
+        let deployed = (self.stored, self.property);
+        if outcome.flipped && (label.version, label.property) == deployed {
+            self.at_flip = self.property;
         }
     }
 
@@ -93,6 +110,7 @@ mod tests {
     const LEDGER: Ledger = Ledger {
         stored: 4,
         property: 1,
+        at_flip: 1,
         proxy: 2,
         serving: label(4, 1),
     };
@@ -129,9 +147,25 @@ mod tests {
     #[test]
     fn a_killed_rollback_may_have_done_its_work() {
         assert_eq!(expected(Act::Rollback, true, false), [label(3, 1)]);
-        let either = [label(4, 1), label(3, 1)];
+        let either = [label(3, 1), label(4, 1)];
         assert_eq!(expected(Act::Rollback, false, false), either);
         assert_eq!(expected(Act::Restart, false, false), [label(4, 1); 2]);
+    }
+
+    #[test]
+    fn a_rollback_applies_a_property_that_eb_has_changed_since_the_flip() {
+        let mut ledger = LEDGER;
+        let back = |ledger: &Ledger| {
+            let planned = Ledger::planned(Act::Rollback, Some(label(3, 1)));
+            ledger.expected(Act::Rollback, Some(label(3, 1)), planned)
+        };
+        ledger.tell(Act::Property, 6);
+        let mut outcome = Ledger::planned(Act::LateHook, None);
+        ledger.serve(label(4, 1), outcome);
+        assert_eq!(back(&ledger), [label(3, 1), label(3, 6)]);
+        outcome.flipped = true;
+        ledger.serve(label(4, 6), outcome);
+        assert_eq!(back(&ledger), [label(3, 1)]);
     }
 
     #[test]

@@ -110,6 +110,7 @@ fn launch(
     let ledger = Ledger {
         stored: EARLIER,
         property: 0,
+        at_flip: 0,
         proxy: 0,
         serving,
     };

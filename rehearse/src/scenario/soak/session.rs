@@ -140,7 +140,7 @@ impl Session {
         // work.
         let settled = outcome.succeeded || !step.act.is_by_hand();
         match self.wait_for(&expected, settled) {
-            Ok(label) => self.ledger.serving = label,
+            Ok(label) => self.ledger.serve(label, outcome),
             Err(found) => {
                 let wanted: Vec<_> = expected.iter().map(ToString::to_string).collect();
                 problems.push(format!(
