@@ -1,6 +1,7 @@
 //! The bundles of a rehearsal: `cargo xtask dist` builds them, or the rehearsal writes them.
 
 pub mod https;
+mod settings;
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
@@ -13,6 +14,8 @@ use flipless_settings::{FrontMode, layout, nginx, unit_file};
 use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
+
+pub use settings::front_mode;
 
 /// An error of a bundle.
 #[derive(Debug, thiserror::Error)]

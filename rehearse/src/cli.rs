@@ -3,11 +3,12 @@
 mod arguments;
 mod bundles;
 mod hint;
+mod results;
 mod soak;
 
 use std::fs;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 pub use arguments::Arguments;
 use bundles::{first_bundle, folder, pair, store, warn_of_skipped_hooks};
 use flipless_settings::FrontMode;
@@ -21,6 +22,7 @@ use rehearse::machine::{self, Machine};
 use rehearse::report::{self, Rehearsal};
 use rehearse::scenario::{self, Parameters, Played, Scenario, ScenarioError};
 use rehearse::{progress, requirements};
+use results::Results;
 
 /// Runs the rehearsal that the command line describes. Returns whether every scenario passed.
 pub fn run(arguments: &Arguments) -> anyhow::Result<bool> {
@@ -54,7 +56,7 @@ fn rehearse(arguments: &Arguments) -> anyhow::Result<Rehearsal> {
         [] => vec![None],
         fronts => fronts.iter().copied().map(Some).collect(),
     };
-    let mut played = Vec::new();
+    let mut results = Results::default();
     for front in fronts {
         let (from, to) = pair(arguments, front, bundles.path())?;
         warn_of_skipped_hooks(&arguments.skipped_hooks, &[&from, &to])?;
@@ -71,26 +73,13 @@ fn rehearse(arguments: &Arguments) -> anyhow::Result<Rehearsal> {
                 skipped_hooks: arguments.skipped_hooks.clone(),
             };
             for scenario in &arguments.scenario.0 {
-                played.extend(play(scenario, &parameters, arguments.instances)?);
+                for result in play(scenario, &parameters, arguments.instances) {
+                    results.add(scenario, &parameters, result);
+                }
             }
         }
     }
-    gather(image, played)
-}
-
-fn gather(image: Image, played: Vec<Played>) -> anyhow::Result<Rehearsal> {
-    let Some(Played { systemd, nginx, .. }) = played.first() else {
-        bail!("no scenario was played")
-    };
-    let (systemd, nginx) = (systemd.clone(), nginx.clone());
-    let runs = played.into_iter().map(|played| played.run).collect();
-    Ok(Rehearsal {
-        image: image.name,
-        systemd,
-        nginx,
-        runs,
-        soak: None,
-    })
+    Ok(results.rehearsal(image.name))
 }
 
 /// Plays a scenario on several instances at the same time.
@@ -98,7 +87,7 @@ fn play(
     scenario: &Scenario,
     parameters: &Parameters,
     instances: u32,
-) -> anyhow::Result<Vec<Played>> {
+) -> Vec<anyhow::Result<Played>> {
     let what = format!(
         "{}: {} ({})",
         scenario.name, scenario.about, parameters.variants.name
@@ -110,10 +99,8 @@ fn play(
         threads.into_iter().map(|thread| thread.join()).collect()
     });
     let flatten = |result: std::thread::Result<Result<Played, ScenarioError>>| {
-        let played =
-            result.map_err(|_| anyhow::anyhow!("the scenario {} panicked", scenario.name))?;
-        let what = || format!("the scenario {} could not be played", scenario.name);
-        played.map_err(hinted).with_context(what)
+        let played = result.map_err(|_| anyhow::anyhow!("its thread panicked"))?;
+        played.map_err(hinted)
     };
     results.into_iter().map(flatten).collect()
 }

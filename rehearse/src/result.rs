@@ -29,6 +29,24 @@ pub struct ScenarioResult {
     pub reasons: Vec<String>,
 }
 
+impl ScenarioResult {
+    /// The result of a scenario that could not be played.
+    pub fn unplayed(scenario: String, front: &str, reason: String) -> Self {
+        let never = Duration::ZERO..Duration::ZERO;
+        Self {
+            scenario,
+            front: front.to_owned(),
+            summary: Summary::of(&[], never.clone()),
+            deploy_seconds: 0.0,
+            deploy: never,
+            instructions: Vec::new(),
+            records: Vec::new(),
+            ok: false,
+            reasons: vec![reason],
+        }
+    }
+}
+
 /// The additional results of a soak.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct SoakResult {

@@ -110,7 +110,7 @@ fn json_is_the_contract_and_nothing_else() {
             "kinds": {"refused": 3, "reset": 0, "closed": 0, "timeout": 0, "status": 0, "truncated": 0, "handshake": 0},
             "steady": {"p50_ms": 1.0, "p99_ms": 2.0, "p999_ms": 3.0, "max_ms": 8.0},
             "deploy": {"p50_ms": 1.5, "p99_ms": 3.0, "p999_ms": 4.5, "max_ms": 1312.4},
-            "deploy_seconds": 8.25, "ok": false,
+            "deploy_seconds": 8.25, "ok": false, "reasons": ["3 requests failed, where none may"],
         }],
     });
     assert_eq!(value, expected);
@@ -176,6 +176,28 @@ with a killed agent     50       41   2.0 s
 
 flipless, nginx front: 1 of 1 passed";
     assert!(text.contains(expected), "{text}");
+}
+
+/// Other scenarios were played, and their results must not be lost.
+#[test]
+fn every_report_shows_a_scenario_that_could_not_be_played() {
+    let why = "the restart failed\nhint: see the log";
+    let unplayed = ScenarioResult::unplayed("restart".into(), "nginx", why.into());
+    let rehearsal = rehearsal(vec![run("new-version", "nginx", 0), unplayed]);
+    let text = terminal(&rehearsal);
+    let row = "\nrestart      nginx         0       0";
+    assert!(text.contains(row) && text.contains("FAILED"), "{text}");
+    assert!(
+        text.contains("\n  the restart failed\n  hint: see the log\n"),
+        "{text}"
+    );
+    assert!(text.contains("1 of 2 passed"), "{text}");
+    let value: serde_json::Value = serde_json::from_str(&report::json(&rehearsal)).unwrap();
+    assert_eq!(value["runs"][1]["ok"], json!(false));
+    assert_eq!(value["runs"][1]["reasons"], json!([why]));
+    assert_eq!(value["runs"][0]["reasons"], json!(null));
+    let page = report::html(&rehearsal);
+    assert!(page.contains("the restart failed") && !page.contains("NaN"));
 }
 
 #[test]

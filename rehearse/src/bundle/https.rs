@@ -1,31 +1,23 @@
 //! A bundle's settings of HTTPS, and the certificate authority that a rehearsal uses instead of the bundle's.
 
-use std::io::{self, Read};
 use std::path::Path;
 
-use flipless_settings::{Https, Settings, layout};
+use flipless_settings::{Https, layout};
 use serde_json::Value;
-use zip::result::ZipError;
 
-use super::{BundleError, Changes, changed, open};
+use super::{BundleError, Changes, changed, settings};
 use crate::authority;
-
-/// Reads at most this many bytes of a bundle's settings.
-const MOST: u64 = 1 << 20;
 
 /// Returns a bundle's settings of HTTPS. For a bundle without flipless, they have no domain.
 pub fn settings(bundle: &Path) -> Result<Https, BundleError> {
-    let Some(text) = settings_of(bundle)? else {
-        return Ok(Https::default());
-    };
-    let settings = Settings::from_json(text.as_bytes());
-    Ok(settings.map_err(|error| unreadable(bundle, error))?.https)
+    let settings = settings::read(bundle)?;
+    Ok(settings.map_or_else(Https::default, |settings| settings.https))
 }
 
 /// Writes the copy of a bundle that a rehearsal deploys. The copy differs from the original only if the bundle has
 /// HTTPS: then the settings in the copy name the rehearsal's authority.
 pub fn rehearsed(original: &Path, copy: &Path) -> Result<(), BundleError> {
-    let text = settings_of(original)?;
+    let text = settings::text(original)?;
     let text = text.filter(|_| settings(original).is_ok_and(|https| !https.domains.is_empty()));
     let Some(text) = text else {
         let copied = std::fs::copy(original, copy);
@@ -33,7 +25,7 @@ pub fn rehearsed(original: &Path, copy: &Path) -> Result<(), BundleError> {
             .map(drop)
             .map_err(|error| BundleError::File(original.display().to_string(), error));
     };
-    let text = with_our_authority(&text).map_err(|error| unreadable(original, error))?;
+    let text = with_our_authority(&text).map_err(|error| settings::unreadable(original, error))?;
     let files = [(layout::SETTINGS_FILE, text.as_str(), 0o644)];
     let changes = Changes {
         files: &files,
@@ -53,20 +45,4 @@ fn with_our_authority(settings: &str) -> serde_json::Result<String> {
         https[other] = Value::Null;
     }
     serde_json::to_string_pretty(&settings)
-}
-
-fn settings_of(bundle: &Path) -> Result<Option<String>, BundleError> {
-    let mut archive = open(bundle)?;
-    let file = match archive.by_name(layout::SETTINGS_FILE) {
-        Err(ZipError::FileNotFound) => return Ok(None),
-        file => file.map_err(|error| BundleError::Zip(bundle.display().to_string(), error))?,
-    };
-    let text = io::read_to_string(file.take(MOST));
-    text.map(Some)
-        .map_err(|error| BundleError::File(bundle.display().to_string(), error))
-}
-
-fn unreadable(bundle: &Path, error: serde_json::Error) -> BundleError {
-    let place = format!("{} in {}", layout::SETTINGS_FILE, bundle.display());
-    BundleError::File(place, error.into())
 }

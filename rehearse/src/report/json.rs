@@ -26,6 +26,8 @@ struct Entry<'a> {
     summary: &'a Summary,
     deploy_seconds: f64,
     ok: bool,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    reasons: &'a [String],
 }
 
 /// The JSON object that `rehearse --json` prints.
@@ -49,5 +51,6 @@ fn entry(run: &ScenarioResult) -> Entry<'_> {
         summary: &run.summary,
         deploy_seconds: run.deploy_seconds,
         ok: run.ok,
+        reasons: &run.reasons,
     }
 }

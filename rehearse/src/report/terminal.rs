@@ -53,7 +53,7 @@ pub fn terminal(rehearsal: &Rehearsal, out: &mut impl Write) -> io::Result<()> {
     for (run, cells) in runs.iter().zip(&rows) {
         let verdict = if run.ok { GOOD } else { BAD };
         row(out, cells, &widths, Style::new(), verdict)?;
-        for reason in &run.reasons {
+        for reason in run.reasons.iter().flat_map(|reason| reason.lines()) {
             writeln!(out, "  {DIM}{}{DIM:#}", plain(reason))?;
         }
     }

@@ -14,7 +14,7 @@ use super::subject::Subject;
 use super::verdict;
 use crate::bundle;
 use crate::clock::Clock;
-use crate::engine::{Deployment, Engine, Variants};
+use crate::engine::{Deployment, Engine};
 use crate::evidence;
 use crate::instruction::Instruction;
 use crate::load::{Load, Plan};
@@ -119,7 +119,7 @@ fn finish(
         &summary,
     );
     let run = ScenarioResult {
-        scenario: name(scenario, &subject.parameters.variants),
+        scenario: scenario.title(&subject.parameters.variants),
         front,
         deploy_seconds: (window.end - window.start).as_secs_f64(),
         deploy: window,
@@ -163,13 +163,6 @@ fn instructions(deployments: &[Deployment]) -> Vec<Instruction> {
 /// after the scenario.
 fn front(before: &Status, after: &Status) -> String {
     if before.is_there() { before } else { after }.front()
-}
-
-fn name(scenario: &Scenario, variants: &Variants) -> String {
-    match variants.name {
-        "standard" => scenario.name.to_owned(),
-        variant => format!("{} ({variant})", scenario.name),
-    }
 }
 
 /// The clients of a scenario.

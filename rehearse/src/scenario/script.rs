@@ -3,6 +3,7 @@
 use super::error::ScenarioError;
 use super::expectation::{After, Clients, Tolerance};
 use super::subject::Subject;
+use crate::engine::Variants;
 
 /// An act on an instance, with the expected result.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +22,16 @@ pub struct Scenario {
     pub tolerance: Tolerance,
     /// Which clients take part.
     pub clients: Clients,
+}
+
+impl Scenario {
+    /// Returns the name in a report, with the variant of the engine unless it is the usual one.
+    pub fn title(&self, variants: &Variants) -> String {
+        match variants.name {
+            "standard" => self.name.to_owned(),
+            variant => format!("{} ({variant})", self.name),
+        }
+    }
 }
 
 /// A part of a scenario.

@@ -2,6 +2,7 @@
 //! there. Without this copy, a bad file of a failed deployment would stay, and every later deployment would fail.
 
 use anyhow::Result;
+use flipless_settings::layout;
 
 use super::nginx;
 use crate::instance::digest::of_tree;
@@ -9,6 +10,7 @@ use crate::instance::mirror::mirror;
 use crate::instance::output::say;
 use crate::instance::paths::NGINX;
 use crate::instance::system::System;
+use crate::instance::systemd::Systemd;
 
 /// The folder of the copy. Only root may read it, because it may contain keys.
 const GOOD: &str = "/var/lib/flipless/nginx-good";
@@ -59,8 +61,12 @@ pub fn forget(system: &System) -> Result<()> {
     system.remove(GOOD)
 }
 
-/// Copies the configuration in force before a deployment. If nginx refuses this configuration, an interrupted
-/// deployment has left bad files in it, and the function restores the copy instead.
+/// Copies the configuration in force before a deployment. If nginx refuses this configuration, an interrupted flip may
+/// have left bad files in it. Then the function restores the copy instead.
+///
+/// EB's stand-in of nginx is stopped only in a flip, so it is active if no flip was interrupted. Then a hook,
+/// `.ebextensions` or a person has changed the files. They may need a file that this deployment adds, such as a
+/// `limit_req_zone`. So they stay, and the test of the new configuration decides.
 pub fn settle(system: &System) -> Result<()> {
     // If the copy is up to date, there is nothing to copy and nothing to restore. So most deployments need no test of
     // this configuration.
@@ -71,10 +77,13 @@ pub fn settle(system: &System) -> Result<()> {
         keep(system);
         return Ok(());
     };
+    if Systemd::new(system).is_active(layout::NGINX)? {
+        return Ok(());
+    }
     let why = nginx::first_line(&error);
     if restore(system)? {
         say(&format!(
-            "restored /etc/nginx, since nginx refused the files of an earlier deployment: {why}"
+            "restored /etc/nginx, since nginx refused the files of an interrupted deployment: {why}"
         ));
     }
     Ok(())

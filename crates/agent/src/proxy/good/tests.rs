@@ -85,6 +85,25 @@ fn a_bad_configuration_of_an_interrupted_deployment_is_replaced_before_the_next_
     assert!(!instance.system.exists(BAD));
 }
 
+/// The deployment adds what a hook's file needs, or the test of the new configuration refuses the deployment.
+#[test]
+fn a_file_of_a_hook_that_nginx_refuses_stays_for_the_test_of_the_new_configuration() {
+    let instance = Instance::new();
+    let system = &instance.system;
+    sync::sync(system).unwrap();
+    copy_bad(&instance);
+    instance.model.borrow_mut().nginx_refuses_with = Some("bad.conf".into());
+    system.make_folder(PROXY_STAGING).unwrap();
+    instance.make_active(layout::NGINX);
+    let error = staged::test(system, instance.bundle(), &Settings::default()).unwrap_err();
+    assert!(
+        format!("{error:#}").contains("cannot use the proxy configuration"),
+        "{error:#}"
+    );
+    assert!(instance.system.exists(BAD));
+    assert_eq!(main(&instance), b"replaced");
+}
+
 #[test]
 fn a_users_change_that_nginx_accepts_stays() {
     let instance = Instance::new();
