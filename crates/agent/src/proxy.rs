@@ -1,6 +1,7 @@
 //! The front: tests nginx's configuration before the flip, and starts or reloads the real nginx.
 
 pub mod advice;
+mod asked_for;
 pub mod certificate;
 mod configuration;
 mod fallback;

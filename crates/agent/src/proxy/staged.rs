@@ -7,7 +7,7 @@ use flipless_settings::Settings;
 use flipless_settings::nginx::{KEEPALIVE, UPSTREAM};
 
 use super::probe::Probe;
-use super::{good, https, keepalive, nginx, retry};
+use super::{asked_for, good, https, keepalive, nginx, retry};
 use crate::instance::paths::{NGINX, PROXY_STAGING};
 use crate::instance::system::System;
 
@@ -16,7 +16,8 @@ use crate::instance::system::System;
 pub fn test(system: &System, bundle: &Path, settings: &Settings) -> Result<()> {
     nginx::forget_tests(system)?;
     if !system.exists(PROXY_STAGING) {
-        return Ok(());
+        // EB has no files for nginx, for example if the environment has another proxy server.
+        return asked_for::check(system, settings);
     }
     good::settle(system)?;
     let port = settings.server.port;

@@ -110,6 +110,8 @@ pub struct Model {
     pub labelled: Vec<String>,
     /// The owner and the file's name in every call of chown.
     pub owners: Vec<String>,
+    /// What `get-config` prints as the environment's proxy server; `None` for nginx.
+    pub proxy_server: Option<&'static str>,
     /// The kernel refuses to change `oom_score_adj` of a process.
     pub cannot_set: bool,
 }
@@ -205,6 +207,9 @@ impl Commands for FakeCommands {
                 }
             },
             ("timeout", [.., program, "environment"]) => model.get_config(program),
+            ("timeout", [.., "container", "-k", "proxy_server"]) => {
+                answer(true, model.proxy_server.unwrap_or("nginx\n"), "")
+            }
             ("timeout", [_, "systemctl", arguments @ ..]) => {
                 match std::mem::take(&mut model.runs_linger) {
                     true => Output {

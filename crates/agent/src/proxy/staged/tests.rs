@@ -149,3 +149,25 @@ fn a_deployment_asks_nginx_for_its_version_once() {
     let calls = instance.take_nginx_calls();
     assert_eq!(calls.iter().filter(|call| *call == "-v").count(), 1);
 }
+
+#[test]
+fn an_environment_with_another_proxy_server_is_refused() {
+    for (server, refused) in [
+        ("apache\n", true),
+        ("\"none\"\n", true),
+        ("nginx\n", false),
+        ("", false),
+    ] {
+        let instance = Instance::new();
+        instance.model.borrow_mut().proxy_server = Some(server);
+        let tested = test(&instance);
+        assert_eq!(tested.is_err(), refused, "{server}");
+        let Err(error) = tested else { continue };
+        let advice = error.downcast_ref::<Advice>().unwrap();
+        assert!(
+            advice.reason.contains(server.trim().trim_matches('"')),
+            "{advice}"
+        );
+        assert!(advice.hint.contains("ProxyServer"), "{}", advice.hint);
+    }
+}
