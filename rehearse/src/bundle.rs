@@ -1,35 +1,24 @@
 //! The bundles of a rehearsal: `cargo xtask dist` builds them, or the rehearsal writes them.
 
+mod error;
 pub mod https;
-mod settings;
+pub mod settings;
+mod writer;
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use flipless_settings::{FrontMode, layout, nginx, unit_file};
+use zip::ZipArchive;
 use zip::result::ZipError;
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
-pub use settings::front_mode;
-
-/// An error of a bundle.
-#[derive(Debug, thiserror::Error)]
-pub enum BundleError {
-    /// A file can't be read or written.
-    #[error("{0}: {1}")]
-    File(String, #[source] io::Error),
-    /// A file is not a zip, or the zip is broken.
-    #[error("{0}: {1}")]
-    Zip(String, #[source] zip::result::ZipError),
-    /// `cargo xtask dist` failed, or its output does not contain the bundle's path.
-    #[error("`cargo xtask dist --json` {0}\nhint: pass a bundle with `--from ZIP`")]
-    Dist(String),
-}
+pub use error::BundleError;
+pub use writer::LINK;
+use writer::{add, write};
 
 /// Builds a bundle into `folder` with `cargo xtask dist`, and returns its path. Uses `config` or, without it, the
 /// project's own `flipless.toml`. `front` overrides the front mode of this file. The user's own bundle in `target/dist`
@@ -94,15 +83,6 @@ fn parse_dist(json: &[u8]) -> Option<PathBuf> {
     let answer: serde_json::Value = serde_json::from_slice(json).ok()?;
     Some(answer.get("zip")?.as_str()?.into())
 }
-
-fn options(mode: u32) -> SimpleFileOptions {
-    SimpleFileOptions::default()
-        .compression_method(CompressionMethod::Deflated)
-        .unix_permissions(mode)
-}
-
-/// The mode of a symbolic link (inode(7)).
-pub const LINK: u32 = 0o120_777;
 
 /// The differences between a copy of a bundle and its original.
 #[derive(Debug, Default)]
@@ -229,28 +209,6 @@ pub fn stock_app(target: &Path, release: &str) -> Result<(), BundleError> {
         )?;
         add(writer, "app.conf", &configuration, 0o644)
     })
-}
-
-type ZipResult = zip::result::ZipResult<()>;
-
-fn write(
-    target: &Path,
-    fill: impl FnOnce(&mut ZipWriter<File>) -> ZipResult,
-) -> Result<(), BundleError> {
-    let name = || target.display().to_string();
-    let file = File::create(target).map_err(|error| BundleError::File(name(), error))?;
-    let mut writer = ZipWriter::new(file);
-    fill(&mut writer)
-        .and_then(|()| writer.finish().map(drop))
-        .map_err(|error| BundleError::Zip(name(), error))
-}
-
-fn add(writer: &mut ZipWriter<File>, name: &str, text: &str, mode: u32) -> ZipResult {
-    if mode == LINK {
-        return writer.add_symlink(name, text, options(mode));
-    }
-    writer.start_file(name, options(mode))?;
-    Ok(writer.write_all(text.as_bytes())?)
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ use std::path::Path;
 use flipless_settings::{FrontMode, Settings, layout};
 use zip::result::ZipError;
 
-use super::{BundleError, open};
+use super::error::BundleError;
+use super::open;
 
 /// Reads at most this many bytes of a bundle's settings.
 const MOST: u64 = 1 << 20;

@@ -22,6 +22,21 @@ fn a_changed_copy_keeps_the_other_files() {
     assert!(text.contains("\"release one\\n\""), "{text}");
 }
 
+/// Several instances may use one path at the same time.
+#[test]
+fn a_bundle_that_is_being_read_stays_whole_while_another_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("1.zip");
+    stock_app(&path, "one").unwrap();
+    let file = File::open(&path).unwrap();
+    stock_app(&path, "two").unwrap();
+    let mut archive = ZipArchive::new(file).unwrap();
+    let text = io::read_to_string(archive.by_name("app.conf").unwrap()).unwrap();
+    assert!(text.contains("release one"), "{text}");
+    let names: Vec<_> = folder.path().read_dir().unwrap().collect();
+    assert_eq!(names.len(), 1, "{names:?}");
+}
+
 #[test]
 fn a_bundle_with_the_upstream_retries() {
     let folder = tempfile::tempdir().unwrap();

@@ -39,7 +39,7 @@ impl Results {
                 let name = scenario.title(&parameters.variants);
                 let reason = format!("the scenario could not be played: {error:#}");
                 progress::failure("Failed", format_args!("{name}: {reason}"));
-                let front = bundle::front_mode(&parameters.from);
+                let front = bundle::settings::front_mode(&parameters.from);
                 let front = front.map_or(UNKNOWN, |mode| mode.name());
                 self.runs
                     .push(ScenarioResult::unplayed(name, front, reason));
