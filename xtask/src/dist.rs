@@ -1,6 +1,6 @@
 //! `cargo xtask dist`: render → plan → build → archive → check → manifest and SBOM.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -125,12 +125,17 @@ pub fn run(roots: &Roots, args: &Args) -> Result<ExitCode> {
     let project = source.project();
     let _lock = lock::take(project.target_folder())?;
     let platform = platform::render(project)?;
-    let planned = plan::plan(project, &platform, args.server.as_deref(), source.wrapped())?;
+    let plan = |say_joined: fn(&Path)| {
+        let server = args.server.as_deref();
+        plan::plan(project, &platform, server, source.wrapped(), say_joined)
+    };
+    let planned = plan(plan::say_joined)?;
     if args.plan {
         print_plan(&planned, args.json)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let (zip, manifest) = build_bundle(&source, args, planned)?;
+    // The build of the server may make or change included files, so the second plan lists them again.
+    let (zip, manifest) = build_bundle(&source, args, || plan(|_| ()))?;
     let size = ui::size(manifest.bytes);
     let time = ui::duration(started.elapsed());
     ui::status("Finished", format!("{} ({size}) in {time}", manifest.zip));
@@ -144,14 +149,19 @@ pub fn run(roots: &Roots, args: &Args) -> Result<ExitCode> {
 }
 
 /// Builds the programs, and writes the zip and the files beside the zip. Returns the path of the zip, and the manifest.
-fn build_bundle(source: &Source, args: &Args, planned: FileList) -> Result<(PathBuf, Manifest)> {
+fn build_bundle(
+    source: &Source,
+    args: &Args,
+    plan: impl Fn() -> Result<FileList>,
+) -> Result<(PathBuf, Manifest)> {
     let project = source.project();
     let folder = args.out.clone().unwrap_or_else(|| project.dist_folder());
     // Finds an unwritable folder before the long build. `drop` removes the draft's file at once, so an interrupted
     // build leaves no file in the folder.
     drop(Draft::create(&folder)?);
     let name = bundle_name(project, args)?;
-    let (files, mut executables) = build_programs(project, args, planned)?;
+    let (programs, mut executables) = build_programs(project, args)?;
+    let files = plan()?.with(&programs);
     executables.extend(source.wrapped().into_iter().flat_map(Wrapped::executables));
 
     let mut draft = Draft::create(&folder)?;
@@ -178,12 +188,8 @@ fn version(project: &Project) -> Result<Option<String>> {
     }
 }
 
-/// Builds the programs. Returns the files of the bundle, and the crates of each executable.
-fn build_programs(
-    project: &Project,
-    args: &Args,
-    planned: FileList,
-) -> Result<(FileList, Vec<Executable>)> {
+/// Builds the programs. Returns their paths, and the crates of each executable.
+fn build_programs(project: &Project, args: &Args) -> Result<(Programs, Vec<Executable>)> {
     let target = args.target();
     let server = match &args.server {
         _ if project.config.server.command.is_some() => None,
@@ -199,12 +205,12 @@ fn build_programs(
         true => Some(build::certificates(project, target)?),
     };
     let agent = build::agent(project, target)?;
-    let files = planned.with(&Programs {
+    let programs = Programs {
         server: server.as_ref().map(|server| server.path.clone()),
         relay: relay.as_ref().map(|relay| relay.path.clone()),
         certificates: certificates.as_ref().map(|built| built.path.clone()),
         agent: agent.path,
-    });
+    };
     let executables = [
         (
             project.config.server.bin.as_str(),
@@ -221,7 +227,7 @@ fn build_programs(
         let place = layout::in_bin(name);
         tree.map(|tree| Executable { place, tree })
     });
-    Ok((files, executables.collect()))
+    Ok((programs, executables.collect()))
 }
 
 /// Returns the text of the SBOM.

@@ -153,6 +153,10 @@ fn bundle_from_elsewhere() -> &'static (Elsewhere, PathBuf) {
             ("web/v2/app.js", "start()"),
             ("web/v2/app.js.map", "{}"),
             ("tools/migrate", "#!/bin/sh\n"),
+            (
+                "build.rs",
+                "fn main() { std::fs::write(\"web/built.css\", \"body {}\").unwrap() }\n",
+            ),
         ] {
             let path = elsewhere.path(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -205,6 +209,8 @@ fn included_files_are_unpacked_as_the_settings_say() {
     assert_eq!(fs::read_link(&link).unwrap(), Path::new("v2"));
     assert_eq!(fs::read_to_string(link.join("app.js")).unwrap(), "start()");
     assert!(!folder.join("public/v2/app.js.map").exists());
+    let made_by_the_build = fs::read_to_string(folder.join("public/built.css"));
+    assert_eq!(made_by_the_build.unwrap(), "body {}");
     for (name, expected) in [("public/index.html", 0o644), ("tools/migrate", 0o755)] {
         let mode = fs::metadata(folder.join(name))
             .unwrap()
@@ -268,6 +274,24 @@ fn the_error_names_the_fault_of_a_server_in_another_project() {
     assert!(
         which.contains("which package of") && which.contains("one of: a, b"),
         "{which}"
+    );
+}
+
+#[test]
+fn an_executable_that_nothing_would_start_is_refused() {
+    let elsewhere = Elsewhere::new();
+    let settings = "[server]\ncommand = \"./shop --quiet\"\n";
+    fs::write(elsewhere.path("flipless.toml"), settings).unwrap();
+    let output = elsewhere.dist(&["--plan", "--server", "/bin/true"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = said(&output);
+    assert!(
+        said.contains("--server /bin/true") && said.contains("./shop --quiet"),
+        "{said}"
+    );
+    assert!(
+        said.contains("hint: ship the executable with `[bundle] include`"),
+        "{said}"
     );
 }
 

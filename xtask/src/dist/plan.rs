@@ -16,15 +16,18 @@ use crate::ui;
 
 /// Lists every file of the bundle before any program is built, so that `dist` finds a missing file or a collision
 /// early. `platform` is the rendered platform tree, `server` a prebuilt server, and `wrapped` a source bundle to ship.
+/// Calls `say_joined` with the path of an included Procfile.
 ///
 /// # Errors
-/// If an include is missing, a link has no target, or two files have the same name.
+/// If a prebuilt server would not be used, an include is missing, a link has no target, or two files have the same name.
 pub fn plan(
     project: &Project,
     platform: &PlatformTree,
     server: Option<&Path>,
     wrapped: Option<&Wrapped>,
+    say_joined: impl Fn(&Path),
 ) -> Result<FileList> {
+    refuse_unused_server(project, server)?;
     let config = &project.config;
     let mut files = FileList::default();
     let mut program = |name: &str, origin, source| {
@@ -55,6 +58,9 @@ pub fn plan(
     let mut found = include::find(&config.bundle.include, &project.config_folder)?;
     let own = found.iter().position(|entry| entry.name == procfile::FILE);
     let own = own.map(|index| found.remove(index).path);
+    if let Some(path) = &own {
+        say_joined(path);
+    }
     for entry in found {
         files.add(entry.name.clone(), included(entry))?;
     }
@@ -65,6 +71,27 @@ pub fn plan(
     files.refuse_files_as_folders()?;
     files.refuse_links_without_target()?;
     Ok(files)
+}
+
+/// Refuses `--server` for a project whose settings start the server with a command line, because the bundle would not
+/// contain the executable.
+fn refuse_unused_server(project: &Project, server: Option<&Path>) -> Result<()> {
+    let (Some(path), Some(command)) = (server, &project.config.server.command) else {
+        return Ok(());
+    };
+    Err(ui::advised(
+        format!(
+            "`--server {}` has no effect, because `[server] command` starts {command:?}",
+            path.display()
+        ),
+        ["ship the executable with `[bundle] include`, or remove `command` from flipless.toml"],
+    ))
+}
+
+/// Tells the user that the zip has another Procfile than the included one.
+pub fn say_joined(procfile: &Path) {
+    let message = format!("the line `web` of {} with the stand-in", procfile.display());
+    ui::status("Replacing", message);
 }
 
 fn included(entry: include::Found) -> File {
@@ -93,8 +120,6 @@ fn join_procfile(
         let own = fs::read_to_string(path);
         let own = own.with_context(|| format!("cannot read {}", path.display()))?;
         text = procfile::joined(&text, &own, &path.display().to_string())?;
-        let message = format!("the line `web` of {} with the stand-in", path.display());
-        ui::status("Replacing", message);
     }
     if let Some((own, origin)) = wrapped.map(Wrapped::procfile) {
         text = procfile::joined(&text, own, &origin)?;
