@@ -17,6 +17,8 @@ mod idle;
 #[path = "cases/play.rs"]
 mod play;
 mod rig;
+#[path = "cases/static_files.rs"]
+mod static_files;
 #[path = "cases/update.rs"]
 mod update;
 #[path = "cases/upgrade.rs"]
@@ -58,6 +60,12 @@ const MACHINES: [&[Case]; 3] = [
         Case {
             check: case::the_old_version_answered_before_the_flip,
             ..Case::serving("order")
+        },
+        Case {
+            // With a cache of open files, each deployment reloads nginx.
+            reloads: true,
+            check: static_files::are_those_of_the_new_version,
+            ..Case::serving("static-files")
         },
     ],
     &[

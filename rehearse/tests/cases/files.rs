@@ -62,7 +62,8 @@ pub fn assert_reaches(rig: &Rig, run: &str, names: &[&str]) {
     }
 }
 
-fn pid(rig: &Rig, run: &str) -> String {
+/// Returns the pid of a run's main process.
+pub fn pid(rig: &Rig, run: &str) -> String {
     let unit = format!("flipless-app@{run}.service");
     rig.say(&format!("systemctl show --value -p MainPID {unit}"))
 }

@@ -37,6 +37,26 @@ fn scenarios_without_a_judged_latency_go_well() {
     }
 }
 
+/// In direct mode EB's own nginx runs without a listener, and only the demonstration server has a property that makes it
+/// unhealthy. The scenarios say so, and do not blame flipless.
+#[test]
+fn a_scenario_that_a_bundle_cannot_play_has_a_note() {
+    if booted::unavailable() {
+        return;
+    }
+    let bundle = booted::relay_bundle(FrontMode::Direct);
+    for (name, note) in [
+        ("changed-proxy", "note: nginx's answers were not checked"),
+        ("kill-nginx", "note: nothing was killed"),
+        ("unhealthy", "note: nothing was deployed"),
+    ] {
+        let run = booted::play(name, Suite::Bookworm, &bundle, variants::STANDARD);
+        booted::went_well(&run);
+        let noted = run.reasons.iter().any(|reason| reason.starts_with(note));
+        assert!(noted, "{name}: {:?}", run.reasons);
+    }
+}
+
 #[test]
 fn the_same_deployment_behind_a_stock_front_shows_its_outage() {
     if booted::unavailable() {

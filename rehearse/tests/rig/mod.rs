@@ -97,7 +97,7 @@ impl Rig {
     /// Makes a new version of the bundle, with `files` added or replaced.
     pub fn version(&mut self, files: &[(&str, &str, u32)]) -> PathBuf {
         self.versions += 1;
-        let number = self.versions.to_string();
+        let number = format!("{:04}", self.versions);
         let path = self.folder.path().join(format!("{number}.zip"));
         let mut all = vec![("REHEARSAL", number.as_str(), 0o644)];
         all.extend(files);
