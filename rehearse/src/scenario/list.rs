@@ -70,7 +70,7 @@ pub const ALL: &[Scenario] = &[
     },
     Scenario {
         name: "unhealthy",
-        about: "changes a property so that the server's health check fails",
+        about: "changes a property so that the health check of the demonstration server fails",
         act: acts::deploy_unhealthy,
         after: After::SameRun,
         ..DEPLOYMENT
@@ -136,7 +136,7 @@ pub const ALL: &[Scenario] = &[
     },
     Scenario {
         name: "kill-nginx",
-        about: "kills nginx with SIGKILL",
+        about: "kills nginx with SIGKILL; without the front nothing happens",
         act: acts::kill_nginx,
         after: After::SameRun,
         tolerance: Tolerance::Waiting,

@@ -35,12 +35,17 @@ pub fn kill_child(subject: &mut Subject) -> Acted {
     )
 }
 
+/// Kills the front. In the other front modes nginx is EB's own, and systemd does not start it again: its unit has no
+/// `Restart=`.
 pub fn kill_nginx(subject: &mut Subject) -> Acted {
-    let unit = match subject.status().front().as_str() {
-        "nginx" => layout::FRONT,
-        _ => layout::NGINX,
-    };
-    kill(subject, unit)
+    if subject.status().front() != "nginx" {
+        subject.note(
+            "nothing was killed",
+            "nginx is EB's own, which nothing starts again",
+        );
+        return Ok(());
+    }
+    kill(subject, layout::FRONT)
 }
 
 /// Kills a unit's main process.
