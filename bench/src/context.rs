@@ -6,6 +6,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use anyhow::{Context as _, ensure};
+use rehearse::interruption::Scratch;
 
 use crate::process;
 
@@ -14,7 +15,7 @@ pub struct Context {
     /// How many times to measure both sides.
     pub runs: u32,
     /// A folder for this run, on the disk of the target directory.
-    pub scratch: tempfile::TempDir,
+    pub scratch: Scratch,
     bundle: OnceLock<PathBuf>,
 }
 
@@ -26,9 +27,7 @@ impl Context {
     pub fn new(runs: u32) -> anyhow::Result<Self> {
         let parent = workspace().join("target");
         fs::create_dir_all(&parent)?;
-        let scratch = tempfile::Builder::new()
-            .prefix("bench-")
-            .tempdir_in(parent)?;
+        let scratch = Scratch::make(&parent, &format!("bench-{}-", std::process::id()))?;
         let bundle = OnceLock::new();
         Ok(Self {
             runs,

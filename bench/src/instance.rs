@@ -4,7 +4,6 @@ use std::fs;
 use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::sync::Once;
 use std::thread;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use rehearse::clock::Clock;
 use rehearse::engine::{Deployment, Engine, Properties, variants};
 use rehearse::image::{Image, Suite};
 use rehearse::load::{Load, Namespace, Plan};
-use rehearse::machine::{Command, Instance as _, Machine, tear_down_on_signals};
+use rehearse::machine::{Command, Instance as _, Machine};
 use rehearse::requirements;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
@@ -48,10 +47,6 @@ impl<'a> Instance<'a> {
     pub fn boot(context: &'a Context, files: &'a [File]) -> Result<Self, Trouble> {
         requirements::check(true)
             .map_err(|missing| Trouble::Missing(format!("an instance: {missing}")))?;
-        static HANDLERS: Once = Once::new();
-        // If a signal interrupts the bench, the handlers remove the instance's folder. Otherwise the folder would stay
-        // until the next boot of an instance.
-        HANDLERS.call_once(|| drop(tear_down_on_signals()));
         let store = workspace().join("target/rehearse");
         let image = Image::with_packages(SUITE, &[], &store.join("images"));
         let image = image.context("cannot build the image of an instance")?;

@@ -31,6 +31,8 @@ use clap::{Parser, Subcommand};
 
 use context::Context;
 use peer::Peer;
+use rehearse::interruption;
+use rehearse::machine::tear_down_on_signals;
 use result::Report;
 
 /// Compare flipless with its peers, in one run on this machine
@@ -74,7 +76,9 @@ fn main() -> ExitCode {
         print!("{}", table::list());
         return ExitCode::SUCCESS;
     }
-    match run(&arguments) {
+    let result = run(&arguments);
+    interruption::hold();
+    match result {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -86,6 +90,7 @@ fn main() -> ExitCode {
 
 /// Measures the chosen rows, and prints the report. Returns false if a row failed or missed its budget.
 fn run(arguments: &Arguments) -> anyhow::Result<bool> {
+    tear_down_on_signals().context("cannot install signal handlers")?;
     let context = Context::new(arguments.runs)?;
     let mut results = Vec::new();
     for measurement in rows::chosen(&arguments.row) {

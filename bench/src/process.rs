@@ -1,5 +1,6 @@
 //! Other programs: their output, their memory, and their end.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -80,6 +81,14 @@ impl Drop for Process {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// Returns a command that runs a program. The kernel kills the program when the thread that has started it ends
+/// (setpriv(1), --pdeathsig). So no program stays after `kill -9` of the bench.
+pub fn bound(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL"]).arg(program);
+    command
 }
 
 /// Calls `condition` until it returns a value, and returns this value.

@@ -9,7 +9,7 @@ use anyhow::Context;
 
 use crate::load::Connection;
 use crate::peer::Kind;
-use crate::process::{Process, wait_for};
+use crate::process::{Process, bound, wait_for};
 
 /// A running server.
 pub struct Server {
@@ -34,7 +34,7 @@ impl Server {
         let port = free_port()?;
         let exe = std::env::current_exe()?;
         let mut words = program.iter().map(Into::into).chain([exe.into_os_string()]);
-        let mut command = Command::new(words.next().unwrap_or_default());
+        let mut command = bound(words.next().unwrap_or_default());
         command.args(words).args(["peer", kind.word()]);
         command.args([port.to_string(), threads.to_string()]);
         Self::launch(&mut command, port)
@@ -75,7 +75,7 @@ impl Server {
         notify: &Path,
         threads: usize,
     ) -> anyhow::Result<Self> {
-        let mut command = Command::new("/bin/sh");
+        let mut command = bound("/bin/sh");
         command.args(["-c", ACTIVATE]).arg(std::env::current_exe()?);
         command
             .args(["peer", Kind::Flipless.word(), "0"])

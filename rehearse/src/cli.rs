@@ -21,7 +21,7 @@ use rehearse::image::{Image, Source};
 use rehearse::machine::{self, Machine};
 use rehearse::report::{self, Rehearsal};
 use rehearse::scenario::{self, Parameters, Played, Scenario, ScenarioError};
-use rehearse::{progress, requirements};
+use rehearse::{interruption, progress, requirements};
 use results::Results;
 
 /// Runs the rehearsal that the command line describes. Returns whether every scenario passed.
@@ -74,6 +74,8 @@ fn rehearse(arguments: &Arguments) -> anyhow::Result<Rehearsal> {
             };
             for scenario in &arguments.scenario.0 {
                 for result in play(scenario, &parameters, arguments.instances) {
+                    // A signal has removed the instance, so its error is no result.
+                    interruption::hold();
                     results.add(scenario, &parameters, result);
                 }
             }
@@ -108,7 +110,7 @@ fn play(
 /// Deploys the bundle to an instance, and keeps the instance for a developer until Ctrl-C.
 fn keep(arguments: &Arguments) -> anyhow::Result<bool> {
     let image = Image::obtain(&arguments.image, &store().join("images"))?;
-    let folder = tempfile::tempdir()?;
+    let folder = folder()?;
     let front = arguments.front.first().copied();
     let bundle = first_bundle(arguments, front, folder.path())?;
     warn_of_skipped_hooks(&arguments.skipped_hooks, &[&bundle])?;

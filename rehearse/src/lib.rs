@@ -2,6 +2,7 @@
 //!
 //! - [`image`]: the root file system of an instance, built once
 //! - [`machine`]: a container that boots from an image
+//! - [`interruption`]: what a signal to this process ends and removes
 //! - [`authority`]: a certificate authority inside the machine
 //! - [`engine`]: the commands that EB's engine runs on an instance
 //! - [`evidence`]: the state of an instance while requests wait
@@ -16,6 +17,7 @@ pub mod engine;
 pub mod evidence;
 pub mod image;
 pub mod instruction;
+pub mod interruption;
 pub mod load;
 pub mod machine;
 pub mod progress;

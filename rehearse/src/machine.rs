@@ -28,6 +28,7 @@ pub use interrupt::tear_down_on_signals;
 pub use wait::wait_for;
 
 use crate::image::Image;
+use crate::interruption;
 use error::SHUTDOWN_DEADLINE;
 use interrupt::Live;
 use launch::Running;
@@ -52,6 +53,7 @@ impl Machine {
     /// If the machine is not up after 90 s. The error contains the console's last lines.
     pub fn boot(image: &Image, store: &Path) -> Result<Self, MachineError> {
         let host = |error| MachineError::Host(store.display().to_string(), error);
+        interruption::hold();
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("flipless-{}-{number}", std::process::id());
         let place = Place::make(store, &name, &image.root).map_err(host)?;

@@ -5,13 +5,15 @@ mod cli;
 use std::process::ExitCode;
 
 use clap::Parser;
-use rehearse::progress;
+use rehearse::{interruption, progress};
 
 fn main() -> ExitCode {
     // clap exits with 2 after a usage error.
     let arguments = cli::Arguments::parse();
     arguments.check().unwrap_or_else(|error| error.exit());
-    match cli::run(&arguments) {
+    let result = cli::run(&arguments);
+    interruption::hold();
+    match result {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {

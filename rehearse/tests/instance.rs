@@ -222,18 +222,25 @@ fn eb_carries_out_configuration_files_and_hooks() {
     assert_eq!(said(&format!("bash -c \"{page}\"")), "1 true");
 }
 
-/// Starts a rehearsal with `--keep`. Returns its process, and the folder in /proc of its instance's init.
-fn kept_instance() -> (Child, PathBuf) {
+/// Starts a rehearsal of an application without flipless. Its temporary files are in `temporary`.
+fn rehearsal(arguments: &[&str], temporary: &Path) -> Child {
     image(Suite::Bookworm);
-    let mut run = std::process::Command::new(env!("CARGO_BIN_EXE_rehearse"))
-        .args(["--stock-app", "--keep"])
+    std::process::Command::new(env!("CARGO_BIN_EXE_rehearse"))
+        .arg("--stock-app")
+        .args(arguments)
         .env(
             "CARGO_TARGET_DIR",
             store("images").ancestors().nth(2).unwrap(),
         )
+        .env("TMPDIR", temporary)
         .stdout(Stdio::piped())
         .spawn()
-        .unwrap();
+        .unwrap()
+}
+
+/// Starts a rehearsal with `--keep`. Returns its process, and the folder in /proc of its instance's init.
+fn kept_instance(temporary: &Path) -> (Child, PathBuf) {
+    let mut run = rehearsal(&["--keep"], temporary);
     let mut line = String::new();
     BufReader::new(run.stdout.take().unwrap())
         .read_line(&mut line)
@@ -255,6 +262,21 @@ fn traces(run: &Child) -> Vec<PathBuf> {
     groups.lines().map(PathBuf::from).chain([folder]).collect()
 }
 
+/// Returns what is left of the rehearsal's temporary folders.
+fn folders(run: &Child, temporary: &Path) -> Vec<PathBuf> {
+    let of_run = format!("bundles-{}-", run.id());
+    let names = |folder: &Path| {
+        let entries = std::fs::read_dir(folder).unwrap();
+        entries.map(|entry| entry.unwrap().path())
+    };
+    let stores = store("machines");
+    let bundles = names(stores.parent().unwrap()).filter(|path| {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        name.starts_with(&of_run)
+    });
+    bundles.chain(names(temporary)).collect()
+}
+
 fn is_gone(path: &Path) -> bool {
     wait_for(Duration::from_secs(10), || (!path.exists()).then_some(())).is_some()
 }
@@ -264,7 +286,8 @@ fn an_interrupted_run_leaves_nothing_behind() {
     if unavailable() {
         return;
     }
-    let (mut run, init) = kept_instance();
+    let temporary = tempfile::tempdir().unwrap();
+    let (mut run, init) = kept_instance(temporary.path());
     let traces = traces(&run);
     kill_process(Pid::from_child(&run), Signal::TERM).unwrap();
     assert_eq!(run.wait().unwrap().code(), Some(128 + 15));
@@ -272,6 +295,29 @@ fn an_interrupted_run_leaves_nothing_behind() {
     for trace in traces {
         assert!(!trace.exists(), "{}", trace.display());
     }
+    assert_eq!(folders(&run, temporary.path()), [""; 0].map(PathBuf::from));
+}
+
+#[test]
+fn an_interrupted_scenario_leaves_nothing_behind() {
+    if unavailable() {
+        return;
+    }
+    let temporary = tempfile::tempdir().unwrap();
+    let mut run = rehearsal(&["--scenario", "redeploy,restart"], temporary.path());
+    let machine = store("machines").join(format!("flipless-{}-0", run.id()));
+    let booting = wait_for(Duration::from_secs(60), || {
+        machine.join("console.log").exists().then_some(())
+    });
+    assert!(booting.is_some());
+    assert!(!folders(&run, temporary.path()).is_empty());
+    let traces = traces(&run);
+    kill_process(Pid::from_child(&run), Signal::TERM).unwrap();
+    assert_eq!(run.wait().unwrap().code(), Some(128 + 15));
+    for trace in traces {
+        assert!(!trace.exists(), "{}", trace.display());
+    }
+    assert_eq!(folders(&run, temporary.path()), [""; 0].map(PathBuf::from));
 }
 
 #[test]
@@ -279,7 +325,8 @@ fn a_killed_run_leaves_no_container_and_the_next_boot_removes_its_folder() {
     if unavailable() {
         return;
     }
-    let (mut run, init) = kept_instance();
+    let temporary = tempfile::tempdir().unwrap();
+    let (mut run, init) = kept_instance(temporary.path());
     let traces = traces(&run);
     run.kill().unwrap();
     run.wait().unwrap();

@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
@@ -13,7 +13,7 @@ use crate::context::{Context, cargo, workspace};
 use crate::figure::{Budget, Figure, MIB, Pair};
 use crate::files::gather;
 use crate::measurement::Measurement;
-use crate::process::{self, Process, require};
+use crate::process::{self, Process, bound, require};
 use crate::row::{Row, Samples, Trouble};
 
 pub const MEASUREMENT: Measurement = Measurement {
@@ -100,7 +100,7 @@ fn xtask() -> anyhow::Result<PathBuf> {
 fn dist(xtask: &Path, folder: &Path, included: &str) -> anyhow::Result<Packed> {
     let (config, out) = (folder.join("flipless.toml"), folder.join("out"));
     fs::write(&config, format!("{CONFIG}{included}"))?;
-    let mut command = Command::new(xtask);
+    let mut command = bound(xtask);
     command
         .current_dir(workspace())
         .args(["dist", "--config"])
@@ -143,7 +143,7 @@ fn dist(xtask: &Path, folder: &Path, included: &str) -> anyhow::Result<Packed> {
 
 fn info_zip(files: &Path, zip: &Path) -> anyhow::Result<Packed> {
     let _ = fs::remove_file(zip);
-    let mut command = Command::new("zip");
+    let mut command = bound("zip");
     command
         .current_dir(files)
         .args(["-9", "-q", "-r", "-X"])

@@ -1,12 +1,11 @@
 //! The relay's cost: the same server behind the relay, and without it.
 
-use std::process::Command;
-
 use crate::context::{Context, built};
 use crate::figure::{Budget, Figure};
 use crate::load::Manner;
 use crate::measurement::Measurement;
 use crate::peer::Kind;
+use crate::process::bound;
 use crate::row::{Row, Samples, Trouble};
 use crate::rows::requests::alternate;
 use crate::server::{Server, free_port};
@@ -25,7 +24,7 @@ pub const MEASUREMENT: Measurement = Measurement {
 fn samples(context: &Context) -> Result<Vec<Samples>, Trouble> {
     let relay = built("flipless-relay", "flipless-relay")?;
     let port = free_port()?;
-    let mut command = Command::new(relay);
+    let mut command = bound(relay);
     command.arg(std::env::current_exe().map_err(anyhow::Error::from)?);
     command.args(["peer", Kind::Hyper.word(), "{port}", "2"]);
     command

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use crate::context::Context;
 use crate::figure::{Budget, Figure, MIB, Pair};
 use crate::measurement::Measurement;
-use crate::process::{Process, require, wait_for};
+use crate::process::{Process, bound, require, wait_for};
 use crate::row::{Row, Samples, Trouble};
 
 pub const MEASUREMENT: Measurement = Measurement {
@@ -25,8 +25,8 @@ fn samples(context: &Context) -> Result<Vec<Samples>, Trouble> {
     require("unzip", "unzip")?;
     let agent = context.shipped("flipless")?;
     let pairs = context.each_run(|_| {
-        let ours = idle(Command::new(&agent).args(["stand-in", "web"]))?;
-        let peer = idle(Command::new("sleep").arg("infinity"))?;
+        let ours = idle(bound(&agent).args(["stand-in", "web"]))?;
+        let peer = idle(bound("sleep").arg("infinity"))?;
         anyhow::Ok(Pair { ours, peer })
     })?;
     Ok(vec![pairs.into()])

@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use flipless_settings::FrontMode;
 use rehearse::bundle::{self, Changes};
 use rehearse::engine::is_skipped;
+use rehearse::interruption::Scratch;
 use rehearse::progress;
 
 use super::arguments::Arguments;
@@ -25,11 +26,11 @@ pub(super) fn store() -> PathBuf {
 
 /// Makes the folder for the bundles. Each rehearsal has its own folder, because several rehearsals may run at the same
 /// time.
-pub(super) fn folder() -> anyhow::Result<tempfile::TempDir> {
-    fs::create_dir_all(store()).with_context(|| store().display().to_string())?;
-    Ok(tempfile::Builder::new()
-        .prefix("bundles-")
-        .tempdir_in(store())?)
+pub(super) fn folder() -> anyhow::Result<Scratch> {
+    let name = format!("bundles-{}-", std::process::id());
+    fs::create_dir_all(store())
+        .and_then(|()| Scratch::make(&store(), &name))
+        .with_context(|| store().display().to_string())
 }
 
 /// Returns the bundle that runs first, and the bundle that is deployed.

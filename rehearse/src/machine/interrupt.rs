@@ -1,4 +1,4 @@
-//! Removes all machines on Ctrl-C and SIGTERM.
+//! Removes all machines and temporary folders on Ctrl-C and SIGTERM.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,7 +8,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::place::Place;
-use crate::progress;
+use crate::{interruption, progress};
 
 /// A container that must not outlive this process.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ impl Live {
             supervisor: Mutex::new(None),
         });
         lock(&LIVE).push(live.clone());
+        // A signal may have come after the machine's folder was made. This thread must not boot the machine then.
+        interruption::hold();
         live
     }
 
@@ -55,8 +57,8 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// From now on, SIGINT, SIGTERM and SIGHUP remove all machines and end the process with 128 plus the signal's
-/// number.
+/// From now on, SIGINT, SIGTERM and SIGHUP remove all machines and all temporary folders, end all children, and end the
+/// process with 128 plus the signal's number.
 ///
 /// # Errors
 /// If the signal handlers can't be installed.
@@ -66,7 +68,8 @@ pub fn tear_down_on_signals() -> io::Result<()> {
         let Some(signal) = signals.forever().next() else {
             return;
         };
-        progress::warning("Interrupted", "removing the instances");
+        interruption::begin();
+        progress::warning("Interrupted", "removing instances and temporary folders");
         let machines = lock(&LIVE).clone();
         for machine in machines {
             if let Err(error) = machine.tear_down() {
@@ -76,6 +79,7 @@ pub fn tear_down_on_signals() -> io::Result<()> {
                 );
             }
         }
+        interruption::finish();
         std::process::exit(128 + signal);
     });
     Ok(())
