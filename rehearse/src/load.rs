@@ -107,6 +107,17 @@ impl Load {
         self.records.lookout.set(Arc::new(witness));
     }
 
+    /// Checks that the clients still send requests.
+    ///
+    /// # Errors
+    /// If the load has ended by itself. [`Load::stop`] then returns the reason.
+    pub fn check(&self) -> Result<(), LoadError> {
+        match self.thread.is_finished() {
+            true => Err(LoadError::Ended),
+            false => Ok(()),
+        }
+    }
+
     /// The number of requests that have ended, with or without success.
     pub fn records_so_far(&self) -> usize {
         self.records.len()

@@ -89,6 +89,23 @@ impl Machine {
         Ok(())
     }
 
+    /// Checks that the container still runs. The kernel may give the pid of its init to another process of this host
+    /// when the container has ended.
+    ///
+    /// # Errors
+    /// If the container has ended.
+    pub fn check(&self) -> Result<(), MachineError> {
+        let ended = self.running.borrow_mut().supervisor.try_wait();
+        match ended.ok().flatten() {
+            Some(status) => {
+                // The supervisor's pid is free, too.
+                self.live.set_supervisor(None);
+                Err(MachineError::Ended(status))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// The pid of the container's init on this host.
     pub fn leader(&self) -> Pid {
         self.running.borrow().leader
@@ -144,11 +161,16 @@ impl Machine {
 
 impl Instance for Machine {
     fn run(&self, command: &Command) -> io::Result<Output> {
+        self.check().map_err(io::Error::other)?;
         self.handle().run(command)
     }
 
     fn root(&self) -> PathBuf {
-        self.handle().root()
+        match self.check() {
+            Ok(()) => self.handle().root(),
+            // No process has the pid 0. So nothing is found in this folder, and nothing can be made in it.
+            Err(_) => "/proc/0/root".into(),
+        }
     }
 }
 

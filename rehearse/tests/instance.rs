@@ -16,7 +16,7 @@ use rehearse::engine::{Engine, Properties, variants};
 use rehearse::evidence;
 use rehearse::image::{Image, Source, Suite};
 use rehearse::load::{Load, Namespace, Plan};
-use rehearse::machine::{Instance, Machine, wait_for};
+use rehearse::machine::{Command, Instance, Machine, MachineError, wait_for};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Makes a root directory that is not an image of a rehearsal. It has a hard link to each file of an image, except EB's
@@ -279,6 +279,21 @@ fn folders(run: &Child, temporary: &Path) -> Vec<PathBuf> {
 
 fn is_gone(path: &Path) -> bool {
     wait_for(Duration::from_secs(10), || (!path.exists()).then_some(())).is_some()
+}
+
+/// Otherwise a command could run in another process of this host that has got the pid of the instance's init.
+#[test]
+fn an_instance_that_has_ended_is_noticed() {
+    if unavailable() {
+        return;
+    }
+    let machine = boot(Suite::Bookworm);
+    assert!(machine.check().is_ok() && machine.root().join("etc").exists());
+    kill_process(machine.leader(), Signal::KILL).unwrap();
+    let ended = wait_for(Duration::from_secs(10), || machine.check().err());
+    assert!(matches!(ended, Some(MachineError::Ended(_))), "{ended:?}");
+    assert!(machine.run(&Command::shell("true")).is_err());
+    assert!(std::fs::create_dir_all(machine.root().join("etc")).is_err());
 }
 
 #[test]

@@ -37,6 +37,9 @@ pub enum LoadError {
     /// A hard limit of the plan ended the load before the scenario did.
     #[error("the load ended before the scenario, because it reached {0}")]
     Limit(&'static str),
+    /// The load has ended by itself.
+    #[error("the load has ended early")]
+    Ended,
     /// A client did not end, although each client has a deadline; or a client or the load's thread panicked.
     #[error("the load's clients did not end in time, or one of them panicked")]
     Stuck,

@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::{Load, LoadError, Manner, Namespace, Plan};
+use crate::machine::wait_for;
 use crate::record::{Outcome, Record};
 
 /// Long enough even on a busy machine.
@@ -26,6 +27,21 @@ fn records_of(plan: Plan, count: usize) -> Vec<Record> {
     let records = load.stop().unwrap();
     assert!(records.is_sorted_by_key(|record| record.at));
     records
+}
+
+#[test]
+fn a_load_that_has_reached_a_limit_has_ended() {
+    let plan = |longest| Plan {
+        longest,
+        ..plan(server::unused())
+    };
+    let start = |longest| Load::start(plan(longest), Namespace::here(), Instant::now()).unwrap();
+    let (short, long) = (start(Duration::ZERO), start(LIMIT));
+    let ended = wait_for(LIMIT, || short.check().err());
+    assert!(matches!(ended, Some(LoadError::Ended)), "{ended:?}");
+    assert!(long.check().is_ok());
+    assert!(matches!(short.stop(), Err(LoadError::Limit(_))));
+    long.stop().unwrap();
 }
 
 fn plan(address: SocketAddr) -> Plan {

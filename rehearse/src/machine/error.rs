@@ -1,6 +1,7 @@
 //! Errors of a machine.
 
 use std::io;
+use std::process::ExitStatus;
 use std::time::Duration;
 
 /// How long a machine may take to shut down.
@@ -20,6 +21,9 @@ pub enum MachineError {
         /// The console's last lines.
         console: String,
     },
+    /// The machine has ended, although nothing has stopped it.
+    #[error("the instance has ended ({0})\nhint: see `dmesg` for a lack of memory")]
+    Ended(ExitStatus),
     /// The machine did not shut down for a reboot.
     #[error("the instance did not shut down within {SHUTDOWN_DEADLINE:?}")]
     Shutdown,

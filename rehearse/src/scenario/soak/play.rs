@@ -68,14 +68,53 @@ pub fn soak(soak: &Soak, parameters: &Parameters) -> Result<Soaked, ScenarioErro
     let plan = Plan::of(&wanted);
     progress::status("Planned", &plan);
     let mut session = launch(&plan, parameters, clock, wanted.has_front)?;
+    let setting = Setting::of(&session);
     std::thread::sleep(STEADY);
     let start = clock.now();
+    let outcome = steps(&mut session, &plan);
+    let end = clock.now();
+    let ended = match outcome {
+        Ok(()) => {
+            std::thread::sleep(STEADY);
+            look_back(&mut session)
+        }
+        Err(error) => Err(error),
+    };
+    if let Err(error) = ended {
+        let check = Check::new("the soak ended early", false, error.to_string());
+        session.checks.push(check);
+    }
+    let soaked = session
+        .counts
+        .result(soak.faults, (end - start).as_secs_f64());
+    let name = format!("soak ({})", plan.variants());
+    Ok(finish(session, start..end, soaked, name, setting))
+}
+
+/// The system on which the soak runs. A soak that ends early may no longer be able to ask its instance.
+struct Setting {
+    systemd: String,
+    nginx: String,
+    front: String,
+}
+
+impl Setting {
+    fn of(session: &Session) -> Self {
+        let (systemd, nginx) = session.subject.versions();
+        let front = session.subject.status().front();
+        Self {
+            systemd,
+            nginx,
+            front,
+        }
+    }
+}
+
+fn steps(session: &mut Session, plan: &Plan) -> Result<(), ScenarioError> {
     for (number, step) in (1..).zip(&plan.steps) {
         session.step(number, plan.steps.len(), step)?;
     }
-    let end = clock.now();
-    std::thread::sleep(STEADY);
-    finish(session, start..end, soak.faults, &plan.variants())
+    Ok(())
 }
 
 fn launch(
@@ -144,33 +183,35 @@ fn load_of(subject: &Subject, plan: &Plan) -> Result<load::Plan, ScenarioError> 
     })
 }
 
-/// Checks what the soak has left on the instance, and returns the whole result.
-fn finish(
-    mut session: Session,
-    window: Range<Duration>,
-    seed: Option<u64>,
-    variants: &str,
-) -> Result<Soaked, ScenarioError> {
+/// Checks what the soak has left on the instance.
+fn look_back(session: &mut Session) -> Result<(), ScenarioError> {
     if session.subject.https.needs_authority() {
         renewal::disable(&session.subject)?;
     }
+    let left = leftovers::of(&mut session.subject, &session.beginning);
+    session.checks.extend(left);
+    Ok(())
+}
+
+/// Ends the load, and returns the whole result.
+fn finish(
+    mut session: Session,
+    window: Range<Duration>,
+    soak: SoakResult,
+    scenario: String,
+    setting: Setting,
+) -> Soaked {
     let mut checks = std::mem::take(&mut session.checks);
-    checks.extend(leftovers::of(&mut session.subject, &session.beginning));
     let left_out = &session.subject.engine.history().left_out;
     checks.extend(verdict::left_out(left_out));
-    let (systemd, nginx) = session.subject.versions();
-    let seconds = (window.end - window.start).as_secs_f64();
-    let soak = session.counts.result(seed, seconds);
-    let scenario = format!("soak ({variants})");
-    let front = session.subject.status().front();
     let deploy_seconds = session.counts.seconds_each();
-    let (mut tally, of_load) = session.end_load()?;
+    let (mut tally, of_load) = session.end_load();
     checks.extend(of_load);
     tell::end(&checks);
     let worth_saying = checks.iter().filter(|check| check.is_worth_saying());
     let run = ScenarioResult {
         scenario,
-        front,
+        front: setting.front,
         summary: tally.summary(),
         deploy_seconds,
         deploy: window,
@@ -181,8 +222,8 @@ fn finish(
     };
     let played = Played {
         run,
-        systemd,
-        nginx,
+        systemd: setting.systemd,
+        nginx: setting.nginx,
     };
-    Ok(Soaked { played, soak })
+    Soaked { played, soak }
 }

@@ -66,8 +66,11 @@ impl Session {
         }
     }
 
-    /// Performs and judges one deployment. `index` counts from 1.
+    /// Performs and judges one deployment. `index` counts from 1. Fails if the instance or the load has ended, because
+    /// all further steps would only report this.
     pub fn step(&mut self, index: u32, of: usize, step: &Step) -> Result<(), ScenarioError> {
+        self.subject.engine.instance().check()?;
+        self.load.check()?;
         // The versions that were deployed before the load began have the lower numbers.
         let number = EARLIER + index;
         self.behave(step.variants);
@@ -233,18 +236,23 @@ impl Session {
 
     /// Ends the load. Returns the tally, with checks for the requests since the last step and notes about the
     /// excused failures.
-    pub fn end_load(mut self) -> Result<(Tally, Vec<Check>), ScenarioError> {
-        let records = self.load.stop()?;
+    pub fn end_load(mut self) -> (Tally, Vec<Check>) {
         let now = self.subject.clock.now();
         let none = Window {
             start: now,
             end: now,
         };
-        let part = self.tally.add(&records, none, &self.circumstances);
-        let name = "requests failed after the last step";
-        let mut checks = vec![Check::new(name, part.lost.is_empty(), part.lost)];
+        let last = match self.load.stop() {
+            Ok(records) => {
+                let part = self.tally.add(&records, none, &self.circumstances);
+                let name = "requests failed after the last step";
+                Check::new(name, part.lost.is_empty(), part.lost)
+            }
+            Err(error) => Check::new("the load failed", false, error.to_string()),
+        };
+        let mut checks = vec![last];
         let excused = self.tally.excused().into_iter();
         checks.extend(excused.map(|(why, count)| Check::note(why, format!("{count} requests"))));
-        Ok((self.tally, checks))
+        (self.tally, checks)
     }
 }
