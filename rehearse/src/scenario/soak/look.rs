@@ -1,11 +1,15 @@
 //! Inspects the instance before and after a step.
 
 use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
 
 use super::versions::{Label, PROXY_PAGE};
-use crate::machine::Instance;
+use crate::machine::{self, Instance};
 use crate::record::Certificate;
 use crate::scenario::subject::Subject;
+
+/// The time limit for the right version to serve. systemd restarts the command of a killed agent in this time.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The state of the instance before a step.
 #[derive(Debug)]
@@ -52,6 +56,27 @@ pub(super) fn serving(subject: &Subject, settled: bool) -> Result<Label, String>
     let release = run.rsplit_once('-').map_or("", |(release, _)| release);
     let root = subject.engine.instance().root();
     Label::of(&root, release).ok_or_else(|| format!("{run} answers, but its release is missing"))
+}
+
+/// Waits until one of the expected releases serves, and returns it. The error describes what serves instead.
+pub(super) fn wait_for(
+    subject: &Subject,
+    expected: &[Label],
+    settled: bool,
+) -> Result<Label, String> {
+    let mut last = String::new();
+    let found = machine::wait_for(PATIENCE, || match serving(subject, settled) {
+        Ok(label) if expected.contains(&label) => Some(label),
+        Ok(label) => {
+            last = format!("{label} serves");
+            None
+        }
+        Err(why) => {
+            last = why;
+            None
+        }
+    });
+    found.ok_or(last)
 }
 
 /// Returns the number of the configuration that nginx has loaded.

@@ -18,7 +18,7 @@ use super::versions::{EARLIER, Label, Versions};
 use crate::clock::Window;
 use crate::engine::Variants;
 use crate::load::Load;
-use crate::machine::{Instance, wait_for};
+use crate::machine::Instance;
 use crate::progress;
 use crate::scenario::check::Check;
 use crate::scenario::error::ScenarioError;
@@ -27,8 +27,6 @@ use crate::scenario::subject::Subject;
 
 /// The pause after a deployment. Some effects of a deployment appear a little later.
 const PAUSE: Duration = Duration::from_millis(700);
-/// The time limit for the right version to serve. systemd restarts the command of a killed agent in this time.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// Fewer requests than this in one step mean that the load did not work.
 const HARDLY_ANY: usize = 50;
 
@@ -128,7 +126,7 @@ impl Session {
         Ok((done, killer.and_then(Killer::disarm)))
     }
 
-    /// Checks that the step ended as planned, and that the right version serves within [`PATIENCE`].
+    /// Checks that the step ended as planned, and that the right version serves soon.
     fn judge(&mut self, step: &Step, before: &Before, end: End) -> Vec<String> {
         let outcome = end.outcome();
         let mut problems = Vec::new();
@@ -142,7 +140,7 @@ impl Session {
         // If a command that a person runs was killed, nothing starts it again. Only the next command completes the
         // work.
         let settled = outcome.succeeded || !step.act.is_by_hand();
-        match self.wait_for(&expected, settled) {
+        match look::wait_for(&self.subject, &expected, settled) {
             Ok(label) => self.ledger.serve(label, outcome),
             Err(found) => {
                 let wanted: Vec<_> = expected.iter().map(ToString::to_string).collect();
@@ -159,24 +157,6 @@ impl Session {
             problems.extend(self.judge_proxy());
         }
         problems
-    }
-
-    /// Waits until one of the expected releases serves, and returns it. The error describes what serves
-    /// instead.
-    fn wait_for(&self, expected: &[Label], settled: bool) -> Result<Label, String> {
-        let mut last = String::new();
-        let found = wait_for(PATIENCE, || match look::serving(&self.subject, settled) {
-            Ok(label) if expected.contains(&label) => Some(label),
-            Ok(label) => {
-                last = format!("{label} serves");
-                None
-            }
-            Err(why) => {
-                last = why;
-                None
-            }
-        });
-        found.ok_or(last)
     }
 
     /// Waits for the end of the renewal. A fault may make the renewal fail.
