@@ -14,7 +14,7 @@ use super::plan::Step;
 use super::renewal;
 use super::tally::Tally;
 use super::tell;
-use super::versions::{EARLIER, Label, Versions};
+use super::versions::{EARLIER, Versions};
 use crate::clock::Window;
 use crate::engine::Variants;
 use crate::load::Load;
