@@ -64,6 +64,8 @@ impl Machine {
                 running: RefCell::new(running),
             }),
             Err(error) => {
+                // A signal may be the reason. Then its handler removes the machine.
+                interruption::hold();
                 let _ = live.tear_down();
                 Err(error)
             }
@@ -190,6 +192,7 @@ impl Instance for Handle {
 
 impl Drop for Machine {
     fn drop(&mut self) {
+        interruption::hold();
         self.live.kill();
         let _ = self.running.borrow_mut().supervisor.wait();
         self.live.set_supervisor(None);
