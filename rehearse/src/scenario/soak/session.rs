@@ -122,8 +122,9 @@ impl Session {
             versions: &self.versions,
             proxy: self.ledger.proxy,
         };
-        let done = performer.perform(step, number)?;
-        Ok((done, killer.and_then(Killer::disarm)))
+        let done = performer.perform(step, number);
+        let hit = killer.and_then(Killer::disarm);
+        Ok((done?, hit))
     }
 
     /// Checks that the step ended as planned, and that the right version serves soon.
