@@ -1,9 +1,15 @@
 //! Scenarios whose latency is not judged, because other tests run at the same time.
 
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
 use flipless_settings::FrontMode;
 use rehearse::engine::variants;
 use rehearse::image::Suite;
 use rehearse::record::{Kind, Record};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 
 use crate::booted;
 
@@ -135,4 +141,57 @@ fn deployments_in_a_row_with_faults_lose_nothing_and_leave_nothing() {
     assert!(run.ok, "{:?}", run.reasons);
     assert_eq!(soaked.soak.deployments, 12);
     assert!(soaked.soak.kills > 2, "{:?}", soaked.soak);
+}
+
+#[test]
+fn a_soak_whose_instance_ends_has_a_partial_result() {
+    if booted::unavailable() {
+        return;
+    }
+    booted::image(Suite::Bookworm);
+    booted::take_place();
+    let machines = booted::store("machines");
+    let mut soak = Command::new(env!("CARGO_BIN_EXE_rehearse"))
+        .args(["--soak", "500", "--json", "--from"])
+        .arg(booted::project_bundle(FrontMode::Nginx))
+        .env("CARGO_TARGET_DIR", machines.ancestors().nth(2).unwrap())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let groups = machines.join(format!("flipless-{}-0/groups", soak.id()));
+    let mut lines = BufReader::new(soak.stderr.take().unwrap()).lines();
+    lines.find(|line| line.as_ref().unwrap().contains(" 2/500 "));
+    for group in std::fs::read_to_string(groups).unwrap().lines() {
+        kill_all(Path::new(group));
+    }
+    let said: Vec<_> = lines.map(Result::unwrap).collect();
+    let output = soak.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said:#?}");
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let deployments = result["soak"]["deployments"].as_u64().unwrap();
+    assert!((2..6).contains(&deployments), "{result:#}");
+    let reasons = result["runs"][0]["reasons"].to_string();
+    assert!(
+        reasons.contains("the soak ended early: the instance has ended"),
+        "{reasons}"
+    );
+}
+
+/// Kills the processes of a control group and of the groups below.
+fn kill_all(group: &Path) {
+    // A group may vanish with its last process.
+    let entries = std::fs::read_dir(group).into_iter().flatten();
+    for entry in entries.flatten() {
+        if entry.file_type().unwrap().is_dir() {
+            kill_all(&entry.path());
+        }
+    }
+    let pids = std::fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+    for pid in pids
+        .lines()
+        .filter_map(|pid| Pid::from_raw(pid.parse().ok()?))
+    {
+        let _ = kill_process(pid, Signal::KILL);
+    }
 }
