@@ -165,6 +165,9 @@ impl<'a> Systemd<'a> {
 
     /// Returns the last lines of a unit in the journal; empty without a journal.
     pub fn last_lines(&self, unit: &str, lines: u32) -> String {
+        // On a busy machine, the journal may not have the last lines of a process that has just ended. After this call
+        // it has them (journalctl(1)).
+        let _ = self.system.run("timeout", &["5", "journalctl", "--sync"]);
         let count = lines.to_string();
         let arguments = [
             "--unit",
