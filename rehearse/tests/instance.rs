@@ -296,6 +296,17 @@ fn an_instance_that_has_ended_is_noticed() {
     assert!(std::fs::create_dir_all(machine.root().join("etc")).is_err());
 }
 
+/// Interrupts a run, and asserts that it ends by the signal and that nothing of it is left on the disk.
+fn interrupt(run: &mut Child, temporary: &Path) {
+    let traces = traces(run);
+    kill_process(Pid::from_child(run), Signal::TERM).unwrap();
+    assert_eq!(run.wait().unwrap().code(), Some(128 + 15));
+    for trace in traces {
+        assert!(!trace.exists(), "{}", trace.display());
+    }
+    assert_eq!(folders(run, temporary), [""; 0].map(PathBuf::from));
+}
+
 #[test]
 fn an_interrupted_run_leaves_nothing_behind() {
     if unavailable() {
@@ -303,14 +314,8 @@ fn an_interrupted_run_leaves_nothing_behind() {
     }
     let temporary = tempfile::tempdir().unwrap();
     let (mut run, init) = kept_instance(temporary.path());
-    let traces = traces(&run);
-    kill_process(Pid::from_child(&run), Signal::TERM).unwrap();
-    assert_eq!(run.wait().unwrap().code(), Some(128 + 15));
+    interrupt(&mut run, temporary.path());
     assert!(is_gone(&init));
-    for trace in traces {
-        assert!(!trace.exists(), "{}", trace.display());
-    }
-    assert_eq!(folders(&run, temporary.path()), [""; 0].map(PathBuf::from));
 }
 
 #[test]
@@ -326,13 +331,7 @@ fn an_interrupted_scenario_leaves_nothing_behind() {
     });
     assert!(booting.is_some());
     assert!(!folders(&run, temporary.path()).is_empty());
-    let traces = traces(&run);
-    kill_process(Pid::from_child(&run), Signal::TERM).unwrap();
-    assert_eq!(run.wait().unwrap().code(), Some(128 + 15));
-    for trace in traces {
-        assert!(!trace.exists(), "{}", trace.display());
-    }
-    assert_eq!(folders(&run, temporary.path()), [""; 0].map(PathBuf::from));
+    interrupt(&mut run, temporary.path());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 pub mod acl;
 pub mod digest;
+pub mod get_config;
 pub mod identity;
 pub mod labels;
 pub mod lock;

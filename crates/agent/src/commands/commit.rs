@@ -47,8 +47,8 @@ fn serve_without_flipless(system: &System, state: &State, error: Error) -> Error
     }
 }
 
-/// Gives the instance back and does the same as [`serve_without_flipless`], if the first version was staged and then discarded.
-/// Otherwise only returns `error`.
+/// Gives the instance back and does the same as [`serve_without_flipless`], if the first version was staged and then
+/// discarded. Otherwise only returns `error`.
 fn serve_without_discarded(system: &System, state: &State, error: Error) -> Error {
     if state.current.is_some() || state.staged.is_some() {
         return error;

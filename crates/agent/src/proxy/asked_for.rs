@@ -4,8 +4,11 @@ use anyhow::Result;
 use flipless_settings::{FrontMode, Settings};
 
 use super::advice::Advice;
-use crate::instance::paths::GET_CONFIG;
+use crate::instance::get_config;
 use crate::instance::system::System;
+
+/// How long `get-config` may take, in seconds.
+const PATIENCE: &str = "10";
 
 /// Refuses an environment whose proxy server is not nginx, if flipless serves through nginx.
 ///
@@ -19,15 +22,7 @@ pub fn check(system: &System, settings: &Settings) -> Result<()> {
     if settings.front.mode != FrontMode::Nginx {
         return Ok(());
     }
-    let asked = [
-        "--kill-after=5",
-        "10",
-        GET_CONFIG,
-        "container",
-        "-k",
-        "proxy_server",
-    ];
-    let Ok(output) = system.run("timeout", &asked) else {
+    let Ok(output) = get_config::ask(system, PATIENCE, &["container", "-k", "proxy_server"]) else {
         return Ok(());
     };
     let answer = String::from_utf8_lossy(&output.stdout);

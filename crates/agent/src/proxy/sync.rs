@@ -28,8 +28,8 @@ pub fn sync(system: &System) -> Result<Synced> {
     locked(system, "front-sync", || load(system, is_stale))
 }
 
-/// Does the same as [`sync`], but does not reload nginx for names, logs and open files, because `front-sync` has already done so in
-/// this deployment.
+/// Does the same as [`sync`], but does not reload nginx for names, logs and open files, because `front-sync` has already
+/// done so in this deployment.
 pub fn settle(system: &System) -> Result<Synced> {
     locked(system, "commit", || load(system, |_, _, _| false))
 }

@@ -8,14 +8,13 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use super::ambient::is_ambient;
 use super::file::{Environment, is_name};
+use crate::instance::get_config;
 use crate::instance::output::say;
 use crate::instance::paths::GET_CONFIG;
 use crate::instance::system::System;
 
 /// How long `get-config` may take, in seconds. EB gives all hooks together a few minutes.
 const PATIENCE: &str = "30";
-/// timeout(1) asks `get-config` to end after [`PATIENCE`], and kills it this many seconds later.
-const LAST_PATIENCE: &str = "--kill-after=5";
 /// The status of timeout(1) for a program that has taken too long.
 const TIMED_OUT: i32 = 124;
 
@@ -42,9 +41,7 @@ pub fn gather(system: &System) -> Result<Environment> {
 
 /// Runs `get-config`, and stops it if it hangs.
 fn ask(system: &System) -> Result<Environment> {
-    let asked = [LAST_PATIENCE, PATIENCE, GET_CONFIG, "environment"];
-    let output = system
-        .run("timeout", &asked)
+    let output = get_config::ask(system, PATIENCE, &["environment"])
         .with_context(|| format!("cannot run {GET_CONFIG}"))?;
     answered(&output)
 }
